@@ -1,0 +1,15 @@
+// Package openapi embeds the two HTTP contracts, so that a server can publish
+// the very file it was generated from and tests can walk every operation.
+package openapi
+
+import _ "embed"
+
+// Dashboard is dashboard.v1.yaml.
+//
+//go:embed dashboard.v1.yaml
+var Dashboard []byte
+
+// Ingest is ingest.v1.yaml.
+//
+//go:embed ingest.v1.yaml
+var Ingest []byte
