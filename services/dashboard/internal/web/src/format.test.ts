@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { ago, asChange, asCount, asPercent, confidenceWord } from "./format";
+
+describe("numbers people read", () => {
+  it("shows a ratio with one decimal and a dash when there is none", () => {
+    expect(asPercent(0.9234)).toBe("92.3%");
+    expect(asPercent(undefined)).toBe("–");
+    expect(asPercent(Number.NaN)).toBe("–");
+  });
+
+  it("always signs a change, so that a rise cannot be read as a level", () => {
+    expect(asChange(0.21)).toBe("+21%");
+    expect(asChange(-0.034)).toBe("-3.4%");
+  });
+
+  it("groups thousands", () => {
+    expect(asCount(1234567)).toBe("1,234,567");
+  });
+});
+
+describe("ages", () => {
+  const now = Date.parse("2026-01-01T12:00:00Z");
+  it.each([
+    ["2026-01-01T11:59:30Z", "30 s ago"],
+    ["2026-01-01T11:30:00Z", "30 min ago"],
+    ["2026-01-01T07:00:00Z", "5 h ago"],
+    ["2025-12-29T12:00:00Z", "3 d ago"],
+    ["2026-01-01T12:00:09Z", "0 s ago"],
+  ])("%s is %s", (at, text) => {
+    expect(ago(at, now)).toBe(text);
+  });
+});
+
+describe("confidence", () => {
+  it("has a word for every number", () => {
+    expect(confidenceWord(0.9)).toBe("high");
+    expect(confidenceWord(0.7)).toBe("medium");
+    expect(confidenceWord(0.1)).toBe("low");
+  });
+});

@@ -1,0 +1,91 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { api, unwrap, type Signal } from "../api";
+import { ago, asMoment } from "../format";
+import { Chip, Empty, Failure, Loading, Title, type Tone } from "../parts/ui";
+
+const polarityLooks: Record<Signal["polarity"], [Tone, string]> = {
+  positive: ["good", "▲ positive"],
+  negative: ["bad", "▼ negative"],
+  neutral: ["neutral", "○ neutral"],
+};
+
+export function SignalsPage({ product }: { product: string }) {
+  const live = useLive(product);
+  const signals = useQuery({
+    queryKey: ["signals", product],
+    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/signals", { params: { path: { product_id: product }, query: { limit: 50 } } })),
+  });
+  const now = Date.now();
+  return (
+    <>
+      <Title aside={<Chip tone={live ? "good" : "warn"}>{live ? "● live" : "○ reconnecting"}</Chip>}>Signals</Title>
+      {signals.isPending && <Loading what="Loading signals" />}
+      {signals.error && <Failure error={signals.error} />}
+      {signals.data?.items.length === 0 && <Empty>Waiting for your first signal. The script tag and a curl example are under Settings.</Empty>}
+      {signals.data && signals.data.items.length > 0 && (
+        <div className="overflow-x-auto rounded-xl border border-line bg-card">
+          <table className="w-full text-left text-sm">
+            <thead className="text-xs text-soft">
+              <tr>
+                {["Type", "Polarity", "Context", "Where", "Source", "Age"].map((head) => (
+                  <th key={head} scope="col" className="px-3 py-2 font-medium">
+                    {head}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {signals.data.items.map((signal) => {
+                const [tone, word] = polarityLooks[signal.polarity];
+                return (
+                  <tr key={signal.id} className="border-t border-line">
+                    <td className="px-3 py-2 font-mono">{signal.type}</td>
+                    <td className="px-3 py-2">
+                      <Chip tone={tone}>{word}</Chip>
+                    </td>
+                    <td className="px-3 py-2">{signal.context_name}</td>
+                    <td className="max-w-64 truncate px-3 py-2 text-soft">{where(signal)}</td>
+                    <td className="px-3 py-2">{signal.source}</td>
+                    <td className="px-3 py-2 whitespace-nowrap" title={asMoment(signal.occurred_at)}>
+                      {ago(signal.occurred_at, now)}
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Where it happened, as far as the payload says: path, then element or message. */
+function where(signal: Signal): string {
+  const parts = ["path", "element", "message"].map((key) => signal.payload[key]).filter((part) => typeof part === "string");
+  return parts.join(" · ");
+}
+
+/** Listens to stored signals and refreshes the list at most once a second. */
+function useLive(product: string): boolean {
+  const queries = useQueryClient();
+  const [connected, setConnected] = useState(false);
+  useEffect(() => {
+    const stream = new EventSource(`/api/v1/products/${product}/signals/stream`);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    stream.onopen = () => setConnected(true);
+    stream.onerror = () => setConnected(false);
+    stream.addEventListener("signal", () => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void queries.invalidateQueries({ queryKey: ["signals", product] });
+      }, 1000);
+    });
+    return () => {
+      clearTimeout(timer);
+      stream.close();
+    };
+  }, [product, queries]);
+  return connected;
+}

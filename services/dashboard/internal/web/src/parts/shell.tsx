@@ -1,0 +1,80 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { Link, useLocation } from "wouter";
+import { api, unwrap, type Session } from "../api";
+import { Button } from "./ui";
+
+const pages = [
+  ["contexts", "Contexts"],
+  ["signals", "Signals"],
+  ["proposals", "Proposals"],
+  ["deployments", "Deployments"],
+  ["settings", "Settings"],
+] as const;
+
+interface ShellProps {
+  product: string;
+  page: string;
+  session: Session;
+  children: ReactNode;
+}
+
+export function Shell({ product, page, session, children }: ShellProps) {
+  const [, navigate] = useLocation();
+  const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
+  return (
+    <div className="mx-auto max-w-6xl px-4 pb-16">
+      <a href="#content" className="sr-only focus:not-sr-only">
+        Skip to content
+      </a>
+      <header className="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line py-3">
+        <Link href="/" className="font-semibold text-accent">
+          Specter
+        </Link>
+        <select
+          aria-label="Product"
+          className="rounded-lg border border-line bg-card px-2 py-1 text-sm"
+          value={product}
+          onChange={(event) => navigate(`/p/${event.target.value}/${page}`)}
+        >
+          {products.data?.items.map((item) => (
+            <option key={item.id} value={item.id}>
+              {item.name}
+            </option>
+          ))}
+        </select>
+        <nav aria-label="Sections" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
+          {pages.map(([path, name]) => (
+            <Link
+              key={path}
+              href={`/p/${product}/${path}`}
+              aria-current={page === path ? "page" : undefined}
+              className={`rounded-lg px-3 py-1.5 text-sm font-medium ${page === path ? "bg-accent text-on-accent" : "text-soft hover:text-ink"}`}
+            >
+              {name}
+            </Link>
+          ))}
+        </nav>
+        <SignOut email={session.email} />
+      </header>
+      <main id="content" className="pt-6">
+        {children}
+      </main>
+    </div>
+  );
+}
+
+export function SignOut({ email }: { email: string }) {
+  const queries = useQueryClient();
+  const signOut = async () => {
+    await api.POST("/api/v1/auth/logout");
+    queries.clear();
+    window.location.assign("/");
+  };
+  return (
+    <div className="ml-auto flex items-center gap-3 text-sm text-soft">
+      <span className="hidden md:inline">{email}</span>
+      <Button onClick={signOut}>Sign out</Button>
+    </div>
+  );
+}
