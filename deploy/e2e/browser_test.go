@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/testkit/program"
+)
+
+// chromium opens a real browser; its tabs end with the test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, // the suite may run as root, where the sandbox refuses to start
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.WindowSize(1280, 900),
+	)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	tab, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	bounded, cancel := context.WithTimeout(tab, 60*time.Second)
+	t.Cleanup(cancel)
+	return bounded
+}
+
+// testScriptTag opens a page of another origin that carries the documented
+// script tag, behaves like an annoyed visitor, and then looks at the dashboard.
+func testScriptTag(t *testing.T, s *system) {
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<!doctype html><title>Shop</title>
+<script src="%s/s.js" data-api-key="%s" data-capture-automation async></script>
+<button id="buy" data-specter="cta_click">Buy</button>
+<button id="dead">Pay</button>
+<form id="newsletter" action="/thanks" onsubmit="event.preventDefault()"><input name="email" value="secret@example.com"><button id="join">Join</button></form>
+<button id="crash" onclick="null.boom()">Crash</button>`, s.URL, s.IngestKey)
+	}))
+	t.Cleanup(shop.Close)
+
+	tab := chromium(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(shop.URL+"/checkout?card=4111111111111111")))
+	program.Await(t, 20*time.Second, "the script tag to load", func() bool {
+		loaded, err := chromedp.Run(tab, chromedp.Evaluate[bool](`typeof window.specter === "object" && typeof window.specter.track === "function"`))
+		require.NoError(t, err)
+		return loaded
+	})
+	require.NoError(t, chromedp.Do(tab,
+		chromedp.Click("#buy"),
+		chromedp.Click("#dead"), chromedp.Click("#dead"), chromedp.Click("#dead"), chromedp.Click("#dead"),
+		chromedp.Click("#join"),
+		chromedp.Click("#crash"),
+	))
+
+	wanted := []string{"page_view", "cta_click", "rage_click", "form_submit", "js_error"}
+	list := "/api/v1/products/" + s.ProductID.String() + "/signals?limit=100"
+	var answer []byte
+	program.Await(t, 20*time.Second, "the signals of the page", func() bool {
+		_, answer = s.do(t, http.MethodGet, list, nil)
+		return containsAll(string(answer), wanted)
+	})
+	require.NotContains(t, string(answer), "secret@example.com", "a form field's value must never be sent")
+	require.NotContains(t, string(answer), "4111111111111111", "a query string must never be sent")
+
+	seeInDashboard(t, tab, s, wanted)
+}
+
+// seeInDashboard signs in as a person and reads the Signals page.
+func seeInDashboard(t *testing.T, tab context.Context, s *system, wanted []string) {
+	t.Helper()
+	require.NoError(t, chromedp.Do(tab,
+		chromedp.Navigate(s.URL+"/p/"+s.ProductID.String()+"/signals"),
+		chromedp.WaitVisible(`input[name="email"]`),
+		chromedp.SendKeys(`input[name="email"]`, s.Email),
+		chromedp.SendKeys(`input[name="password"]`, s.Password),
+		chromedp.Click(`button[type="submit"]`),
+		chromedp.WaitVisible(`table`),
+	))
+	program.Await(t, 20*time.Second, "the dashboard to show the signals", func() bool {
+		text, err := chromedp.Run(tab, chromedp.Text(`main`))
+		require.NoError(t, err)
+		return containsAll(text, wanted)
+	})
+	// Kept on request, for a person to look at: SPECTER_E2E_SCREENSHOTS names a directory.
+	if dir := os.Getenv("SPECTER_E2E_SCREENSHOTS"); dir != "" {
+		image, err := chromedp.Run(tab, chromedp.FullScreenshot(90))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "signals.png"), image, 0o600))
+	}
+}

@@ -1,0 +1,243 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/pgserver"
+	"github.com/draftlabs/specter/pkg/testkit/program"
+	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
+)
+
+// Settings every process of the suite gets: webhooks may reach the test's own
+// receiver on loopback, and a context is analysed at once.
+func common(receiver *receiver) []string {
+	env := []string{
+		"SPECTER_LOG_LEVEL=warn",
+		"SPECTER_ANALYSIS_DELAY=1s",
+		"SPECTER_WEBHOOK_ALLOW_HTTP=true",
+		"SPECTER_WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8",
+	}
+	if receiver != nil {
+		env = append(env, "SPECTER_WEBHOOK_ALLOW_PORTS="+receiver.port())
+	}
+	return env
+}
+
+// system is a running Specter, seen from outside, with an account of its own.
+type system struct {
+	URL       string
+	Email     string
+	Password  string
+	Token     string
+	IngestKey string
+	ProductID uuid.UUID
+	ContextID uuid.UUID
+}
+
+// modes are the two ways to run the same thing.
+var modes = []struct {
+	name  string
+	start func(*testing.T, *receiver) *system
+}{
+	{"one process", startOneProcess},
+	{"seven processes", startSevenProcesses},
+}
+
+func startOneProcess(t *testing.T, r *receiver) *system {
+	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), receiver: r})
+	return s
+}
+
+type upOptions struct {
+	dataDir  string
+	addr     string
+	receiver *receiver
+}
+
+// startUp runs `specter up` and reads what it wrote for scripts.
+func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
+	t.Helper()
+	program.OpenPath(t, o.dataDir)
+	facts := filepath.Join(t.TempDir(), "bootstrap.json")
+	env := append(common(o.receiver),
+		"SPECTER_HTTP_ADDR="+o.addr,
+		"SPECTER_DATA_DIR="+filepath.Join(o.dataDir, "specter"),
+		"SPECTER_BOOTSTRAP_FILE="+facts,
+	)
+	p := program.Start(t, "specter up", env, binary(t, "specter"), "up")
+	p.AwaitReady(t, "http://"+o.addr+"/healthz/ready")
+	program.Await(t, program.StartTimeout, "the bootstrap file", func() bool {
+		_, err := os.Stat(facts)
+		return err == nil
+	})
+	raw, err := os.ReadFile(facts)
+	require.NoError(t, err)
+	var boot struct {
+		URL       string    `json:"url"`
+		Email     string    `json:"email"`
+		Password  string    `json:"password"`
+		ProductID uuid.UUID `json:"product_id"`
+		ContextID uuid.UUID `json:"context_id"`
+		IngestKey string    `json:"ingest_key"`
+		Token     string    `json:"token"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &boot))
+	s := &system{
+		URL: "http://" + o.addr, Email: boot.Email, Password: boot.Password, Token: boot.Token,
+		IngestKey: boot.IngestKey, ProductID: boot.ProductID, ContextID: boot.ContextID,
+	}
+	return s, p
+}
+
+// startSevenProcesses runs each service's own binary, a separate nats-server
+// and a separate Postgres, behind one address as a reverse proxy would.
+func startSevenProcesses(t *testing.T, r *receiver) *system {
+	t.Helper()
+	natsURL := startNATS(t)
+	database := startPostgres(t)
+	secret := "e2e-secret-" + uuid.NewString()
+	jwtSecret := "e2e-jwt-" + uuid.NewString()
+
+	bus := append(common(r), "SPECTER_NATS_URL="+natsURL)
+	store := append(append([]string{}, bus...), "SPECTER_DATABASE_URL="+database, "SPECTER_SECRET_KEY="+secret)
+	authAddr := program.FreeAddr(t)
+	auth := append(append([]string{}, store...), "SPECTER_SUPABASE_JWT_SECRET="+jwtSecret)
+
+	migrate := program.Start(t, "specter migrate", store, binary(t, "specter"), "migrate")
+	migrate.Wait(t)
+
+	server := program.Start(t, "auth", append(auth, "SPECTER_HTTP_ADDR="+authAddr), binary(t, "specter"), "serve", "-target=auth")
+	server.AwaitReady(t, "http://"+authAddr+"/healthz/ready")
+
+	addrs := map[string]string{}
+	processes := map[string]*program.Program{}
+	for _, name := range []string{"gateway", "analyzer", "proposal", "verifier", "notifier", "retention", "dashboard"} {
+		addrs[name] = program.FreeAddr(t)
+		env := store
+		switch name {
+		case "gateway":
+			env = bus
+		case "dashboard":
+			env = append(auth, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")
+		}
+		env = append(append([]string{}, env...), "SPECTER_HTTP_ADDR="+addrs[name])
+		processes[name] = program.Start(t, name, env, binary(t, name))
+	}
+	for name, p := range processes {
+		p.AwaitReady(t, "http://"+addrs[name]+"/healthz/ready")
+	}
+	front := httptest.NewServer(routes(t, addrs["gateway"], addrs["dashboard"]))
+	t.Cleanup(front.Close)
+	return signUp(t, front.URL)
+}
+
+// routes is what deploy/caddy/Caddyfile does.
+func routes(t *testing.T, gateway, dashboard string) http.Handler {
+	t.Helper()
+	to := func(addr string) http.Handler {
+		target, err := url.Parse("http://" + addr)
+		require.NoError(t, err)
+		return &httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(target)
+				r.SetXForwarded()
+				r.Out.Host = r.In.Host
+			},
+			FlushInterval: -1,
+		}
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/api/signals", "/api/ingest", "/s.js", "/s/"} {
+		mux.Handle(path, to(gateway))
+	}
+	mux.Handle("/", to(dashboard))
+	return mux
+}
+
+func startNATS(t *testing.T) string {
+	t.Helper()
+	path, err := natsServer()
+	require.NoError(t, err)
+	addr := program.FreeAddr(t)
+	monitor := program.FreeAddr(t)
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "nats.conf")
+	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: always\n max_file_store: 4GB\n}\n", addr, monitor, filepath.Join(dir, "store"))
+	require.NoError(t, os.WriteFile(conf, []byte(text), 0o600))
+	p := program.Start(t, "nats-server", nil, path, "-c", conf)
+	p.AwaitReady(t, "http://"+monitor+"/healthz")
+	return "nats://" + addr
+}
+
+func startPostgres(t *testing.T) string {
+	t.Helper()
+	// Unix socket paths must stay short, which t.TempDir does not promise.
+	dir, err := os.MkdirTemp("", "sp-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	ctx, cancel := context.WithTimeout(t.Context(), program.StartTimeout)
+	defer cancel()
+	server, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(dir, "pg"), Log: zap.NewNop()})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		stopCtx, cancel := context.WithTimeout(context.Background(), program.StopTimeout)
+		defer cancel()
+		require.NoError(t, server.Stop(stopCtx))
+	})
+	return server.URL()
+}
+
+// signUp makes an account, a product and a token the way a person and a script would.
+func signUp(t *testing.T, base string) *system {
+	t.Helper()
+	s := &system{URL: base, Email: uuid.NewString() + "@example.com", Password: "correct horse battery"}
+	person := newPerson(t, base)
+	person.signUp(t, s.Email, s.Password)
+	made := call[api.CreatedProduct](t, person, http.MethodPost, "/api/v1/products", api.NewProduct{Name: "Shop"})
+	token := call[api.CreatedAccessToken](t, person, http.MethodPost, "/api/v1/tokens", api.NewAccessToken{Name: "e2e", Scopes: []api.Scope{
+		api.AccountRead, api.ProductsRead, api.ProductsWrite, api.SignalsRead, api.SignalsImport, api.ProposalsRead,
+		api.ProposalsDecide, api.DeploymentsRead, api.DeploymentsWrite, api.WebhooksRead, api.WebhooksWrite,
+	}})
+	s.Token = token.Token
+	s.ProductID = made.Product.Id
+	s.ContextID = made.Context.Id
+	s.IngestKey = made.Key.Key
+	s.awaitKey(t, s.IngestKey)
+	return s
+}
+
+// awaitKey waits until the gateway knows a key; an empty array is a request without effect.
+func (s *system) awaitKey(t *testing.T, key string) {
+	t.Helper()
+	program.Await(t, 10*time.Second, "the gateway to know the key", func() bool {
+		status, _ := s.post(t, "/api/signals", key, `[]`)
+		return status != http.StatusUnauthorized
+	})
+}
+
+// post sends a body with an ingest key and returns the status and the answer.
+func (s *system) post(t testing.TB, path, key, body string) (int, string) {
+	t.Helper()
+	header := http.Header{"Content-Type": {"application/json"}}
+	if key != "" {
+		header.Set("x-api-key", key)
+	}
+	res, answer := send(t, http.DefaultClient, http.MethodPost, s.URL+path, header, strings.NewReader(body))
+	return res.StatusCode, string(answer)
+}
