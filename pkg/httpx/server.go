@@ -1,0 +1,106 @@
+package httpx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
+)
+
+// Limits of one server. A slow client costs one connection until its timeout and nothing else.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 75 * time.Second // longer than the usual proxy's 60 s, so the proxy closes first
+	maxHeaderBytes    = 16 << 10
+	maxConnections    = 8192
+	drainTimeout      = 4 * time.Second
+)
+
+// Server is a lifecycle.Service that serves one handler on one TCP address.
+type Server struct {
+	addr    string
+	handler http.Handler
+	log     *zap.Logger
+
+	mu    sync.Mutex
+	bound string
+}
+
+// NewServer returns a server that listens when it is run.
+func NewServer(addr string, h http.Handler, log *zap.Logger) *Server {
+	return &Server{addr: addr, handler: h, log: log}
+}
+
+// Addr returns the address it listens on, "" before it is ready.
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bound
+}
+
+// Run serves until ctx ends; then it accepts nothing new, closes the channel of Draining for
+// long-lived answers, and gives requests in flight a few seconds to finish.
+func (s *Server) Run(ctx context.Context, ready func()) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s (choose another address with SPECTER_HTTP_ADDR): %w", s.addr, err)
+	}
+	s.mu.Lock()
+	s.bound = listener.Addr().String()
+	s.mu.Unlock()
+
+	draining := make(chan struct{})
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          zap.NewStdLog(s.log.Named("http")),
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	s.log.Info("listening", zap.String("addr", s.Addr()))
+	ready()
+
+	select {
+	case err := <-served:
+		close(draining)
+		return fmt.Errorf("serving http: %w", err)
+	case <-ctx.Done():
+	}
+	close(draining)
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drainCtx); err != nil {
+		s.log.Warn("requests still running after the drain time, closing them", zap.Error(err))
+		if err := server.Close(); err != nil {
+			return fmt.Errorf("closing the http server: %w", err)
+		}
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving http: %w", err)
+	}
+	return nil
+}
+
+type drainingKey struct{}
+
+// Draining returns a channel that closes when the server that serves ctx's request stops: an
+// answer without an end (an event stream) must end then. Outside a Server it never closes.
+func Draining(ctx context.Context) <-chan struct{} {
+	ch, _ := ctx.Value(drainingKey{}).(<-chan struct{})
+	return ch
+}

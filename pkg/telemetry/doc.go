@@ -1,0 +1,3 @@
+// Package telemetry makes the three things an operator looks at: JSON log lines, Prometheus
+// metrics on their own port, and W3C trace context carried across HTTP and the bus.
+package telemetry

@@ -1,0 +1,30 @@
+package telemetry
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// NewLogger returns a logger that writes JSON lines to stderr from level on ("debug", "info",
+// "warn", "error"), each with the service's name. Repeated lines are sampled: of one message the
+// first 100 in a second, then every hundredth.
+func NewLogger(level, service string) (*zap.Logger, error) {
+	parsed, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log level (debug, info, warn or error): %w", err)
+	}
+	c := zap.NewProductionConfig()
+	c.Level = zap.NewAtomicLevelAt(parsed)
+	c.EncoderConfig.TimeKey = "time"
+	c.EncoderConfig.MessageKey = "message"
+	c.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	c.EncoderConfig.EncodeDuration = zapcore.SecondsDurationEncoder
+	c.DisableStacktrace = true // errors carry their path in words; panics log their own stack
+	log, err := c.Build()
+	if err != nil {
+		return nil, fmt.Errorf("building the logger: %w", err)
+	}
+	return log.With(zap.String("service", service)), nil
+}
