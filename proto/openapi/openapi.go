@@ -4,6 +4,9 @@ package openapi
 
 import _ "embed"
 
+//go:generate oapi-codegen -config oapi-dashboard.yaml dashboard.v1.yaml
+//go:generate oapi-codegen -config oapi-ingest.yaml ingest.v1.yaml
+
 // Dashboard is dashboard.v1.yaml.
 //
 //go:embed dashboard.v1.yaml

@@ -1660,9 +1660,11 @@ func (x *AccountDeletionCancelled) GetDeletionId() string {
 
 // AccountDeleted: every row of the account is gone.
 type AccountDeleted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeletionId    string                 `protobuf:"bytes,1,opt,name=deletion_id,json=deletionId,proto3" json:"deletion_id,omitempty"`
-	DeletedAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	DeletionId string                 `protobuf:"bytes,1,opt,name=deletion_id,json=deletionId,proto3" json:"deletion_id,omitempty"`
+	DeletedAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"`
+	// The owner at the auth server, which has to forget them too.
+	OwnerUserId   string `protobuf:"bytes,3,opt,name=owner_user_id,json=ownerUserId,proto3" json:"owner_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1711,6 +1713,13 @@ func (x *AccountDeleted) GetDeletedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *AccountDeleted) GetOwnerUserId() string {
+	if x != nil {
+		return x.OwnerUserId
+	}
+	return ""
+}
+
 // EndpointTested: a person asked for a test delivery to one endpoint.
 type EndpointTested struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1754,6 +1763,68 @@ func (x *EndpointTested) GetEndpointId() string {
 		return x.EndpointId
 	}
 	return ""
+}
+
+// EndpointDisabled: the notifier stopped sending to an endpoint, because it
+// answered 410 or failed for days.
+type EndpointDisabled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId    string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	DisabledAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=disabled_at,json=disabledAt,proto3" json:"disabled_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointDisabled) Reset() {
+	*x = EndpointDisabled{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointDisabled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointDisabled) ProtoMessage() {}
+
+func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
+func (*EndpointDisabled) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *EndpointDisabled) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *EndpointDisabled) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *EndpointDisabled) GetDisabledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DisabledAt
+	}
+	return nil
 }
 
 var File_specter_event_v1_fact_proto protoreflect.FileDescriptor
@@ -1953,15 +2024,22 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bpurge_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\apurgeAt\";\n" +
 	"\x18AccountDeletionCancelled\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
-	"deletionId\"l\n" +
+	"deletionId\"\x90\x01\n" +
 	"\x0eAccountDeleted\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
 	"deletionId\x129\n" +
 	"\n" +
-	"deleted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdeletedAt\"1\n" +
+	"deleted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdeletedAt\x12\"\n" +
+	"\rowner_user_id\x18\x03 \x01(\tR\vownerUserId\"1\n" +
 	"\x0eEndpointTested\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
-	"endpointIdB\xc7\x01\n" +
+	"endpointId\"\x88\x01\n" +
+	"\x10EndpointDisabled\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
+	"\vdisabled_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"disabledAtB\xc7\x01\n" +
 	"\x14com.specter.event.v1B\tFactProtoP\x01ZBgithub.com/draftlabs/specter/proto/gen/go/specter/event/v1;eventv1\xa2\x02\x03SEX\xaa\x02\x10Specter.Event.V1\xca\x02\x10Specter\\Event\\V1\xe2\x02\x1cSpecter\\Event\\V1\\GPBMetadata\xea\x02\x12Specter::Event::V1b\x06proto3"
 
 var (
@@ -1976,7 +2054,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
@@ -2000,34 +2078,36 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*AccountDeletionCancelled)(nil), // 19: specter.event.v1.AccountDeletionCancelled
 	(*AccountDeleted)(nil),           // 20: specter.event.v1.AccountDeleted
 	(*EndpointTested)(nil),           // 21: specter.event.v1.EndpointTested
-	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
+	(*EndpointDisabled)(nil),         // 22: specter.event.v1.EndpointDisabled
+	(*timestamppb.Timestamp)(nil),    // 23: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	22, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	22, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	22, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	22, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	22, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	22, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	22, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	22, // 7: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	22, // 8: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	22, // 9: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	22, // 10: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	22, // 11: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	22, // 12: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	23, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	23, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	23, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	23, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	23, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	23, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	23, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	23, // 7: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	23, // 8: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	23, // 9: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	23, // 10: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	23, // 11: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	23, // 12: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
 	17, // 13: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
 	17, // 14: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
 	17, // 15: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	22, // 16: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	22, // 17: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	22, // 18: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	22, // 19: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	23, // 16: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	23, // 17: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	23, // 18: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	23, // 19: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	23, // 20: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2041,7 +2121,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

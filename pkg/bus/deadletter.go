@@ -1,0 +1,145 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+)
+
+// Headers a dead letter has beside the original's.
+const (
+	HeaderDeadReason   = "Specter-Dead-Reason"
+	HeaderDeadConsumer = "Specter-Dead-Consumer"
+	HeaderDeadStream   = "Specter-Dead-Stream"
+	HeaderDeadSequence = "Specter-Dead-Sequence" // in the original's stream
+	HeaderDeadSubject  = "Specter-Dead-Subject"
+	HeaderDeadAttempts = "Specter-Dead-Attempts"
+	HeaderDeadMsgID    = "Specter-Dead-Msg-Id" // the original Nats-Msg-Id
+)
+
+const deadPrefix = "Specter-Dead-"
+
+// DeadLetter is one message a consumer gave up on.
+type DeadLetter struct {
+	Sequence         uint64 // in the DEADLETTER stream: what Replay takes
+	Consumer         string
+	Reason           string
+	Attempts         int
+	Time             time.Time // when it was given up
+	Subject          string    // the original's
+	OriginalStream   string
+	OriginalSequence uint64
+	Event            string // "proposal.created.v1"
+	AccountID        string // "" for messages of many accounts
+	MessageID        string // the original's
+	Size             int    // of the body, in bytes
+}
+
+func (b *Bus) writeDeadLetter(ctx context.Context, msg jetstream.Msg, consumer, reason string) error {
+	stream, sequence, attempts := "", uint64(0), uint64(0)
+	if meta, err := msg.Metadata(); err == nil {
+		stream, sequence, attempts = meta.Stream, meta.Sequence.Stream, meta.NumDelivered
+	}
+	dead := nats.NewMsg(event.DeadLetterSubject(consumer, msg.Subject()))
+	dead.Data = msg.Data()
+	for key, values := range msg.Headers() {
+		if !strings.HasPrefix(key, "Nats-") {
+			dead.Header[key] = values
+		}
+	}
+	// The same message given up twice (its Term was lost) is one dead letter.
+	dead.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%s/%d", consumer, stream, sequence))
+	dead.Header.Set(HeaderDeadReason, reason)
+	dead.Header.Set(HeaderDeadConsumer, consumer)
+	dead.Header.Set(HeaderDeadStream, stream)
+	dead.Header.Set(HeaderDeadSequence, strconv.FormatUint(sequence, 10))
+	dead.Header.Set(HeaderDeadSubject, msg.Subject())
+	dead.Header.Set(HeaderDeadAttempts, strconv.FormatUint(attempts, 10))
+	dead.Header.Set(HeaderDeadMsgID, msg.Headers().Get(jetstream.MsgIDHeader))
+	_, err := b.publish(ctx, "dead_letter", dead)
+	return err
+}
+
+// DeadLetters lists up to limit dead letters from sequence after+1 on, oldest first.
+func (b *Bus) DeadLetters(ctx context.Context, after uint64, limit int) ([]DeadLetter, error) {
+	stream, err := b.deadLetterStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var letters []DeadLetter
+	for len(letters) < limit {
+		raw, err := stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(event.DeadLetters().Prefix+".>"))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return letters, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading dead letters: %w", err)
+		}
+		letters = append(letters, readDeadLetter(raw))
+		after = raw.Sequence
+	}
+	return letters, nil
+}
+
+func readDeadLetter(raw *jetstream.RawStreamMsg) DeadLetter {
+	h := raw.Header
+	attempts, _ := strconv.Atoi(h.Get(HeaderDeadAttempts)) // written by us; 0 when damaged
+	original, _ := strconv.ParseUint(h.Get(HeaderDeadSequence), 10, 64)
+	return DeadLetter{
+		Sequence: raw.Sequence, Time: raw.Time, Size: len(raw.Data),
+		Consumer: h.Get(HeaderDeadConsumer), Reason: h.Get(HeaderDeadReason), Attempts: attempts,
+		Subject: h.Get(HeaderDeadSubject), OriginalStream: h.Get(HeaderDeadStream), OriginalSequence: original,
+		Event: h.Get(HeaderEvent), AccountID: h.Get(HeaderAccount), MessageID: h.Get(HeaderDeadMsgID),
+	}
+}
+
+// Replay publishes a dead letter again under its original subject and then removes it. Should it
+// stop between the two, replaying again is safe: the event's id has not changed.
+func (b *Bus) Replay(ctx context.Context, sequence uint64) (Ack, error) {
+	stream, err := b.deadLetterStream(ctx)
+	if err != nil {
+		return Ack{}, err
+	}
+	raw, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Ack{}, fault.Newf(fault.NotFound, "not_found", "There is no dead letter %d.", sequence)
+	}
+	if err != nil {
+		return Ack{}, fmt.Errorf("reading dead letter %d: %w", sequence, err)
+	}
+	again := nats.NewMsg(raw.Header.Get(HeaderDeadSubject))
+	again.Data = raw.Data
+	for key, values := range raw.Header {
+		if !strings.HasPrefix(key, "Nats-") && !strings.HasPrefix(key, deadPrefix) {
+			again.Header[key] = values
+		}
+	}
+	// The plain id would be taken for a duplicate while the broker remembers the original.
+	id, _, _ := strings.Cut(raw.Header.Get(HeaderDeadMsgID), "/")
+	again.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/replay-%d", id, sequence))
+	ack, err := b.publish(ctx, raw.Header.Get(HeaderEvent), again)
+	if err != nil {
+		return Ack{}, err
+	}
+	if err := stream.DeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return ack, fmt.Errorf("removing replayed dead letter %d: %w", sequence, err)
+	}
+	return ack, nil
+}
+
+func (b *Bus) deadLetterStream(ctx context.Context) (jetstream.Stream, error) {
+	stream, err := b.js.Stream(ctx, event.DeadLetters().Name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the dead letters: %w", publishFault(err))
+	}
+	return stream, nil
+}

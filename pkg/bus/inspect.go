@@ -1,0 +1,67 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/draftlabs/specter/pkg/event"
+)
+
+// ConsumerPending says how far the durable of a service (the ConsumerOptions.Durable it consumes t
+// with) has come: how many messages of t it has not been given yet, and the stream sequence up to
+// which everything is settled. Messages after ackFloor may be settled too, out of order.
+func (b *Bus) ConsumerPending(ctx context.Context, t event.Describer, durable string) (pending, ackFloor uint64, err error) {
+	name := DurableName(t, durable)
+	consumer, err := b.js.Consumer(ctx, t.Info().Stream().Name, name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("looking up consumer %s: %w", name, err)
+	}
+	info := consumer.CachedInfo()
+	return info.NumPending, settledUpTo(info), nil
+}
+
+// settledUpTo is the ack floor, or all the consumer was given when nothing of it is open: the
+// floor moves only with acknowledgements, not over messages of other types.
+func settledUpTo(info *jetstream.ConsumerInfo) uint64 {
+	if info.NumAckPending == 0 {
+		return max(info.AckFloor.Stream, info.Delivered.Stream)
+	}
+	return info.AckFloor.Stream
+}
+
+// StreamLastSequence is the sequence of the newest message in the stream of t, 0 when there never
+// was one.
+func (b *Bus) StreamLastSequence(ctx context.Context, t event.Describer) (uint64, error) {
+	name := t.Info().Stream().Name
+	stream, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("looking up stream %s: %w", name, publishFault(err))
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// PurgeAccount removes what the streams still hold about an account: its facts and its dead
+// letters. Batches of many accounts are not touched; they leave by age within a week.
+func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) error {
+	purges := map[string][]string{}
+	for _, s := range event.Streams() {
+		purges[s.Name] = append(purges[s.Name], event.AccountFilter(s, account))
+		dead := event.DeadLetters().Name
+		purges[dead] = append(purges[dead], event.DeadLetterAccountFilter(s, account))
+	}
+	for name, filters := range purges {
+		stream, err := b.js.Stream(ctx, name)
+		if err != nil {
+			return fmt.Errorf("looking up stream %s: %w", name, publishFault(err))
+		}
+		for _, filter := range filters {
+			if err := stream.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
+				return fmt.Errorf("purging %s: %w", filter, publishFault(err))
+			}
+		}
+	}
+	return nil
+}

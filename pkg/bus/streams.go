@@ -1,0 +1,79 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/draftlabs/specter/pkg/event"
+)
+
+// CatalogMaxBytes bounds the CATALOG bucket: about 300 bytes a key or product.
+const CatalogMaxBytes = 64 << 20
+
+// EnsureStreams creates what is missing and brings the settings of what exists up to date: the
+// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG bucket. Any number of processes may
+// call it at once.
+func (b *Bus) EnsureStreams(ctx context.Context) error {
+	for _, s := range append(event.Streams(), event.DeadLetters()) {
+		if err := b.ensure(ctx, b.config(s)); err != nil {
+			return err
+		}
+	}
+	advisories := b.config(event.Advisories())
+	// Notices about messages, not messages: when full, the oldest make room for the newest.
+	advisories.Discard = jetstream.DiscardOld
+	if err := b.ensure(ctx, advisories); err != nil {
+		return err
+	}
+	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:      event.CatalogBucket,
+		Description: "What the gateway knows: keys, products, quotas. Written through the dashboard's outbox only.",
+		History:     1,
+		MaxBytes:    b.maxBytes(event.CatalogBucket, CatalogMaxBytes),
+		Storage:     jetstream.FileStorage,
+		Replicas:    b.replicas(),
+	})
+	if err != nil {
+		return fmt.Errorf("ensuring bucket %s: %w", event.CatalogBucket, err)
+	}
+	return nil
+}
+
+func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
+	if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
+		return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+func (b *Bus) config(s event.Stream) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        s.Name,
+		Description: s.Doc,
+		Subjects:    s.Subjects(),
+		Storage:     jetstream.FileStorage,
+		// Not WorkQueue: with it, an acknowledged message and a broker restart make the broker
+		// forget message ids that are still inside the duplicate window.
+		Retention: jetstream.LimitsPolicy,
+		// The default, DiscardOld, throws away signals nobody has stored yet.
+		Discard:    jetstream.DiscardNew,
+		MaxAge:     s.MaxAge,
+		MaxBytes:   b.maxBytes(s.Name, s.MaxBytes),
+		MaxMsgSize: s.MaxMessageBytes,
+		Duplicates: s.DuplicateWindow,
+		Replicas:   b.replicas(),
+		// Signal batches are text that repeats itself; S2 costs less than the disk it saves.
+		Compression: jetstream.S2Compression,
+	}
+}
+
+func (b *Bus) maxBytes(name string, byDefault int64) int64 {
+	if n, ok := b.options.MaxBytes[name]; ok {
+		return n
+	}
+	return byDefault
+}
+
+func (b *Bus) replicas() int { return max(1, b.options.Replicas) }

@@ -1,0 +1,97 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+)
+
+const (
+	trimEvery = 10 * time.Second
+	// trimAbove is the share of its bound a stream may fill with messages everybody is done with;
+	// below it they stay until MaxAge, for replays.
+	trimAbove = 0.5
+)
+
+// Trimmer keeps processed messages from filling a stream until it refuses new ones. Streams have
+// limits retention: the broker removes messages by age only, and a full stream refuses. When a
+// stream is more than half full, Trimmer removes what every durable consumer has settled, but
+// nothing younger than the duplicate window, which the broker would forget with it. A message
+// some consumer has not settled is never removed. One instance is enough; several do no harm.
+func (b *Bus) Trimmer(streams ...event.Stream) lifecycle.Service {
+	return lifecycle.Func(func(ctx context.Context, ready func()) error {
+		ready()
+		for sleep(ctx, trimEvery) == nil {
+			for _, s := range streams {
+				if err := b.trim(ctx, s, time.Now().Add(-2*s.DuplicateWindow)); err != nil && ctx.Err() == nil {
+					b.log.Warn("trimming", zap.String("stream", s.Name), zap.Error(err))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// trim removes the settled messages of s that were stored before young.
+func (b *Bus) trim(ctx context.Context, s event.Stream, young time.Time) error {
+	stream, err := b.js.Stream(ctx, s.Name)
+	if err != nil {
+		return fmt.Errorf("looking up stream %s: %w", s.Name, err)
+	}
+	info := stream.CachedInfo()
+	if info.Config.MaxBytes <= 0 || float64(info.State.Bytes) < trimAbove*float64(info.Config.MaxBytes) {
+		return nil
+	}
+	settled, consumers := info.State.LastSeq, 0
+	list := stream.ListConsumers(ctx)
+	for consumer := range list.Info() {
+		if consumer.Config.Durable == "" {
+			continue // somebody looking on
+		}
+		consumers++
+		if consumer.NumPending > 0 || consumer.NumAckPending > 0 {
+			settled = min(settled, settledUpTo(consumer))
+		} // else it is done with everything, also with what its filter does not show it
+	}
+	if err := list.Err(); err != nil {
+		return fmt.Errorf("listing the consumers of %s: %w", s.Name, err)
+	}
+	if consumers == 0 || settled < info.State.FirstSeq {
+		return nil
+	}
+	cut, err := firstSince(ctx, stream, info.State.FirstSeq, settled+1, young)
+	if err != nil || cut <= info.State.FirstSeq {
+		return err
+	}
+	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(cut)); err != nil {
+		return fmt.Errorf("purging %s below %d: %w", s.Name, cut, err)
+	}
+	b.metrics.trimmed.WithLabelValues(s.Name).Add(float64(cut - info.State.FirstSeq))
+	b.log.Info("removed processed messages", zap.String("stream", s.Name), zap.Uint64("below", cut))
+	return nil
+}
+
+// firstSince is the first sequence in [low, high) stored at or after since, else high, by
+// bisection: sequences and times grow together.
+func firstSince(ctx context.Context, stream jetstream.Stream, low, high uint64, since time.Time) (uint64, error) {
+	for low < high {
+		middle := low + (high-low)/2
+		msg, err := stream.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(">")) // the next that exists
+		if err != nil {
+			return 0, fmt.Errorf("reading message %d: %w", middle, err)
+		}
+		switch {
+		case msg.Sequence >= high || !msg.Time.Before(since):
+			high = middle
+		default:
+			low = msg.Sequence + 1
+		}
+	}
+	return high, nil
+}

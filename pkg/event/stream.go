@@ -1,0 +1,83 @@
+package event
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	mib = 1 << 20
+	gib = 1 << 30
+
+	week = 7 * 24 * time.Hour
+
+	// DuplicateWindow is how long the broker remembers a message id. The outbox relay and the
+	// gateway retry well within it; what comes later is caught by the consumers' inbox.
+	DuplicateWindow = 5 * time.Minute
+
+	// MaxMessageBytes bounds one message: a signal batch of 1 MiB and its envelope.
+	MaxMessageBytes = 2 * mib
+)
+
+// CatalogBucket is the key-value bucket of what the gateway knows: keys, products, quotas.
+const CatalogBucket = "CATALOG"
+
+// CatalogSubject is where a write of a bucket's key lands.
+func CatalogSubject(key string) string { return "$KV." + CatalogBucket + "." + key }
+
+var signals = Stream{
+	Name: "SIGNALS", Prefix: "signals", MaxAge: week, MaxBytes: 4 * gib,
+	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
+	Doc: "Batches of signals as the gateway acknowledged them, until the analyzer has stored them.",
+}
+
+var facts = Stream{
+	Name: "EVENTS", Prefix: "events", MaxAge: week, MaxBytes: 1 * gib,
+	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
+	Doc: "Facts, past tense: what one service found out or a person decided, for every other service.",
+}
+
+// DeadLetters holds what no consumer could process, with the reason, until somebody replays it.
+// Its subjects are deadletter.<consumer>.<the original subject>.
+func DeadLetters() Stream {
+	return Stream{
+		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: 30 * 24 * time.Hour, MaxBytes: 256 * mib,
+		// The original and the headers that say why.
+		MaxMessageBytes: MaxMessageBytes + 64<<10, DuplicateWindow: DuplicateWindow,
+		Doc: "Messages a consumer gave up on, with reason, consumer, attempts and the original headers; listed and replayed by `specter dlq`.",
+	}
+}
+
+// Advisories holds the broker's own notices of messages it stopped delivering: an entry here that
+// has no dead letter is a message nobody dealt with.
+func Advisories() Stream {
+	return Stream{
+		Name: "ADVISORIES", Prefix: "$JS.EVENT.ADVISORY", MaxAge: week, MaxBytes: 32 * mib,
+		subjects: []string{
+			"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
+			"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
+		},
+		DuplicateWindow: DuplicateWindow,
+		Doc:             "The broker's MAX_DELIVERIES and MSG_TERMINATED advisories.",
+	}
+}
+
+// Streams are the streams that hold catalogue types.
+func Streams() []Stream { return []Stream{signals, facts} }
+
+// Signals is the stream of signal batches.
+func Signals() Stream { return signals }
+
+// Facts is the stream of events.
+func Facts() Stream { return facts }
+
+// DeadLetterSubject is where consumer's dead letter of a message from subject goes.
+func DeadLetterSubject(consumer, subject string) string {
+	return DeadLetters().Prefix + "." + consumer + "." + subject
+}
+
+// DeadLetterAccountFilter matches every consumer's dead letters of messages from s about one account.
+func DeadLetterAccountFilter(s Stream, account uuid.UUID) string {
+	return DeadLetters().Prefix + ".*." + AccountFilter(s, account)
+}
