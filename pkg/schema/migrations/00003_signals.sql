@@ -39,6 +39,8 @@ CREATE TABLE signal_blocks (
 ) PARTITION BY RANGE (first_at);
 CREATE INDEX signal_blocks_context ON signal_blocks (account_id, context_id, last_at DESC);
 CREATE INDEX signal_blocks_product ON signal_blocks (account_id, product_id, last_at DESC);
+-- The live tail asks for what was stored since it last looked.
+CREATE INDEX signal_blocks_fresh ON signal_blocks (account_id, product_id, created_at DESC);
 COMMENT ON TABLE signal_blocks IS 'writer: analyzer. Raw signals, up to about 1,000 a row; partitioned by month of first_at.';
 -- +goose StatementBegin
 DO $$
@@ -91,6 +93,8 @@ COMMENT ON TABLE product_activity IS 'writer: analyzer. First and last signal of
 CREATE TABLE stream_positions (
     stream                text NOT NULL,
     sequence              bigint NOT NULL,
+    -- A broker that lost its store counts from 1 again: only the same message is the same.
+    message_id            uuid NOT NULL,
     signals               int NOT NULL,
     stored                int NOT NULL,
     at                    timestamptz NOT NULL DEFAULT now(),

@@ -32,6 +32,12 @@ CREATE POLICY by_cookie ON web_sessions FOR SELECT TO specter_dashboard USING (s
 CREATE POLICY by_token ON access_tokens FOR SELECT TO specter_dashboard USING (token_hash = (SELECT specter_token_hash()));
 CREATE POLICY by_key ON api_keys FOR SELECT TO specter_dashboard USING (key_hash = (SELECT specter_key_hash()));
 
+-- Retention purges by age without knowing the accounts: it sees, and may delete,
+-- exactly the rows whose time is over.
+CREATE POLICY by_age ON imported_ids TO specter_retention USING (occurred_at < now() - interval '24 months');
+CREATE POLICY by_age ON idempotency_keys TO specter_retention USING (created_at < now() - interval '24 hours');
+CREATE POLICY by_age ON deliveries TO specter_retention USING (created_at < now() - interval '30 days');
+
 -- Operational tables without tenants: one service each.
 -- +goose StatementBegin
 DO $$
@@ -80,7 +86,7 @@ DO $$
 DECLARE
     p record;
 BEGIN
-    FOR p IN SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND policyname IN ('tenant', 'by_owner', 'by_cookie', 'by_token', 'by_key') LOOP
+    FOR p IN SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND policyname IN ('tenant', 'by_age', 'by_owner', 'by_cookie', 'by_token', 'by_key') LOOP
         EXECUTE format('DROP POLICY %I ON %I', p.policyname, p.tablename);
     END LOOP;
     FOR p IN SELECT rolname FROM pg_roles WHERE rolname IN ('specter_analyzer', 'specter_proposal', 'specter_verifier', 'specter_notifier', 'specter_retention', 'specter_dashboard') LOOP

@@ -1,0 +1,142 @@
+package tenant_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/tenant"
+	"github.com/draftlabs/specter/pkg/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.NoLeaks(m) }
+
+func TestAThousandInterleavedRequestsOfTwoTenantsOverOneConnection(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a, b := testkit.SeedTenant(t, db), testkit.SeedTenant(t, db)
+	pool := db.PoolOf(t, "specter_dashboard", 1)
+	stop := errors.New("rolled back")
+
+	var requests sync.WaitGroup
+	for worker := range 8 {
+		requests.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 7))
+			for i := range 125 {
+				me := a
+				if random.IntN(2) == 0 {
+					me = b
+				}
+				seen, err := products(t.Context(), func(fn func(pgx.Tx) error) error {
+					return tenant.Tx(t.Context(), pool, me.AccountID, func(tx pgx.Tx) error {
+						if err := fn(tx); err != nil {
+							return err
+						}
+						if i%5 == 0 {
+							return stop
+						}
+						return nil
+					})
+				})
+				if (err != nil && !errors.Is(err, stop)) || len(seen) != 1 || seen[0] != me.ProductID {
+					t.Errorf("saw %v, %v", seen, err)
+				}
+				if i%10 == 0 { // outside a tenant nothing shows
+					seen, err := products(t.Context(), func(fn func(pgx.Tx) error) error { return pgx.BeginFunc(t.Context(), pool, fn) })
+					if err != nil || len(seen) != 0 {
+						t.Errorf("without a tenant saw %v, %v", seen, err)
+					}
+				}
+			}
+		})
+	}
+	requests.Wait()
+}
+
+func TestATenantCannotWriteForAnother(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a, b := testkit.SeedTenant(t, db), testkit.SeedTenant(t, db)
+	pool := db.Pool(t, "specter_dashboard")
+
+	err := tenant.Tx(t.Context(), pool, a.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO products (id, account_id, name) VALUES (gen_random_uuid(), $1, 'planted')`, b.AccountID)
+		return err
+	})
+	var refused *pgconn.PgError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "42501", refused.Code)
+
+	require.NoError(t, tenant.Tx(t.Context(), pool, a.AccountID, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(t.Context(), `UPDATE products SET name = 'defaced' WHERE id = $1`, b.ProductID)
+		require.Zero(t, tag.RowsAffected())
+		return err
+	}))
+}
+
+func TestEnterSwitchesTheTenantWithinATransaction(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a, b := testkit.SeedTenant(t, db), testkit.SeedTenant(t, db)
+	require.NoError(t, pgx.BeginFunc(t.Context(), db.Pool(t, "specter_analyzer"), func(tx pgx.Tx) error {
+		for _, me := range []testkit.Tenant{a, b, a} {
+			require.NoError(t, tenant.Enter(t.Context(), tx, me.AccountID))
+			seen, err := products(t.Context(), func(fn func(pgx.Tx) error) error { return fn(tx) })
+			require.NoError(t, err)
+			require.Equal(t, []uuid.UUID{me.ProductID}, seen)
+		}
+		require.ErrorIs(t, tenant.Enter(t.Context(), tx, uuid.Nil), tenant.ErrNoAccount)
+		return nil
+	}))
+}
+
+func TestLookupShowsExactlyTheMatchingRow(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a, b := testkit.SeedTenant(t, db), testkit.SeedTenant(t, db)
+	pool := db.PoolOf(t, "specter_dashboard", 1)
+
+	lookups := map[string]struct {
+		lookup tenant.Lookup
+		table  string
+		column string
+	}{
+		"key":   {tenant.Lookup{KeyHash: a.KeyHash}, "api_keys", "account_id"},
+		"token": {tenant.Lookup{TokenHash: apikey.Hash(a.Token)}, "access_tokens", "account_id"},
+		"user":  {tenant.Lookup{UserID: a.UserID}, "accounts", "id"},
+	}
+	for name, c := range lookups {
+		var found []uuid.UUID
+		require.NoError(t, tenant.LookupTx(t.Context(), pool, c.lookup, func(tx pgx.Tx) error {
+			rows, err := tx.Query(t.Context(), fmt.Sprintf(`SELECT %s FROM %s`, c.column, c.table))
+			require.NoError(t, err)
+			found, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+			return err
+		}), name)
+		require.Equal(t, []uuid.UUID{a.AccountID}, found, name)
+		require.NotContains(t, found, b.AccountID)
+	}
+	require.ErrorIs(t, tenant.LookupTx(t.Context(), pool, tenant.Lookup{}, nil), tenant.ErrNoLookup)
+	require.ErrorIs(t, tenant.Tx(t.Context(), pool, uuid.Nil, nil), tenant.ErrNoAccount)
+}
+
+func products(ctx context.Context, in func(func(pgx.Tx) error) error) (ids []uuid.UUID, err error) {
+	err = in(func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT id FROM products`)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	return ids, err
+}
