@@ -1,0 +1,191 @@
+package pcf
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	// MaxHistoryDays is how far back the forecast looks. Older days describe another product.
+	MaxHistoryDays = 182
+	// MinReadDays is the shortest history any number can be computed from.
+	MinReadDays = 7
+	// MaxWindowDays bounds the window after the deployment.
+	MaxWindowDays = 366
+
+	modelDegrees  = 4.0 // degrees of freedom granted to the model's own variance
+	placeboStart  = 14  // first day a placebo window may start, unless a third of the history comes sooner
+	placeboCredit = 0.5 // degrees of freedom for each independent placebo window
+	weekdayDays   = 7.0
+)
+
+// Reasons why nothing can be estimated at all. The input is left as it was.
+var (
+	// ErrTooLittleHistory: fewer than MinReadDays days with data before the deployment.
+	ErrTooLittleHistory = errors.New("too little history")
+	// ErrEmptyWindow: no day with data after the deployment.
+	ErrEmptyWindow = errors.New("no data in the window after the deployment")
+	// ErrWindowTooLong: more than MaxWindowDays days after the deployment.
+	ErrWindowTooLong = errors.New("window too long")
+)
+
+// Estimate is the measured effect of one window, on the log scale of the metric.
+type Estimate struct {
+	// D is the mean of the window minus the level forecast from the history.
+	D float64
+	// S is the standard error of D, Nu the degrees of freedom of D/S.
+	S, Nu float64
+	// HistoryDays is the length T of the history that was used, from its first day with data.
+	HistoryDays int
+	// WindowDays is the length h of the window, ObservedDays how many of them carry data.
+	WindowDays, ObservedDays int
+	// Placebos are the forecast errors of every earlier window of the same length: what "nothing happened" looks like.
+	Placebos []float64
+	// ModelVariance (Vm) and PlaceboVariance (Vp) are the two sources S is pooled from.
+	ModelVariance, PlaceboVariance float64
+
+	level   level
+	effects [7]float64
+	first   time.Weekday // of the first day of the window
+}
+
+// Forecast estimates the effect at the boundary between history and window. firstWeekday is the weekday of history[0].
+// Leading days without data and days beyond MaxHistoryDays are left out. Trailing history days without data stand for a
+// gap before the window (the day of the deployment itself, or days set aside by the trigger guard).
+func Forecast(metric Metric, firstWeekday time.Weekday, history, window []Day) (Estimate, error) {
+	past, skipped := usable(points(metric, history))
+	post := points(metric, window)
+	firstWeekday = time.Weekday(weekdayOf(firstWeekday, skipped))
+	if n := observedDays(past); n < MinReadDays {
+		return Estimate{}, fmt.Errorf("%w: %d days with data, at least %d are needed", ErrTooLittleHistory, n, MinReadDays)
+	}
+	if len(post) > MaxWindowDays {
+		return Estimate{}, fmt.Errorf("%w: %d days, at most %d", ErrWindowTooLong, len(post), MaxWindowDays)
+	}
+	if observedDays(post) == 0 {
+		return Estimate{}, ErrEmptyWindow
+	}
+
+	effects := weekdayEffects(past, firstWeekday)
+	adjust(past, effects, firstWeekday)
+	firstPost := time.Weekday(weekdayOf(firstWeekday, len(past)))
+	adjust(post, effects, firstPost)
+
+	filtered := filterLevel(clipped(past))
+	e := Estimate{
+		HistoryDays: len(past), WindowDays: len(post), ObservedDays: observedDays(post),
+		level: filtered, effects: effects, first: firstPost,
+	}
+	after, noise := windowMean(post)
+	e.D = after - filtered.last
+	e.spread(past, noise)
+	return e, nil
+}
+
+// usable cuts the history to at most MaxHistoryDays that begin with a day with data, and tells how many were cut.
+func usable(history []point) ([]point, int) {
+	start := max(0, len(history)-MaxHistoryDays)
+	for start < len(history) && !history[start].observed {
+		start++
+	}
+	return history[start:], start
+}
+
+func adjust(series []point, effects [7]float64, first time.Weekday) {
+	for i := range series {
+		series[i].y -= effects[weekdayOf(first, i)]
+	}
+}
+
+// windowMean is the mean over a window's days with data, and the sampling variance of that mean. The window has at
+// least one such day.
+func windowMean(window []point) (value, noise float64) {
+	n := 0.0
+	for _, p := range window {
+		if p.observed {
+			value += p.y
+			noise += p.v
+			n++
+		}
+	}
+	return value / n, noise / (n * n)
+}
+
+// spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance.
+func (e *Estimate) spread(past []point, noise float64) {
+	h, n := float64(e.WindowDays), float64(e.ObservedDays)
+	scale := e.level.scale
+	e.ModelVariance = scale * (e.level.variance + e.level.q*(h+1)*(2*h+1)/(6*h) + 1/n)
+
+	oldNoise := e.runPlacebos(past)
+	placeboDegrees := 1.0
+	e.PlaceboVariance = e.ModelVariance
+	if origins := len(e.Placebos); origins >= e.WindowDays {
+		e.PlaceboVariance = 0
+		for _, miss := range e.Placebos {
+			e.PlaceboVariance += miss * miss / float64(origins)
+		}
+		// Fewer signals after than before: the placebos looked through less noise than this window does.
+		if noise > oldNoise {
+			e.PlaceboVariance = max(e.PlaceboVariance-oldNoise, e.PlaceboVariance/4) + noise
+		}
+		placeboDegrees = max(1, placeboCredit*float64(origins)/h)
+	}
+
+	e.Nu = modelDegrees + placeboDegrees
+	variance := (modelDegrees*e.ModelVariance + placeboDegrees*e.PlaceboVariance) / e.Nu
+	// A window shorter than a week leans on estimated weekday effects, which carry an error of their own.
+	variance += scale * (weekdayDays / float64(e.HistoryDays)) * max(0, 1/h-1/weekdayDays)
+	e.S = math.Sqrt(max(variance, noise, minScale))
+}
+
+// runPlacebos forecasts every earlier window of the same length from the level before it, and returns the mean sampling
+// variance of those windows. The days are not clipped: real bad days are part of what can happen by itself. When the
+// real window starts after a gap, the placebos forecast across the same gap.
+func (e *Estimate) runPlacebos(past []point) (oldNoise float64) {
+	gap := 0
+	for gap < len(past) && !past[len(past)-1-gap].observed {
+		gap++
+	}
+	need := (e.WindowDays + 1) / 2
+	for origin := min(placeboStart, len(past)/3); origin+e.WindowDays <= len(past); origin++ {
+		from := origin - 1 - gap
+		window := past[origin : origin+e.WindowDays]
+		if from < 0 || observedDays(window) < need {
+			continue
+		}
+		value, noise := windowMean(window)
+		e.Placebos = append(e.Placebos, value-e.level.path[from])
+		oldNoise += noise
+	}
+	if len(e.Placebos) == 0 {
+		return 0
+	}
+	return oldNoise / float64(len(e.Placebos))
+}
+
+func (e Estimate) student() distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: e.Nu} }
+
+// PValue is the two-sided probability of an effect at least this large when nothing happened.
+func (e Estimate) PValue() float64 { return min(1, 2*e.student().CDF(-abs(e.D/e.S))) }
+
+// ProbabilityImproved is the probability that the true effect is above zero.
+func (e Estimate) ProbabilityImproved() float64 { return e.student().CDF(e.D / e.S) }
+
+// Interval is the effect's interval that misses with probability alpha (two-sided), on the log scale.
+func (e Estimate) Interval(alpha float64) (low, high float64) {
+	reach := e.quantile(alpha) * e.S
+	return e.D - reach, e.D + reach
+}
+
+func (e Estimate) quantile(alpha float64) float64 { return e.student().Quantile(1 - alpha/2) }
+
+// MDE is the smallest true effect, on the log scale, that this window would find four times in five at 5 %.
+func (e Estimate) MDE() float64 {
+	t := e.student()
+	return (t.Quantile(.975) + t.Quantile(.8)) * e.S
+}

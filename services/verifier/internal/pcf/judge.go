@@ -1,0 +1,302 @@
+package pcf
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Method names the rules a verdict was given by. It changes whenever the same input could get another verdict.
+const Method = "pcf-1"
+
+// Minimums below which no verdict is given, whatever the numbers look like.
+const (
+	MinHistoryDays  = 28 // days with data before the deployment
+	MinWindowDays   = 7  // days with data after it; a regression alone may be called sooner, so that damage is caught
+	MinWeeklyEvents = 10 // of either polarity
+
+	// NoEffectWithin: no effect means that the 90 % interval lies inside ± 5 %.
+	NoEffectWithin = .05
+
+	baselineDays     = 28  // the "before" that is shown and that volumes are compared with
+	brokenVolume     = .10 // below a tenth of the usual volume the instrumentation is doubted before the product is
+	noEffectAlpha    = .10
+	sensitivityShort = 28
+	sensitivityLong  = 56
+)
+
+// Verdict is what a look concludes.
+//
+//	collecting ──▶ improved | regressed        at the look that crosses its boundary
+//	     └───────▶ no_effect | inconclusive    at the last look
+type Verdict string
+
+// The verdicts.
+const (
+	Collecting   Verdict = "collecting"
+	Improved     Verdict = "improved"
+	Regressed    Verdict = "regressed"
+	NoEffect     Verdict = "no_effect"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Final reports whether no later look changes the verdict.
+func (v Verdict) Final() bool { return v != Collecting && v != "" }
+
+// Reason says why there is no verdict yet, or none at all.
+type Reason string
+
+// The reasons. The first ones are minimums that are not met; the last two are about the evidence itself.
+const (
+	ReasonNone            Reason = ""
+	ReasonShortHistory    Reason = "history_too_short"
+	ReasonZeroTraffic     Reason = "zero_traffic"
+	ReasonInstrumentation Reason = "instrumentation_broken"
+	ReasonFewEvents       Reason = "too_few_events"
+	ReasonFewDays         Reason = "too_few_days"
+	ReasonGuard           Reason = "depends_on_trigger_days"
+	ReasonNotSignificant  Reason = "not_significant"
+)
+
+// ErrWindowNotComplete: the window holds fewer days than the look needs.
+var ErrWindowNotComplete = errors.New("window not complete")
+
+// Input is everything a look may know. It holds no day after the look's own.
+type Input struct {
+	Metric Metric
+	// FirstWeekday is the weekday of History[0].
+	FirstWeekday time.Weekday
+	// History are the days before the deployment, oldest first. The day of the deployment itself, when it belongs to
+	// neither side, is its last entry and Missing.
+	History []Day
+	// Window are the days since, the first complete one first. Days beyond the look's are not read.
+	Window []Day
+	// Trigger are the indexes in History of the days that led to the finding.
+	Trigger []int
+	// Schedule was fixed before the first look.
+	Schedule Schedule
+}
+
+// Totals are the raw counts of a stretch of days.
+type Totals struct {
+	Positive, Negative float64
+	// Days carry data.
+	Days int
+}
+
+// Ratio is positive / (positive + negative), NaN when there is neither.
+func (t Totals) Ratio() float64 { return t.Positive / (t.Positive + t.Negative) }
+
+// Result is one look's answer.
+type Result struct {
+	Method  string
+	Look    Look
+	Horizon int
+	Verdict Verdict
+	Reason  Reason
+	// EarlyRead marks a product younger than MinHistoryDays: the same numbers, wide, and never a verdict.
+	EarlyRead bool
+	// Before are the raw counts of the last four weeks before the deployment, After those of the window.
+	Before, After Totals
+	// Reading is nil when nothing could be estimated.
+	Reading *Reading
+	// WithoutTrigger repeats the reading without the days that led to the finding; nil when there were none.
+	WithoutTrigger *Reading
+	// Sensitivity repeats the reading with shorter histories.
+	Sensitivity []Reading
+	Warnings    []Warning
+}
+
+// Judge evaluates one look of the schedule, by its number from 1.
+func Judge(in Input, number int) (Result, error) {
+	if number < 1 || number > len(in.Schedule) {
+		return Result{}, fmt.Errorf("look %d is not one of the %d planned", number, len(in.Schedule))
+	}
+	look := in.Schedule[number-1]
+	if len(in.Window) < look.Day {
+		return Result{}, fmt.Errorf("%w: look %d needs %d days, %d are there", ErrWindowNotComplete, number, look.Day, len(in.Window))
+	}
+	in.Window = in.Window[:look.Day]
+	if len(in.History) > MaxHistoryDays {
+		in = withRecentHistory(in, MaxHistoryDays)
+	}
+
+	r := Result{Method: Method, Look: look, Horizon: in.Schedule.Horizon(), Verdict: Collecting}
+	from, to := baseline(in.History)
+	r.Before = totals(in.Metric, in.History[from:to])
+	r.After = totals(in.Metric, in.Window)
+	history := totals(in.Metric, in.History)
+	r.EarlyRead = history.Days < MinHistoryDays
+
+	if err := r.read(in); err != nil {
+		return Result{}, err
+	}
+	r.Reason = minimum(in, r, history)
+	r.decide(look.Day >= r.Horizon)
+	r.Warnings = warnings(in, r)
+	return r, nil
+}
+
+// read fills in the estimates. An input nothing can be estimated from leaves them nil; that is an answer, not an error.
+func (r *Result) read(in Input) error {
+	full, err := Forecast(in.Metric, in.FirstWeekday, in.History, in.Window)
+	switch {
+	case errors.Is(err, ErrTooLittleHistory) || errors.Is(err, ErrEmptyWindow):
+		return nil
+	case err != nil:
+		return fmt.Errorf("forecasting the window: %w", err)
+	}
+	reading := newReading(in.Metric, full, r.Look.NominalP, r.Before, in.Window)
+	r.Reading = &reading
+
+	for _, days := range []int{sensitivityShort, sensitivityLong} {
+		if days < full.HistoryDays {
+			short := withRecentHistory(in, days)
+			if e, err := Forecast(in.Metric, short.FirstWeekday, short.History, in.Window); err == nil {
+				r.Sensitivity = append(r.Sensitivity, newReading(in.Metric, e, r.Look.NominalP, r.Before, in.Window))
+			}
+		}
+	}
+
+	if guarded, some := withoutTrigger(in); some {
+		e, err := Forecast(in.Metric, guarded.FirstWeekday, guarded.History, in.Window)
+		if errors.Is(err, ErrTooLittleHistory) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("forecasting without the trigger days: %w", err)
+		}
+		reading := newReading(in.Metric, e, r.Look.NominalP, r.Before, in.Window)
+		r.WithoutTrigger = &reading
+	}
+	return nil
+}
+
+// decide applies the verdict rules to what was read. Reason holds the minimum that is not met, if any.
+func (r *Result) decide(last bool) {
+	unmet := r.Reason
+	direction := r.crossed()
+	switch {
+	case r.Reading == nil:
+	case direction < 0 && (unmet == ReasonNone || unmet == ReasonFewDays):
+		r.Verdict, r.Reason = Regressed, ReasonNone
+	case direction > 0 && unmet == ReasonNone:
+		r.Verdict, r.Reason = Improved, ReasonNone
+	case unmet == ReasonNone && last && r.nothingThere():
+		r.Verdict, r.Reason = NoEffect, ReasonNone
+	case unmet == ReasonNone && r.Reading.PValue <= r.Look.NominalP:
+		r.Reason = ReasonGuard
+	case unmet == ReasonNone:
+		r.Reason = ReasonNotSignificant
+	}
+	if last && r.Verdict == Collecting {
+		r.Verdict = Inconclusive
+	}
+}
+
+// crossed is +1 or −1 when every reading passes the look's boundary on the same side, else 0.
+func (r *Result) crossed() int {
+	if r.Reading == nil {
+		return 0
+	}
+	side := r.Reading.side(r.Look.NominalP)
+	if r.WithoutTrigger != nil && r.WithoutTrigger.side(r.Look.NominalP) != side {
+		return 0
+	}
+	return side
+}
+
+func (r *Result) nothingThere() bool {
+	return r.Reading.negligible() && (r.WithoutTrigger == nil || r.WithoutTrigger.negligible())
+}
+
+// minimum names the first requirement of a verdict that the data does not meet.
+func minimum(in Input, r Result, history Totals) Reason {
+	expected := expectedVolume(in)
+	switch {
+	case r.EarlyRead:
+		return ReasonShortHistory
+	case r.After.Positive+r.After.Negative == 0:
+		return ReasonZeroTraffic
+	case 2*r.After.Days < len(in.Window),
+		in.Metric == Ratio && r.After.Positive+r.After.Negative < brokenVolume*expected:
+		return ReasonInstrumentation
+	case fewEvents(in.Metric, history, r.Before, r.After):
+		return ReasonFewEvents
+	case r.After.Days < MinWindowDays:
+		return ReasonFewDays
+	}
+	return ReasonNone
+}
+
+// fewEvents tells whether either polarity is rarer than MinWeeklyEvents: before the deployment, or as it would be after
+// it had nothing changed. The observed split after the deployment is not asked, or a fix that removes the negative
+// signals altogether could never be verified.
+func fewEvents(metric Metric, history, before, after Totals) bool {
+	weekly := func(n float64, days int) float64 { return 7 * n / float64(max(1, days)) }
+	for _, t := range []Totals{history, before} {
+		if weekly(t.Positive, t.Days) < MinWeeklyEvents || metric == Ratio && weekly(t.Negative, t.Days) < MinWeeklyEvents {
+			return true
+		}
+	}
+	if metric == Count {
+		return false
+	}
+	volume := weekly(after.Positive+after.Negative, after.Days)
+	ratio := before.Ratio()
+	return math.Min(volume*ratio, volume*(1-ratio)) < MinWeeklyEvents
+}
+
+// baseline is the stretch [from, to) of the history that stands for "before": its last four weeks, not counting a day of
+// deployment that belongs to neither side.
+func baseline(history []Day) (from, to int) {
+	to = len(history)
+	for to > 0 && history[to-1].Missing {
+		to--
+	}
+	return max(0, to-baselineDays), to
+}
+
+func totals(metric Metric, days []Day) Totals {
+	var t Totals
+	for i, p := range points(metric, days) {
+		if p.observed {
+			t.Positive += days[i].Positive
+			if metric == Ratio {
+				t.Negative += days[i].Negative
+			}
+			t.Days++
+		}
+	}
+	return t
+}
+
+func withRecentHistory(in Input, days int) Input {
+	cut := max(0, len(in.History)-days)
+	in.FirstWeekday = time.Weekday(weekdayOf(in.FirstWeekday, cut))
+	in.History = in.History[cut:]
+	trigger := make([]int, 0, len(in.Trigger))
+	for _, day := range in.Trigger {
+		if day >= cut {
+			trigger = append(trigger, day-cut)
+		}
+	}
+	in.Trigger = trigger
+	return in
+}
+
+// withoutTrigger sets the trigger days aside as days nothing is known of, and tells whether there were any.
+func withoutTrigger(in Input) (Input, bool) {
+	some := false
+	history := make([]Day, len(in.History))
+	copy(history, in.History)
+	for _, day := range in.Trigger {
+		if day >= 0 && day < len(history) && !history[day].Missing {
+			history[day] = Day{Missing: true}
+			some = true
+		}
+	}
+	in.History = history
+	return in, some
+}
