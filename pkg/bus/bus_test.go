@@ -455,7 +455,9 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 	publish(t, b, other)
 	eventually(t, "both are buried", func() bool { return len(deadLetters(t, b)) == 2 })
 
-	require.NoError(t, b.PurgeAccount(t.Context(), account))
+	streams, err := b.PurgeAccount(t.Context(), account)
+	require.NoError(t, err)
+	require.Equal(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, streams)
 	left := deadLetters(t, b)
 	require.Len(t, left, 1)
 	require.Equal(t, other.AccountID.String(), left[0].AccountID)

@@ -43,25 +43,31 @@ func (b *Bus) StreamLastSequence(ctx context.Context, t event.Describer) (uint64
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
-// PurgeAccount removes what the streams still hold about an account: its facts and its dead
-// letters. Batches of many accounts are not touched; they leave by age within a week.
-func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) error {
-	purges := map[string][]string{}
+// PurgeAccount removes what the streams still hold about an account, its facts and its dead
+// letters, and returns the streams' names. Batches of many accounts are not touched; they leave by
+// age within a week.
+func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) ([]string, error) {
+	dead := event.DeadLetters().Name
+	var purged []string
 	for _, s := range event.Streams() {
-		purges[s.Name] = append(purges[s.Name], event.AccountFilter(s, account))
-		dead := event.DeadLetters().Name
-		purges[dead] = append(purges[dead], event.DeadLetterAccountFilter(s, account))
+		if err := b.purge(ctx, s.Name, event.AccountFilter(s, account)); err != nil {
+			return purged, err
+		}
+		if err := b.purge(ctx, dead, event.DeadLetterAccountFilter(s, account)); err != nil {
+			return purged, err
+		}
+		purged = append(purged, s.Name)
 	}
-	for name, filters := range purges {
-		stream, err := b.js.Stream(ctx, name)
-		if err != nil {
-			return fmt.Errorf("looking up stream %s: %w", name, publishFault(err))
-		}
-		for _, filter := range filters {
-			if err := stream.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
-				return fmt.Errorf("purging %s: %w", filter, publishFault(err))
-			}
-		}
+	return append(purged, dead), nil
+}
+
+func (b *Bus) purge(ctx context.Context, stream, filter string) error {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("looking up stream %s: %w", stream, publishFault(err))
+	}
+	if err := s.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
+		return fmt.Errorf("purging %s: %w", filter, publishFault(err))
 	}
 	return nil
 }

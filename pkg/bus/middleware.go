@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -54,7 +55,8 @@ func (c *consumer) logged(next Handler[proto.Message]) Handler[proto.Message] {
 		started := time.Now()
 		err := next(ctx, d)
 		// Failures are logged once, by settle, which knows the verdict; a stack only exists here.
-		if p, ok := err.(*panicked); ok {
+		var p *panicked
+		if errors.As(err, &p) {
 			c.log.Error("the handler panicked", zap.String("event", d.Type.Tag()), zap.Stringer("event_id", d.ID), zap.ByteString("stack", p.stack))
 		} else if err == nil {
 			c.log.Debug("handled", zap.String("event", d.Type.Tag()), zap.Stringer("event_id", d.ID), zap.Duration("took", time.Since(started)))

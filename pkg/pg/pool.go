@@ -112,7 +112,7 @@ func waitUntilReachable(ctx context.Context, pool *pgxpool.Pool) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the database: %w (last answer: %w)", context.Cause(ctx), err)
-		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter, no secret
+		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
 	}
 }

@@ -42,7 +42,7 @@ func InTxOptions(ctx context.Context, db *pgxpool.Pool, o pgx.TxOptions, fn func
 		select {
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter, no secret
+		case <-time.After(pause/2 + rand.N(pause)):
 		}
 		pause *= 2
 	}

@@ -74,10 +74,10 @@ func TestMetricsServiceSaysWhyItCannotListen(t *testing.T) {
 func TestMustRegisterSharesOneMetric(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
-	make := func() prometheus.Counter {
+	newCounter := func() prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "specter_shared_total", Help: "x"})
 	}
-	require.Same(t, telemetry.MustRegister(reg, make()), telemetry.MustRegister(reg, make()))
+	require.Same(t, telemetry.MustRegister(reg, newCounter()), telemetry.MustRegister(reg, newCounter()))
 }
 
 func freeAddr(t *testing.T) string {

@@ -20,6 +20,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+//go:generate npm run --silent types
+
 const page = "index.html"
 
 // contentSecurityPolicy allows our own origin and nothing else: no inline
