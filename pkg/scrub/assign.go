@@ -1,0 +1,508 @@
+package scrub
+
+import "bytes"
+
+const (
+	maxKeyBytes = 64
+	// maxValueBytes is the most an unquoted value is followed; a secret that long is cut
+	// out whole by the detectors of shapes.
+	maxValueBytes = 4096
+)
+
+// findAssignments looks for names with values inside a text: query parameters, form
+// bodies, headers, JSON and YAML, connection strings, command lines, markup and plain
+// sentences ("the password is …").
+func (s *scanner) findAssignments(v view, f traits) {
+	t := v.text
+	done := 0
+	for i := 0; i < len(t); i++ {
+		if i < done {
+			continue
+		}
+		switch c := t[i]; {
+		case c == '=' || c == ':':
+			if f.assign {
+				done = max(done, s.assignmentAt(v, i))
+			}
+		case c == '-' && (i == 0 || t[i-1] == ' ' || t[i-1] == '\'' || t[i-1] == '"'):
+			done = max(done, s.flagAt(v, i))
+		case (isLower(c|0x20) || c >= 0x80) && f.space && f.digits+f.letters > 8 && (i == 0 || !isAlnum(t[i-1])):
+			done = max(done, s.sentenceAt(v, i))
+		}
+	}
+}
+
+// assignmentAt judges "name=value" and "name: value" with the delimiter at i and
+// returns the end of what it took.
+func (s *scanner) assignmentAt(v view, i int) int {
+	t := v.text
+	if t[i] == ':' && i+2 < len(t) && t[i+1] == '/' && t[i+2] == '/' {
+		return 0
+	}
+	key, quoted, before := keyBefore(t, i)
+	if len(key) == 0 || t[i] == ':' && hasSuffixFold(key, markerPrefix[:len(markerPrefix)-1]) {
+		return 0
+	}
+	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
+	verdict := s.name.judgeKey(key)
+	if verdict.rule == keep && parameter {
+		verdict = judgeParameter(t, key, i)
+	}
+	if verdict.rule == keep && !quoted && !parameter {
+		verdict = s.judgeWords(t, i, key)
+	}
+	if verdict.rule == keep {
+		return 0
+	}
+	start, end, wasQuoted := valueAfter(t, i, verdict, key, before)
+	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
+}
+
+type valueRange struct {
+	start, end int
+	quoted     bool
+}
+
+func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, natural bool) int {
+	value := v.text[r.start:r.end]
+	if len(value) == 0 || bytes.HasPrefix(value, []byte(markerPrefix)) {
+		return 0
+	}
+	if verdict.rule == digits && countDigits(value) < 8 {
+		return 0
+	}
+	if isPlainWord(value, natural && !r.quoted) && verdict.class != Health {
+		return 0
+	}
+	if natural && !r.quoted && hasSuffixFold(key, "token") && !looksRandom(value, 8) {
+		return 0 // "Unexpected token: punc"
+	}
+	s.hit(v, r.start, r.end, verdict.class)
+	return r.end
+}
+
+// keyBefore returns the name that ends before the delimiter, whether it was quoted, and
+// the byte in front of it.
+func keyBefore(t []byte, i int) (key []byte, quoted bool, before byte) {
+	end := i
+	for end > 0 && (t[end-1] == ' ' || t[end-1] == '\t') && i-end < 3 {
+		end--
+	}
+	if end == 0 {
+		return nil, false, 0
+	}
+	if q := t[end-1]; q == '"' || q == '\'' || q == '`' {
+		end--
+		for end > 0 && t[end-1] == '\\' {
+			end--
+		}
+		start := end
+		for start > 0 && t[start-1] != q && end-start <= maxKeyBytes {
+			start--
+		}
+		if start == 0 || end-start > maxKeyBytes {
+			return nil, true, 0
+		}
+		return t[start:end], true, 0
+	}
+	start := end
+	for start > 0 && isKeyByte(t[start-1]) && end-start < maxKeyBytes {
+		start--
+	}
+	if start > 0 {
+		before = t[start-1]
+	}
+	if inMarker(t, start) {
+		return nil, false, 0
+	}
+	return t[start:end], false, before
+}
+
+// inMarker reports that the word at i is the class inside a marker.
+func inMarker(t []byte, i int) bool {
+	return i >= len(markerPrefix) && string(t[i-len(markerPrefix):i]) == markerPrefix
+}
+
+func isKeyByte(c byte) bool {
+	return isAlnum(c) || c >= 0x80 || c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c == ']' || c == '%'
+}
+
+// judgeWords reads up to two more words in front of an unquoted name: "card number:",
+// "blood type:", "one-time code is".
+func (s *scanner) judgeWords(t []byte, i int, key []byte) verdict {
+	end := i
+	for end > 0 && t[end-1] == ' ' {
+		end--
+	}
+	start := end - len(key)
+	for range 2 {
+		if start < 2 || t[start-1] != ' ' || !isKeyByte(t[start-2]) {
+			break
+		}
+		start--
+		for start > 0 && isKeyByte(t[start-1]) && end-start < maxKeyBytes {
+			start--
+		}
+		if inMarker(t, start) {
+			break
+		}
+		if verdict := s.name.judgeKey(t[start:end]); verdict.rule != keep {
+			return verdict
+		}
+	}
+	return verdict{}
+}
+
+// judgeParameter knows the short names login flows put into URLs (RFC 6749, SAML).
+func judgeParameter(t, key []byte, i int) verdict {
+	var folded [maxKeyBytes]byte
+	name := folded[:0]
+	for _, c := range key {
+		if isAlnum(c) {
+			if isUpper(c) {
+				c |= 0x20
+			}
+			name = append(name, c)
+		}
+	}
+	end := parameterEnd(t, i+1, false)
+	if _, ok := parameterNames[string(name)]; ok && end-i > 6 {
+		return isSecret
+	}
+	// An authorization code comes with a state, or is long; a coupon is neither.
+	if string(name) == "code" && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t, "state=")) {
+		return isSecret
+	}
+	return verdict{}
+}
+
+// valueAfter returns where the value behind the delimiter lies, without its quotes.
+func valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (start, end int, quoted bool) {
+	start = i + 1
+	if start < len(t) && (t[i] == '=' && t[start] == '>' || t[i] == ':' && t[start] == '=') {
+		start++
+	}
+	parameter := t[i] == '=' && (before == '?' || before == '&' || before == '#' || before == ';')
+	if !parameter {
+		for n := 0; n < 4 && start < len(t) && (t[start] == ' ' || t[start] == '\t'); n++ {
+			start++
+		}
+	}
+	if open := quoteAt(t, start); open > 0 {
+		q := t[start : start+open]
+		start += open
+		if at := bytes.Index(t[start:], q); at >= 0 {
+			return start, start + at, true
+		}
+		return start, lineEnd(t, start), true
+	}
+	switch {
+	case isHeaderName(key) && !parameter:
+		end = headerEnd(t, start)
+	case parameter:
+		end = parameterEnd(t, start, before == ';')
+	default:
+		end = wordEnd(t, start)
+	}
+	switch {
+	case verdict.class == Health && t[i] == ':' && start < len(t) && !isDigit(t[start]):
+		end = phraseEnd(t, start)
+	case verdict.class != Secret:
+		end = groupedEnd(t, start, end)
+	}
+	return start, end, false
+}
+
+// phraseEnd is where "diagnosis: type 2 diabetes" ends: illnesses and names of people
+// are several words.
+func phraseEnd(t []byte, i int) int {
+	from := i
+	for ; i < len(t) && i-from < 80; i++ {
+		switch t[i] {
+		case ',', ';', '\n', '\r', '"', '\'', '|', ')', '(', '<', '>', '&', '{', '}', ']':
+			return i
+		case '.':
+			if i+1 == len(t) || t[i+1] == ' ' {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// quoteAt returns the length of an opening quote with its escapes and prefix letters,
+// or 0.
+func quoteAt(t []byte, i int) int {
+	from := i
+	if i+1 < len(t) && (t[i] == 'b' || t[i] == 'u' || t[i] == 'r') && (t[i+1] == '\'' || t[i+1] == '"') {
+		i++
+		from = i
+	}
+	for i < len(t) && t[i] == '\\' {
+		i++
+	}
+	if i < len(t) && (t[i] == '"' || t[i] == '\'' || t[i] == '`') {
+		return i + 1 - from
+	}
+	return 0
+}
+
+func isHeaderName(key []byte) bool {
+	return hasSuffixFold(key, "authorization") || hasSuffixFold(key, "cookie")
+}
+
+func headerEnd(t []byte, i int) int {
+	for i < len(t) && t[i] != '\n' && t[i] != '\r' && t[i] != '"' && t[i] != '\'' && t[i] != '`' {
+		i++
+	}
+	return i
+}
+
+func lineEnd(t []byte, i int) int {
+	for i < len(t) && t[i] != '\n' && t[i] != '\r' {
+		i++
+	}
+	return i
+}
+
+// parameterEnd is where a query parameter ends; a matrix parameter ends at the path's
+// end as well.
+func parameterEnd(t []byte, i int, matrix bool) int {
+	for ; i < len(t); i++ {
+		switch t[i] {
+		case '&', ';', '#', ' ', '\t', '\n', '\r', '"', '\'', '<', '>', '`':
+			return i
+		case '?', '/':
+			if matrix {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+func wordEnd(t []byte, i int) int {
+	if i < len(t) && (t[i] == '{' || t[i] == '[') && !bytes.HasPrefix(t[i:], []byte(markerPrefix)) {
+		if at := bytes.IndexAny(t[i:], "}]"); at >= 0 {
+			return i + at
+		}
+	}
+	from := i
+	for ; i < len(t) && i-from < maxValueBytes; i++ {
+		switch t[i] {
+		case ' ', '\t', '\n', '\r', '&', ';', ')', '}', ']', '"', '\'', '<', '>', '|', '`':
+			return i
+		case ',':
+			if i+1 == len(t) || t[i+1] == ' ' || t[i+1] == '"' || t[i+1] == '\'' || t[i+1] == '\n' {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// groupedEnd goes on over groups of digits ("078 05 1123") that belong to one number.
+func groupedEnd(t []byte, start, end int) int {
+	for end+1 < len(t) && end-start < 32 && end > start && isDigit(t[end-1]) &&
+		(t[end] == ' ' || t[end] == '-') && isDigit(t[end+1]) {
+		end = wordEnd(t, end+1)
+	}
+	return end
+}
+
+// flagAt judges "--password value" and "-u user:password".
+func (s *scanner) flagAt(v view, i int) int {
+	t := v.text
+	start := i
+	for i < len(t) && t[i] == '-' && i-start < 2 {
+		i++
+	}
+	from := i
+	for i < len(t) && isKeyByte(t[i]) && i-from < maxKeyBytes {
+		i++
+	}
+	if i == from || i+1 >= len(t) || t[i] != ' ' || t[i+1] == '-' {
+		return 0
+	}
+	key := t[from:i]
+	end := wordEnd(t, i+1)
+	if i-start == 2 && (key[0] == 'u') {
+		if at := bytes.IndexByte(t[i+1:end], ':'); at > 0 && i+2+at < end && t[i+2+at] != '/' {
+			if !bytes.HasPrefix(t[i+2+at:], []byte(markerPrefix)) {
+				s.hit(v, i+2+at, end, Secret)
+			}
+			return end
+		}
+		return 0
+	}
+	verdict := s.name.judgeKey(key)
+	if verdict.rule == keep || from-start < 2 && len(key) < 4 {
+		return 0
+	}
+	return s.takeValue(v, valueRange{i + 1, end, false}, verdict, key, true)
+}
+
+// tellingWords may stand before a value without any delimiter.
+var tellingWords = []string{
+	"password", "passwd", "pwd", "secret", "token", "key", "apikey", "bearer", "basic", "code", "otp", "pin",
+	"passcode", "passphrase", "credential", "credentials", "nhs", "ssn", "mrn",
+}
+
+// sentenceAt judges a telling word at i followed by a value, as in "Bearer eyJ…",
+// "the secret wJalr…" or "one-time code is 492817".
+func (s *scanner) sentenceAt(v view, i int) int {
+	t := v.text
+	word := ""
+	for _, w := range tellingWords {
+		if hasPrefixFold(t[i:], w) && (i+len(w) == len(t) || !isAlnum(t[i+len(w)])) {
+			word = w
+			break
+		}
+	}
+	at := i + len(word)
+	if word == "" || at >= len(t) || t[at] != ' ' {
+		return 0
+	}
+	at = skipSpaces(t, at)
+	said := false
+	for _, link := range [...]string{"is ", "was ", "number ", "no ", "no. "} {
+		if hasPrefixFold(t[at:], link) {
+			at, said = skipSpaces(t, at+len(link)), true
+			break
+		}
+	}
+	if at < len(t) && (t[at] == '\'' || t[at] == '"' || t[at] == '`') {
+		at++
+	}
+	end := at
+	for end < len(t) && (isAlnum(t[end]) || bytes.IndexByte([]byte("._~+/=-!@$%^*"), t[end]) >= 0) {
+		end++
+	}
+	for end > at && (t[end-1] == '.' || t[end-1] == '!') {
+		end--
+	}
+	value := t[at:end]
+	if len(value) == 0 {
+		return 0
+	}
+	class := Secret
+	var yes bool
+	switch word {
+	case "bearer":
+		yes = len(value) >= 8 && (countDigits(value) > 0 || len(value) >= 20)
+	case "basic":
+		yes = decodesToCredentials(value)
+	case "code", "pin", "otp":
+		yes = said && countDigits(value) >= 4 && s.judgeSentence(t, i, at, word)
+	case "key":
+		yes = looksRandom(value, 20) && !isIdentifier(value)
+	case "nhs":
+		class, end = Health, groupedEnd(t, at, end)
+		yes = countDigits(t[at:end]) == 10
+	case "mrn":
+		class, yes = Health, said && countDigits(value) >= 5
+	case "ssn":
+		class, end = GovID, groupedEnd(t, at, end)
+		yes = countDigits(t[at:end]) == 9
+	case "secret", "token", "credential", "credentials":
+		yes = looksRandom(value, 16) || said && looksRandom(value, 8)
+	default:
+		yes = looksRandom(value, 8)
+	}
+	if !yes {
+		return 0
+	}
+	s.hit(v, at, end, class)
+	return end
+}
+
+// judgeSentence asks whether the words before "is" name a secret: "verification code"
+// does, "country code" does not.
+func (s *scanner) judgeSentence(t []byte, i, at int, word string) bool {
+	if word != "code" {
+		return true
+	}
+	end := i + len(word)
+	return at > end && s.judgeWords(t, end, t[i:end]).class == Secret
+}
+
+func skipSpaces(t []byte, i int) int {
+	for i < len(t) && (t[i] == ' ' || t[i] == ':') {
+		i++
+	}
+	return i
+}
+
+// plainWords follow a telling name in ordinary sentences and code.
+var plainWords = set(`true false null nil undefined none yes no empty missing required invalid incorrect wrong
+	expired optional must is are was not cannot can should too and or to the a an for of in on your this that
+	string number object boolean int text type hidden masked redacted unknown n/a na unset default set
+	enabled disabled accepted denied valid ok failed reset changed updated needed mismatch weak strong
+	banner dismissed please enter field minimum at function async await new return`)
+
+// isPlainWord reports values that say nothing: placeholders and, in sentences, words.
+func isPlainWord(value []byte, sentence bool) bool {
+	var folded [16]byte
+	b := bytes.TrimRight(value, ".!?")
+	if len(b) == 0 || len(b) > len(folded) {
+		return len(b) == 0
+	}
+	w := folded[:len(b)]
+	stars := true
+	for i, c := range b {
+		stars = stars && (c == '*' || c == 'x' || c == 'X' || c == '.')
+		if isUpper(c) {
+			c |= 0x20
+		}
+		w[i] = c
+	}
+	if stars {
+		return true
+	}
+	if !sentence {
+		switch string(w) {
+		case "true", "false", "null", "nil", "undefined", "none", "yes", "no":
+			return true
+		}
+		return false
+	}
+	_, ok := plainWords[string(w)]
+	return ok
+}
+
+// looksRandom reports a run of at least n characters that mixes letters and digits.
+func looksRandom(b []byte, n int) bool {
+	if len(b) < n {
+		return false
+	}
+	letter, number := false, false
+	for _, c := range b {
+		letter = letter || isLower(c|0x20)
+		number = number || isDigit(c)
+	}
+	return letter && number
+}
+
+// isIdentifier reports UUIDs and hexadecimal hashes, which name things.
+func isIdentifier(b []byte) bool {
+	for _, c := range b {
+		if hexDigit(c) < 0 && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func countDigits(b []byte) int {
+	n := 0
+	for _, c := range b {
+		if isDigit(c) {
+			n++
+		}
+	}
+	return n
+}
+
+func hasSuffixFold(b []byte, lower string) bool {
+	return len(b) >= len(lower) && hasPrefixFold(b[len(b)-len(lower):], lower)
+}

@@ -1,0 +1,220 @@
+package scrub
+
+// cardGroup is a run of digits inside a text.
+type cardGroup struct{ start, end int }
+
+// findCards reports payment card numbers in any formatting: an issuer's range, a
+// length that issuer uses and a valid check digit (ISO/IEC 7812). Numbers inside UUIDs,
+// longer runs, decimal fractions and words are none.
+func (s *scanner) findCards(v view) {
+	t := v.text
+	for i := 0; i < len(t); i++ {
+		if !isDigit(t[i]) {
+			continue
+		}
+		end := digitsEnd(t, i)
+		if i > 0 && (isAlnum(t[i-1]) && !isTrackStart(t, i)) {
+			i = end - 1
+			continue
+		}
+		if next := s.cardAt(v, i, end); next > 0 {
+			i = next - 1
+		} else {
+			i = end - 1
+		}
+	}
+}
+
+// cardAt tries a number that starts with the group at from; it returns where the number
+// ends, or 0.
+func (s *scanner) cardAt(v view, from, end int) int {
+	t := v.text
+	var groups [19]cardGroup
+	groups[0] = cardGroup{from, end}
+	n, total := 1, end-from
+	best := 0
+	for {
+		last := groups[n-1]
+		if total > 19 {
+			break
+		}
+		if total >= 13 && s.acceptCard(t, groups[:n], total) {
+			best = last.end
+		}
+		next := separatorEnd(t, last.end)
+		if next == last.end || next >= len(t) || !isDigit(t[next]) || n == len(groups) {
+			break
+		}
+		groups[n] = cardGroup{next, digitsEnd(t, next)}
+		total += groups[n].end - next
+		n++
+	}
+	if best == 0 {
+		return 0
+	}
+	start, stop := from, best
+	if isTrackStart(t, from) {
+		// Track data (ISO/IEC 7813) carries the holder and the service code behind the number.
+		start--
+		if t[start] == 'B' || t[start] == 'b' {
+			start--
+		}
+		for stop < len(t) && t[stop] != '?' && t[stop] != '\n' && stop-best < 80 {
+			stop++
+		}
+	}
+	s.hit(v, start, stop, Card)
+	return stop
+}
+
+func (s *scanner) acceptCard(t []byte, groups []cardGroup, total int) bool {
+	first, last := groups[0], groups[len(groups)-1]
+	if last.end < len(t) {
+		if c := t[last.end]; isAlnum(c) || c == '.' && last.end+1 < len(t) && isDigit(t[last.end+1]) && len(groups) == 1 {
+			return false
+		}
+	}
+	if len(groups) > 1 && !cardShape(groups) {
+		return false
+	}
+	if first.start >= 2 && t[first.start-1] == '.' && isDigit(t[first.start-2]) && len(groups) == 1 {
+		return false // the fraction of a decimal number
+	}
+	if first.start > 0 && t[first.start-1] == '+' && total <= 15 && !afterDigit(t, first.start-1) {
+		return false // an international phone number has at most 15 digits (E.164)
+	}
+	if insideUUID(t, first.start, last.end) {
+		return false
+	}
+	var digits [19]byte
+	d := digits[:0]
+	for _, g := range groups {
+		d = append(d, t[g.start:g.end]...)
+	}
+	return luhn(d) && issuedAs(d, s.cardContext)
+}
+
+// cardShape accepts the groupings people write: all single digits, or groups of at
+// least four, only the last of which may be shorter. Dates, times and versions have none.
+func cardShape(groups []cardGroup) bool {
+	single, wide := true, true
+	for i, g := range groups {
+		n := g.end - g.start
+		single = single && n == 1
+		wide = wide && (n >= 4 || n == 3 && i == len(groups)-1)
+	}
+	return single || wide
+}
+
+func afterDigit(t []byte, i int) bool { return i > 0 && isDigit(t[i-1]) }
+
+// isTrackStart recognises "%B4242…" and ";4242…=".
+func isTrackStart(t []byte, i int) bool {
+	if i >= 2 && (t[i-1] == 'B' || t[i-1] == 'b') && t[i-2] == '%' {
+		return true
+	}
+	if i < 1 || t[i-1] != ';' {
+		return false
+	}
+	end := digitsEnd(t, i)
+	return end < len(t) && t[end] == '=' && end+4 < len(t) && isDigit(t[end+1])
+}
+
+func digitsEnd(t []byte, i int) int {
+	for i < len(t) && isDigit(t[i]) {
+		i++
+	}
+	return i
+}
+
+// separatorEnd skips what may stand between two groups: up to three of these.
+func separatorEnd(t []byte, i int) int {
+	for n := 0; n < 3 && i < len(t); n++ {
+		switch t[i] {
+		case ' ', '-', '.', '_', '/', '+', '\n', '\r', '\t', '*', '|':
+			i++
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+func luhn(d []byte) bool {
+	sum := 0
+	for i := range d {
+		v := int(d[len(d)-1-i] - '0')
+		if i%2 == 1 {
+			if v *= 2; v > 9 {
+				v -= 9
+			}
+		}
+		sum += v
+	}
+	return sum%10 == 0
+}
+
+// issuedAs checks the issuer identification number against the lengths that issuer
+// uses. Two old forms (13-digit Visa, long Maestro) look like timestamps and order
+// numbers and count only where the name or the text around speaks of a card.
+func issuedAs(d []byte, cardContext bool) bool {
+	n := len(d)
+	p := func(k int) int {
+		v := 0
+		for _, c := range d[:k] {
+			v = v*10 + int(c-'0')
+		}
+		return v
+	}
+	p1, p2, p3, p4 := p(1), p(2), p(3), p(4)
+	switch {
+	case p1 == 4: // Visa
+		return n == 16 || n == 19 || n == 13 && cardContext
+	case p2 == 34 || p2 == 37: // American Express
+		return n == 15
+	case p2 == 36 || p2 == 38 || p2 == 39 || p3 >= 300 && p3 <= 305 || p4 == 3095: // Diners Club
+		return n == 14 || n == 16 || n == 19 && cardContext
+	case p4 >= 3528 && p4 <= 3589: // JCB
+		return n == 16 || n == 19
+	case p4 >= 2221 && p4 <= 2720, p4 >= 2200 && p4 <= 2205: // Mastercard, Mir
+		return n == 16
+	case p2 >= 51 && p2 <= 55: // Mastercard
+		return n == 16
+	case p2 == 62 || p2 == 81: // UnionPay
+		return n >= 16
+	case p2 == 60 || p2 == 64 || p2 == 65: // Discover, RuPay, Hipercard, Elo, BCcard
+		return n == 16 || n == 19
+	case p2 == 50 || p2 >= 56 && p2 <= 58 || p2 == 63 || p2 == 67 || p2 == 61 || p2 == 69: // Maestro, Dankort, Verve
+		return n == 16 || cardContext
+	case p2 == 82 || p2 == 66 || p4 == 9792: // RuPay, Troy
+		return n == 16
+	}
+	return false
+}
+
+// insideUUID reports whether the digits lie in an 8-4-4-4-12 identifier.
+func insideUUID(t []byte, start, end int) bool {
+	from := start
+	for from > 0 && start-from < 36 && (hexDigit(t[from-1]) >= 0 || t[from-1] == '-') {
+		from--
+	}
+	for ; from <= start && from+36 <= len(t); from++ {
+		if from+36 >= end && isUUID(t[from:from+36]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isUUID(b []byte) bool {
+	for i, c := range b {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if hexDigit(c) < 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,279 @@
+package scrub
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// node is one JSON value in document order. Members of an object are a string node
+// (the name) followed by the value. next is the index behind the whole subtree, which
+// makes skipping and looking ahead cheap.
+type node struct {
+	kind       byte // one of { [ " 0 (number) t (true, false) n (null)
+	start, end int
+	next       int
+}
+
+type parser struct {
+	in       []byte
+	nodes    []node
+	maxDepth int
+}
+
+// parse fills nodes; it accepts exactly RFC 8259 in valid UTF-8.
+func (p *parser) parse() error {
+	if !utf8.Valid(p.in) {
+		return ErrInvalid
+	}
+	at, err := p.value(skipSpace(p.in, 0), 0)
+	if err != nil {
+		return err
+	}
+	if skipSpace(p.in, at) != len(p.in) {
+		return ErrInvalid
+	}
+	return nil
+}
+
+func (p *parser) value(at, depth int) (int, error) {
+	if at >= len(p.in) {
+		return 0, ErrInvalid
+	}
+	i := len(p.nodes)
+	p.nodes = append(p.nodes, node{kind: p.in[at], start: at})
+	var err error
+	switch c := p.in[at]; {
+	case c == '{' || c == '[':
+		if depth >= p.maxDepth {
+			return 0, ErrDepth
+		}
+		at, err = p.container(at, depth, c == '{')
+	case c == '"':
+		at = stringEnd(p.in, at)
+	case c == '-' || c >= '0' && c <= '9':
+		p.nodes[i].kind = '0'
+		at = numberEnd(p.in, at)
+	default:
+		p.nodes[i].kind, at = literal(p.in, at)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if at < 0 {
+		return 0, ErrInvalid
+	}
+	p.nodes[i].end, p.nodes[i].next = at, len(p.nodes)
+	return at, nil
+}
+
+func (p *parser) container(at, depth int, object bool) (int, error) {
+	closing := byte(']')
+	if object {
+		closing = '}'
+	}
+	at = skipSpace(p.in, at+1)
+	if at < len(p.in) && p.in[at] == closing {
+		return at + 1, nil
+	}
+	for {
+		if object {
+			end := -1
+			if at < len(p.in) && p.in[at] == '"' {
+				end = stringEnd(p.in, at)
+			}
+			if end < 0 {
+				return 0, ErrInvalid
+			}
+			p.nodes = append(p.nodes, node{kind: '"', start: at, end: end, next: len(p.nodes) + 1})
+			at = skipSpace(p.in, end)
+			if at >= len(p.in) || p.in[at] != ':' {
+				return 0, ErrInvalid
+			}
+			at = skipSpace(p.in, at+1)
+		}
+		var err error
+		if at, err = p.value(at, depth+1); err != nil {
+			return 0, err
+		}
+		at = skipSpace(p.in, at)
+		switch {
+		case at < len(p.in) && p.in[at] == closing:
+			return at + 1, nil
+		case at < len(p.in) && p.in[at] == ',':
+			at = skipSpace(p.in, at+1)
+		default:
+			return 0, ErrInvalid
+		}
+	}
+}
+
+func skipSpace(in []byte, at int) int {
+	for at < len(in) && (in[at] == ' ' || in[at] == '\n' || in[at] == '\r' || in[at] == '\t') {
+		at++
+	}
+	return at
+}
+
+// stringEnd returns the index behind the closing quote, or -1.
+func stringEnd(in []byte, at int) int {
+	for at++; at < len(in); at++ {
+		switch c := in[at]; {
+		case c == '"':
+			return at + 1
+		case c < 0x20:
+			return -1
+		case c == '\\':
+			at++
+			if at >= len(in) {
+				return -1
+			}
+			switch in[at] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if at+4 >= len(in) || hex4(in[at+1:at+5]) < 0 {
+					return -1
+				}
+				at += 4
+			default:
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+func numberEnd(in []byte, at int) int {
+	digits := func() bool {
+		from := at
+		for at < len(in) && isDigit(in[at]) {
+			at++
+		}
+		return at > from
+	}
+	if in[at] == '-' {
+		at++
+	}
+	if at < len(in) && in[at] == '0' {
+		at++
+	} else if !digits() {
+		return -1
+	}
+	if at < len(in) && in[at] == '.' {
+		at++
+		if !digits() {
+			return -1
+		}
+	}
+	if at < len(in) && (in[at] == 'e' || in[at] == 'E') {
+		at++
+		if at < len(in) && (in[at] == '+' || in[at] == '-') {
+			at++
+		}
+		if !digits() {
+			return -1
+		}
+	}
+	return at
+}
+
+func literal(in []byte, at int) (kind byte, end int) {
+	for _, l := range [...]struct {
+		text string
+		kind byte
+	}{{"true", 't'}, {"false", 't'}, {"null", 'n'}} {
+		if len(in)-at >= len(l.text) && string(in[at:at+len(l.text)]) == l.text {
+			return l.kind, at + len(l.text)
+		}
+	}
+	return 0, -1
+}
+
+func hex4(b []byte) int {
+	v := 0
+	for _, c := range b[:4] {
+		d := hexDigit(c)
+		if d < 0 {
+			return -1
+		}
+		v = v<<4 | d
+	}
+	return v
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// unescape appends the text of a checked string literal without its quotes. A lone
+// surrogate becomes U+FFFD.
+func unescape(dst, raw []byte) []byte {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			dst = append(dst, raw[i])
+			continue
+		}
+		i++
+		switch raw[i] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r := rune(hex4(raw[i+1 : i+5]))
+			i += 4
+			if utf16.IsSurrogate(r) {
+				low := rune(-1)
+				if i+6 < len(raw) && raw[i+1] == '\\' && raw[i+2] == 'u' {
+					low = rune(hex4(raw[i+3 : i+7]))
+				}
+				r = utf16.DecodeRune(r, low)
+				if r != utf8.RuneError {
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = append(dst, raw[i])
+		}
+	}
+	return dst
+}
+
+// appendQuoted appends the text as a JSON string.
+func appendQuoted(dst []byte, text string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
+		case c == '\t':
+			dst = append(dst, '\\', 't')
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}

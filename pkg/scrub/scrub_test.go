@@ -1,0 +1,219 @@
+package scrub_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/draftlabs/specter/pkg/scrub"
+)
+
+func TestCleanPayloadIsReturnedAsItIs(t *testing.T) {
+	t.Parallel()
+	in := []byte("{ \"type\" : \"page_view\",\n\t\"n\": 1.50e3, \"s\": \"\\u00e4\\/\" }")
+	out, report, err := scrub.New(scrub.Options{}).JSON(in)
+	require.NoError(t, err)
+	require.Equal(t, string(in), string(out))
+	require.Zero(t, report.Total())
+	require.Empty(t, report.Pointers)
+}
+
+func TestReportSaysWhatAndWhere(t *testing.T) {
+	t.Parallel()
+	in := []byte(`{"a/b":[{"password":"hunter2-Zq9"}],"m":"card 4242424242424242 and 5555555555554444, thanks for paying"}`)
+	out, report, err := scrub.New(scrub.Options{}).JSON(in)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"a/b":[{"password":"[redacted:secret]"}],"m":"card [redacted:card] and [redacted:card], thanks for paying"}`, string(out))
+	require.Equal(t, map[scrub.Class]int{scrub.Secret: 1, scrub.Card: 2}, report.Counts)
+	require.Equal(t, []string{"/a~1b/0/password", "/m"}, report.Pointers)
+}
+
+func TestReportNeverRepeatsASecretInAPointer(t *testing.T) {
+	t.Parallel()
+	_, report, err := scrub.New(scrub.Options{}).JSON([]byte(`{"x 4242424242424242 y":{"password":"hunter2-Zq9"}}`))
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(report.Pointers, " "), "4242424242424242")
+}
+
+func TestWhatCannotBeJudgedIsDropped(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	for name, in := range map[string]string{
+		"empty": "", "cut": `{"password":"x`, "two values": `1 2`, "not UTF-8": "\"\xff\"", "control": "\"\x01\"",
+		"bad escape": `"\q"`, "bad number": "01", "trailing comma": `[1,]`, "no value": `{"a"}`,
+	} {
+		out, _, err := s.JSON([]byte(in))
+		require.ErrorIs(t, err, scrub.ErrInvalid, name)
+		require.Nil(t, out, name)
+	}
+	_, _, err := s.JSON([]byte(strings.Repeat("[", 33) + strings.Repeat("]", 33)))
+	require.ErrorIs(t, err, scrub.ErrDepth)
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	for in, want := range map[string]string{
+		"GET https://api.example/v1?access_token=hunter2Zq9abc 500": "GET https://api.example/v1?access_token=[redacted:secret] 500",
+		"https://u:hunter2Zq9@app.example/x":                        "https://u:[redacted:secret]@app.example/x",
+		"user jane+tag@example.co.uk not found":                     "user [redacted:email] not found",
+		"plain text stays":                                          "plain text stays",
+	} {
+		out, report := s.Text(in)
+		require.Equal(t, want, out)
+		require.Equal(t, in != want, report.Total() > 0)
+	}
+}
+
+func TestOneScrubberServesManyGoroutines(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	in := []byte(`{"m":"token=abcdef123456 and more words to make room","n":["x","\u0041 4242424242424242"]}`)
+	want, _, err := s.JSON(in)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 200 {
+				got, _, err := s.JSON(in)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("got %s, %v", got, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestHostileTextsTakeLinearTime guards the budget of 10 ms for 64 KiB (with room for a
+// busy machine and the race detector).
+func TestHostileTextsTakeLinearTime(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	for _, piece := range []string{
+		"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "/reset/",
+		"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
+	} {
+		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 64<<10/len(piece))})
+		require.NoError(t, err)
+		start := time.Now()
+		_, _, err = s.JSON(in)
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), 2*time.Second, piece)
+	}
+}
+
+// fragments are what the generator builds texts from: every detector's trigger, next to
+// harmless neighbours.
+var fragments = []string{
+	"password", "token", "=", ": ", " ", "is", "4242424242424242", "4242", "-", "hunter2Zq9", "\"", "'", "\\", "@",
+	"example.com", "https://", "u:", "/", "?", "&", ";", "code", "Bearer ", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0",
+	"[redacted:secret]", "[redacted:card]", "%3D", "%40", "\\u0034", "ö", "４", "<input value=", ">", "\n", "Cookie: ",
+	"123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "|||", "-----BEGIN PRIVATE KEY-----", "{", "}",
+	"[", "]", ",", "diagnosis: ", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
+}
+
+var keys = []string{
+	"password", "v", "name", "value", "key", "tag", "element", "card", "diagnosis", "user", "text", "resourceType",
+	"token", "tokens", "headers", "contenteditable", "type", "p@ssword", "patient_id", "url", "4242424242424242",
+}
+
+func anyValue(depth int) *rapid.Generator[any] {
+	text := rapid.Custom(func(t *rapid.T) any {
+		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(fragments), 0, 12).Draw(t, "text"), "")
+	})
+	leaf := rapid.OneOf(text, text,
+		rapid.SampledFrom([]any{nil, true, 1, 4242424242424242, 1.5, "input", "Patient", "password", "textarea"}))
+	if depth == 0 {
+		return leaf
+	}
+	return rapid.OneOf(leaf,
+		rapid.Custom(func(t *rapid.T) any {
+			return rapid.MapOfN(rapid.SampledFrom(keys), anyValue(depth-1), 0, 4).Draw(t, "object")
+		}),
+		rapid.Custom(func(t *rapid.T) any {
+			return rapid.SliceOfN(anyValue(depth-1), 0, 4).Draw(t, "list")
+		}))
+}
+
+func TestPromisesHoldForAnyPayload(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	rapid.Check(t, func(t *rapid.T) {
+		in, err := json.Marshal(anyValue(4).Draw(t, "payload"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, report, err := s.JSON(in)
+		if err != nil {
+			t.Fatalf("%s: %v", in, err)
+		}
+		if err := promises(s, in, out, report); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"password":"hunter2-Zq9","a":[1,true,null,"x=1&token=abc"]}`, `"4242 4242 4242 4242"`, `[["Authorization","Bearer x"]]`,
+		`{"m":"{\\\"number\\\":\\\"4242424242424242\\\"}"}`, `{"u":"https://a:b@c.example/?p%61ssword=x#y"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	s := scrub.New(scrub.Options{})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, report, err := s.JSON(in)
+		if err != nil {
+			if out != nil {
+				t.Fatal("output in spite of an error")
+			}
+			return
+		}
+		if !json.Valid(in) {
+			t.Fatalf("accepted %q", in)
+		}
+		if err := promises(s, in, out, report); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzText(f *testing.F) {
+	for _, seed := range fragments {
+		f.Add(seed)
+	}
+	s := scrub.New(scrub.Options{})
+	f.Fuzz(func(t *testing.T, in string) {
+		out, _ := s.Text(in)
+		if again, _ := s.Text(out); again != out {
+			t.Fatalf("second pass changed %q to %q", out, again)
+		}
+	})
+}
+
+func BenchmarkJSON(b *testing.B) {
+	clean := []byte(`{"url":"https://shop.example/p/42?page=2&sort=price","referrer":"https://google.com/","title":"Checkout – Shop",` +
+		`"viewport":{"w":1280,"h":720},"element":{"tag":"button","text":"Buy now","classes":["btn","btn-primary"]},"release":"2026.5.1",` +
+		`"user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","anonymous_id":"6f1c9a52-3f0e-4c57-9d0b-0b5d6a1d7f11"}`)
+	dirty := bytes.Replace(clean, []byte("page=2"), []byte("token=hunter2Zq9abc"), 1)
+	s := scrub.New(scrub.Options{})
+	for name, in := range map[string][]byte{"clean": clean, "dirty": dirty} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := s.JSON(in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,249 @@
+package scrub
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+// vendorToken is a credential that can be told by its first characters.
+type vendorToken struct {
+	prefix string
+	min    int    // length of the whole token
+	extra  string // characters besides letters, digits, '_' and '-'
+}
+
+// vendorTokens follow the vendors' published formats.
+var vendorTokens = byFirst([]vendorToken{
+	{"AKIA", 20, ""}, {"ASIA", 20, ""}, {"ABIA", 20, ""}, {"ACCA", 20, ""}, // AWS
+	{"AIza", 35, ""}, {"ya29.", 20, "."}, {"GOCSPX-", 20, ""}, {"1//0", 30, "/"}, // Google
+	{"sk_live_", 16, ""}, {"sk_test_", 16, ""}, {"rk_live_", 16, ""}, {"rk_test_", 16, ""}, {"whsec_", 16, "+/="}, // Stripe
+	{"ghp_", 20, ""}, {"gho_", 20, ""}, {"ghu_", 20, ""}, {"ghs_", 20, ""}, {"ghr_", 20, ""}, {"github_pat_", 22, ""}, // GitHub
+	{"glpat-", 20, "."}, {"gldt-", 20, ""}, {"glptt-", 20, ""}, {"glrt-", 20, ""}, {"glcbt-", 20, ""}, // GitLab
+	{"xoxb-", 16, ""}, {"xoxp-", 16, ""}, {"xoxa-", 16, ""}, {"xoxr-", 16, ""}, {"xoxs-", 16, ""}, {"xoxe", 16, "."}, {"xapp-", 16, ""}, // Slack
+	{"SG.", 40, "."}, {"key-", 36, ""}, {"SK0", 34, ""}, {"re_", 24, ""}, // SendGrid, Mailgun, Twilio, Resend
+	{"sk-ant-", 20, ""}, {"sk-proj-", 20, ""}, {"sk-", 32, ""}, {"hf_", 20, ""}, {"gsk_", 30, ""}, {"r8_", 30, ""}, {"pplx-", 30, ""}, // model providers
+	{"npm_", 20, ""}, {"pypi-", 20, ""}, {"rubygems_", 20, ""}, {"dckr_pat_", 20, ""}, {"oy2", 46, ""}, // registries
+	{"shpat_", 20, ""}, {"shpss_", 20, ""}, {"shpca_", 20, ""}, {"shppa_", 20, ""}, {"sq0atp-", 20, ""}, {"sq0csp-", 20, ""}, {"EAAA", 40, ""}, // shops
+	{"dop_v1_", 20, ""}, {"doo_v1_", 20, ""}, {"dor_v1_", 20, ""}, {"hvs.", 20, "."}, {"hvb.", 20, "."}, {"glsa_", 20, ""}, {"glc_", 30, "=+/"}, // infrastructure
+	{"sbp_", 20, ""}, {"sb_secret_", 16, ""}, {"nfp_", 20, ""}, {"vercel_", 20, ""}, {"pscale_", 20, ""}, {"dapi", 36, ""},
+	{"lin_api_", 20, ""}, {"figd_", 20, ""}, {"ATATT3", 20, "="}, {"ATBB", 20, ""}, {"PMAK-", 20, ""}, {"NRAK-", 20, ""}, {"secret_", 40, ""}, {"ntn_", 30, ""},
+	{"EAAC", 40, ""}, {"EAAB", 40, ""}, {"IGQV", 40, ""}, {"AGE-SECRET-KEY-1", 40, ""}, {"tskey-", 20, ""}, {"phx_", 20, ""}, {"sntrys_", 20, "=+/"},
+	{"spk_", 20, ""}, {"spt_", 20, ""}, // our own
+})
+
+func byFirst(list []vendorToken) (out [128][]vendorToken) {
+	for _, v := range list {
+		out[v.prefix[0]] = append(out[v.prefix[0]], v)
+	}
+	return out
+}
+
+// findTokens looks for credentials that are recognisable wherever they stand.
+func (s *scanner) findTokens(v view) {
+	t := v.text
+	for i := 0; i < len(t); i++ {
+		if t[i] >= 0x80 || i > 0 && (isAlnum(t[i-1]) || t[i-1] == '_') {
+			continue
+		}
+		if end := tokenEnd(t, i); end > 0 {
+			s.hit(v, i, end, Secret)
+			i = end - 1
+		}
+	}
+}
+
+func tokenEnd(t []byte, i int) int {
+	switch c := t[i]; {
+	case c == 'e' && bytes.HasPrefix(t[i:], []byte("eyJ")):
+		return jwtEnd(t, i)
+	case isDigit(c):
+		return telegramEnd(t, i)
+	case c == 'h' && bytes.HasPrefix(t[i:], []byte("hooks.slack.com/services/T")),
+		c == 'd' && bytes.HasPrefix(t[i:], []byte("discord.com/api/webhooks/")),
+		c == 'd' && bytes.HasPrefix(t[i:], []byte("discordapp.com/api/webhooks/")):
+		end := runEnd(t, i, "./")
+		if end-i > 45 {
+			return end
+		}
+		return 0
+	}
+	for _, k := range vendorTokens[t[i]] {
+		if !bytes.HasPrefix(t[i:], []byte(k.prefix)) {
+			continue
+		}
+		if end := runEnd(t, i, k.extra); end-i >= k.min {
+			return end
+		}
+	}
+	return 0
+}
+
+func runEnd(t []byte, i int, extra string) int {
+	for i < len(t) && (isAlnum(t[i]) || t[i] == '_' || t[i] == '-' || bytes.IndexByte([]byte(extra), t[i]) >= 0) {
+		i++
+	}
+	return i
+}
+
+// jwtEnd accepts two to five dotted base64url parts that start as an encoded "{"
+// (RFC 7519, RFC 7516).
+func jwtEnd(t []byte, i int) int {
+	first := runEnd(t, i, "")
+	if first-i < 10 || first >= len(t) || t[first] != '.' {
+		return 0
+	}
+	end := runEnd(t, first+1, "")
+	if end-first < 5 {
+		return 0
+	}
+	for range 3 {
+		if end < len(t) && t[end] == '.' {
+			end = runEnd(t, end+1, "")
+		}
+	}
+	return end
+}
+
+// telegramEnd accepts "<bot id>:<35 characters>".
+func telegramEnd(t []byte, i int) int {
+	colon := digitsEnd(t, i)
+	if n := colon - i; n < 8 || n > 10 || colon >= len(t) || t[colon] != ':' {
+		return 0
+	}
+	if end := runEnd(t, colon+1, ""); end-colon == 36 {
+		return end
+	}
+	return 0
+}
+
+// findPEM cuts private keys out, to their end marker or to the end of the text.
+func (s *scanner) findPEM(v view) {
+	t, from := v.text, 0
+	for {
+		at := bytes.Index(t[from:], []byte("-----BEGIN "))
+		if at < 0 {
+			return
+		}
+		start := from + at
+		head := t[start:min(len(t), start+64)]
+		if !bytes.Contains(head, []byte("PRIVATE KEY")) {
+			from = start + 11
+			continue
+		}
+		end := len(t)
+		if e := bytes.Index(t[start:], []byte("-----END ")); e >= 0 {
+			e += start + 9
+			if tail := bytes.Index(t[e:], []byte("-----")); tail >= 0 && tail < 48 {
+				end = e + tail + 5
+			}
+		}
+		s.hit(v, start, end, Secret)
+		from = end
+	}
+}
+
+func decodesToCredentials(value []byte) bool {
+	if len(value) < 6 || len(value) > 512 {
+		return false
+	}
+	var plain [512]byte
+	for _, enc := range [...]*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
+		if n, err := enc.Decode(plain[:], value); err == nil {
+			return bytes.IndexByte(plain[:n], ':') > 0
+		}
+	}
+	return false
+}
+
+// tokenPaths are path segments in front of a one-time link's token.
+var tokenPaths = set(`reset resetpassword passwordreset magiclink magic token tokens verify verifyemail
+	confirm activate activation invite invitation unsubscribe login signin`)
+
+// findPathTokens looks for tokens in paths: /reset/<token>.
+func (s *scanner) findPathTokens(v view) {
+	t := v.text
+	for i := 0; i < len(t); i++ {
+		if t[i] != '/' {
+			continue
+		}
+		end := runEnd(t, i+1, "")
+		if end >= len(t) || t[end] != '/' || end == i+1 || end-i > 24 {
+			continue
+		}
+		var folded [24]byte
+		name := folded[:0]
+		for _, c := range t[i+1 : end] {
+			if isAlnum(c) {
+				name = append(name, c|0x20)
+			}
+		}
+		if _, ok := tokenPaths[string(name)]; !ok {
+			continue
+		}
+		stop := runEnd(t, end+1, "~=.")
+		value := t[end+1 : stop]
+		strict := !bytes.Contains(name, []byte("reset")) && !bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("magic"))
+		if looksRandom(value, 8) && (!strict || looksRandom(value, 16)) && (!strict || !isIdentifier(value)) {
+			s.hit(v, end+1, stop, Secret)
+		}
+		i = end - 1
+	}
+}
+
+// findMarkup looks for values of form fields and of telling elements in HTML and XML.
+func (s *scanner) findMarkup(v view) {
+	t := v.text
+	for i := 0; i+1 < len(t); i++ {
+		if t[i] != '<' || !isLower(t[i+1]|0x20) {
+			continue
+		}
+		end := runEnd(t, i+1, ":.")
+		name := t[i+1 : end]
+		tagEnd := bytes.IndexByte(t[end:min(len(t), end+maxValueBytes)], '>')
+		if tagEnd < 0 || len(name) > maxKeyBytes {
+			continue
+		}
+		tagEnd += end
+		if isFormTag(name) {
+			s.valueAttribute(v, end, tagEnd)
+		}
+		class := s.name.judgeKey(name)
+		if foldEqual(name, "textarea") || foldEqual(name, "option") {
+			class = verdict{Form, scalar}
+		}
+		if class.rule == keep {
+			continue
+		}
+		stop := bytes.IndexByte(t[tagEnd:], '<')
+		if stop < 0 {
+			stop = len(t) - tagEnd
+		}
+		if value := bytes.TrimSpace(t[tagEnd+1 : tagEnd+max(stop, 1)]); len(value) > 0 && !bytes.HasPrefix(value, []byte(markerPrefix)) {
+			s.hit(v, tagEnd+1, tagEnd+stop, class.class)
+		}
+		i = tagEnd
+	}
+}
+
+func (s *scanner) valueAttribute(v view, from, to int) {
+	t := v.text
+	for i := from; i < to; i++ {
+		if t[i] != ' ' || !hasPrefixFold(t[i+1:to], "value=") {
+			continue
+		}
+		start := i + 7
+		if n := quoteAt(t, start); n > 0 && start+n <= to {
+			q := t[start : start+n]
+			start += n
+			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
+				s.hit(v, start, start+at, Form)
+			}
+		} else if end := min(wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
+			s.hit(v, start, end, Form)
+		}
+	}
+}
+
+func foldEqual(b []byte, lower string) bool {
+	return len(b) == len(lower) && hasPrefixFold(b, lower)
+}

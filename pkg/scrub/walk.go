@@ -1,0 +1,410 @@
+package scrub
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// walker turns a parsed payload into a clean one. Everything kept is copied from the
+// input in long pieces; only what goes is written anew.
+type walker struct {
+	parser
+	scan    *scanner
+	o       Options
+	out     []byte
+	copied  int // input before this is in out
+	budget  int // bytes the output may still grow
+	report  Report
+	path    []step
+	scratch []byte
+	quoted  []byte
+	names   []byte
+}
+
+// step is one level of the path to the current value: a member's name, or the index of
+// a list's element when node is 0 (the root is no name).
+type step struct {
+	node  int
+	index int
+}
+
+// place is what the containers around a value say about it.
+type place struct {
+	force    verdict // a telling name above: every value goes
+	identity bool    // inside user or traits: e-mail addresses stay
+	card     bool    // the name speaks of a card
+}
+
+func (w *walker) reset(o Options, in []byte) {
+	w.o = o
+	w.in, w.nodes, w.maxDepth = in, w.nodes[:0], o.MaxDepth
+	w.out, w.copied = nil, 0
+	w.budget = len(in) / growthShare
+	w.report = Report{}
+	w.path = w.path[:0]
+}
+
+func (w *walker) walk() { w.value(0, place{}) }
+
+func (w *walker) result() ([]byte, Report) {
+	if w.out == nil {
+		return w.in, w.report
+	}
+	return append(w.out, w.in[w.copied:]...), w.report
+}
+
+func (w *walker) value(i int, p place) {
+	switch n := w.nodes[i]; n.kind {
+	case '{':
+		w.object(i, p)
+	case '[':
+		w.array(i, p)
+	default:
+		w.leaf(i, p)
+	}
+}
+
+func (w *walker) object(i int, p place) {
+	form := w.formOf(i)
+	fhir := p.force.rule == keep && w.isFHIR(i)
+	pairVerdict := w.pairVerdict(i)
+	for k := i + 1; k < w.nodes[i].next; {
+		v := k + 1
+		key := w.text(k)
+		inner := w.member(key, p)
+		switch {
+		case p.force.rule != keep:
+			inner.force = p.force
+		case fhir && !foldEqual(key, "resourcetype"):
+			inner.force = isHealth
+		case form.holds(key):
+			inner.force = verdict{Form, scalar}
+		case pairVerdict.rule != keep && isPairValue(key):
+			inner.force = pairVerdict
+		}
+		w.cleanKey(k, key) // the scratch buffer holds the key until here
+		w.path = append(w.path, step{node: k})
+		w.value(v, inner)
+		w.path = w.path[:len(w.path)-1]
+		k = w.nodes[v].next
+	}
+}
+
+// member derives what a member's name says about its value.
+func (w *walker) member(key []byte, p place) place {
+	inner := place{identity: p.identity, card: p.card}
+	inner.force = w.judge(key)
+	if inner.force.class == Card {
+		inner.card = true
+	}
+	switch {
+	case foldEqual(key, "user"), foldEqual(key, "traits"), foldEqual(key, "$set"), foldEqual(key, "$set_once"),
+		foldEqual(key, "person"):
+		inner.identity = true
+	case foldEqual(key, "formdata"), foldEqual(key, "form_data"), foldEqual(key, "formvalues"),
+		foldEqual(key, "form_values"), foldEqual(key, "field_values"), foldEqual(key, "fieldvalues"):
+		inner.force = verdict{Form, scalar}
+	}
+	return inner
+}
+
+// judge is judgeKey for a name that may hold something to remove itself: what remains
+// of it is judged as well, so that a second pass agrees with the first.
+func (w *walker) judge(name []byte) verdict {
+	v := w.scan.name.judgeKey(name)
+	if v.rule != keep {
+		return v
+	}
+	hits := w.scan.scan(name, true, false)
+	if len(hits) == 0 {
+		return v
+	}
+	var rest []byte
+	from := 0
+	for _, h := range hits {
+		rest = append(append(rest, name[from:h.start]...), ' ')
+		from = h.end
+	}
+	return w.scan.name.judgeKey(append(rest, name[from:]...))
+}
+
+func (w *walker) array(i int, p place) {
+	if p.force.rule == keep && w.splitCard(i) {
+		p.force = verdict{Card, scalar}
+	}
+	raw := p.force.rule == keep && isRawHeaders(w.parent())
+	index := 0
+	var before verdict
+	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k].next {
+		inner := p
+		if raw && index%2 == 1 && before.rule != keep {
+			inner.force = before
+		}
+		if raw && w.nodes[k].kind == '"' {
+			before = w.judge(w.text(k))
+		}
+		w.path = append(w.path, step{index: index})
+		if v, ok := w.listPair(k); ok && inner.force.rule == keep {
+			// ["Authorization", "Bearer …"] in a list of such pairs.
+			w.path = append(w.path, step{index: 1})
+			w.value(v.node, place{force: v.verdict, identity: p.identity})
+			w.path = w.path[:len(w.path)-1]
+		} else {
+			w.value(k, inner)
+		}
+		w.path = w.path[:len(w.path)-1]
+		index++
+	}
+}
+
+// leaf judges a text, number, boolean or null.
+func (w *walker) leaf(i int, p place) {
+	n := w.nodes[i]
+	switch n.kind {
+	case 'n':
+		return
+	case 't':
+		if p.force.rule == fact {
+			w.replaceAll(n, p.force.class)
+		}
+		return
+	case '0':
+		w.number(n, p)
+		return
+	}
+	text := w.text(i)
+	if len(text) == 0 || isMarker(text) {
+		return
+	}
+	switch p.force.rule {
+	case scalar, fact, texts:
+		w.replaceAll(n, p.force.class)
+		return
+	case digits:
+		if countDigits(text) >= 8 {
+			w.replaceAll(n, p.force.class)
+			return
+		}
+	}
+	hits := w.scan.scan(text, !w.o.KeepEmails && !p.identity, p.card)
+	if len(hits) == 0 {
+		return
+	}
+	clean := w.clean(text, hits, !w.o.KeepEmails && !p.identity, p.card)
+	w.note()
+	w.quoted = appendQuoted(w.quoted[:0], clean)
+	w.splice(n, w.quoted)
+}
+
+func (w *walker) number(n node, p place) {
+	raw := w.in[n.start:n.end]
+	if len(raw) == 1 && raw[0] == '0' {
+		return // says nothing, and is what a short number is emptied to
+	}
+	switch p.force.rule {
+	case scalar, fact:
+		w.replaceAll(n, p.force.class)
+		return
+	case digits:
+		if countDigits(raw) >= 8 {
+			w.replaceAll(n, p.force.class)
+			return
+		}
+	}
+	if len(raw) < 13 && !strings.ContainsAny(string(raw), "eE") {
+		return
+	}
+	if d := wholeDigits(raw); len(d) >= 13 && len(d) <= 19 && luhn(d) && issuedAs(d, p.card) {
+		w.replaceAll(n, Card)
+	}
+}
+
+// wholeDigits returns the digits of a number without a fraction, however it is written.
+func wholeDigits(raw []byte) []byte {
+	if countDigits(raw) == len(raw) {
+		return raw
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || f < 1e12 || f >= 1e19 {
+		return nil
+	}
+	text := strconv.FormatFloat(f, 'f', -1, 64)
+	if strings.ContainsAny(text, ".-") {
+		return nil
+	}
+	return []byte(text)
+}
+
+// cleanKey replaces what must go from a member's name.
+func (w *walker) cleanKey(k int, key []byte) {
+	hits := w.scan.scan(key, !w.o.KeepEmails, false)
+	if len(hits) == 0 {
+		return
+	}
+	w.quoted = appendQuoted(w.quoted[:0], w.clean(key, hits, !w.o.KeepEmails, false))
+	w.splice(w.nodes[k], w.quoted)
+}
+
+// cleanText scrubs a bare text.
+func (w *walker) cleanText(text string, emails bool) string {
+	w.scratch = append(w.scratch[:0], text...)
+	hits := w.scan.scan(w.scratch, emails, false)
+	if len(hits) == 0 {
+		return text
+	}
+	return w.clean(w.scratch, hits, emails, false)
+}
+
+// clean replaces the hits. What comes out is judged again, because cutting one thing can
+// complete another; a text that does not settle goes as a whole.
+func (w *walker) clean(text []byte, hits []hit, emails, card bool) string {
+	const maxRounds = 4
+	current := text
+	for round := 0; ; round++ {
+		if round == maxRounds {
+			return w.spend(len(current), Secret)
+		}
+		next := make([]byte, 0, len(current)+32)
+		from := 0
+		for _, h := range hits {
+			next = append(next, current[from:h.start]...)
+			next = append(next, w.spend(h.end-h.start, h.class)...)
+			w.report.add(h.class, 1)
+			from = h.end
+		}
+		current = append(next, current[from:]...)
+		if hits = w.scan.scan(current, emails, card); len(hits) == 0 {
+			return string(current)
+		}
+	}
+}
+
+// spend returns the marker, or nothing when the output would grow too much.
+func (w *walker) spend(old int, c Class) string {
+	m := marker(c)
+	if growth := len(m) - old; growth > 0 {
+		if growth > w.budget {
+			return ""
+		}
+		w.budget -= growth
+	}
+	return m
+}
+
+// replaceAll puts a marker in a leaf's place.
+func (w *walker) replaceAll(n node, c Class) {
+	old := n.end - n.start
+	if n.kind == '"' {
+		old -= 2
+	}
+	m := w.spend(old-2*boolInt(n.kind != '"'), c)
+	w.report.add(c, 1)
+	w.note()
+	if m == "" && n.kind != '"' {
+		w.quoted = append(w.quoted[:0], emptied(old)...)
+	} else {
+		w.quoted = appendQuoted(w.quoted[:0], m)
+	}
+	w.splice(n, w.quoted)
+}
+
+// emptied is the shortest JSON that says nothing and is not longer than what it replaces.
+func emptied(old int) string {
+	if old >= 4 {
+		return "null"
+	}
+	if old >= 2 {
+		return `""`
+	}
+	return "0"
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w *walker) splice(n node, with []byte) {
+	if w.out == nil {
+		w.out = make([]byte, 0, len(w.in)+len(w.in)/growthShare)
+	}
+	w.out = append(w.out, w.in[w.copied:n.start]...)
+	w.out = append(w.out, with...)
+	w.copied = n.end
+}
+
+// parent is the name of the innermost member around, or nothing.
+func (w *walker) parent() []byte {
+	if len(w.path) == 0 {
+		return nil
+	}
+	return w.name(w.path[len(w.path)-1])
+}
+
+// name returns the member's name of a step; valid until the next call when it had escapes.
+func (w *walker) name(s step) []byte {
+	if s.node == 0 {
+		return nil
+	}
+	n := w.nodes[s.node]
+	raw := w.in[n.start+1 : n.end-1]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	w.names = unescape(w.names[:0], raw)
+	return w.names
+}
+
+// text returns the text of a string node; valid until the next call when it had escapes.
+func (w *walker) text(i int) []byte {
+	n := w.nodes[i]
+	raw := w.in[n.start+1 : n.end-1]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	w.scratch = unescape(w.scratch[:0], raw)
+	return w.scratch
+}
+
+func isMarker(text []byte) bool {
+	switch string(text) {
+	case "[redacted:card]", "[redacted:secret]", "[redacted:health]", "[redacted:gov-id]", "[redacted:bank]",
+		"[redacted:email]", "[redacted:form]":
+		return true
+	}
+	return false
+}
+
+// note records where something was removed.
+func (w *walker) note() {
+	if len(w.report.Pointers) >= maxPointers {
+		return
+	}
+	var b strings.Builder
+	for _, s := range w.path {
+		b.WriteByte('/')
+		if s.node == 0 {
+			b.WriteString(strconv.Itoa(s.index))
+			continue
+		}
+		name := w.name(s)
+		if hits := w.scan.scan(name, true, false); len(hits) > 0 {
+			// What was removed from a name must not come back in the report.
+			name = append(append(w.names[:0], name[:hits[0].start]...), marker(hits[0].class)...)
+		}
+		for _, c := range name {
+			switch c {
+			case '~':
+				b.WriteString("~0")
+			case '/':
+				b.WriteString("~1")
+			default:
+				b.WriteByte(c)
+			}
+		}
+	}
+	w.report.Pointers = append(w.report.Pointers, b.String())
+}

@@ -1,0 +1,186 @@
+package scrub
+
+import "strings"
+
+// The tables below hold words, not keys: a key is judged by the words it is made of.
+// All of them are in the folded form of keys.go (lower case, no accents), and read-only.
+
+var (
+	isSecret     = verdict{Secret, scalar}
+	isSecretText = verdict{Secret, texts}
+	isCardCode   = verdict{Card, scalar}
+	isCardNumber = verdict{Card, digits}
+	isHealth     = verdict{Health, fact}
+	isGovID      = verdict{GovID, scalar}
+	isBank       = verdict{Bank, scalar}
+)
+
+// wholeNames count only when they are the complete name.
+//
+//nolint:gosec // names of secrets, not secrets
+var wholeNames = table(map[verdict]string{
+	isSecret:     `pass 2fa mfa pin sid clave mdp dsn cftoken authtkt rememberme`,
+	isSecretText: `auth`,
+	isCardNumber: `pan card cc ccn creditcard debitcard`,
+	isHealth:     `rx cpt diagnose patient patients bmi a1c hba1c disability`,
+	isGovID:      `passport tin dni nie nif curp cpf cnpj sin bsn pesel nir insee nino personnummer`,
+	isBank:       `iban`,
+})
+
+// singleWords count wherever they stand in a name.
+//
+//nolint:misspell // several languages
+var singleWords = table(map[verdict]string{
+	isSecret: `password passwd passphrase passcode pwd passwort secret secrets token credential
+		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie setcookie
+		authorization apikey mnemonic sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
+		contrasena contrasenya senha motdepasse kennwort wachtwoord losenord adgangskode kodeord passord
+		salasana parola haslo heslo jelszo lozinka geslo slaptazodis parool sifre matkhau pasahitza
+		contrasinal katasandi passwords пароль парола гасло лозинка κωδικος συνθηματικο 密码 密碼 口令
+		パスワード 暗証番号 비밀번호 암호 كلمةالسر كلمةالمرور סיסמה סיסמא รหัสผ่าน पासवर्ड`,
+	isSecretText: `tokens cookies`,
+	isCardCode:   `cvv cvc cvn csc`,
+	isCardNumber: `cardnumber ccnumber ccnum ccno cardno cardnum kartennummer kaartnummer kortnummer
+		numerotarjeta numerocarte numerocarta numerocartao номеркарты 卡号 カード番号`,
+	isHealth: `diagnosis diagnoses diagnosed icd snomed loinc medication medications medicine medicines
+		prescription prescriptions prescribed dosage allergy allergies allergen allergens symptom symptoms
+		medical clinical mrn nhs mbi pregnant pregnancy pregnancies vaccination vaccinations immunization
+		immunizations immunisation disabilities surgery surgeries hospital hospitalization
+		hiv psychiatric psychiatrist therapist chemotherapy chemo oncology cancer tumor tumour illness
+		illnesses disease diseases menstrual menstruation ovulation fertility contraception miscarriage
+		abortion cholesterol glucose hba1c glycemia insulin medicare medicaid patient patients epilepsy
+		diabetes diabetic asthma comorbidity comorbidities genotype biopsy
+		diagnostico diagnosi diagnostique diagnoza diagnostik krankheit medikament medikamente medicament
+		medicaments medicamento medicamentos medicacao medicacion farmaco maladie maladies enfermedad
+		enfermedades doenca malattia allergie allergien alergia alergias ordonnance rezept ricetta receta
+		symptome symptomes sintoma sintomas sintomi patientin paciente pazienti диагноз лекарство болезнь
+		симптомы пациент аллергия 诊断 診断 病史 症状 药物 処方 진단 처방`,
+	isGovID: `ssn socsec socialsecurity aadhaar aadhar itin passport driverslicense driverlicense
+		steuerid sozialversicherungsnummer codicefiscale`,
+	isBank: `iban`,
+})
+
+// sequences are words that tell only next to each other; written here together.
+var sequences = table(map[verdict]string{
+	isSecret: `password passwd passwrd apikey apikeys apitoken apisecret privatekey secretkey encryptionkey
+		decryptionkey signingkey authkey authcode authsecret accesskey masterkey sshkey sslkey sessionkey
+		licensekey cryptokey servicekey serviceaccountkey accountkey pgpkey gpgkey kmskey webhookkey clientkey awskey
+		deploykey hmackey rsakey sharedkey subscriptionkey adminkey appkey rootkey consumerkey
+		recoverykey verificationcode authorizationcode recoverycode backupcode mfacode otpcode
+		smscode logincode accesscode resetcode twofactorcode pincode pinnumber cardpin userpin atmpin
+		securitypin loginpin transactionpin onetimecode onetimepin twofactor 2fa 2facode 2fasecret
+		userpass dbpass loginpass adminpass smtppass rootpass mailpass ftppass mypass dbpwd
+		connectionstring aspnetsessionid connectsid seedphrase recoveryphrase
+		secretanswer securityanswer motdepasse matkhau katasandi palavrapasse palavrachave
+		كلمةالسر كلمةالمرور passphrase`,
+	isCardCode: `track1 track2 trackdata magstripe cardtrack securitycode cardcode cardsecurity cardverification verificationvalue cvv2 cvc2
+		codigoseguridad prufziffer`,
+	isCardNumber: `cardnumber cardno cardnum cardnr ccnumber ccno ccnum ccnr creditcard debitcard pannumber
+		primaryaccountnumber accountpan numerodetarjeta numerotarjeta numerodecarte numerocarte
+		numerodicarta numerocarta numerodocartao numerocartao номеркарты`,
+	isHealth: `bloodtype bloodgroup bloodpressure bloodglucose bloodsugar bloodtest bloodresult bloodoxygen
+		healthcondition healthconditions healthinsurance healthrecord healthrecords healthhistory
+		healthissue healthissues healthcard mentalhealth sexualhealth sexualorientation
+		sexualorientationhealth heartcondition heartdisease heartrate medicalcondition insurancemember
+		insurancemembernumber insurancepolicy memberinsurance disabilitystatus disabilitytype
+		vaccinestatus vaccinehistory labresult labresults labtest labtests labreport testresultcovid
+		covidtest covidresult covidstatus hivstatus stdtest stdstatus stitest surgeryhistory treatmentplan
+		treatmentplans treatmenthistory therapynotes therapysession therapyhistory admissiondate
+		dischargesummary dischargedate dischargenotes lastperiod periodtracker cycleday duedatepregnancy familyhistory
+		chroniccondition conditioncode drugname rxnumber rxnorm cptcode icdcode ndccode
+		geneticdata genetictest dnatest bodymassindex substanceabuse carenotes nursenotes doctornotes`,
+	isGovID: `socialsecurity socialsecuritynumber socialinsurance socialinsurancenumber nationalid
+		nationalidentity nationalidnumber nationalinsurance nationalinsurancenumber sinnumber ninumber
+		taxid taxidnumber taxnumber taxpayerid taxidentification driverslicense driverslicence
+		driverlicense driverlicence drivinglicense drivinglicence dlnumber passportnumber
+		passportno idcardnumber identitycard identitynumber identitycardnumber votersid voterid
+		governmentid govid steuerid steuernummer codicefiscale numerosecu securitesociale`,
+	isBank: `bankaccount bankaccountnumber routingnumber sortcode accountiban ibannumber`,
+})
+
+// attributeWords after a telling word turn the name into a statement about it.
+var attributeWords = set(`strength length len field fields visible visibility used usage count counts enabled
+	disabled type types kind method methods provider providers duration ms sec seconds page pages screen
+	view views viewed click clicks clicked consent banner supported library lib event events provided shown
+	hidden required policy rules expired expiry expires expiration ttl error errors valid invalid validity
+	changed change updated created at date time timestamp attempts attempt retries version status state min
+	max score band less manager form link button label placeholder title tooltip prompt modal dialog name
+	limit limits budget cost price rate ratio size index position mode format standard scheme algorithm alg
+	issuer audience scope scopes feature flow step icon animation upsell parking toy queue control zoom santa
+	reset rotation rotated age days match matches mismatch ok success failed failure fail present exists
+	saved autofill focus focused blur blurred requirements requirement complexity meter source url uri
+	endpoint path host brand last last4 four country network bin preferences preference settings izer
+	stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
+	expected received`)
+
+// healthAttributeWords are fewer: a date, a type or a status of an illness is health
+// information itself.
+var healthAttributeWords = set(`page pages view views viewed click clicks clicked icon animation shown upsell
+	parking toy enabled mode accepted banner button link tab menu visible section widget article blog
+	category search url screen orange filter free faq`)
+
+// referenceWords name the thing's number in some system, not the thing; they do not
+// excuse health and national ids, whose number is the secret.
+var referenceWords = set(`id ids identifier uuid ref reference`)
+
+// questionWords before a telling word ask about it or count it.
+var questionWords = set(`has have is was are show shows hide toggle forgot forgotten lost max min num number
+	total n need needs require requires required enable enables supports use uses used missing prompt
+	completion input output remaining`)
+
+// gluedStems are found inside longer words written without separators.
+var gluedStems = []struct {
+	stem       string
+	suffixOnly bool
+	v          verdict
+}{
+	{"password", false, isSecret}, {"passwd", false, isSecret}, {"passwort", false, isSecret},
+	{"passphrase", false, isSecret}, {"passcode", false, isSecret}, {"apikey", false, isSecret},
+	{"secretkey", false, isSecret}, {"privatekey", false, isSecret}, {"accesstoken", false, isSecret},
+	{"refreshtoken", false, isSecret}, {"clientsecret", false, isSecret}, {"authtoken", false, isSecret},
+	{"contrasena", false, isSecret}, {"kennwort", false, isSecret}, {"wachtwoord", false, isSecret},
+	{"motdepasse", false, isSecret}, {"пароль", false, isSecret}, {foldWord("パスワード"), false, isSecret},
+	{foldWord("비밀번호"), false, isSecret}, {"密码", false, isSecret}, {"密碼", false, isSecret},
+	{"aspsessionid", false, isSecret},
+	{"token", true, isSecret}, {"secret", true, isSecret}, {"pwd", true, isSecret},
+	{"creditcard", false, isCardNumber}, {"cardnumber", false, isCardNumber},
+	{"socialsecurity", false, isGovID}, {"diagnosis", false, isHealth}, {"bloodtype", false, isHealth},
+	{"bloodpressure", false, isHealth}, {"patientid", false, isHealth}, {"patientname", false, isHealth},
+}
+
+// parameterNames are telling only as the name of a URL parameter, where short names
+// carry what a login flow passes around.
+var parameterNames = set(`key sig signature sessionid session sid auth ticket samlresponse samlrequest
+	assertion clientassertion accesskeyid hmac magic passkey invitetoken xamzsignature
+	xgoogsignature awsaccesskeyid`)
+
+// lookAlikes are letters of other scripts that read as Latin ones.
+var lookAlikes = map[rune]rune{
+	'а': 'a', 'е': 'e', 'о': 'o', 'р': 'p', 'с': 'c', 'у': 'y', 'х': 'x', 'і': 'i', 'ѕ': 's', 'ԁ': 'd',
+	'ԝ': 'w', 'һ': 'h', 'к': 'k', 'т': 't', 'м': 'm', 'в': 'b', 'н': 'h', 'ј': 'j', 'А': 'a', 'Е': 'e',
+	'О': 'o', 'Р': 'p', 'С': 'c', 'Х': 'x', 'Т': 't', 'М': 'm', 'В': 'b', 'Н': 'h', 'К': 'k', 'Ѕ': 's',
+	'α': 'a', 'ο': 'o', 'ρ': 'p', 'ν': 'v', 'κ': 'k', 'τ': 't', 'ι': 'i', 'ω': 'w', 'ѡ': 'w', 'ԛ': 'q',
+	'ɡ': 'g', 'ɑ': 'a', 'ⅼ': 'l', 'ո': 'n', 'օ': 'o', 'ѵ': 'v',
+}
+
+func table(groups map[verdict]string) map[string]verdict {
+	out := make(map[string]verdict)
+	for v, words := range groups {
+		for _, w := range strings.Fields(words) {
+			w = foldWord(w)
+			if other, twice := out[w]; twice && other != v {
+				panic("scrub: the word " + w + " is in two groups")
+			}
+			out[w] = v
+		}
+	}
+	return out
+}
+
+func set(words string) map[string]struct{} {
+	out := make(map[string]struct{})
+	for _, w := range strings.Fields(words) {
+		out[w] = struct{}{}
+	}
+	return out
+}

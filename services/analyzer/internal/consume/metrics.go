@@ -1,0 +1,41 @@
+package consume
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+// Metrics of storing signals.
+type Metrics struct {
+	signals *prometheus.CounterVec
+	batches prometheus.Histogram
+}
+
+// NewMetrics registers them.
+func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		signals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "specter_analyzer_signals_total", Help: "Signals taken off the stream, by what became of them.",
+		}, []string{"result"}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "specter_analyzer_store_seconds", Help: "Time to commit one batch.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.signals, m.batches} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) observe(s signal.Stored, took time.Duration) {
+	for result, n := range map[string]int{"stored": s.New, "known": s.Known, "product_gone": s.Homeless, "too_old": s.TooOld} {
+		m.signals.WithLabelValues(result).Add(float64(n))
+	}
+	m.batches.Observe(took.Seconds())
+}

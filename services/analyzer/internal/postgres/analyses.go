@@ -1,0 +1,279 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/tenant"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
+	"github.com/draftlabs/specter/services/analyzer/internal/postgres/db"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+// sampleBlocks bounds how many raw blocks one finding reads for its examples.
+const sampleBlocks = 60
+
+// Analyses keeps runs and findings. It implements analysis.Store.
+type Analyses struct {
+	db     *pgxpool.Pool
+	outbox outbox.Outbox
+	now    func() time.Time
+}
+
+// NewAnalyses returns a store; db is borrowed.
+func NewAnalyses(pool *pgxpool.Pool, box outbox.Outbox, now func() time.Time) *Analyses {
+	return &Analyses{db: pool, outbox: box, now: now}
+}
+
+// InContext runs fn in one transaction of the account, alone for the context.
+func (a *Analyses) InContext(ctx context.Context, account, contextID uuid.UUID, fn func(analysis.Work) error) error {
+	return tenant.Tx(ctx, a.db, account, func(tx pgx.Tx) error {
+		w := &work{account: account, tx: tx, q: db.New(tx), outbox: a.outbox, now: a.now}
+		if err := w.q.LockContext(ctx, contextID); err != nil {
+			return fmt.Errorf("locking the context: %w", err)
+		}
+		row, err := w.q.ContextByID(ctx, contextID)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return analysis.ErrNoContext
+		case err != nil:
+			return fmt.Errorf("reading the context: %w", err)
+		}
+		w.watched = int(row.Watched)
+		w.home = signal.Context{
+			ID: row.ID, ProductID: row.ProductID, Name: row.Name, Version: int(row.Version), Default: row.IsDefault,
+			PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes, PayloadKeys: row.PayloadKeys,
+		}
+		return fn(w)
+	})
+}
+
+// ContextsWithHours lists the contexts of a product with signals in [from, to].
+func (a *Analyses) ContextsWithHours(ctx context.Context, account, product uuid.UUID, from, to time.Time) ([]uuid.UUID, error) {
+	var list []uuid.UUID
+	err := tenant.Tx(ctx, a.db, account, func(tx pgx.Tx) error {
+		var err error
+		list, err = db.New(tx).ContextsWithHours(ctx, db.ContextsWithHoursParams{
+			AccountID: account, ProductID: product, FromAt: from.UTC().Truncate(time.Hour), ToAt: to,
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the contexts of an import: %w", err)
+	}
+	return list, nil
+}
+
+// work is one open context.
+type work struct {
+	account uuid.UUID
+	tx      pgx.Tx
+	q       *db.Queries
+	outbox  outbox.Outbox
+	now     func() time.Time
+	home    signal.Context
+	watched int
+}
+
+func (w *work) Context() signal.Context { return w.home }
+func (w *work) Watched() int            { return w.watched }
+
+func (w *work) Hours(ctx context.Context, from, to time.Time) ([]analysis.HourCount, error) {
+	rows, err := w.q.Hours(ctx, db.HoursParams{
+		AccountID: w.account, ContextID: w.home.ID, Positive: w.home.PositiveTypes, Negative: w.home.NegativeTypes, FromAt: from, ToAt: to,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the hours: %w", err)
+	}
+	out := make([]analysis.HourCount, len(rows))
+	for i, r := range rows {
+		out[i] = analysis.HourCount{Hour: r.Hour.UTC(), Positive: r.Positive, Negative: r.Negative, All: r.Total}
+	}
+	return out, nil
+}
+
+func (w *work) Totals(ctx context.Context, window, baseline analysis.Window) ([]analysis.TypeTotal, []analysis.ValueTotal, error) {
+	hours := make([]int32, len(baseline.HoursOfDay))
+	for i, h := range baseline.HoursOfDay {
+		hours[i] = int32(h)
+	}
+	types, err := w.q.TypeTotals(ctx, db.TypeTotalsParams{
+		AccountID: w.account, ContextID: w.home.ID, WindowFrom: window.From, WindowTo: window.To,
+		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the types: %w", err)
+	}
+	// Neutral types say nothing about a ratio; leaving them out keeps the read small.
+	counted := append(append([]string{}, w.home.PositiveTypes...), w.home.NegativeTypes...)
+	values, err := w.q.ValueTotals(ctx, db.ValueTotalsParams{
+		AccountID: w.account, ContextID: w.home.ID, WindowFrom: window.From, WindowTo: window.To,
+		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours, Types: counted,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the dimensions: %w", err)
+	}
+	byType := make([]analysis.TypeTotal, len(types))
+	for i, t := range types {
+		byType[i] = analysis.TypeTotal{Type: t.Type, Window: t.InWindow, Baseline: t.InBaseline}
+	}
+	byValue := make([]analysis.ValueTotal, len(values))
+	for i, v := range values {
+		byValue[i] = analysis.ValueTotal{
+			Dimension: v.Dimension, Value: v.Value,
+			TypeTotal: analysis.TypeTotal{Type: v.Type, Window: v.InWindow, Baseline: v.InBaseline},
+		}
+	}
+	return byType, byValue, nil
+}
+
+func (w *work) Raw(ctx context.Context, from, to time.Time, types []string) ([]analysis.RawSignal, error) {
+	if len(types) == 0 {
+		return nil, nil
+	}
+	documents, err := w.q.BlocksWith(ctx, db.BlocksWithParams{
+		AccountID: w.account, ContextID: w.home.ID, FromAt: from, ToAt: to, Types: types, Blocks: sampleBlocks,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading raw signals: %w", err)
+	}
+	wanted := make(map[string]bool, len(types))
+	for _, t := range types {
+		wanted[t] = true
+	}
+	var out []analysis.RawSignal
+	for _, document := range documents {
+		var block []struct {
+			ID        uuid.UUID       `json:"id"`
+			Type      string          `json:"type"`
+			Payload   json.RawMessage `json:"payload"`
+			SessionID string          `json:"session_id"`
+			At        time.Time       `json:"at"`
+		}
+		if err := json.Unmarshal([]byte(document), &block); err != nil {
+			return nil, fmt.Errorf("reading a block: %w", err)
+		}
+		for i := len(block) - 1; i >= 0; i-- {
+			if s := block[i]; wanted[s.Type] && !s.At.Before(from) && s.At.Before(to) {
+				out = append(out, analysis.RawSignal{ID: s.ID, Type: s.Type, Payload: s.Payload, SessionID: s.SessionID, At: s.At})
+			}
+		}
+	}
+	return out, nil
+}
+
+func (w *work) Overlapping(ctx context.Context, from, to time.Time) (*analysis.Known, error) {
+	row, err := w.q.OverlappingFinding(ctx, db.OverlappingFindingParams{AccountID: w.account, ContextID: w.home.ID, FromAt: from, ToAt: to})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the incident's finding: %w", err)
+	}
+	return &analysis.Known{ID: row.ID, StartedAt: row.StartedAt, DetectedAt: row.DetectedAt, ResolvedAt: row.ResolvedAt}, nil
+}
+
+func (w *work) Unresolved(ctx context.Context, asOf time.Time) ([]analysis.Known, error) {
+	rows, err := w.q.UnresolvedFindings(ctx, db.UnresolvedFindingsParams{AccountID: w.account, ContextID: w.home.ID, AsOf: asOf})
+	if err != nil {
+		return nil, fmt.Errorf("looking for open findings: %w", err)
+	}
+	out := make([]analysis.Known, len(rows))
+	for i, r := range rows {
+		out[i] = analysis.Known{ID: r.ID, StartedAt: r.StartedAt, DetectedAt: r.DetectedAt, ResolvedAt: r.ResolvedAt}
+	}
+	return out, nil
+}
+
+func (w *work) DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error) {
+	at, err := w.q.DeployedAt(ctx, deployment)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && at == nil {
+		return time.Time{}, fault.Newf(fault.NotFound, "not_found", "deployment %s is not deployed", deployment)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the deployment: %w", err)
+	}
+	return *at, nil
+}
+
+func (w *work) Record(ctx context.Context, a analysis.Analysis) error {
+	detail, err := json.Marshal(a.Detail)
+	if err != nil {
+		return fmt.Errorf("encoding the analysis: %w", err)
+	}
+	rows, err := w.q.InsertAnalysis(ctx, db.InsertAnalysisParams{
+		ID: a.ID, AccountID: w.account, ProductID: a.Context.ProductID, ContextID: a.Context.ID, Trigger: string(a.Trigger), RequestedBy: a.RequestedBy,
+		FromAt: a.From, AsOf: a.AsOf, Outcome: string(a.Outcome), Reason: a.Reason, FindingCount: int32(a.FindingCount),
+		Signals24h: a.Signals24h, Detail: detail, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
+	})
+	if err != nil {
+		return fmt.Errorf("recording the analysis: %w", err)
+	}
+	if rows == 0 {
+		return nil
+	}
+	return outbox.Put(ctx, w.tx, w.outbox, event.AnalysisCompleted, bus.Message[*eventv1.AnalysisCompleted]{
+		ID: newID(), AccountID: w.account, Time: w.now(),
+		Body: &eventv1.AnalysisCompleted{
+			AnalysisId: a.ID.String(), ProductId: a.Context.ProductID.String(), ContextId: a.Context.ID.String(), AsOf: timestamppb.New(a.AsOf),
+			Outcome: string(a.Outcome), FindingCount: uint32(a.FindingCount), Reason: a.Reason,
+		},
+	})
+}
+
+func (w *work) Open(ctx context.Context, f analysis.Finding) (bool, error) {
+	evidence, err := json.Marshal(f.Evidence)
+	if err != nil {
+		return false, fmt.Errorf("encoding the evidence: %w", err)
+	}
+	rows, err := w.q.InsertFinding(ctx, db.InsertFindingParams{
+		ID: f.ID, AccountID: w.account, ProductID: f.Context.ProductID, ContextID: f.Context.ID, AnalysisID: optional(f.AnalysisID),
+		Family: f.Family, Fingerprint: f.Fingerprint, Severity: f.Severity, StartedAt: f.StartedAt, StartedLow: f.StartedLow, StartedHigh: f.StartedHigh,
+		DetectedAt: f.DetectedAt, Evidence: evidence, DeploymentID: optional(f.DeploymentID), CreatedAt: w.now(),
+	})
+	if err != nil {
+		return false, fmt.Errorf("opening the finding: %w", err)
+	}
+	if rows == 0 {
+		return false, nil
+	}
+	body := &eventv1.FindingOpened{
+		FindingId: f.ID.String(), ProductId: f.Context.ProductID.String(), ContextId: f.Context.ID.String(), Family: f.Family, Fingerprint: f.Fingerprint,
+		StartedAt: timestamppb.New(f.StartedAt), DetectedAt: timestamppb.New(f.DetectedAt), Severity: f.Severity, EvidenceJson: evidence,
+	}
+	if f.AnalysisID != uuid.Nil {
+		body.AnalysisId = f.AnalysisID.String()
+	}
+	if f.DeploymentID != uuid.Nil {
+		body.DeploymentId = f.DeploymentID.String()
+	}
+	err = outbox.Put(ctx, w.tx, w.outbox, event.FindingOpened, bus.Message[*eventv1.FindingOpened]{ID: newID(), AccountID: w.account, Time: w.now(), Body: body})
+	return err == nil, err
+}
+
+func optional(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}
+
+func (w *work) Resolve(ctx context.Context, finding uuid.UUID, at *time.Time) error {
+	if err := w.q.ResolveFinding(ctx, db.ResolveFindingParams{ID: finding, ResolvedAt: at}); err != nil {
+		return fmt.Errorf("resolving the finding: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,368 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/tenant"
+	"github.com/draftlabs/specter/pkg/testkit"
+	"github.com/draftlabs/specter/services/analyzer/internal/postgres"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+// bench is a store on a database of its own.
+type bench struct {
+	t         testing.TB
+	db        *testkit.DB
+	reader    *pgxpool.Pool // what people see: the dashboard's rights
+	store     *postgres.Signals
+	now       atomic.Pointer[time.Time]
+	scheduled atomic.Int64
+	failing   atomic.Bool // the last step of the transaction fails
+	sequence  atomic.Uint64
+}
+
+var errPulled = errors.New("the plug was pulled")
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{t: t, db: testkit.Postgres(t)}
+	b.reader = b.db.PoolOf(t, "specter_dashboard", 2)
+	b.setNow(time.Now().UTC())
+	b.store = postgres.NewSignals(b.db.Pool(t, "specter_analyzer"), outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
+		func(_ context.Context, _ pgx.Tx, areas []signal.Area) error {
+			b.scheduled.Add(int64(len(areas)))
+			if b.failing.Load() {
+				return errPulled
+			}
+			return nil
+		})
+	return b
+}
+
+func (b *bench) setNow(at time.Time) { b.now.Store(&at) }
+
+func (b *bench) position() signal.Position {
+	return signal.Position{Stream: "SIGNALS", Sequence: b.sequence.Add(1), MessageID: uuid.New()}
+}
+
+func (b *bench) put(batch ...signal.Signal) signal.Stored {
+	b.t.Helper()
+	stored, err := b.store.Store(context.Background(), b.position(), batch)
+	require.NoError(b.t, err)
+	return stored
+}
+
+func (b *bench) signal(who testkit.Tenant, kind string, edit ...func(*signal.Signal)) signal.Signal {
+	now := *b.now.Load()
+	s := signal.Signal{
+		ID: uuid.Must(uuid.NewV7()), AccountID: who.AccountID, ProductID: who.ProductID, ContextID: who.ContextID, Type: kind,
+		Payload: []byte(`{"path":"/checkout","element":"button#pay","browser":"Firefox"}`), At: now, ReceivedAt: now, SessionID: "s1", Source: signal.Script,
+	}
+	for _, e := range edit {
+		e(&s)
+	}
+	return s
+}
+
+// counts reads what the tenant has, from ids, the signals view and the rollups.
+type counts struct{ Signals, Distinct, Rolled, Blocks, Total int64 }
+
+func (b *bench) counts(who testkit.Tenant) counts {
+	b.t.Helper()
+	var c counts
+	b.read(who, `SELECT (SELECT count(*) FROM signals), (SELECT count(DISTINCT coalesce(client_id, id)) FROM signals),
+		(SELECT coalesce(sum(n), 0)::bigint FROM rollup_hourly), (SELECT count(*) FROM signal_blocks),
+		(SELECT coalesce(sum(signals_total), 0)::bigint FROM product_activity)`, &c.Signals, &c.Distinct, &c.Rolled, &c.Blocks, &c.Total)
+	return c
+}
+
+func (b *bench) read(who testkit.Tenant, sql string, into ...any) {
+	b.t.Helper()
+	err := tenant.Tx(context.Background(), b.reader, who.AccountID, func(tx pgx.Tx) error {
+		return tx.QueryRow(context.Background(), sql).Scan(into...)
+	})
+	require.NoError(b.t, err)
+}
+
+func (b *bench) requireCount(who testkit.Tenant, n int64) {
+	b.t.Helper()
+	c := b.counts(who)
+	require.Equal(b.t, counts{Signals: n, Distinct: n, Rolled: n, Blocks: c.Blocks, Total: n}, c)
+}
+
+func TestStoresOnceWhateverComesAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	batch := []signal.Signal{b.signal(who, "purchase"), b.signal(who, "js_error"), b.signal(who, "page_view")}
+	at := b.position()
+
+	first, err := b.store.Store(context.Background(), at, batch)
+	require.NoError(t, err)
+	require.Equal(t, signal.Stored{New: 3}, first)
+	again, err := b.store.Store(context.Background(), at, batch) // redelivered
+	require.NoError(t, err)
+	require.True(t, again.Repeated)
+	require.Equal(t, signal.Stored{Known: 3}, b.put(batch...)) // the same signals in another message
+	b.requireCount(who, 3)
+}
+
+// Fault 19: the same batch fifty times at once is one set of rows.
+func TestSameBatchFiftyTimesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who, other := testkit.SeedTenant(t, b.db), testkit.SeedTenant(t, b.db)
+	var batch []signal.Signal
+	for i := range 40 {
+		batch = append(batch, b.signal(who, fmt.Sprintf("type_%d", i%5)), b.signal(other, "purchase"))
+	}
+	at := b.position()
+	var stored atomic.Int64
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			where := at
+			if i%2 == 1 { // half are redeliveries, half a client's retries in other messages
+				where = b.position()
+			}
+			result, err := b.store.Store(context.Background(), where, batch)
+			if err == nil {
+				stored.Add(int64(result.New))
+			} else {
+				t.Errorf("storing: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 80, stored.Load())
+	b.requireCount(who, 40)
+	b.requireCount(other, 40)
+}
+
+// Killed before COMMIT nothing is there; killed between COMMIT and ack everything
+// is, once.
+func TestKilledAroundTheCommit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	batch := []signal.Signal{b.signal(who, "purchase"), b.signal(who, "js_error")}
+	at := b.position()
+
+	b.failing.Store(true)
+	_, err := b.store.Store(context.Background(), at, batch)
+	require.ErrorIs(t, err, errPulled)
+	require.Equal(t, counts{}, b.counts(who))
+
+	b.failing.Store(false)
+	_, err = b.store.Store(context.Background(), at, batch) // committed, but never acknowledged
+	require.NoError(t, err)
+	again, err := b.store.Store(context.Background(), at, batch)
+	require.NoError(t, err)
+	require.True(t, again.Repeated)
+	b.requireCount(who, 2)
+}
+
+func TestClientIDCountsOnceWithinTheAccount(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who, other := testkit.SeedTenant(t, b.db), testkit.SeedTenant(t, b.db)
+	mine := uuid.New()
+	withID := func(s *signal.Signal) { s.ClientID = mine }
+
+	stored := b.put(b.signal(who, "purchase", withID), b.signal(who, "purchase", withID), b.signal(other, "purchase", withID))
+	require.Equal(t, signal.Stored{New: 2, Known: 1}, stored, "twice in one batch counts once, and another account's same id counts")
+	require.Equal(t, signal.Stored{New: 1, Known: 1}, b.put(b.signal(who, "purchase", withID), b.signal(who, "purchase")))
+	b.requireCount(who, 2)
+	b.requireCount(other, 1)
+}
+
+func TestClientIDCountsOnceAcrossMidnight(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	midnight := time.Now().UTC().Truncate(24 * time.Hour)
+	mine := uuid.New()
+	withID := func(s *signal.Signal) { s.ClientID = mine }
+
+	b.setNow(midnight.Add(-time.Minute))
+	require.Equal(t, 1, b.put(b.signal(who, "purchase", withID)).New)
+	b.setNow(midnight.Add(time.Minute))
+	require.Equal(t, 1, b.put(b.signal(who, "purchase", withID)).Known)
+	// Overtaken on the way: received before midnight, stored after one received later.
+	b.setNow(midnight.Add(2 * time.Minute))
+	late := uuid.New()
+	require.Equal(t, 1, b.put(b.signal(who, "purchase", func(s *signal.Signal) { s.ClientID = late })).New)
+	require.Equal(t, 1, b.put(b.signal(who, "purchase", func(s *signal.Signal) { s.ClientID, s.ReceivedAt = late, midnight.Add(-time.Second) })).Known)
+	b.requireCount(who, 2)
+}
+
+func TestImportedHistoryCountsOnceForEver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	old := func(s *signal.Signal) { s.Imported, s.At = true, b.now.Load().AddDate(-1, -2, 0) }
+	line := b.signal(who, "http_error", old)
+	require.Equal(t, 1, b.put(line).New)
+
+	b.setNow(b.now.Load().Add(30 * 24 * time.Hour))
+	line.ReceivedAt = *b.now.Load()
+	require.Equal(t, signal.Stored{New: 1, Known: 1}, b.put(line, b.signal(who, "http_error", old)), "the grown file adds its new line only")
+	b.requireCount(who, 2)
+	require.Zero(t, b.scheduled.Load(), "history is walked when the import is complete, not as live signals")
+	require.Equal(t, 1, b.put(b.signal(who, "x", func(s *signal.Signal) { s.Imported, s.At = true, time.Date(2015, 5, 17, 0, 0, 0, 0, time.UTC) })).TooOld)
+}
+
+// A position is only the same message when its id is: a broker that lost its store
+// counts from 1 again.
+func TestSequenceOfANewStreamIsNotTheOldMessage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	for range 2 {
+		at := signal.Position{Stream: "SIGNALS", Sequence: 1, MessageID: uuid.New()}
+		stored, err := b.store.Store(context.Background(), at, []signal.Signal{b.signal(who, "purchase")})
+		require.NoError(t, err)
+		require.Equal(t, 1, stored.New)
+	}
+	b.requireCount(who, 2)
+}
+
+func TestContextIsDecidedHere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who, other := testkit.SeedTenant(t, b.db), testkit.SeedTenant(t, b.db)
+	stored := b.put(
+		b.signal(who, "unset", func(s *signal.Signal) { s.ContextID = uuid.Nil }),
+		b.signal(who, "deleted", func(s *signal.Signal) { s.ContextID = uuid.New() }),
+		b.signal(who, "foreign", func(s *signal.Signal) { s.ContextID = other.ContextID }),
+		b.signal(who, "homeless", func(s *signal.Signal) { s.ProductID = other.ProductID }),
+		b.signal(testkit.Tenant{AccountID: uuid.New(), ProductID: uuid.New()}, "deleted_account"),
+	)
+	require.Equal(t, signal.Stored{New: 3, Homeless: 2}, stored)
+	var inDefault int64
+	b.read(who, `SELECT count(*) FROM signals WHERE context_id = '`+who.ContextID.String()+`'`, &inDefault)
+	require.EqualValues(t, 3, inDefault)
+	require.Equal(t, counts{}, b.counts(other))
+}
+
+func TestFirstSignalIsAnnouncedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	b.put(b.signal(who, "purchase"))
+	b.put(b.signal(who, "purchase"), b.signal(who, "js_error"))
+	var announced int64
+	require.NoError(t, b.db.Pool(t, "specter_analyzer").QueryRow(context.Background(),
+		`SELECT count(*) FROM outbox_analyzer WHERE subject LIKE 'events.signal.first_received.%'`).Scan(&announced))
+	require.EqualValues(t, 1, announced)
+	require.EqualValues(t, 2, b.scheduled.Load(), "each batch asks for the context's analysis; the timer is unique")
+}
+
+// However many values a dimension takes, an hour keeps a bounded number of rows and
+// the sums stay exact.
+func TestWideDimensionIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	b.setNow(time.Now().UTC().Truncate(time.Hour))
+	const n = 400
+	for i := 0; i < n; i += 100 {
+		var batch []signal.Signal
+		for j := i; j < i+100; j++ {
+			batch = append(batch, b.signal(who, "js_error", func(s *signal.Signal) {
+				s.Payload = fmt.Appendf(nil, `{"path":"/p%c%c","message":"boom"}`, 'a'+rune(j%20), 'a'+rune(j/20))
+			}))
+		}
+		b.put(batch...)
+	}
+	var values, sum, errorsSum int64
+	b.read(who, `SELECT count(*), sum(n)::bigint FROM rollup_dimension_hourly WHERE dimension = 'path'`, &values, &sum)
+	b.read(who, `SELECT sum(n)::bigint FROM rollup_dimension_hourly WHERE dimension = 'error'`, &errorsSum)
+	require.EqualValues(t, signal.MaxValues+1, values)
+	require.EqualValues(t, n, sum)
+	require.EqualValues(t, n, errorsSum)
+}
+
+func TestMergeKeepsEverySignal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	start := b.now.Load().Add(-3 * time.Hour)
+	for i := range 120 {
+		b.setNow(start.Add(time.Duration(i) * time.Minute))
+		b.put(b.signal(who, "purchase"), b.signal(who, "js_error"))
+	}
+	before := b.documents(who)
+	require.EqualValues(t, 120, b.counts(who).Blocks)
+
+	require.NoError(t, b.store.Merge(context.Background(), who.AccountID))
+	require.LessOrEqual(t, b.counts(who).Blocks, int64(2), "two months at most")
+	b.requireCount(who, 240)
+	require.Equal(t, before, b.documents(who))
+	require.NoError(t, b.store.Merge(context.Background(), who.AccountID))
+	b.requireCount(who, 240)
+}
+
+func (b *bench) documents(who testkit.Tenant) (digest string) {
+	b.t.Helper()
+	b.read(who, `SELECT md5(string_agg(s::text, ',' ORDER BY s ->> 'id')) FROM signal_blocks, json_array_elements(signals) AS s`, &digest)
+	return digest
+}
+
+func TestTrimKeepsWhatTheStreamMayStillSend(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	b.put(b.signal(who, "purchase"))
+	b.setNow(b.now.Load().AddDate(0, 0, 7))
+	require.NoError(t, b.store.TrimPositions(context.Background()))
+	var left int64
+	pool := b.db.Pool(t, "specter_analyzer")
+	require.NoError(t, pool.QueryRow(context.Background(), `SELECT count(*) FROM stream_positions`).Scan(&left))
+	require.EqualValues(t, 1, left)
+	b.setNow(b.now.Load().AddDate(0, 0, 2))
+	require.NoError(t, b.store.TrimPositions(context.Background()))
+	require.NoError(t, pool.QueryRow(context.Background(), `SELECT count(*) FROM stream_positions`).Scan(&left))
+	require.Zero(t, left)
+}
+
+// BenchmarkStore measures full batches of one product, as the gateway packs them
+// under load, and batches of many small accounts.
+func BenchmarkStore(bb *testing.B) {
+	for _, accounts := range []int{1, 50} {
+		bb.Run(fmt.Sprintf("accounts=%d", accounts), func(bb *testing.B) {
+			b := newBench(bb)
+			tenants := make([]testkit.Tenant, accounts)
+			for i := range tenants {
+				tenants[i] = testkit.SeedTenant(bb, b.db)
+			}
+			const size = 1000
+			bb.ResetTimer()
+			for n := range bb.N {
+				bb.StopTimer()
+				batch := make([]signal.Signal, size)
+				for i := range batch {
+					batch[i] = b.signal(tenants[i%accounts], []string{"page_view", "purchase", "js_error", "rage_click"}[i%4], func(s *signal.Signal) {
+						s.Payload = fmt.Appendf(nil, `{"url":"https://shop.example/p/%d","path":"/p/%d","element":"button#add-%d","text":"Add to cart","release":"1.4.%d","browser":"Chrome","country":"DE","referrer":"https://www.search.example/","viewport":"1440x900"}`, i%30, i%30, i%12, n%3)
+						s.SessionID = fmt.Sprintf("session-%d", i%200)
+					})
+				}
+				bb.StartTimer()
+				b.put(batch...)
+			}
+			bb.ReportMetric(float64(size)*float64(bb.N)/bb.Elapsed().Seconds(), "signals/s")
+		})
+	}
+}

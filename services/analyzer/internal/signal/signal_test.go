@@ -1,0 +1,228 @@
+package signal_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+func TestFingerprintMakesOneOfMany(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ a, b, want string }{
+		{"Order 123 not found", "Order 98765 not found", "Order <n> not found"},
+		{"GET https://a.example/x?y=1 failed", "GET https://b.example/z failed", "GET <url> failed"},
+		{`Cannot read properties of undefined (reading 'foo')`, `Cannot read properties of undefined (reading 'bar')`, "Cannot read properties of undefined (reading <text>)"},
+		{`Unexpected token "<" at 12:34`, `Unexpected token "{" at 1:2`, "Unexpected token <text> at <n>"},
+		{"session 3f2504e0-4f89-11d3-9a0c-0305e82c3301 expired", "session 7d444840-9dc0-11d1-b245-5ffdce74fad2 expired", "session <id> expired"},
+		{"object 5f1d7a2b9c3e4d5f6a7b8c9d missing", "object 0a1b2c3d4e5f60718293a4b5 missing", "object <id> missing"},
+		{"can't load  the\n page", "can't load the page", "can't load the page"},
+		{"timeout after 1.5s", "timeout after 30s", "timeout after <n>s"},
+	} {
+		require.Equal(t, c.want, signal.Fingerprint(c.a))
+		require.Equal(t, c.want, signal.Fingerprint(c.b))
+	}
+	require.NotEqual(t, signal.Fingerprint("TypeError: x is not a function"), signal.Fingerprint("TypeError: x is undefined"))
+}
+
+func TestFingerprintIsStableAndBounded(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		message := rapid.OneOf(rapid.String(), rapid.StringMatching(`([A-Za-z]{1,8}[ :('"/.0-9-]{0,3}){0,60}`)).Draw(rt, "message")
+		once := signal.Fingerprint(message)
+		require.LessOrEqual(rt, len(once), 200)
+		if utf8.ValidString(message) {
+			require.True(rt, utf8.ValidString(once))
+		}
+		if len(once) < 190 { // a cut may leave half of a mark
+			require.Equal(rt, once, signal.Fingerprint(once))
+		}
+	})
+}
+
+func TestDimensions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, kind, payload string
+		extra               []string
+		want                []signal.Dimension
+	}{
+		{"the script's", "rage_click", `{"url":"https://shop.example/cart","path":"/cart","element":"button#pay","text":"Pay","release":"1.2.3"}`, nil,
+			[]signal.Dimension{{"path", "/cart"}, {"element", "button#pay"}, {"release", "1.2.3"}}},
+		{"an error", "js_error", `{"path":"/cart","message":"order 12 failed","source":"/a.js","line":3}`, nil,
+			[]signal.Dimension{{"path", "/cart"}, {"error", "order <n> failed"}}},
+		{"a message that is no error", "chat_sent", `{"message":"hello"}`, nil, []signal.Dimension{}},
+		{"an address without a path key", "page_view", `{"url":"https://shop.example/orders/123456/items/3f2504e0-4f89-11d3-9a0c-0305e82c3301?x=1#y"}`, nil,
+			[]signal.Dimension{{"path", "/orders/:id/items/:id"}}},
+		{"years are not ids", "page_view", `{"path":"/blog/2024/hello-world/"}`, nil, []signal.Dimension{{"path", "/blog/2024/hello-world"}}},
+		{"an error object", "exception", `{"error":{"message":"boom 7","stack":"…"}}`, nil, []signal.Dimension{{"error", "boom <n>"}}},
+		{"own keys, numbers and booleans too", "x", `{"plan":"pro","seats":5,"trial":true,"deep":{"a":1},"path":"/"}`, []string{"plan", "seats", "trial", "deep", "path", "absent"},
+			[]signal.Dimension{{"path", "/"}, {"plan", "pro"}, {"seats", "5"}, {"trial", "true"}}},
+		{"no object", "x", `[1,2]`, nil, nil},
+		{"nothing", "x", ``, nil, nil},
+		{"NUL is not storable", "x", `{"element":"a\u0000b"}`, nil, []signal.Dimension{{"element", "a\uFFFDb"}}},
+	} {
+		require.Equal(t, c.want, signal.Dimensions(c.kind, []byte(c.payload), c.extra), c.name)
+	}
+}
+
+func FuzzDimensions(f *testing.F) {
+	f.Add(`{"url":"https://a/b?c","message":"x 1","element":"#a"}`)
+	f.Add(`{"path":"///","error":{"message":"'"}}`)
+	f.Fuzz(func(t *testing.T, payload string) {
+		for _, d := range signal.Dimensions("js_error", []byte(payload), []string{"a"}) {
+			if d.Value == "" || len(d.Value) > 200 || strings.ContainsRune(d.Value, 0) || !utf8.ValidString(d.Value) {
+				t.Fatalf("%s = %q", d.Name, d.Value)
+			}
+		}
+	})
+}
+
+func TestPolarityIsTheContextsOfNow(t *testing.T) {
+	t.Parallel()
+	c := signal.Context{PositiveTypes: []string{"purchase"}, NegativeTypes: []string{"js_error"}}
+	require.Equal(t, signal.Positive, c.Polarity("purchase"))
+	require.Equal(t, signal.Negative, c.Polarity("js_error"))
+	require.Equal(t, signal.Neutral, c.Polarity("page_view"))
+}
+
+// batch draws signals of a few contexts, hours and values.
+func batch(rt *rapid.T) []signal.Placed {
+	contexts := []*signal.Context{{ID: uuid.UUID{1}, ProductID: uuid.UUID{9}}, {ID: uuid.UUID{2}, ProductID: uuid.UUID{9}}}
+	start := time.Date(2026, 1, 31, 20, 0, 0, 0, time.UTC)
+	n := rapid.IntRange(1, 300).Draw(rt, "n")
+	out := make([]signal.Placed, n)
+	for i := range out {
+		payload := fmt.Sprintf(`{"path":"/p/%s","element":"#e%d"}`, strings.Repeat("x", rapid.IntRange(0, 90).Draw(rt, "path")), rapid.IntRange(0, 3).Draw(rt, "element"))
+		out[i] = signal.Placed{
+			Context: contexts[rapid.IntRange(0, 1).Draw(rt, "context")],
+			Signal: &signal.Signal{
+				ID: uuid.New(), ProductID: uuid.UUID{9}, Type: fmt.Sprintf("t%d", rapid.IntRange(0, 2).Draw(rt, "type")), Payload: []byte(payload),
+				At: start.Add(time.Duration(rapid.IntRange(0, 600).Draw(rt, "minute")) * time.Minute), Source: signal.REST,
+			},
+		}
+	}
+	return out
+}
+
+// Sums of the bounded rows equal the signals, whatever was stored before.
+func TestBoundKeepsSums(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		list := batch(rt)
+		counts := signal.CountValues(list)
+		stored := make(map[signal.Group]map[string]bool)
+		for _, c := range counts {
+			if stored[c.Group] == nil {
+				stored[c.Group] = map[string]bool{}
+				for i := range rapid.IntRange(0, signal.MaxValues).Draw(rt, "stored") {
+					stored[c.Group][fmt.Sprintf("old%d", i)] = true
+				}
+				if rapid.Bool().Draw(rt, "knows other") {
+					stored[c.Group][signal.Other] = true
+				}
+			}
+		}
+		bounded := signal.Bound(counts, stored)
+
+		sums := func(list []signal.ValueCount) map[signal.Group]int64 {
+			out := map[signal.Group]int64{}
+			for _, c := range list {
+				out[c.Group] += c.N
+			}
+			return out
+		}
+		require.Equal(rt, sums(counts), sums(bounded))
+		rows := map[signal.Group]map[string]bool{}
+		for g, values := range stored {
+			rows[g] = map[string]bool{}
+			for v := range values {
+				rows[g][v] = true
+			}
+		}
+		for _, c := range bounded {
+			rows[c.Group][c.Value] = true
+		}
+		for g, values := range rows {
+			require.LessOrEqual(rt, len(values), signal.MaxValues+1, g)
+		}
+		var total int64
+		for _, c := range signal.CountTypes(list) {
+			total += c.N
+		}
+		require.EqualValues(rt, len(list), total)
+	})
+}
+
+// Blocks hold every signal once, in time order, within a month, and merging keeps
+// every document.
+func TestBlocksHoldEverySignal(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		list := batch(rt)
+		var blocks []signal.Block
+		for start := 0; start < len(list); start += 50 {
+			part, err := signal.Blocks(list[start:min(len(list), start+50)], uuid.New)
+			require.NoError(rt, err)
+			blocks = append(blocks, part...)
+		}
+		want := documents(rt, blocks)
+		require.Len(rt, want, len(list))
+
+		byContext := map[uuid.UUID][]signal.Block{}
+		for _, b := range blocks {
+			byContext[b.ContextID] = append(byContext[b.ContextID], b)
+		}
+		var merged []signal.Block
+		for _, part := range byContext {
+			full, err := signal.Merge(part, uuid.New)
+			require.NoError(rt, err)
+			merged = append(merged, full...)
+		}
+		require.Equal(rt, want, documents(rt, merged))
+		require.LessOrEqual(rt, len(merged), 4, "two contexts, two months")
+	})
+}
+
+func documents(rt *rapid.T, blocks []signal.Block) map[string]string {
+	out := map[string]string{}
+	for _, b := range blocks {
+		var list []json.RawMessage
+		require.NoError(rt, json.Unmarshal(b.Document, &list))
+		require.Len(rt, list, b.N)
+		last := b.FirstAt
+		for i, d := range list {
+			var head struct {
+				ID   string
+				Type string
+				At   time.Time
+			}
+			require.NoError(rt, json.Unmarshal(d, &head))
+			require.False(rt, head.At.Before(last))
+			require.Contains(rt, b.Types, head.Type)
+			require.Equal(rt, b.FirstAt.Month(), head.At.Month())
+			if i == len(list)-1 {
+				require.Equal(rt, b.LastAt, head.At)
+			}
+			last = head.At
+			out[head.ID] = string(d)
+		}
+	}
+	return out
+}
+
+func TestUniqueKeepsTheFirst(t *testing.T) {
+	t.Parallel()
+	mine := uuid.New()
+	got := signal.Unique([]signal.Signal{{ID: uuid.New(), ClientID: mine, Type: "a"}, {ID: uuid.New(), Type: "b"}, {ID: uuid.New(), ClientID: mine, Type: "c"}, {ID: mine, Type: "d"}})
+	require.Len(t, got, 2)
+	require.Equal(t, "a", got[0].Type)
+}

@@ -1,0 +1,19 @@
+package signal
+
+import "github.com/google/uuid"
+
+// Position is a message of the SIGNALS stream.
+type Position struct {
+	Stream    string
+	Sequence  uint64
+	MessageID uuid.UUID
+}
+
+// Stored says what became of a batch.
+type Stored struct {
+	Repeated bool // the message's effect had been committed before
+	New      int  // signals stored
+	Known    int  // counted before: redelivered, retried or imported again
+	Homeless int  // their product is gone
+	TooOld   int  // older than signals are kept
+}

@@ -1,0 +1,106 @@
+package timers
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+)
+
+// Queues: walks are long and must not keep live contexts waiting.
+const (
+	queueLive = river.QueueDefault
+	queueWalk = "walk"
+)
+
+// Queues with the number of jobs that run at once in one process.
+func Queues() map[string]river.QueueConfig {
+	return map[string]river.QueueConfig{queueLive: {MaxWorkers: 2}, queueWalk: {MaxWorkers: 1}}
+}
+
+// maxAttempts keeps a failing job for about two days (River backs off by the
+// fourth power of the attempt) before it is discarded and logged.
+const maxAttempts = 20
+
+// contextArgs: Due is part of what makes the job unique, so signals that arrive
+// while one runs get the next.
+type contextArgs struct {
+	AccountID uuid.UUID `json:"account_id"`
+	ContextID uuid.UUID `json:"context_id"`
+	Due       int64     `json:"due"` // Unix seconds
+}
+
+func (contextArgs) Kind() string { return "analyze_context" }
+
+func (contextArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+type requestedArgs struct {
+	AnalysisID  uuid.UUID  `json:"analysis_id" river:"unique"`
+	AccountID   uuid.UUID  `json:"account_id"`
+	ContextID   uuid.UUID  `json:"context_id"`
+	RequestedBy string     `json:"requested_by"`
+	AsOf        *time.Time `json:"as_of,omitempty"`
+}
+
+func (requestedArgs) Kind() string { return "analyze_now" }
+
+func (requestedArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: maxAttempts, Priority: 1, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+type importArgs struct {
+	ImportID  uuid.UUID `json:"import_id" river:"unique"`
+	AccountID uuid.UUID `json:"account_id"`
+	ProductID uuid.UUID `json:"product_id"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+	Sequence  uint64    `json:"sequence"` // of the SIGNALS stream: all of the import is at or before it
+}
+
+func (importArgs) Kind() string { return "walk_import" }
+
+func (importArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: maxAttempts, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+type walkArgs struct {
+	ImportID  uuid.UUID `json:"import_id" river:"unique"`
+	ContextID uuid.UUID `json:"context_id" river:"unique"`
+	AccountID uuid.UUID `json:"account_id"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+}
+
+func (walkArgs) Kind() string { return "walk_context" }
+
+func (walkArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: maxAttempts, Queue: queueWalk, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+type mergeArgs struct {
+	AccountID uuid.UUID `json:"account_id"`
+	Due       int64     `json:"due"` // Unix seconds
+}
+
+func (mergeArgs) Kind() string { return "merge_blocks" }
+
+func (mergeArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 5, Priority: 3, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+type keepHouseArgs struct{}
+
+func (keepHouseArgs) Kind() string { return "keep_house" }
+
+func (keepHouseArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 3, Priority: 4}
+}
+
+// Periodic jobs of the service.
+func Periodic() []*river.PeriodicJob {
+	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(6*time.Hour),
+		func() (river.JobArgs, *river.InsertOpts) { return keepHouseArgs{}, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})}
+}

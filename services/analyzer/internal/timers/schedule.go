@@ -1,0 +1,86 @@
+package timers
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+// mergeEvery is how often an account's small blocks are merged; mergeAfter leaves
+// time for the hour's last signals.
+const (
+	mergeEvery = time.Hour
+	mergeAfter = 10 * time.Minute
+)
+
+// Scheduler inserts jobs.
+type Scheduler struct {
+	client *river.Client[pgx.Tx]
+	delay  time.Duration
+	now    func() time.Time
+}
+
+// NewScheduler returns one; delay is how long after its first new signal a context
+// is analysed at most.
+func NewScheduler(client *river.Client[pgx.Tx], delay time.Duration, now func() time.Time) *Scheduler {
+	return &Scheduler{client: client, delay: delay, now: now}
+}
+
+// Stored schedules what new signals make due, inside the transaction that stores
+// them: an analysis of each context and a merge of each account's blocks.
+func (s *Scheduler) Stored(ctx context.Context, tx pgx.Tx, areas []signal.Area) error {
+	jobs := make([]river.InsertManyParams, 0, 2*len(areas))
+	accounts := make(map[uuid.UUID]bool)
+	for _, a := range areas {
+		due := next(s.now(), s.delay, a.ContextID)
+		jobs = append(jobs, river.InsertManyParams{
+			Args:       contextArgs{AccountID: a.AccountID, ContextID: a.ContextID, Due: due.Unix()},
+			InsertOpts: &river.InsertOpts{ScheduledAt: due},
+		})
+		if accounts[a.AccountID] {
+			continue
+		}
+		accounts[a.AccountID] = true
+		due = next(s.now(), mergeEvery, a.AccountID)
+		jobs = append(jobs, river.InsertManyParams{
+			Args:       mergeArgs{AccountID: a.AccountID, Due: due.Unix()},
+			InsertOpts: &river.InsertOpts{ScheduledAt: due.Add(mergeAfter)},
+		})
+	}
+	if _, err := s.client.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("scheduling analyses: %w", err)
+	}
+	return nil
+}
+
+// next is the end of the running period. Every id has its own offset within it, so
+// that not everything falls due at the same moment.
+func next(now time.Time, period time.Duration, id uuid.UUID) time.Time {
+	offset := time.Duration(binary.BigEndian.Uint64(id[8:]) % uint64(period))
+	return now.Add(-offset).Truncate(period).Add(period + offset)
+}
+
+// Requested schedules an analysis that a person asked for, at once.
+func (s *Scheduler) Requested(ctx context.Context, analysis uuid.UUID, area signal.Area, by string, asOf *time.Time) error {
+	_, err := s.client.Insert(ctx, requestedArgs{AnalysisID: analysis, AccountID: area.AccountID, ContextID: area.ContextID, RequestedBy: by, AsOf: asOf}, nil)
+	if err != nil {
+		return fmt.Errorf("scheduling an analysis: %w", err)
+	}
+	return nil
+}
+
+// Imported schedules the walk over a completed import.
+func (s *Scheduler) Imported(ctx context.Context, importID, account, product uuid.UUID, from, to time.Time, sequence uint64) error {
+	_, err := s.client.Insert(ctx, importArgs{ImportID: importID, AccountID: account, ProductID: product, From: from, To: to, Sequence: sequence}, nil)
+	if err != nil {
+		return fmt.Errorf("scheduling the walk over an import: %w", err)
+	}
+	return nil
+}

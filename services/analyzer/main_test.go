@@ -1,0 +1,9 @@
+package analyzer_test
+
+import (
+	"testing"
+
+	"github.com/draftlabs/specter/pkg/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.NoLeaks(m) }

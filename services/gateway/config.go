@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/services/gateway/internal/batch"
+	"github.com/draftlabs/specter/services/gateway/internal/signal"
+)
+
+// Config is what the gateway can be told. Every limit is named in the error of a request that
+// passes it.
+type Config struct {
+	PublicURL string `env:"SPECTER_PUBLIC_URL" doc:"The address people and browsers use, such as https://specter.example.com. https adds Strict-Transport-Security. Absent: plain HTTP."`
+
+	MaxBodyBytes    int64 `env:"SPECTER_INGEST_MAX_BODY_BYTES" envDefault:"1048576" doc:"Largest request body in bytes, as sent and again when decompressed."`
+	MaxSignals      int   `env:"SPECTER_INGEST_MAX_SIGNALS" envDefault:"1000" doc:"Most signals in one request."`
+	MaxPayloadBytes int   `env:"SPECTER_INGEST_MAX_PAYLOAD_BYTES" envDefault:"32768" doc:"Largest payload of one signal in bytes."`
+	MaxDepth        int   `env:"SPECTER_INGEST_MAX_DEPTH" envDefault:"32" doc:"Most levels of nesting in a payload."`
+	MaxKeys         int   `env:"SPECTER_INGEST_MAX_KEYS" envDefault:"256" doc:"Most names in one object of a payload."`
+	MaxNodes        int   `env:"SPECTER_INGEST_MAX_NODES" envDefault:"2000" doc:"Most values in one signal."`
+
+	RatePerSecond int   `env:"SPECTER_INGEST_RATE_PER_SECOND" envDefault:"50000" doc:"Signals one product may send each second, over all its keys, unless its plan says otherwise. Each gateway counts for itself."`
+	MemoryBytes   int64 `env:"SPECTER_INGEST_MEMORY_BYTES" envDefault:"134217728" doc:"Memory for request bodies being read, in bytes; beyond it requests are answered 503."`
+
+	BatchSignals  int           `env:"SPECTER_INGEST_BATCH_SIGNALS" envDefault:"3000" doc:"Most signals that share one acknowledgement of the broker."`
+	BatchBytes    int           `env:"SPECTER_INGEST_BATCH_BYTES" envDefault:"1048576" doc:"Most bytes that share one acknowledgement of the broker."`
+	QueueRequests int           `env:"SPECTER_INGEST_QUEUE_REQUESTS" envDefault:"8192" doc:"Requests that may wait to be stored; beyond it requests are answered 503."`
+	QueueBytes    int           `env:"SPECTER_INGEST_QUEUE_BYTES" envDefault:"67108864" doc:"Bytes that may wait to be stored; beyond it requests are answered 503."`
+	StoreTimeout  time.Duration `env:"SPECTER_INGEST_STORE_TIMEOUT" envDefault:"1500ms" doc:"How long the broker may take to acknowledge before requests are answered 503."`
+}
+
+const (
+	// Two messages in flight: while one is being written to disk the next travels.
+	committers = 2
+	// With StoreTimeout's default a request has its answer within two seconds.
+	waitSlack     = 300 * time.Millisecond
+	probeInterval = 250 * time.Millisecond
+	drainTimeout  = 3 * time.Second
+	// A message of the broker holds 2 MiB, so twice the batch must not be more than that.
+	maxBatchBytes = 1 << 20
+)
+
+// Validate names every unusable setting.
+func (c Config) Validate() error {
+	var errs []error
+	positive := func(name string, value int64) {
+		if value <= 0 {
+			errs = append(errs, fmt.Errorf("%s is %d, it must be above 0", name, value))
+		}
+	}
+	positive("SPECTER_INGEST_MAX_BODY_BYTES", c.MaxBodyBytes)
+	positive("SPECTER_INGEST_MAX_SIGNALS", int64(c.MaxSignals))
+	positive("SPECTER_INGEST_MAX_PAYLOAD_BYTES", int64(c.MaxPayloadBytes))
+	positive("SPECTER_INGEST_MAX_DEPTH", int64(c.MaxDepth))
+	positive("SPECTER_INGEST_MAX_KEYS", int64(c.MaxKeys))
+	positive("SPECTER_INGEST_MAX_NODES", int64(c.MaxNodes))
+	positive("SPECTER_INGEST_RATE_PER_SECOND", int64(c.RatePerSecond))
+	positive("SPECTER_INGEST_BATCH_SIGNALS", int64(c.BatchSignals))
+	positive("SPECTER_INGEST_BATCH_BYTES", int64(c.BatchBytes))
+	positive("SPECTER_INGEST_QUEUE_REQUESTS", int64(c.QueueRequests))
+	positive("SPECTER_INGEST_STORE_TIMEOUT", int64(c.StoreTimeout))
+	if c.MemoryBytes <= c.MaxBodyBytes {
+		errs = append(errs, fmt.Errorf("SPECTER_INGEST_MEMORY_BYTES is %d, it must be above SPECTER_INGEST_MAX_BODY_BYTES (%d)", c.MemoryBytes, c.MaxBodyBytes))
+	}
+	if c.BatchBytes > maxBatchBytes {
+		errs = append(errs, fmt.Errorf("SPECTER_INGEST_BATCH_BYTES is %d, the broker's messages allow %d", c.BatchBytes, maxBatchBytes))
+	}
+	if int64(c.QueueBytes) < 2*c.MaxBodyBytes {
+		errs = append(errs, errors.New("SPECTER_INGEST_QUEUE_BYTES must hold at least two of the largest bodies"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) limits() signal.Limits {
+	l := signal.DefaultLimits()
+	l.Signals, l.PayloadBytes = c.MaxSignals, c.MaxPayloadBytes
+	l.Depth, l.Keys, l.Nodes = c.MaxDepth, c.MaxKeys, c.MaxNodes
+	return l
+}
+
+func (c Config) batch() batch.Options {
+	return batch.Options{
+		Committers: committers, MaxSignals: c.BatchSignals, MaxBytes: c.BatchBytes,
+		QueueRequests: c.QueueRequests, QueueBytes: c.QueueBytes,
+		AppendTimeout: c.StoreTimeout, WaitTimeout: c.StoreTimeout + waitSlack,
+		ProbeInterval: probeInterval, DrainTimeout: drainTimeout,
+	}
+}
+
+func (c Config) https() bool { return strings.HasPrefix(c.PublicURL, "https://") }
+
+func load(src config.Source) (Config, error) {
+	c, err := config.Load[Config](src)
+	if err != nil {
+		return Config{}, fmt.Errorf("loading the gateway's settings: %w", err)
+	}
+	return c, c.Validate()
+}

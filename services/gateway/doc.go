@@ -1,0 +1,23 @@
+// Package gateway takes signals from outside and makes them durable.
+//
+// Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js) and the
+// CATALOG bucket, which tells it keys, products and contexts.
+//
+// Produces: event.SignalBatch on the SIGNALS stream.
+//
+// Stores: nothing. It never opens a database; any number of instances may run.
+//
+// Promises: 200 means that every signal of the request is in the stream and on disk. A request is
+// taken whole or not at all. Every refusal says whether a retry can help, and when the broker is
+// away it comes at once. What reaches the stream has passed the scrubber.
+//
+// The life of a request:
+//
+//	internal/httpapi    bytes in: key, content type, encoding, sizes
+//	internal/ingest     is the key good, is the rate kept; scrub; store
+//	internal/directory  what a key allows, from the copy of the catalogue
+//	internal/signal     bytes to signals, strictly
+//	internal/batch      group commit: requests in flight share one acknowledgement
+//	internal/publish    one message to JetStream
+//	internal/script     the built script tag
+package gateway

@@ -1,0 +1,188 @@
+package gateway_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/services/gateway"
+)
+
+const mib = 1 << 20
+
+func packed(t testing.TB, open func(io.Writer) (io.WriteCloser, error), body []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := open(&out)
+	require.NoError(t, err)
+	_, err = w.Write(body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
+func gzipped(w io.Writer) (io.WriteCloser, error)   { return gzip.NewWriter(w), nil }
+func zlibbed(w io.Writer) (io.WriteCloser, error)   { return zlib.NewWriter(w), nil }
+func deflated(w io.Writer) (io.WriteCloser, error)  { return flate.NewWriter(w, flate.BestCompression) }
+func zstandard(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }
+func sized(n int) []byte {
+	body := []byte(`{"type":"a","x":"`)
+	return append(append(body, bytes.Repeat([]byte("x"), n-len(body)-2)...), `"}`...)
+}
+
+func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good := []byte(`{"type":"a","payload":{"x":"` + strings.Repeat("x", 500) + `"}}`)
+	gz, zs := packed(t, gzipped, good), packed(t, zstandard, good)
+	badCRC := bytes.Clone(gz)
+	badCRC[len(badCRC)-5] ^= 1
+	bomb := bytes.Repeat([]byte("0"), 64*mib)
+
+	for name, c := range map[string]struct {
+		body    []byte
+		headers []string
+		status  int
+	}{
+		"text/plain":                {good, []string{"Content-Type", "text/plain"}, 200},
+		"no content type":           {good, []string{"Content-Type", ""}, 200},
+		"a charset":                 {good, []string{"Content-Type", "application/json; charset=utf-8"}, 200},
+		"UTF-16":                    {good, []string{"Content-Type", "application/json; charset=utf-16"}, 415},
+		"XML":                       {good, []string{"Content-Type", "application/xml"}, 415},
+		"a form":                    {good, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+		"a broken content type":     {good, []string{"Content-Type", "a/b/c"}, 415},
+		"an empty body":             {nil, nil, 400},
+		"at the limit":              {sized(mib), nil, 200},
+		"one over the limit":        {sized(mib + 1), nil, 413},
+		"gzip":                      {gz, []string{"Content-Encoding", "gzip"}, 200},
+		"zstd":                      {zs, []string{"Content-Encoding", "zstd"}, 200},
+		"deflate":                   {packed(t, zlibbed, good), []string{"Content-Encoding", "deflate"}, 200},
+		"bare deflate":              {packed(t, deflated, good), []string{"Content-Encoding", "deflate"}, 200},
+		"identity":                  {good, []string{"Content-Encoding", "identity"}, 200},
+		"gzip at the limit":         {packed(t, gzipped, sized(mib)), []string{"Content-Encoding", "gzip"}, 200},
+		"gzip one over":             {packed(t, gzipped, sized(mib+1)), []string{"Content-Encoding", "gzip"}, 413},
+		"gzip bomb":                 {packed(t, gzipped, bomb), []string{"Content-Encoding", "gzip"}, 413},
+		"zstd bomb":                 {packed(t, zstandard, bomb), []string{"Content-Encoding", "zstd"}, 413},
+		"gzip cut in half":          {gz[:len(gz)/2], []string{"Content-Encoding", "gzip"}, 400},
+		"zstd cut in half":          {zs[:len(zs)/2], []string{"Content-Encoding", "zstd"}, 400},
+		"gzip with a wrong sum":     {badCRC, []string{"Content-Encoding", "gzip"}, 400},
+		"gzip with something after": {append(bytes.Clone(gz), "more"...), []string{"Content-Encoding", "gzip"}, 400},
+		"two gzip members":          {append(bytes.Clone(gz), gz...), []string{"Content-Encoding", "gzip"}, 400},
+		"zstd with something after": {append(bytes.Clone(zs), "more"...), []string{"Content-Encoding", "zstd"}, 400},
+		"gzip that is none":         {good, []string{"Content-Encoding", "gzip"}, 400},
+		"gzip that is not declared": {gz, nil, 400},
+		"an empty gzip body":        {nil, []string{"Content-Encoding", "gzip"}, 400},
+		"twice gzip":                {packed(t, gzipped, gz), []string{"Content-Encoding", "gzip, gzip"}, 415},
+		"brotli":                    {good, []string{"Content-Encoding", "br"}, 415},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := w.send("/api/signals", c.body, c.headers...)
+			require.Equal(t, c.status, got.status, got.body)
+			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "a page must be able to read the refusal")
+			if c.status == http.StatusUnsupportedMediaType && strings.Contains(name, "g") && len(c.headers) > 0 && c.headers[0] == "Content-Encoding" {
+				require.Equal(t, "gzip, deflate, zstd", got.header.Get("Accept-Encoding"))
+			}
+		})
+	}
+}
+
+func TestABodyWithoutALengthIsStillLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/signals?key="+w.key, io.MultiReader(bytes.NewReader(sized(mib)), bytes.NewReader(sized(mib))))
+	require.NoError(t, err)
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+}
+
+func TestAKeyIsCheckedBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.do(http.MethodPost, "/api/signals?key=wrong", []byte("<not even JSON>"), "Content-Type", "application/xml", "Expect", "100-continue")
+	require.Equal(t, http.StatusUnauthorized, got.status)
+}
+
+func TestCurlsDefaultContentTypeOnIngest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.do(http.MethodPost, "/api/ingest?key="+w.key, []byte(`{"type":"a"}`), "Content-Type", "application/x-www-form-urlencoded")
+	require.JSONEq(t, `{"received":1}`, got.body)
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/api/signals", "/api/ingest"} {
+		got := w.do(http.MethodOptions, path, nil, "Origin", "https://shop.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type,x-api-key")
+		require.Equal(t, http.StatusNoContent, got.status)
+		require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+		require.Contains(t, got.header.Get("Access-Control-Allow-Methods"), "POST")
+		require.Contains(t, strings.ToLower(got.header.Get("Access-Control-Allow-Headers")), "x-api-key")
+		require.Equal(t, "86400", got.header.Get("Access-Control-Max-Age"))
+		require.Empty(t, got.header.Get("Access-Control-Allow-Credentials"))
+	}
+}
+
+func TestOtherMethodsAndPaths(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{http.MethodGet, "/api/signals", 405}, {http.MethodTrace, "/api/signals", 405}, {http.MethodDelete, "/api/ingest", 405},
+		{http.MethodPost, "/s.js", 405}, {http.MethodGet, "/api", 404}, {http.MethodPost, "/api/signals/", 404}, {http.MethodPost, "//api//signals", 404},
+	} {
+		got := w.do(c.method, c.path, nil, "X-Api-Key", w.key, "X-HTTP-Method-Override", "POST")
+		require.Equal(t, c.status, got.status, c.method+" "+c.path)
+		require.NotEmpty(t, got.problem(t).Code)
+	}
+}
+
+func TestTheScriptTag(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *gateway.Config) { c.PublicURL = "https://specter.example" })
+	plain := w.do(http.MethodGet, "/s.js", nil)
+	require.Equal(t, http.StatusOK, plain.status)
+	require.Equal(t, "text/javascript; charset=utf-8", plain.header.Get("Content-Type"))
+	require.Contains(t, plain.header.Get("Cache-Control"), "max-age=300")
+	require.Equal(t, "cross-origin", plain.header.Get("Cross-Origin-Resource-Policy"))
+	require.NotEmpty(t, plain.header.Get("Strict-Transport-Security"))
+	require.Contains(t, plain.body, "page_view")
+
+	zipped := w.do(http.MethodGet, "/s.js", nil, "Accept-Encoding", "gzip, br")
+	require.Equal(t, "gzip", zipped.header.Get("Content-Encoding"))
+	require.LessOrEqual(t, len(zipped.body), 4096)
+	r, err := gzip.NewReader(strings.NewReader(zipped.body))
+	require.NoError(t, err)
+	unzipped, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, plain.body, string(unzipped))
+
+	for _, etag := range []string{plain.header.Get("ETag"), "W/" + plain.header.Get("ETag"), `"x", ` + plain.header.Get("ETag"), "*"} {
+		again := w.do(http.MethodGet, "/s.js", nil, "If-None-Match", etag)
+		require.Equal(t, http.StatusNotModified, again.status, etag)
+		require.Empty(t, again.body)
+	}
+	require.NotEqual(t, plain.header.Get("ETag"), zipped.header.Get("ETag"))
+
+	head := w.do(http.MethodHead, "/s.js", nil)
+	require.Equal(t, http.StatusOK, head.status)
+	require.Equal(t, plain.header.Get("Content-Length"), head.header.Get("Content-Length"))
+
+	version := plain.header.Get("X-Specter-Version")
+	pinned := w.do(http.MethodGet, "/s/v"+version+".js", nil)
+	require.Equal(t, plain.body, pinned.body)
+	require.Contains(t, pinned.header.Get("Cache-Control"), "immutable")
+	require.Equal(t, http.StatusNotFound, w.do(http.MethodGet, "/s/v0.0.0.js", nil).status)
+}

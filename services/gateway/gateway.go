@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/draftlabs/specter/pkg/catalog"
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/scrub"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/services/gateway/internal/batch"
+	"github.com/draftlabs/specter/services/gateway/internal/directory"
+	"github.com/draftlabs/specter/services/gateway/internal/httpapi"
+	"github.com/draftlabs/specter/services/gateway/internal/ingest"
+	"github.com/draftlabs/specter/services/gateway/internal/publish"
+	"github.com/draftlabs/specter/services/gateway/internal/script"
+	"github.com/draftlabs/specter/services/gateway/internal/signal"
+)
+
+const name = "gateway"
+
+// Module describes the gateway to its host.
+func Module() svcmain.Module {
+	return svcmain.Module{
+		Name:     name,
+		Settings: config.Describe[Config](name),
+		Validate: func(src config.Source) error {
+			_, err := load(src)
+			return err
+		},
+		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
+			c, err := load(src)
+			if err != nil {
+				return nil, err
+			}
+			return New(c, p)
+		},
+	}
+}
+
+// Service is the gateway at work.
+type Service struct {
+	handler   http.Handler
+	publisher publish.Publisher
+	parts     lifecycle.Service
+}
+
+var _ svcmain.Service = (*Service)(nil)
+
+// New returns a gateway that works while Run does.
+func New(c Config, p svcmain.Platform) (*Service, error) {
+	tag, err := script.Load()
+	if err != nil {
+		return nil, fmt.Errorf("making the gateway: %w", err)
+	}
+	watcher := catalog.NewWatcher(p.Bus, p.Log, p.Now)
+	publisher := publish.New(p.Bus, p.Now, signal.NewID)
+	batcher := batch.New(c.batch(), publisher, p.Log, p.Metrics)
+	limits := c.limits()
+	service := ingest.New(
+		ingest.Options{Limits: limits, RatePerSecond: c.RatePerSecond, Now: p.Now, NewID: signal.NewID, Metrics: p.Metrics},
+		directory.New(watcher),
+		// One level more than is accepted: the lenient path may wrap what it was sent.
+		scrub.New(scrub.Options{MaxDepth: limits.Depth + 1}),
+		batcher,
+	)
+	handler, err := httpapi.New(httpapi.Options{
+		BodyBytes: c.MaxBodyBytes, MemoryBytes: c.MemoryBytes, HTTPS: c.https(), Metrics: p.Metrics,
+	}, service, tag, p.Log)
+	if err != nil {
+		return nil, fmt.Errorf("making the gateway: %w", err)
+	}
+	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, batcher)}, nil
+}
+
+// Handler serves the ingest API and the script tag. It answers properly while Run is ready.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Run makes sure that the stream keeps what it acknowledges, then works until ctx ends and stores
+// what it had accepted.
+func (s *Service) Run(ctx context.Context, ready func()) error {
+	if err := s.publisher.CheckDurable(ctx); err != nil {
+		return fmt.Errorf("running the gateway: %w", err)
+	}
+	return s.parts.Run(ctx, ready)
+}

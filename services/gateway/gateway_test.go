@@ -1,0 +1,249 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/testkit"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/gateway"
+)
+
+func TestTheDocumentedExamplesAnswerAsDocumented(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one := w.send("/api/signals", []byte(`{"type": "page_view", "payload": {"path": "/pricing"}}`))
+	require.Equal(t, http.StatusOK, one.status, one.body)
+	require.JSONEq(t, `{"received": 1}`, one.body)
+	require.Equal(t, "application/json", one.header.Get("Content-Type"))
+
+	two := w.send("/api/signals", []byte(`[{"type": "page_view"}, {"type": "cta_click", "context_id": "`+w.contextID.String()+`"}]`))
+	require.JSONEq(t, `{"received": 2}`, two.body)
+
+	webhook := w.do(http.MethodPost, "/api/ingest?key="+w.key, []byte(`{"event": "lead", "data": {"plan": "pro"}}`), "Content-Type", "application/json")
+	require.JSONEq(t, `{"received": 1}`, webhook.body)
+
+	form := w.do(http.MethodPost, "/api/ingest?key="+w.key, []byte(`event_type=lead&plan=pro`), "Content-Type", "application/x-www-form-urlencoded")
+	require.JSONEq(t, `{"received": 1}`, form.body)
+
+	all := w.stored()
+	require.Len(t, all, 5)
+	for i, want := range []struct {
+		typ, payload string
+		source       eventv1.Source
+	}{
+		{"page_view", `{"path":"/pricing"}`, eventv1.Source_SOURCE_REST},
+		{"page_view", ``, eventv1.Source_SOURCE_REST},
+		{"cta_click", ``, eventv1.Source_SOURCE_REST},
+		{"lead", `{"plan":"pro"}`, eventv1.Source_SOURCE_WEBHOOK},
+		{"lead", `{"plan":"pro"}`, eventv1.Source_SOURCE_WEBHOOK},
+	} {
+		got := all[i]
+		require.Equal(t, want.typ, got.GetType())
+		require.Equal(t, want.payload, string(got.GetPayload()))
+		require.Equal(t, want.source, got.GetSource())
+		require.Equal(t, w.account[:], got.GetAccountId())
+		require.Equal(t, w.product[:], got.GetProductId())
+		require.Equal(t, eventv1.TimeMark_TIME_MARK_RECEIVED, got.GetTimeMark())
+		require.WithinDuration(t, time.Now(), got.GetReceivedAt().AsTime(), time.Minute)
+		id, err := uuid.FromBytes(got.GetId())
+		require.NoError(t, err)
+		require.EqualValues(t, 7, id.Version())
+	}
+	require.Empty(t, all[0].GetContextId(), "the default context is the analyzer's to know")
+	require.Equal(t, w.contextID[:], all[2].GetContextId())
+}
+
+func TestTheScriptsRequestsAreTakenAsTheScripts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, anHour := uuid.New(), time.Hour
+	sent := time.Now().Add(anHour) // the visitor's clock is an hour ahead
+	path := fmt.Sprintf("/api/signals?source=script&key=%s&sent_at=%d", w.key, sent.UnixMilli())
+	body := fmt.Sprintf(`[{"id":"%s","type":"page_view","session_id":"s","timestamp":%d}]`, id, sent.Add(-10*time.Second).UnixMilli())
+	got := w.do(http.MethodPost, path, []byte(body), "Content-Type", "text/plain;charset=UTF-8", "Origin", "https://shop.example")
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, got.header.Get("Access-Control-Allow-Credentials"))
+
+	s := w.stored()[0]
+	require.Equal(t, eventv1.Source_SOURCE_SCRIPT, s.GetSource())
+	require.Equal(t, id[:], s.GetClientId())
+	require.Equal(t, "s", s.GetSessionId())
+	require.WithinDuration(t, time.Now().Add(-10*time.Second), s.GetOccurredAt().AsTime(), 20*time.Second)
+}
+
+func TestKeysComeByHeaderBearerAndQuery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := []byte(`{"type":"a"}`)
+	revoked, narrow, stranger := apikey.New(apikey.Ingest), apikey.New(apikey.Ingest), apikey.New(apikey.Ingest)
+	w.putKey(revoked, &catalogv1.Key{Revoked: true})
+	w.putKey(narrow, &catalogv1.Key{AllowedOrigins: []string{"https://shop.example"}})
+	testkit.Eventually(t, func() bool {
+		return w.do(http.MethodPost, "/api/signals?key="+narrow, body).status == http.StatusOK
+	}, "the new keys to arrive")
+
+	for name, c := range map[string]struct {
+		path   string
+		header []string
+		status int
+		code   string
+	}{
+		"header":             {"/api/signals", []string{"x-api-key", w.key}, 200, ""},
+		"bearer":             {"/api/signals", []string{"Authorization", "Bearer " + w.key}, 200, ""},
+		"query":              {"/api/signals?key=" + w.key, nil, 200, ""},
+		"header goes first":  {"/api/signals?key=wrong", []string{"x-api-key", w.key}, 200, ""},
+		"none":               {"/api/signals", nil, 401, "missing_key"},
+		"nonsense":           {"/api/signals?key=spk_1234", nil, 401, "invalid_key"},
+		"wrong checksum":     {"/api/signals?key=spk_EXAMPLEexampleEXAMPLEexample012mLPZ0", nil, 401, "invalid_key"},
+		"unknown":            {"/api/signals?key=" + stranger, nil, 401, "invalid_key"},
+		"revoked":            {"/api/signals?key=" + revoked, nil, 401, "key_revoked"},
+		"an access token":    {"/api/signals?key=" + apikey.New(apikey.Access), nil, 401, "invalid_key"},
+		"allowed origin":     {"/api/signals?key=" + narrow, []string{"Origin", "https://shop.example"}, 200, ""},
+		"no origin":          {"/api/signals?key=" + narrow, nil, 200, ""},
+		"another origin":     {"/api/signals?key=" + narrow, []string{"Origin", "https://evil.example"}, 403, "key_scope"},
+		"an opaque origin":   {"/api/signals?key=" + narrow, []string{"Origin", "null"}, 403, "key_scope"},
+		"ingest without key": {"/api/ingest", nil, 401, "missing_key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := w.do(http.MethodPost, c.path, body, c.header...)
+			require.Equal(t, c.status, got.status, got.body)
+			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+			if c.code != "" {
+				require.Equal(t, c.code, got.problem(t).Code)
+			}
+		})
+	}
+}
+
+func TestARevokedKeyStopsWorking(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.Equal(t, http.StatusOK, w.send("/api/signals", []byte(`{"type":"a"}`)).status)
+	w.putKey(w.key, &catalogv1.Key{Revoked: true})
+	testkit.Eventually(t, func() bool {
+		return w.send("/api/signals", []byte(`{"type":"a"}`)).status == http.StatusUnauthorized
+	}, "the revocation to arrive")
+
+	w.putKey(w.key, &catalogv1.Key{})
+	w.putProduct(&catalogv1.Product{Closed: true})
+	testkit.Eventually(t, func() bool {
+		return strings.Contains(w.send("/api/signals", []byte(`{"type":"a"}`)).body, "takes no signals any more")
+	}, "the account's closing to arrive")
+}
+
+func TestAnErrorSaysEverythingItShould(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.send("/api/signals", []byte(`[{"type":"a"},{"payload":{}}]`), "X-Request-Id", "request-12345")
+	require.Equal(t, http.StatusBadRequest, got.status)
+	p := got.problem(t)
+	require.Equal(t, "urn:specter:problem:missing_type", p.Type)
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Equal(t, "missing_type", p.Code)
+	require.Equal(t, "request-12345", p.RequestID)
+	require.Equal(t, "Signal 1: type is missing; it must be a string that is not empty.", p.Detail)
+	require.Equal(t, p.Detail, p.Error)
+	require.Equal(t, "/1/type", p.Errors[0].Pointer)
+	require.NotEmpty(t, got.header.Get("RateLimit"), "on every authenticated answer")
+	require.Empty(t, w.stored(), "all or nothing")
+}
+
+func TestNothingOfABatchWithAForeignContextIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.send("/api/signals", []byte(`[{"type":"a"},{"type":"b","context_id":"`+uuid.NewString()+`"}]`))
+	require.Equal(t, http.StatusBadRequest, got.status)
+	require.Equal(t, "unknown_context", got.problem(t).Code)
+	require.Empty(t, w.stored())
+}
+
+func TestSecretsNeverReachTheStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	canaries := []string{"hunter2-canary", "4242424242424242", "canary@example.com"}
+	got := w.send("/api/signals", []byte(`{"type":"signup canary@example.com","session_id":"canary@example.com","payload":
+		{"password":"hunter2-canary","note":"card 4242424242424242","url":"https://a.example/?email=canary@example.com"}}`))
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	got = w.do(http.MethodPost, "/api/ingest?key="+w.key, []byte("event=lead&password=hunter2-canary&card=4242424242424242"),
+		"Content-Type", "application/x-www-form-urlencoded")
+	require.Equal(t, http.StatusOK, got.status, got.body)
+
+	for _, s := range w.stored() {
+		text := s.GetType() + s.GetSessionId() + string(s.GetPayload())
+		for _, canary := range canaries {
+			require.NotContains(t, text, canary)
+		}
+		require.True(t, json.Valid(s.GetPayload()))
+	}
+}
+
+func TestAProductThatSendsTooFastIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *gateway.Config) { c.MaxSignals, c.RatePerSecond = 10, 1 })
+	batch := []byte("[" + strings.TrimSuffix(strings.Repeat(`{"type":"a"},`, 10), ",") + "]")
+	first := w.send("/api/signals", batch)
+	require.Equal(t, http.StatusOK, first.status, first.body)
+	require.Equal(t, "1", first.header.Get("X-RateLimit-Limit"))
+	require.Equal(t, "0", first.header.Get("X-RateLimit-Remaining"))
+	require.Equal(t, `"signals";q=1;w=1`, first.header.Get("RateLimit-Policy"))
+
+	second := w.send("/api/signals", batch)
+	require.Equal(t, http.StatusTooManyRequests, second.status)
+	require.Equal(t, "rate_limited", second.problem(t).Code)
+	require.NotEmpty(t, second.header.Get("Retry-After"))
+	require.Len(t, w.stored(), 10)
+
+	w.putProduct(&catalogv1.Product{RateLimitPerSecond: 1000})
+	testkit.Eventually(t, func() bool { return w.send("/api/signals", batch).status == http.StatusOK }, "the new rate to arrive")
+}
+
+func TestAGatewayRefusesAStreamThatForgets(t *testing.T) {
+	t.Parallel()
+	broker := testkit.NATS(t)
+	b := broker.Bus(t)
+	name := event.SignalBatch.Stream().Name
+	ctx := context.Background()
+	require.NoError(t, b.JetStream().DeleteStream(ctx, name))
+	_, err := b.JetStream().CreateStream(ctx, jetstream.StreamConfig{
+		Name: name, Subjects: event.SignalBatch.Stream().Subjects(), Storage: jetstream.MemoryStorage, Discard: jetstream.DiscardNew,
+	})
+	require.NoError(t, err)
+
+	c, err := config.Load[gateway.Config](config.Source{})
+	require.NoError(t, err)
+	s, err := gateway.New(c, svcmain.Platform{Log: zap.NewNop(), Bus: b, Metrics: prometheus.NewRegistry(), Now: time.Now})
+	require.NoError(t, err)
+	err = s.Run(ctx, func() { t.Error("ready on a stream in memory") })
+	require.ErrorContains(t, err, "kept in memory")
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	m := gateway.Module()
+	require.NoError(t, m.Check(config.Source{}))
+	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_MAX_SIGNALS": "0"}), "must be above 0")
+	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_BATCH_BYTES": "9000000"}), "the broker's messages allow")
+	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_MEMORY_BYTES": "10"}), "must be above SPECTER_INGEST_MAX_BODY_BYTES")
+	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_QUEUE_BYTES": "10"}), "at least two")
+	for _, s := range m.Settings {
+		require.NotEmpty(t, s.Doc, s.Name)
+	}
+}

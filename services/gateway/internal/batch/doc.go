@@ -1,0 +1,24 @@
+// Package batch makes signals durable by group commit.
+//
+// Every acknowledgement of the broker costs one fsync, so requests that are in flight together are
+// packed into one message and released by one acknowledgement:
+//
+//	Submit ──▶ ┌───────┐      ┌────────────────────┐ ack   every caller of
+//	Submit ──▶ │ queue │ ───▶ │ one message        │ ────▶ the message returns nil
+//	Submit ──▶ └───────┘      │ (one store.Append) │ ────▶ or the same error
+//	           bounded        └────────────────────┘ error
+//
+// Nothing waits for company: an idle committer takes what is there at once, and while it waits for
+// the disk the next message fills up by itself.
+//
+// The queue is bounded in bytes and requests. When it is full, or when the store has stopped
+// answering, Submit fails at once with a retryable error; memory stays flat and callers are told
+// the truth. While the store is down one request at a time is let through to find out whether it
+// is back:
+//
+//	         append failed
+//	healthy ───────────────▶ down ──┐ every ProbeInterval one request tries
+//	   ▲                       ▲    │
+//	   │  append succeeded     └────┤ append failed
+//	   └────────────────────────────┘
+package batch

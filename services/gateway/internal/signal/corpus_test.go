@@ -1,0 +1,86 @@
+package signal
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/fault"
+)
+
+// suiteFile is one file of nst/JSONTestSuite with what we must answer to it.
+type suiteFile struct {
+	File     string          `json:"file"`
+	Body     []byte          `json:"b64"`
+	Generate string          `json:"generate"`
+	AsValue  json.RawMessage `json:"as_value"`
+}
+
+// TestJSONTestSuite runs the public suite when it is at hand: each file once as a whole body,
+// which is never a signal, and once as a value inside a payload.
+func TestJSONTestSuite(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("SPECTER_CORPORA")
+	if folder == "" {
+		t.Skip("SPECTER_CORPORA names no folder; TestRefusedBodies and the fuzz seeds cover the same ground")
+	}
+	raw, err := os.ReadFile(filepath.Join(folder, "json-ingest.json"))
+	require.NoError(t, err)
+	var corpus struct {
+		Files []suiteFile `json:"json_files"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &corpus))
+	require.NotEmpty(t, corpus.Files)
+	for _, f := range corpus.Files {
+		t.Run(f.File, func(t *testing.T) {
+			t.Parallel()
+			body := f.body(t)
+			_, err := decoder().Decode(body, receipt())
+			require.True(t, fault.Is(err, fault.Invalid), "as a body: %v", err)
+
+			signals, err := decoder().Decode([]byte(`{"type":"a","payload":{"v":`+string(body)+`}}`), receipt())
+			want := string(f.AsValue)
+			if !strings.HasPrefix(want, `"202`) {
+				require.True(t, fault.Is(err, fault.Invalid), "as a value: %v", err)
+				return
+			}
+			require.NoError(t, err)
+			if strings.Contains(want, "U+FFFD") {
+				require.Contains(t, string(signals[0].Payload), replacement)
+				return
+			}
+			require.Equal(t, canonical(t, body), canonical(t, signals[0].Payload[len(`{"v":`):len(signals[0].Payload)-1]))
+		})
+	}
+}
+
+func (f suiteFile) body(t *testing.T) []byte {
+	switch f.Generate {
+	case "":
+		return f.Body
+	case "'['*100000":
+		return bytes.Repeat([]byte("["), 100_000)
+	case `'[{"":'*50000 + newline`:
+		return append(bytes.Repeat([]byte(`[{"":`), 50_000), '\n')
+	default:
+		require.Fail(t, "unknown generator", f.Generate)
+		return nil
+	}
+}
+
+// canonical renders a JSON text so that equal values have equal texts, numbers as written.
+func canonical(t testing.TB, text []byte) string {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	require.NoError(t, d.Decode(&v))
+	out, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(out)
+}

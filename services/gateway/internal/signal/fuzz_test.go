@@ -1,0 +1,67 @@
+package signal
+
+import (
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/fault"
+)
+
+var seeds = []string{
+	`{"type":"a"}`, `[{"type":"a","payload":{"x":[1,-2.5e3,true,null,"\ud83d\ude00"]}}]`,
+	`{"type":"\u0000","payload":{"\ud800":"\\u0000"}}`, `{"type":"a","timestamp":1e300}`, `[]`, `[[]]`, `{"a":1,"a":2}`,
+	`{"event":"a","data":"{\"x\":1}"}`, `{"type":"a","payload":{"x":0.4e00669999999999999}}`, "\uFEFF{}", "{\"type\":\"\xff\"}",
+}
+
+// FuzzDecode: whatever the bytes, the answer is either a client's error or signals that keep every
+// promise of the package, and what was accepted is JSON that encoding/json reads alike.
+func FuzzDecode(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, decode := range []func([]byte, Receipt) ([]Signal, error){decoder().Decode, decoder().DecodeLenient, decoder().DecodeForm} {
+			signals, err := decode(body, receipt())
+			if err != nil {
+				problem := fault.As(err)
+				require.NotNil(t, problem, "%v", err)
+				require.Contains(t, []fault.Kind{fault.Invalid, fault.TooLarge}, problem.Kind)
+				continue
+			}
+			require.NotEmpty(t, signals)
+			for _, s := range signals {
+				check(t, s)
+			}
+		}
+		signals, err := decoder().Decode(body, receipt())
+		if err == nil {
+			require.True(t, json.Valid(body), "accepted, but encoding/json refuses it")
+			if len(signals) == 1 && signals[0].Payload != nil {
+				again, err := decoder().Decode([]byte(`{"type":"a","payload":`+string(signals[0].Payload)+`}`), receipt())
+				require.NoError(t, err, "what came out must go in again")
+				require.Equal(t, string(signals[0].Payload), string(again[0].Payload))
+			}
+		}
+	})
+}
+
+func check(t *testing.T, s Signal) {
+	require.NotEqual(t, uuid.Nil, s.ID)
+	require.NotEmpty(t, s.Type)
+	require.LessOrEqual(t, utf8.RuneCountInString(s.Type), 100)
+	require.LessOrEqual(t, utf8.RuneCountInString(s.SessionID), 64)
+	for _, text := range []string{s.Type, s.SessionID, string(s.Payload)} {
+		require.True(t, utf8.ValidString(text))
+		require.NotContains(t, text, "\x00")
+	}
+	require.False(t, s.OccurredAt.After(now))
+	require.False(t, s.OccurredAt.Before(now.Add(-maxAge)))
+	if s.Payload != nil {
+		require.True(t, json.Valid(s.Payload))
+		require.EqualValues(t, '{', s.Payload[0])
+	}
+}
