@@ -226,6 +226,9 @@ func (c *consumer) work(ctx context.Context, source jetstream.Consumer) error {
 func (c *consumer) take(ctx context.Context, messages jetstream.MessagesContext) error {
 	defer handBackBuffered(messages)
 	for {
+		if ctx.Err() != nil { // Next would ask the broker for one more first
+			return ctx.Err()
+		}
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return err

@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/event"
 )
@@ -12,21 +14,18 @@ import (
 // CatalogMaxBytes bounds the CATALOG bucket: about 300 bytes a key or product.
 const CatalogMaxBytes = 64 << 20
 
+const (
+	// minStreamBytes is the least a stream is worth having with.
+	minStreamBytes = 16 << 20
+	// storageResourcesExceeded is nats-server's JSStorageResourcesExceededErr: it reserves every
+	// stream's bound when the stream is made.
+	storageResourcesExceeded = 10047
+)
+
 // EnsureStreams creates what is missing and brings the settings of what exists up to date: the
 // catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG bucket. Any number of processes may
 // call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
-	for _, s := range append(event.Streams(), event.DeadLetters()) {
-		if err := b.ensure(ctx, b.config(s)); err != nil {
-			return err
-		}
-	}
-	advisories := b.config(event.Advisories())
-	// Notices about messages, not messages: when full, the oldest make room for the newest.
-	advisories.Discard = jetstream.DiscardOld
-	if err := b.ensure(ctx, advisories); err != nil {
-		return err
-	}
 	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:      event.CatalogBucket,
 		Description: "What the gateway knows: keys, products, quotas. Written through the dashboard's outbox only.",
@@ -38,14 +37,45 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ensuring bucket %s: %w", event.CatalogBucket, err)
 	}
+	advisories := b.config(event.Advisories())
+	// Notices about messages, not messages: when full, the oldest make room for the newest.
+	advisories.Discard = jetstream.DiscardOld
+	if err := b.ensure(ctx, advisories); err != nil {
+		return err
+	}
+	// The largest last: on a small disk it makes do with what is left.
+	for _, s := range []event.Stream{event.DeadLetters(), event.Facts(), event.Signals()} {
+		if err := b.ensure(ctx, b.config(s)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
+// ensure makes a stream of the size that was asked for or, on a disk too small for it, of a half,
+// a quarter and so on: a small machine runs with less room and says so.
 func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
-	if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
-		return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
+	wanted := c.MaxBytes
+	for {
+		_, err := b.js.CreateOrUpdateStream(ctx, c)
+		switch {
+		case err == nil && c.MaxBytes < wanted:
+			b.log.Warn("the broker's disk is too small for a stream's usual size",
+				zap.String("stream", c.Name), zap.Int64("wanted_bytes", wanted), zap.Int64("got_bytes", c.MaxBytes))
+			return nil
+		case err == nil:
+			return nil
+		case isDiskTooSmall(err) && c.MaxBytes/2 >= minStreamBytes:
+			c.MaxBytes /= 2
+		default:
+			return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
+		}
 	}
-	return nil
+}
+
+func isDiskTooSmall(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == storageResourcesExceeded
 }
 
 func (b *Bus) config(s event.Stream) jetstream.StreamConfig {

@@ -13,17 +13,21 @@ import (
 )
 
 const (
-	trimEvery = 10 * time.Second
+	trimEvery = 5 * time.Second
 	// trimAbove is the share of its bound a stream may fill with messages everybody is done with;
 	// below it they stay until MaxAge, for replays.
 	trimAbove = 0.5
+	// trimHard is the share above which also young ones go.
+	trimHard = 0.8
 )
 
 // Trimmer keeps processed messages from filling a stream until it refuses new ones. Streams have
 // limits retention: the broker removes messages by age only, and a full stream refuses. When a
-// stream is more than half full, Trimmer removes what every durable consumer has settled, but
-// nothing younger than the duplicate window, which the broker would forget with it. A message
-// some consumer has not settled is never removed. One instance is enough; several do no harm.
+// stream is more than half full, Trimmer removes what every durable consumer has settled. It spares
+// what is younger than the duplicate window, whose ids the broker would forget with it at its next
+// restart, until the stream is nearly full: then refusing new messages is the greater harm, and
+// duplicates are caught by the consumers. A message some consumer has not settled is never removed.
+// One instance is enough; several do no harm.
 func (b *Bus) Trimmer(streams ...event.Stream) lifecycle.Service {
 	return lifecycle.Func(func(ctx context.Context, ready func()) error {
 		ready()
@@ -65,9 +69,14 @@ func (b *Bus) trim(ctx context.Context, s event.Stream, young time.Time) error {
 	if consumers == 0 || settled < info.State.FirstSeq {
 		return nil
 	}
-	cut, err := firstSince(ctx, stream, info.State.FirstSeq, settled+1, young)
-	if err != nil || cut <= info.State.FirstSeq {
-		return err
+	cut := settled + 1
+	if float64(info.State.Bytes) < trimHard*float64(info.Config.MaxBytes) {
+		if cut, err = firstSince(ctx, stream, info.State.FirstSeq, cut, young); err != nil {
+			return err
+		}
+	}
+	if cut <= info.State.FirstSeq {
+		return nil
 	}
 	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(cut)); err != nil {
 		return fmt.Errorf("purging %s below %d: %w", s.Name, cut, err)

@@ -2,8 +2,9 @@ package bus_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,36 +33,56 @@ func TestAFullStreamRefusesAndTrimmingFreesOnlyWhatIsSettledAndOld(t *testing.T)
 		return nil
 	}))
 
-	// Act: fill the stream; the 11th message is one its consumer cannot finish yet.
-	var err error
-	stored := 0
-	for ; err == nil; stored++ {
-		m := created(strings.Repeat("x", 4<<10))
-		if stored == 10 {
-			m.Body.ProposalId = "held"
-		}
-		_, err = bus.Publish(t.Context(), b, event.ProposalCreated, m)
-	}
-	require.True(t, fault.Is(err, fault.Unavailable), "a full stream refuses; it discards nothing: %v", err)
-	eventually(t, "all but one are settled", func() bool {
-		pending, floor, err := b.ConsumerPending(t.Context(), event.ProposalCreated, "test")
-		return err == nil && pending == 0 && floor == 10
-	})
-
 	first := func() uint64 {
 		stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
 		require.NoError(t, err)
 		return stream.CachedInfo().State.FirstSeq
 	}
-	future := time.Now().Add(time.Hour)
+	full := func() float64 {
+		stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
+		require.NoError(t, err)
+		return float64(stream.CachedInfo().State.Bytes) / (256 << 10)
+	}
+	stored := uint64(0)
+	fill := func() error {
+		stored++
+		m := created(noise(4 << 10))
+		if stored == 11 {
+			m.Body.ProposalId = "held" // its consumer cannot finish it yet
+		}
+		_, err := bus.Publish(t.Context(), b, event.ProposalCreated, m)
+		return err
+	}
+	for full() < 0.6 {
+		require.NoError(t, fill())
+	}
+	eventually(t, "all but one are settled", func() bool {
+		pending, floor, err := b.ConsumerPending(t.Context(), event.ProposalCreated, "test")
+		return err == nil && pending == 0 && floor == 10
+	})
 	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), time.Now().Add(-time.Hour)))
 	require.EqualValues(t, 1, first(), "young messages stay: the broker would forget their ids")
-	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), future))
+	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), time.Now().Add(time.Hour)))
 	require.EqualValues(t, 11, first(), "the unsettled message stays, and all after it")
+
+	var err error
+	for err == nil {
+		err = fill()
+	}
+	require.True(t, fault.Is(err, fault.Unavailable), "a full stream refuses; it discards nothing: %v", err)
+	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), time.Now().Add(-time.Hour)))
+	require.EqualValues(t, 11, first(), "not even then is an unsettled message removed")
 
 	blocked.Store(false)
 	settled(t, b)
-	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), future))
+	require.NoError(t, bus.TrimNow(b, t.Context(), event.Facts(), time.Now().Add(-time.Hour)))
 	publish(t, b, created("there is room again"))
-	require.Greater(t, first(), uint64(11))
+	require.Greater(t, first(), uint64(11), "a nearly full stream does not spare young ones")
+}
+
+// noise does not compress.
+func noise(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw)
+	return hex.EncodeToString(raw)[:n]
 }

@@ -11,5 +11,7 @@
 // tense; bodies only grow (new fields), and a breaking change gets the next version beside the
 // old one until nobody consumes it.
 //
-// docs/EVENTS.md is written from this catalogue: go run ./event/doc -o ../docs/EVENTS.md (in pkg).
+// docs/EVENTS.md is written from this catalogue.
 package event
+
+//go:generate go run ./doc -proto ../../proto/specter/event/v1 -o ../../docs/EVENTS.md

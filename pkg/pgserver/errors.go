@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -98,3 +99,10 @@ func (e *StartError) Error() string {
 }
 
 func (e *StartError) Unwrap() error { return e.Err }
+
+// orphansLeft reports that sessions of an earlier server still run.
+func (e *StartError) orphansLeft() bool {
+	return slices.ContainsFunc(e.Output, func(line string) bool {
+		return strings.Contains(line, "pre-existing shared memory block")
+	})
+}

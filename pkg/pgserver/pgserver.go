@@ -22,7 +22,9 @@ const (
 	pollInterval = 10 * time.Millisecond
 	// quitGrace is how long each harsher step of Stop may take.
 	quitGrace = 5 * time.Second
-	port      = 5432
+	// orphanGrace is how long sessions of a killed postmaster may take to end.
+	orphanGrace = 10 * time.Second
+	port        = 5432
 )
 
 // Options of a private server.
@@ -109,25 +111,46 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 
-	proc, err := startProcess(command{
-		path: filepath.Join(bin.dir, "postgres"),
-		args: append([]string{"-D", dir.cluster()}, settings(o, sockets)...),
-		dir:  dir.path, as: dir.owner, onParentDeath: syscall.SIGINT, log: o.Log.Named("postgres"),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("starting postgres: %w", err)
-	}
 	s := &Server{
 		dir: dir, version: bin.major, sockets: sockets, user: o.Superuser, db: o.Database,
-		proc: proc, unlock: unlock, log: o.Log,
+		unlock: unlock, log: o.Log,
 	}
-	if err := s.waitUntilReady(ctx); err != nil {
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitGrace)
-		defer cancel()
-		_ = s.proc.stop(stopCtx) // err says why already
+	if err := s.launch(ctx, bin, o); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// launch starts the postmaster. After one that was killed, its sessions may live on
+// for a moment and hold the shared memory; then it tries again.
+func (s *Server) launch(ctx context.Context, bin binaries, o Options) (err error) {
+	deadline := time.Now().Add(orphanGrace)
+	for {
+		s.proc, err = startProcess(command{
+			path: filepath.Join(bin.dir, "postgres"),
+			args: append([]string{"-D", s.dir.cluster()}, settings(o, s.sockets)...),
+			dir:  s.dir.path, as: s.dir.owner, onParentDeath: syscall.SIGINT, log: o.Log.Named("postgres"),
+		})
+		if err != nil {
+			return fmt.Errorf("starting postgres: %w", err)
+		}
+		err = s.waitUntilReady(ctx)
+		if err == nil {
+			return nil
+		}
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitGrace)
+		_ = s.proc.stop(stopCtx) // err says why already
+		cancel()
+		var failed *StartError
+		if !errors.As(err, &failed) || !failed.orphansLeft() || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * pollInterval):
+		}
+	}
 }
 
 // URL connects to the database as the superuser.

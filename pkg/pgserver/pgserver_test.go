@@ -137,9 +137,11 @@ func TestStaleLockFilesOfARecycledProcessIDAreIgnored(t *testing.T) {
 	require.Equal(t, "1", query(t, again.URL(), `SELECT '1'`))
 }
 
-func TestDoneTellsWhenTheServerDies(t *testing.T) {
+func TestDoneTellsWhenTheServerDiesAndTheNextOneRecovers(t *testing.T) {
 	t.Parallel()
-	s := start(t, pgserver.Options{DataDir: tempDir(t)})
+	dir := tempDir(t)
+	s := start(t, pgserver.Options{DataDir: dir})
+	query(t, s.URL(), `CREATE TABLE kept (n int); INSERT INTO kept VALUES (5)`)
 	require.NoError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
 	select {
 	case <-s.Done():
@@ -147,6 +149,9 @@ func TestDoneTellsWhenTheServerDies(t *testing.T) {
 		t.Fatal("the end of the server was not noticed")
 	}
 	require.Error(t, s.Stop(t.Context()))
+
+	again := start(t, pgserver.Options{DataDir: dir})
+	require.Equal(t, "5", query(t, again.URL(), `SELECT n::text FROM kept`))
 }
 
 func TestAPathTooLongForASocketUsesAShorterPrivateDirectory(t *testing.T) {

@@ -170,7 +170,7 @@ func judgeParameter(t, key []byte, i int) verdict {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if string(name) == "code" && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t, "state=")) {
+	if string(name) == "code" && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
 		return isSecret
 	}
 	return verdict{}
@@ -283,7 +283,7 @@ func parameterEnd(t []byte, i int, matrix bool) int {
 
 func wordEnd(t []byte, i int) int {
 	if i < len(t) && (t[i] == '{' || t[i] == '[') && !bytes.HasPrefix(t[i:], []byte(markerPrefix)) {
-		if at := bytes.IndexAny(t[i:], "}]"); at >= 0 {
+		if at := bytes.IndexAny(t[i:min(len(t), i+maxValueBytes)], "}]"); at >= 0 {
 			return i + at
 		}
 	}

@@ -100,6 +100,8 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 	for _, piece := range []string{
 		"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "/reset/",
 		"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
+		"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
+		"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
 	} {
 		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 64<<10/len(piece))})
 		require.NoError(t, err)

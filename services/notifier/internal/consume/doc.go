@@ -1,0 +1,2 @@
+// Package consume turns facts from the bus into events for webhooks.
+package consume

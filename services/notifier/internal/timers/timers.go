@@ -1,0 +1,115 @@
+package timers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/timer"
+	"github.com/draftlabs/specter/services/notifier/internal/delivery"
+)
+
+const (
+	// queueSlow is for retries and failing endpoints; first attempts use the default queue.
+	queueSlow = "slow"
+
+	fastWorkers = 32
+	slowWorkers = 32
+
+	// attemptTimeout is above the longest time a receiver may be given.
+	attemptTimeout = 2 * time.Minute
+	// maxRuns of a job whose run ended with an error of ours, such as a database that is away.
+	maxRuns = 100
+	// maxRunWait bounds the wait between such runs.
+	maxRunWait = time.Minute
+)
+
+// attempt is a job's arguments.
+type attempt struct {
+	AccountID  uuid.UUID `json:"account_id"`
+	DeliveryID uuid.UUID `json:"delivery_id"`
+	EndpointID uuid.UUID `json:"endpoint_id"`
+	Attempt    int       `json:"attempt"`
+}
+
+// Kind is stored with every job: it never changes.
+func (attempt) Kind() string { return "deliver" }
+
+// Handler makes one attempt; see delivery.Deliverer.Attempt.
+type Handler func(ctx context.Context, t delivery.Task) (postpone time.Duration, err error)
+
+// Timers schedule tasks and run them.
+type Timers struct{ *timer.Timer }
+
+// New prepares the timers; nothing runs before Run.
+func New(db *pgxpool.Pool, log *zap.Logger, h Handler) (*Timers, error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{handle: h}); err != nil {
+		return nil, fmt.Errorf("registering the delivery worker: %w", err)
+	}
+	t, err := timer.New(timer.Options{
+		Service: "notifier", DB: db, Log: log, Workers: workers,
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: fastWorkers},
+			queueSlow:          {MaxWorkers: slowWorkers},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Timers{Timer: t}, nil
+}
+
+// Schedule inserts tasks within tx.
+func (t *Timers) Schedule(ctx context.Context, tx pgx.Tx, tasks ...delivery.Task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(tasks))
+	for i, task := range tasks {
+		queue := river.QueueDefault
+		if task.Slow {
+			queue = queueSlow
+		}
+		jobs[i] = river.InsertManyParams{
+			Args:       attempt{AccountID: task.AccountID, DeliveryID: task.DeliveryID, EndpointID: task.EndpointID, Attempt: task.Attempt},
+			InsertOpts: &river.InsertOpts{Queue: queue, ScheduledAt: task.At, MaxAttempts: maxRuns},
+		}
+	}
+	if _, err := t.Client().InsertManyFastTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("scheduling %d attempts: %w", len(tasks), err)
+	}
+	return nil
+}
+
+type worker struct {
+	river.WorkerDefaults[attempt]
+	handle Handler
+}
+
+// Work runs one job.
+func (w *worker) Work(ctx context.Context, job *river.Job[attempt]) error {
+	postpone, err := w.handle(ctx, delivery.Task{
+		AccountID: job.Args.AccountID, DeliveryID: job.Args.DeliveryID, EndpointID: job.Args.EndpointID,
+		Attempt: job.Args.Attempt, At: job.ScheduledAt, Slow: job.Queue == queueSlow,
+	})
+	if err == nil && postpone > 0 {
+		return river.JobSnooze(postpone)
+	}
+	return err
+}
+
+// Timeout is above the longest time a receiver may be given.
+func (w *worker) Timeout(*river.Job[attempt]) time.Duration { return attemptTimeout }
+
+// NextRetry waits a little longer each time an error of ours ended a run; the schedule of
+// deliveries to a receiver that fails is the domain's.
+func (w *worker) NextRetry(job *river.Job[attempt]) time.Time {
+	return time.Now().Add(min(maxRunWait, time.Duration(len(job.Errors)+1)*2*time.Second))
+}

@@ -1,0 +1,74 @@
+package notifier
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/safehttp"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/services/notifier/internal/consume"
+	"github.com/draftlabs/specter/services/notifier/internal/delivery"
+	"github.com/draftlabs/specter/services/notifier/internal/postgres"
+	"github.com/draftlabs/specter/services/notifier/internal/timers"
+	"github.com/draftlabs/specter/services/notifier/internal/webhook"
+)
+
+const name = "notifier"
+
+// Module describes the service to the programs that host it.
+func Module() svcmain.Module {
+	return svcmain.Module{
+		Name: name, NeedsDB: true,
+		Settings: config.Describe[Config](name),
+		Validate: func(src config.Source) error {
+			_, err := load(src)
+			return err
+		},
+		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
+			c, err := load(src)
+			if err != nil {
+				return nil, err
+			}
+			return New(c, p)
+		},
+	}
+}
+
+// Service is the notifier at work.
+type Service struct{ lifecycle.Service }
+
+// Handler is nil: people reach deliveries through the dashboard.
+func (s *Service) Handler() http.Handler { return nil }
+
+// New wires the service; nothing runs before Run.
+func New(c Config, p svcmain.Platform) (*Service, error) {
+	policy, err := c.policy()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := c.secrets()
+	if err != nil {
+		return nil, err
+	}
+	var deliverer *delivery.Deliverer
+	tasks, err := timers.New(p.DB, p.Log, func(ctx context.Context, t delivery.Task) (time.Duration, error) {
+		return deliverer.Attempt(ctx, t) // called after Run, when deliverer is set
+	})
+	if err != nil {
+		return nil, err
+	}
+	box := outbox.New(name)
+	store := postgres.NewStore(p.DB, box, tasks, uuid.NewV7)
+	deliverer = delivery.New(store, webhook.NewSender(safehttp.New(policy), secrets, p.Now), p.Now)
+	return &Service{lifecycle.Group(
+		consume.Consumer(p.Bus, deliverer),
+		tasks,
+		box.Relay(p.DB, p.Bus, p.Log),
+	)}, nil
+}

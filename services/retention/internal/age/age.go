@@ -1,0 +1,121 @@
+package age
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// LongestMonths is policy: signals live at most this long.
+	LongestMonths = 24
+
+	idsKeep         = 48 * time.Hour      // ids that dedupe retries
+	importedMonths  = 24                  // ids that dedupe imports
+	answersKeep     = 24 * time.Hour      // answers kept for an Idempotency-Key
+	deliveriesKeep  = 30 * 24 * time.Hour // the delivery log
+	aheadMonths     = 2                   // partitions that exist before they are needed
+	behindMonths    = 1
+	batch           = 5000
+	maxBatchesARun  = 200 // a million rows; the rest is for the next run
+	importedIDs     = "imported_ids"
+	idempotencyKeys = "idempotency_keys"
+	deliveries      = "deliveries"
+)
+
+// Partition is a part of a table that holds one month, or one day of ids.
+type Partition struct {
+	Table string    `json:"table"`
+	Name  string    `json:"name"`
+	Until time.Time `json:"until"`
+	Rows  int64     `json:"estimated_rows"`
+	Bytes int64     `json:"bytes"`
+}
+
+// Report is what a run removed.
+type Report struct {
+	Version       int              `json:"version"` // 1
+	SignalsBefore time.Time        `json:"signals_before"`
+	IDsBefore     time.Time        `json:"ids_before"`
+	Partitions    []Partition      `json:"partitions"`
+	Rows          map[string]int64 `json:"rows"`
+	Errors        []string         `json:"errors,omitempty"`
+}
+
+// Store does the database's part.
+type Store interface {
+	EnsurePartitions(ctx context.Context, from, to time.Time) (created int, err error)
+	// OldPartitions are those that end at or before a bound.
+	OldPartitions(ctx context.Context, signalsBefore, idsBefore time.Time) ([]Partition, error)
+	DropPartition(ctx context.Context, name string) (dropped bool, err error)
+	// DeleteRows removes up to limit rows of table older than before.
+	DeleteRows(ctx context.Context, table string, before time.Time, limit int) (rows int64, err error)
+	SaveReport(ctx context.Context, at time.Time, r Report) error
+}
+
+// Keeper makes room ahead and removes what is too old.
+type Keeper struct {
+	store  Store
+	months int
+	now    func() time.Time
+}
+
+// NewKeeper keeps signals for months, at most LongestMonths.
+func NewKeeper(store Store, months int, now func() time.Time) (*Keeper, error) {
+	if months < 1 || months > LongestMonths {
+		return nil, fmt.Errorf("signals can be kept from 1 to %d months, not %d", LongestMonths, months)
+	}
+	return &Keeper{store: store, months: months, now: now}, nil
+}
+
+// Ensure makes the partitions that will be needed soon.
+func (k *Keeper) Ensure(ctx context.Context) (created int, err error) {
+	now := k.now()
+	return k.store.EnsurePartitions(ctx, now.AddDate(0, -behindMonths, 0), now.AddDate(0, aheadMonths, 0))
+}
+
+// Purge removes what is too old and leaves a report, also of what it could not remove.
+func (k *Keeper) Purge(ctx context.Context) (Report, error) {
+	now := k.now().UTC()
+	r := Report{Version: 1, SignalsBefore: now.AddDate(0, -k.months, 0), IDsBefore: now.Add(-idsKeep), Partitions: []Partition{}, Rows: map[string]int64{}}
+	var failed error
+	fail := func(err error) {
+		failed = errors.Join(failed, err)
+		r.Errors = append(r.Errors, err.Error())
+	}
+	old, err := k.store.OldPartitions(ctx, r.SignalsBefore, r.IDsBefore)
+	if err != nil {
+		fail(err)
+	}
+	for _, p := range old {
+		switch dropped, err := k.store.DropPartition(ctx, p.Name); {
+		case err != nil:
+			fail(err) // in use at this moment; the others can still go
+		case dropped:
+			r.Partitions = append(r.Partitions, p)
+		}
+	}
+	for table, before := range map[string]time.Time{
+		importedIDs:     now.AddDate(0, -importedMonths, 0),
+		idempotencyKeys: now.Add(-answersKeep),
+		deliveries:      now.Add(-deliveriesKeep),
+	} {
+		rows, err := k.deleteRows(ctx, table, before)
+		if r.Rows[table] = rows; err != nil {
+			fail(err)
+		}
+	}
+	return r, errors.Join(failed, k.store.SaveReport(ctx, now, r))
+}
+
+func (k *Keeper) deleteRows(ctx context.Context, table string, before time.Time) (total int64, err error) {
+	for range maxBatchesARun {
+		rows, err := k.store.DeleteRows(ctx, table, before, batch)
+		total += rows
+		if err != nil || rows < batch {
+			return total, err
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,2 @@
+// Package consume hears that an account is to be deleted, or not after all.
+package consume

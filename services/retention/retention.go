@@ -1,0 +1,90 @@
+package retention
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/services/retention/internal/age"
+	"github.com/draftlabs/specter/services/retention/internal/consume"
+	"github.com/draftlabs/specter/services/retention/internal/deletion"
+	"github.com/draftlabs/specter/services/retention/internal/postgres"
+	"github.com/draftlabs/specter/services/retention/internal/timers"
+)
+
+const name = "retention"
+
+// Module describes the service to the programs that host it.
+func Module() svcmain.Module {
+	return svcmain.Module{
+		Name: name, NeedsDB: true,
+		Settings: config.Describe[Config](name),
+		Validate: func(src config.Source) error {
+			c, err := config.Load[Config](src)
+			if err != nil {
+				return err
+			}
+			_, err = age.NewKeeper(nil, c.Months, nil)
+			return err
+		},
+		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
+			c, err := config.Load[Config](src)
+			if err != nil {
+				return nil, err
+			}
+			return New(c, p)
+		},
+	}
+}
+
+// Service is retention at work.
+type Service struct{ lifecycle.Service }
+
+// Handler is nil: people see deletions through the dashboard.
+func (s *Service) Handler() http.Handler { return nil }
+
+// New wires the service; nothing runs before Run.
+func New(c Config, p svcmain.Platform) (*Service, error) {
+	keeper, err := age.NewKeeper(postgres.NewAges(p.DB, uuid.NewV7), c.Months, p.Now)
+	if err != nil {
+		return nil, err
+	}
+	var purger *deletion.Purger
+	tasks, err := timers.New(p.DB, p.Log, timers.Work{
+		Ensure: func(ctx context.Context) error {
+			created, err := keeper.Ensure(ctx)
+			if created > 0 {
+				p.Log.Info("made partitions", zap.Int("created", created))
+			}
+			return err
+		},
+		Purge: func(ctx context.Context) error {
+			report, err := keeper.Purge(ctx)
+			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows))
+			return err
+		},
+		Account: func(ctx context.Context, account, id uuid.UUID) (time.Duration, error) {
+			return purger.Run(ctx, account, id) // called after Run, when purger is set
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	box := outbox.New(name)
+	deletions := postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7)
+	purger = deletion.NewPurger(deletions, p.Bus, p.Now)
+	return &Service{lifecycle.Group(
+		consume.Consumer(p.Bus, deletions),
+		tasks,
+		box.Relay(p.DB, p.Bus, p.Log),
+		p.Bus.Trimmer(event.Streams()...),
+	)}, nil
+}

@@ -1,0 +1,379 @@
+package retention_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/catalog"
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/testkit"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/retention"
+)
+
+func TestMain(m *testing.M) { testkit.NoLeaks(m) }
+
+type stage struct {
+	t     *testing.T
+	db    *testkit.DB
+	owner *pgxpool.Pool
+	bus   *bus.Bus
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	db := testkit.Postgres(t)
+	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t)}
+}
+
+func (s *stage) start() (stop func()) {
+	s.t.Helper()
+	service, err := retention.New(retention.Config{Months: 24}, svcmain.Platform{
+		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
+	})
+	require.NoError(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- service.Run(ctx, func() { close(ready) }) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			require.NoError(s.t, <-ended)
+		})
+	}
+	s.t.Cleanup(stop)
+	<-ready
+	return stop
+}
+
+// accountTables lists, independently of the service, what has an account_id.
+func (s *stage) accountTables() []string {
+	s.t.Helper()
+	rows, err := s.owner.Query(s.t.Context(), `
+		SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE c.table_schema = 'public' AND c.column_name = 'account_id' AND t.table_type = 'BASE TABLE' AND c.table_name <> 'deletions'
+		AND NOT (SELECT relispartition FROM pg_class WHERE oid = ('public.' || quote_ident(c.table_name))::regclass)
+		ORDER BY 1`)
+	require.NoError(s.t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
+	require.Greater(s.t, len(tables), 20)
+	return tables
+}
+
+// fill puts one row of account into every table, whatever its columns are: constraints are off.
+func (s *stage) fill(account uuid.UUID, tables []string) {
+	s.t.Helper()
+	require.NoError(s.t, pgx.BeginFunc(s.t.Context(), s.owner, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(s.t.Context(), `SET LOCAL session_replication_role = replica`); err != nil {
+			return err
+		}
+		for _, table := range tables {
+			rows, err := tx.Query(s.t.Context(), `
+				SELECT column_name::text, data_type::text FROM information_schema.columns
+				WHERE table_schema = 'public' AND table_name = $1 AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'`, table)
+			if err != nil {
+				return err
+			}
+			columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, Type string }])
+			if err != nil {
+				return err
+			}
+			var names, values []string
+			for _, c := range columns {
+				names = append(names, pgx.Identifier{c.Name}.Sanitize())
+				if c.Name == "account_id" {
+					values = append(values, "'"+account.String()+"'")
+				} else {
+					values = append(values, anyValue(c.Type))
+				}
+			}
+			if _, err := tx.Exec(s.t.Context(), fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", table, strings.Join(names, ","), strings.Join(values, ","))); err != nil {
+				return fmt.Errorf("filling %s: %w", table, err)
+			}
+		}
+		return nil
+	}))
+}
+
+func anyValue(kind string) string {
+	switch kind {
+	case "uuid":
+		return "gen_random_uuid()"
+	case "text":
+		return "gen_random_uuid()::text"
+	case "bytea":
+		return "decode(md5(random()::text), 'hex')"
+	case "json", "jsonb":
+		return "'{}'"
+	case "ARRAY":
+		return "'{}'"
+	case "date":
+		return "(now() AT TIME ZONE 'UTC')::date"
+	case "timestamp with time zone":
+		return "now()"
+	default:
+		return "1"
+	}
+}
+
+// loosen removes the checks of a test's own database so that fill need not know the values.
+func (s *stage) loosen() {
+	s.t.Helper()
+	_, err := s.owner.Exec(s.t.Context(), `DO $$
+		DECLARE c record;
+		BEGIN
+			FOR c IN SELECT conrelid::regclass AS rel, conname FROM pg_constraint
+				WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND conislocal AND conrelid <> 0 LOOP
+				EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', c.rel, c.conname);
+			END LOOP;
+		END $$`)
+	require.NoError(s.t, err)
+}
+
+func (s *stage) rows(table string, account uuid.UUID) (n int) {
+	s.t.Helper()
+	column := "account_id"
+	if table == "accounts" {
+		column = "id"
+	}
+	require.NoError(s.t, s.owner.QueryRow(s.t.Context(), `SELECT count(*) FROM `+table+` WHERE `+column+` = $1`, account).Scan(&n))
+	return n
+}
+
+// close is what the dashboard does when a deletion is asked for.
+func (s *stage) close(account uuid.UUID, purgeAt time.Time) (deletion uuid.UUID) {
+	s.t.Helper()
+	deletion = uuid.New()
+	_, err := s.owner.Exec(s.t.Context(), `UPDATE accounts SET closed_at = now(), deletion_id = $2 WHERE id = $1`, account, deletion)
+	require.NoError(s.t, err)
+	requested := purgeAt.Add(-time.Hour)
+	_, err = bus.Publish(s.t.Context(), s.bus, event.AccountDeletionScheduled, bus.Message[*eventv1.AccountDeletionScheduled]{
+		ID: uuid.New(), AccountID: account, Time: time.Now(),
+		Body: &eventv1.AccountDeletionScheduled{DeletionId: deletion.String(), RequestedAt: timestamppb.New(requested), PurgeAt: timestamppb.New(purgeAt)},
+	})
+	require.NoError(s.t, err)
+	return deletion
+}
+
+func (s *stage) state(deletion uuid.UUID) (cancelled, completed bool) {
+	s.t.Helper()
+	err := s.owner.QueryRow(s.t.Context(), `SELECT cancelled_at IS NOT NULL, completed_at IS NOT NULL FROM deletions WHERE id = $1`, deletion).Scan(&cancelled, &completed)
+	if err != nil {
+		require.ErrorIs(s.t, err, pgx.ErrNoRows)
+	}
+	return cancelled, completed
+}
+
+func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	gone, stays := testkit.SeedTenant(t, s.db), testkit.SeedTenant(t, s.db)
+	tables := s.accountTables()
+	s.loosen()
+	s.fill(gone.AccountID, tables)
+	s.fill(stays.AccountID, tables)
+	for _, table := range tables {
+		require.Positive(t, s.rows(table, gone.AccountID), "the test put nothing into %s", table)
+	}
+	bucket, err := s.bus.JetStream().KeyValue(t.Context(), event.CatalogBucket)
+	require.NoError(t, err)
+	for _, who := range []testkit.Tenant{gone, stays} {
+		for _, name := range []string{catalog.KeyName(who.KeyHash), catalog.ProductName(who.ProductID)} {
+			_, err := bucket.Put(t.Context(), name, []byte((&catalogv1.Key{KeyId: "x"}).String()))
+			require.NoError(t, err)
+		}
+	}
+	told := make(chan bus.Delivery[*eventv1.AccountDeleted], 1)
+	s.listen(told)
+	s.start()
+
+	deletion := s.close(gone.AccountID, time.Now())
+	testkit.Eventually(t, func() bool { _, done := s.state(deletion); return done }, "the purge completes")
+
+	for _, table := range append(tables, "accounts") {
+		require.Zero(t, s.rows(table, gone.AccountID), table)
+		require.Positive(t, s.rows(table, stays.AccountID), "%s lost another account's rows", table)
+	}
+	var text []byte
+	require.NoError(t, s.owner.QueryRow(t.Context(), `SELECT certificate FROM deletions WHERE id = $1`, deletion).Scan(&text))
+	var certificate struct {
+		Tables  map[string]int64
+		Catalog int `json:"catalog_entries"`
+		Streams []string
+	}
+	require.NoError(t, json.Unmarshal(text, &certificate))
+	require.Len(t, certificate.Tables, len(tables)+1)
+	for table, n := range certificate.Tables {
+		require.Positive(t, n, table)
+	}
+	require.GreaterOrEqual(t, certificate.Catalog, 2)
+	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, certificate.Streams)
+	require.NotContains(t, string(text), gone.Email)
+	require.NotContains(t, string(text), gone.UserID.String())
+
+	d := <-told
+	require.Equal(t, gone.AccountID, d.AccountID)
+	require.Equal(t, gone.UserID.String(), d.Body.GetOwnerUserId())
+	testkit.Eventually(t, func() bool {
+		keys, err := bucket.Keys(t.Context())
+		return err == nil && len(keys) == 2
+	}, "the gateway forgets the account and keeps the other")
+	_, err = bucket.Get(t.Context(), catalog.KeyName(stays.KeyHash))
+	require.NoError(t, err)
+	require.Equal(t, 1, s.rows("deletions", gone.AccountID), "the certificate stays")
+}
+
+func (s *stage) listen(told chan<- bus.Delivery[*eventv1.AccountDeleted]) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	service := bus.Consume(s.bus, event.AccountDeleted, bus.ConsumerOptions{Durable: "test"}, func(_ context.Context, d bus.Delivery[*eventv1.AccountDeleted]) error {
+		told <- d
+		return nil
+	})
+	go func() { ended <- service.Run(ctx, func() {}) }()
+	s.t.Cleanup(func() {
+		cancel()
+		require.NoError(s.t, <-ended)
+	})
+}
+
+func TestADeletionCancelledInTimeTouchesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	who := testkit.SeedTenant(t, s.db)
+	s.start()
+	deletion := s.close(who.AccountID, time.Now().Add(30*time.Minute))
+	_, err := s.owner.Exec(t.Context(), `UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1`, who.AccountID)
+	require.NoError(t, err)
+	_, err = bus.Publish(t.Context(), s.bus, event.AccountDeletionCancelled, bus.Message[*eventv1.AccountDeletionCancelled]{
+		ID: uuid.New(), AccountID: who.AccountID, Time: time.Now(), Body: &eventv1.AccountDeletionCancelled{DeletionId: deletion.String()},
+	})
+	require.NoError(t, err)
+	testkit.Eventually(t, func() bool { cancelled, _ := s.state(deletion); return cancelled }, "the cancellation is noted")
+	s.runPurgesNow()
+	require.Equal(t, 1, s.rows("accounts", who.AccountID))
+}
+
+// runPurgesNow lets the accounts' purges run at once and waits for their end.
+func (s *stage) runPurgesNow() {
+	s.t.Helper()
+	_, err := s.owner.Exec(s.t.Context(), `UPDATE river_retention.river_job SET scheduled_at = now() WHERE kind = 'purge_account' AND state = 'scheduled'`)
+	require.NoError(s.t, err)
+	testkit.Eventually(s.t, func() bool {
+		var open int
+		err := s.owner.QueryRow(s.t.Context(), `SELECT count(*) FROM river_retention.river_job WHERE kind = 'purge_account' AND state <> 'completed'
+			AND NOT (state = 'scheduled' AND scheduled_at > now() + interval '1 minute')`).Scan(&open)
+		return err == nil && open == 0
+	}, "the purges have run")
+}
+
+func TestAPurgeThatComesEarlyOrForAnOpenAccountWaits(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	early, reopened := testkit.SeedTenant(t, s.db), testkit.SeedTenant(t, s.db)
+	s.start()
+	first := s.close(early.AccountID, time.Now().Add(30*time.Minute))
+	second := s.close(reopened.AccountID, time.Now().Add(2*time.Second))
+	// The dashboard has reopened it; the event is still on its way.
+	_, err := s.owner.Exec(t.Context(), `UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1`, reopened.AccountID)
+	require.NoError(t, err)
+	testkit.Eventually(t, func() bool { return s.rows("deletions", early.AccountID)+s.rows("deletions", reopened.AccountID) == 2 }, "both are noted")
+	s.runPurgesNow()
+	for _, deletion := range []uuid.UUID{first, second} {
+		_, completed := s.state(deletion)
+		require.False(t, completed)
+	}
+	require.Equal(t, 1, s.rows("accounts", early.AccountID))
+	require.Equal(t, 1, s.rows("accounts", reopened.AccountID))
+}
+
+func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	who := testkit.SeedTenant(t, s.db)
+	_, err := s.owner.Exec(t.Context(), `SELECT specter_ensure_partitions(now() - interval '25 months', now())`)
+	require.NoError(t, err)
+	_, err = s.owner.Exec(t.Context(), `CREATE TABLE signal_ids_20200101 PARTITION OF signal_ids FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')`)
+	require.NoError(t, err)
+	for _, sql := range []string{
+		`INSERT INTO rollup_hourly SELECT $1, gen_random_uuid(), gen_random_uuid(), 'x', date_trunc('hour', at), 1 FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months', now()]) at`,
+		`INSERT INTO signal_ids VALUES ($1, gen_random_uuid(), '2020-01-01'), ($1, gen_random_uuid(), (now() AT TIME ZONE 'UTC')::date)`,
+		`INSERT INTO imported_ids SELECT $1, gen_random_uuid(), at FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months']) at`,
+		`INSERT INTO idempotency_keys SELECT $1, 'op', at::text, '', 200, '', at FROM unnest(ARRAY[now() - interval '25 hours', now()]) at`,
+		`INSERT INTO deliveries SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), 'x', '', 'delivered', 1, at FROM unnest(ARRAY[now() - interval '31 days', now()]) at`,
+	} {
+		_, err := s.owner.Exec(t.Context(), sql, who.AccountID)
+		require.NoError(t, err, sql)
+	}
+	s.start()
+
+	var text []byte
+	testkit.Eventually(t, func() bool {
+		return s.owner.QueryRow(t.Context(), `SELECT report FROM purge_runs`).Scan(&text) == nil
+	}, "a report is left")
+	require.Equal(t, 2, s.rows("rollup_hourly", who.AccountID))
+	require.Equal(t, 1, s.rows("signal_ids", who.AccountID))
+	require.Equal(t, 1, s.rows("imported_ids", who.AccountID))
+	require.Equal(t, 1, s.rows("idempotency_keys", who.AccountID))
+	require.Equal(t, 1, s.rows("deliveries", who.AccountID))
+	var report struct {
+		Partitions []struct{ Name string }
+		Rows       map[string]int64
+		Errors     []string
+	}
+	require.NoError(t, json.Unmarshal(text, &report))
+	require.Empty(t, report.Errors)
+	require.Equal(t, map[string]int64{"imported_ids": 1, "idempotency_keys": 1, "deliveries": 1}, report.Rows)
+	names := []string{}
+	for _, p := range report.Partitions {
+		names = append(names, p.Name)
+	}
+	require.Contains(t, names, "signal_ids_20200101")
+	var month string // by Postgres's calendar, whose months end where the partitions do
+	require.NoError(t, s.owner.QueryRow(t.Context(), `SELECT 'rollup_hourly_' || to_char(now() AT TIME ZONE 'UTC' - interval '25 months', 'YYYYMM')`).Scan(&month))
+	require.Contains(t, names, month)
+}
+
+func TestPartitionsAreMadeAheadOfNeed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var next string
+	err := s.owner.QueryRow(t.Context(), `SELECT 'signal_blocks_' || to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYYMM')`).Scan(&next)
+	require.NoError(t, err)
+	_, err = s.owner.Exec(t.Context(), `DROP TABLE `+next)
+	require.NoError(t, err)
+	s.start()
+	testkit.Eventually(t, func() bool {
+		var there bool
+		err := s.owner.QueryRow(t.Context(), `SELECT to_regclass($1) IS NOT NULL`, next).Scan(&there)
+		return err == nil && there
+	}, "%s is made", next)
+}
+
+func TestSettingsAreCheckedBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	m := retention.Module()
+	base := config.Source{"SPECTER_DATABASE_URL": "postgres://x"}
+	require.NoError(t, m.Check(base))
+	base["SPECTER_RETENTION_MONTHS"] = "25"
+	require.ErrorContains(t, m.Check(base), "1 to 24")
+}
