@@ -359,7 +359,9 @@ func BenchmarkSubmit(b *testing.B) {
 	for _, per := range []int{1, 20} {
 		for _, callers := range []int{1, 64, 512} {
 			b.Run(fmt.Sprintf("signals=%d/callers=%d", per, callers), func(b *testing.B) {
-				batcher, _ := start(b, options(), &slow{})
+				o := options()
+				o.QueueRequests, o.QueueBytes = 8192, 64<<20
+				batcher, _ := start(b, o, &slow{})
 				request := signals(per)
 				b.SetParallelism(callers)
 				b.ReportAllocs()
