@@ -15,8 +15,10 @@ import (
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
 
-// history is eight weeks of a checkout: day and week rhythm, chance, and one
-// release that breaks the pay button until its fix ships.
+// history is sixteen weeks of a checkout: day and week rhythm, chance, and one
+// release that breaks the pay button until its fix ships a week later. (The
+// break itself is among the placebo windows of the verification, so a verdict
+// after a week-long incident needs more than the minimum of history.)
 type history struct {
 	from   time.Time
 	broken time.Time // the bad release
@@ -24,9 +26,9 @@ type history struct {
 	to     time.Time
 }
 
-func eightWeeks() history {
+func sixteenWeeks() history {
 	to := time.Now().UTC().Truncate(24 * time.Hour)
-	return history{from: to.AddDate(0, 0, -56), broken: to.AddDate(0, 0, -21).Add(9 * time.Hour), fixed: to.AddDate(0, 0, -14), to: to}
+	return history{from: to.AddDate(0, 0, -112), broken: to.AddDate(0, 0, -21).Add(9 * time.Hour), fixed: to.AddDate(0, 0, -14), to: to}
 }
 
 // signals draws the history; the same seed gives the same signals, ids included.
@@ -38,7 +40,7 @@ func (h history) signals(contextID uuid.UUID, seed uint64) []api.HistoricSignal 
 		if wd := hour.Weekday(); wd == time.Saturday || wd == time.Sunday {
 			rhythm *= 0.7
 		}
-		attempts := int(20*rhythm + 4*r.NormFloat64())
+		attempts := int(12*rhythm + 3*r.NormFloat64())
 		for i := range max(0, attempts) {
 			at := hour.Add(time.Duration(r.IntN(3600)) * time.Second)
 			out = append(out, h.attempt(contextID, r, at, i))
@@ -48,12 +50,12 @@ func (h history) signals(contextID uuid.UUID, seed uint64) []api.HistoricSignal 
 }
 
 func (h history) attempt(contextID uuid.UUID, r *rand.Rand, at time.Time, i int) api.HistoricSignal {
-	release, failing := "2.3.0", 0.08
+	release, breaking := "2.3.0", 0.0
 	switch {
 	case !at.Before(h.fixed):
 		release = "2.3.2"
 	case !at.Before(h.broken):
-		release, failing = "2.3.1", 0.45
+		release, breaking = "2.3.1", 0.4
 	}
 	var random [16]byte
 	for n := range random {
@@ -68,9 +70,16 @@ func (h history) attempt(contextID uuid.UUID, r *rand.Rand, at time.Time, i int)
 		Id: id, Type: "checkout_completed", Timestamp: at, ContextId: &contextID, SessionId: &session,
 		Payload: &map[string]any{"path": "/checkout", "release": release},
 	}
-	if r.Float64() < failing {
+	element := ""
+	switch chance := r.Float64(); {
+	case chance < breaking:
+		element = "#pay"
+	case r.Float64() < 0.08: // what annoys people in any release
+		element = []string{"#coupon", "#quantity", "#pay", "a.back", "#address"}[r.IntN(5)]
+	}
+	if element != "" {
 		signal.Type = "rage_click"
-		signal.Payload = &map[string]any{"path": "/checkout", "release": release, "element": "#pay"}
+		signal.Payload = &map[string]any{"path": "/checkout", "release": release, "element": element}
 	}
 	return signal
 }

@@ -36,7 +36,7 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 	checkout := call[api.Context](t, s, http.MethodPost, product+"/contexts", map[string]any{
 		"name": "Checkout", "positive_types": []string{"checkout_completed"}, "negative_types": []string{"rage_click"},
 	})
-	h := eightWeeks()
+	h := sixteenWeeks()
 	importAll(t, s, shop.Product.Id, h.signals(checkout.Id, 7))
 
 	var proposal api.Proposal
@@ -83,9 +83,9 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 			return true
 		}
 	})
-	require.EqualValues(t, "verified", proven.Status, "%+v", proven.Verification)
 	result := proven.Verification.Result
 	require.NotNil(t, result)
+	require.EqualValues(t, "verified", proven.Status, "%s", asJSON(t, result))
 	require.Positive(t, *result.Effect)
 	require.Positive(t, *result.EffectLow, "the interval of an improvement does not span zero")
 	require.Positive(t, *result.MinimumDetectableEffect)
@@ -101,4 +101,11 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 		requireSigned(t, endpoint.Secret, got)
 		require.True(t, json.Valid(got.Data), event)
 	}
+}
+
+func asJSON(t testing.TB, value any) string {
+	t.Helper()
+	raw, err := json.MarshalIndent(value, "", " ")
+	require.NoError(t, err)
+	return string(raw[:min(len(raw), 3000)])
 }

@@ -23,20 +23,17 @@ import (
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
 
-// Settings every process of the suite gets: webhooks may reach the test's own
-// receiver on loopback, and a context is analysed at once.
-func common(receiver *receiver) []string {
-	env := []string{
-		"SPECTER_LOG_LEVEL=warn",
-		"SPECTER_ANALYSIS_DELAY=1s",
-		"SPECTER_WEBHOOK_ALLOW_HTTP=true",
-		"SPECTER_WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8",
-	}
+// webhookSettings let webhooks reach the test's own receiver on loopback.
+func webhookSettings(receiver *receiver) []string {
+	env := []string{"SPECTER_WEBHOOK_ALLOW_HTTP=true", "SPECTER_WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8"}
 	if receiver != nil {
 		env = append(env, "SPECTER_WEBHOOK_ALLOW_PORTS="+receiver.port())
 	}
 	return env
 }
+
+// analysisSoon has a context analysed at once, not minutes after its signals.
+const analysisSoon = "SPECTER_ANALYSIS_DELAY=1s"
 
 // system is a running Specter, seen from outside, with an account of its own.
 type system struct {
@@ -74,7 +71,9 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 	t.Helper()
 	program.OpenPath(t, o.dataDir)
 	facts := filepath.Join(t.TempDir(), "bootstrap.json")
-	env := append(common(o.receiver),
+	env := append(webhookSettings(o.receiver),
+		analysisSoon,
+		"SPECTER_LOG_LEVEL=warn",
 		"SPECTER_HTTP_ADDR="+o.addr,
 		"SPECTER_DATA_DIR="+filepath.Join(o.dataDir, "specter"),
 		"SPECTER_BOOTSTRAP_FILE="+facts,
@@ -113,30 +112,31 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	secret := "e2e-secret-" + uuid.NewString()
 	jwtSecret := "e2e-jwt-" + uuid.NewString()
 
-	bus := append(common(r), "SPECTER_NATS_URL="+natsURL)
-	store := append(append([]string{}, bus...), "SPECTER_DATABASE_URL="+database, "SPECTER_SECRET_KEY="+secret)
+	// Each process gets the settings it reads; one it does not know is an error.
+	bus := []string{"SPECTER_LOG_LEVEL=warn", "SPECTER_NATS_URL=" + natsURL}
+	store := with(bus, "SPECTER_DATABASE_URL="+database)
+	jwt := "SPECTER_SUPABASE_JWT_SECRET=" + jwtSecret
+	secretKey := "SPECTER_SECRET_KEY=" + secret
+
+	program.Start(t, "specter migrate", store, binary(t, "specter"), "migrate").Wait(t)
+
 	authAddr := program.FreeAddr(t)
-	auth := append(append([]string{}, store...), "SPECTER_SUPABASE_JWT_SECRET="+jwtSecret)
-
-	migrate := program.Start(t, "specter migrate", store, binary(t, "specter"), "migrate")
-	migrate.Wait(t)
-
-	server := program.Start(t, "auth", append(auth, "SPECTER_HTTP_ADDR="+authAddr), binary(t, "specter"), "serve", "-target=auth")
-	server.AwaitReady(t, "http://"+authAddr+"/healthz/ready")
+	auth := program.Start(t, "auth", with(store, jwt, "SPECTER_HTTP_ADDR="+authAddr), binary(t, "specter"), "serve", "-target=auth")
+	auth.AwaitReady(t, "http://"+authAddr+"/healthz/ready")
 
 	addrs := map[string]string{}
 	processes := map[string]*program.Program{}
-	for _, name := range []string{"gateway", "analyzer", "proposal", "verifier", "notifier", "retention", "dashboard"} {
+	for name, env := range map[string][]string{
+		"gateway":   bus,
+		"analyzer":  with(store, analysisSoon),
+		"proposal":  store,
+		"verifier":  store,
+		"notifier":  with(store, append(webhookSettings(r), secretKey)...),
+		"retention": store,
+		"dashboard": with(store, append(webhookSettings(r), secretKey, jwt, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")...),
+	} {
 		addrs[name] = program.FreeAddr(t)
-		env := store
-		switch name {
-		case "gateway":
-			env = bus
-		case "dashboard":
-			env = append(auth, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")
-		}
-		env = append(append([]string{}, env...), "SPECTER_HTTP_ADDR="+addrs[name])
-		processes[name] = program.Start(t, name, env, binary(t, name))
+		processes[name] = program.Start(t, name, with(env, "SPECTER_HTTP_ADDR="+addrs[name]), binary(t, name))
 	}
 	for name, p := range processes {
 		p.AwaitReady(t, "http://"+addrs[name]+"/healthz/ready")
@@ -144,6 +144,11 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	front := httptest.NewServer(routes(t, addrs["gateway"], addrs["dashboard"]))
 	t.Cleanup(front.Close)
 	return signUp(t, front.URL)
+}
+
+// with is a copy of env and more settings.
+func with(env []string, more ...string) []string {
+	return append(append([]string{}, env...), more...)
 }
 
 // routes is what deploy/caddy/Caddyfile does.
@@ -177,7 +182,7 @@ func startNATS(t *testing.T) string {
 	monitor := program.FreeAddr(t)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "nats.conf")
-	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: always\n max_file_store: 4GB\n}\n", addr, monitor, filepath.Join(dir, "store"))
+	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: always\n max_file_store: 8GB\n}\n", addr, monitor, filepath.Join(dir, "store"))
 	require.NoError(t, os.WriteFile(conf, []byte(text), 0o600))
 	p := program.Start(t, "nats-server", nil, path, "-c", conf)
 	p.AwaitReady(t, "http://"+monitor+"/healthz")
