@@ -1,7 +1,7 @@
 // Package pgserver runs a private Postgres as a child process: one directory, one
 // unix socket, no network.
 //
-// It is for a single machine (the all-in-one) and for tests; larger installations
+// It is for a single machine (`specter up`) and for tests; larger installations
 // bring their own Postgres. What it promises:
 //
 //   - Postgres refuses to run as root, so a root parent starts it as the owner of

@@ -1325,6 +1325,11 @@ export interface components {
             ratio_before?: number;
             /** Format: double */
             ratio_after?: number;
+            /**
+             * Format: double
+             * @description Positive ratio expected after without the change.
+             */
+            expected_ratio?: number;
             /** Format: double */
             points?: number;
             /** Format: double */

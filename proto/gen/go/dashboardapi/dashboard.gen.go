@@ -795,11 +795,14 @@ type LookResult struct {
 	Daily  *[]DailyPoint `json:"daily,omitempty"`
 
 	// Effect Change of the odds, 0.21 is +21 %.
-	Effect      *float64                `json:"effect,omitempty"`
-	EffectHigh  *float64                `json:"effect_high,omitempty"`
-	EffectLow   *float64                `json:"effect_low,omitempty"`
-	Guard       *map[string]interface{} `json:"guard,omitempty"`
-	HistoryDays *int                    `json:"history_days,omitempty"`
+	Effect     *float64 `json:"effect,omitempty"`
+	EffectHigh *float64 `json:"effect_high,omitempty"`
+	EffectLow  *float64 `json:"effect_low,omitempty"`
+
+	// ExpectedRatio Positive ratio expected after without the change.
+	ExpectedRatio *float64                `json:"expected_ratio,omitempty"`
+	Guard         *map[string]interface{} `json:"guard,omitempty"`
+	HistoryDays   *int                    `json:"history_days,omitempty"`
 
 	// IntervalLevel Two-sided level of the interval, e.g. 0.9879.
 	IntervalLevel           *float64 `json:"interval_level,omitempty"`

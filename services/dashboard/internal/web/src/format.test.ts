@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, asChange, asCount, asPercent, confidenceWord } from "./format";
+import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, confidenceWord } from "./format";
 
 describe("numbers people read", () => {
   it("shows a ratio with one decimal and a dash when there is none", () => {
@@ -11,6 +11,18 @@ describe("numbers people read", () => {
   it("always signs a change, so that a rise cannot be read as a level", () => {
     expect(asChange(0.21)).toBe("+21%");
     expect(asChange(-0.034)).toBe("-3.4%");
+  });
+
+  it("tells points from percents", () => {
+    expect(asPoints(0.0091)).toBe("+0.9 points");
+    expect(asPoints(undefined)).toBe("–");
+  });
+
+  it("says a large change of odds as a factor", () => {
+    expect(asOddsChange(0.21)).toBe("+21%");
+    expect(asOddsChange(-0.4)).toBe("-40%");
+    expect(asOddsChange(20.503)).toBe("×21.5");
+    expect(asOddsChange(undefined)).toBe("–");
   });
 
   it("groups thousands", () => {

@@ -1,5 +1,7 @@
 const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const signedPercent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1, signDisplay: "always" });
+const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1, signDisplay: "always" });
+const factor = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const count = new Intl.NumberFormat("en");
 
 export function asPercent(x: number | undefined): string {
@@ -8,6 +10,16 @@ export function asPercent(x: number | undefined): string {
 
 export function asChange(x: number | undefined): string {
   return x === undefined || !Number.isFinite(x) ? "–" : signedPercent.format(x);
+}
+
+/** A difference of two ratios in percentage points, signed: "+0.9 points". */
+export function asPoints(x: number | undefined): string {
+  return x === undefined || !Number.isFinite(x) ? "–" : `${points.format(100 * x)} points`;
+}
+
+/** A change of odds: "+21%" while percents are readable, "×21.5" beyond a doubling. */
+export function asOddsChange(x: number | undefined): string {
+  return x !== undefined && Number.isFinite(x) && x >= 1 ? `×${factor.format(1 + x)}` : asChange(x);
 }
 
 export function asCount(n: number | undefined): string {

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, unwrap, type Context } from "../api";
-import { asChange, asCount, asMoment, asPercent } from "../format";
+import { asCount, asMoment, asPercent, asPoints } from "../format";
 import { Sparkline } from "../parts/sparkline";
 import { Button, Card, Chip, Empty, Fact, Failure, Field, inputClass, Loading, Title, type Tone } from "../parts/ui";
 
@@ -59,7 +59,7 @@ function ContextCard({ context, product }: { context: Context; product: string }
           </div>
           <dl className="grid grid-cols-3 gap-2">
             <Fact name="Positive, 7 days">{asPercent(health.ratio_now)}</Fact>
-            <Fact name="Points against before">{change === undefined ? "–" : asChange(change)}</Fact>
+            <Fact name="Against the week before">{asPoints(change)}</Fact>
             <Fact name="Signals, 24 h">{asCount(health.signals_24h)}</Fact>
           </dl>
           <p className="mt-3 text-sm text-soft">

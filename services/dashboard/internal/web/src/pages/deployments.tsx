@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, unwrap, type Deployment, type Schemas, type Verification } from "../api";
-import { asChange, asCount, asMoment, asPercent } from "../format";
+import { asCount, asOddsChange, asMoment, asPercent } from "../format";
 import { BeforeAfter } from "../parts/before-after";
 import { Button, Card, Chip, Empty, Fact, Failure, Field, inputClass, Loading, Title, type Tone } from "../parts/ui";
 
@@ -108,12 +108,12 @@ function Proof({ id, verification }: { id: string; verification: Verification })
     <div className="mt-4 space-y-4">
       <p className="font-medium">{sentence(verification.status, result)}</p>
       <dl className="grid grid-cols-2 gap-3 sm:grid-cols-4">
-        <Fact name="Effect on the odds">{asChange(result.effect)}</Fact>
+        <Fact name="Effect on the odds">{asOddsChange(result.effect)}</Fact>
         <Fact name={result.interval_level === undefined ? "Interval" : `${asPercent(result.interval_level)} interval`}>
-          {asChange(result.effect_low)} to {asChange(result.effect_high)}
+          {asOddsChange(result.effect_low)} to {asOddsChange(result.effect_high)}
         </Fact>
         <Fact name="Probability it improved">{asPercent(result.probability_improved)}</Fact>
-        <Fact name="Smallest effect it could see">{result.minimum_detectable_effect === undefined ? "–" : `±${asPercent(result.minimum_detectable_effect)}`}</Fact>
+        <Fact name="Smallest effect it could see">{result.minimum_detectable_effect === undefined ? "–" : asOddsChange(result.minimum_detectable_effect)}</Fact>
         <Fact name="Before">
           {asCount(result.before.positive)} good, {asCount(result.before.negative)} bad
         </Fact>
@@ -122,6 +122,7 @@ function Proof({ id, verification }: { id: string; verification: Verification })
         </Fact>
         <Fact name="Positive ratio">
           {asPercent(result.ratio_before)} → {asPercent(result.ratio_after)}
+          {result.expected_ratio !== undefined && <span className="text-xs font-normal text-soft"> (expected {asPercent(result.expected_ratio)})</span>}
         </Fact>
         <Fact name="Days">
           {result.history_days ?? "–"} before, {result.post_days ?? "–"} after
@@ -140,7 +141,7 @@ function Proof({ id, verification }: { id: string; verification: Verification })
 }
 
 function sentence(status: Verification["status"], result: Schemas["LookResult"]): string {
-  const effect = asChange(result.effect);
+  const effect = asOddsChange(result.effect);
   switch (status) {
     case "improved":
       return `It helped: the odds of a positive signal changed by ${effect}, more than chance and season explain.`;

@@ -20,8 +20,8 @@ export function Sparkline({ points, width = 240, height = 48 }: { points: Point[
     .x((_, i) => x(i))
     .y((r) => y(r ?? 0))(ratios);
   return (
-    <svg viewBox={`0 0 ${width} ${height}`} className="h-12 w-full" role="img" aria-label={`Positive ratio between ${asPercent(low)} and ${asPercent(high)} over ${points.length} days`}>
-      <path d={path ?? ""} fill="none" stroke="var(--accent)" strokeWidth="2" strokeLinejoin="round" />
+    <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" className="h-12 w-full" role="img" aria-label={`Positive ratio between ${asPercent(low)} and ${asPercent(high)} over ${points.length} days`}>
+      <path d={path ?? ""} fill="none" stroke="var(--accent)" strokeWidth="2" strokeLinejoin="round" vectorEffect="non-scaling-stroke" />
     </svg>
   );
 }
