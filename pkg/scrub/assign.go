@@ -48,13 +48,18 @@ func (s *scanner) assignmentAt(v view, i int) int {
 	if verdict.rule == keep && parameter {
 		verdict = judgeParameter(t, key, i)
 	}
+	guessed := false
 	if verdict.rule == keep && !quoted && !parameter {
 		verdict = s.judgeWords(t, i, key)
+		guessed = verdict.class == Secret
 	}
 	if verdict.rule == keep {
 		return 0
 	}
 	start, end, wasQuoted := valueAfter(t, i, verdict, key, before)
+	if v := t[start:end]; guessed && !looksRandom(v, 6) && countDigits(v) < 4 && len(v) < 16 {
+		return 0 // "Your password must contain: letters"
+	}
 	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
 }
 
@@ -198,7 +203,7 @@ func valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (star
 	}
 	switch {
 	case isHeaderName(key) && !parameter:
-		end = headerEnd(t, start)
+		end = headerEnd(t, start, before)
 	case parameter:
 		end = parameterEnd(t, start, before == ';')
 	default:
@@ -251,11 +256,15 @@ func isHeaderName(key []byte) bool {
 	return hasSuffixFold(key, "authorization") || hasSuffixFold(key, "cookie")
 }
 
-func headerEnd(t []byte, i int) int {
-	for i < len(t) && t[i] != '\n' && t[i] != '\r' && t[i] != '"' && t[i] != '\'' && t[i] != '`' {
-		i++
+// headerEnd is the end of the line, or of the quotes that the header stands in.
+func headerEnd(t []byte, i int, before byte) int {
+	end := lineEnd(t, i)
+	if before == '"' || before == '\'' || before == '`' {
+		if at := bytes.IndexByte(t[i:end], before); at >= 0 {
+			return i + at
+		}
 	}
-	return i
+	return end
 }
 
 func lineEnd(t []byte, i int) int {
@@ -283,7 +292,11 @@ func parameterEnd(t []byte, i int, matrix bool) int {
 
 func wordEnd(t []byte, i int) int {
 	if i < len(t) && (t[i] == '{' || t[i] == '[') && !bytes.HasPrefix(t[i:], []byte(markerPrefix)) {
-		if at := bytes.IndexAny(t[i:min(len(t), i+maxValueBytes)], "}]"); at >= 0 {
+		closing := byte(']')
+		if t[i] == '{' {
+			closing = '}'
+		}
+		if at := bytes.IndexByte(t[i:min(len(t), i+maxValueBytes)], closing); at >= 0 {
 			return i + at
 		}
 	}
@@ -364,6 +377,13 @@ func (s *scanner) sentenceAt(v view, i int) int {
 		return 0
 	}
 	at = skipSpaces(t, at)
+	if hasPrefixFold(t[at:], "for ") { // "the password for bob is …"
+		at = skipSpaces(t, at+4)
+		for at < len(t) && t[at] != ' ' && t[at] != '\n' {
+			at++
+		}
+		at = skipSpaces(t, at)
+	}
 	said := false
 	for _, link := range [...]string{"is ", "was ", "number ", "no ", "no. "} {
 		if hasPrefixFold(t[at:], link) {

@@ -13,7 +13,7 @@ func (s *scanner) findCards(v view) {
 			continue
 		}
 		end := digitsEnd(t, i)
-		if i > 0 && (isAlnum(t[i-1]) && !isTrackStart(t, i)) {
+		if i > 0 && isAlnum(t[i-1]) && !isTrackStart(t, i) && !afterCardWord(t, i) {
 			i = end - 1
 			continue
 		}
@@ -53,10 +53,13 @@ func (s *scanner) cardAt(v view, from, end int) int {
 		return 0
 	}
 	start, stop := from, best
+	if best < len(t) && t[best] == 'D' {
+		stop = digitsEnd(t, best+1)
+	}
 	if isTrackStart(t, from) {
 		// Track data (ISO/IEC 7813) carries the holder and the service code behind the number.
 		start--
-		if t[start] == 'B' || t[start] == 'b' {
+		if start > 0 && t[start] != ';' && t[start-1] == '%' {
 			start--
 		}
 		for stop < len(t) && t[stop] != '?' && t[stop] != '\n' && stop-best < 80 {
@@ -70,7 +73,7 @@ func (s *scanner) cardAt(v view, from, end int) int {
 func (s *scanner) acceptCard(t []byte, groups []cardGroup, total int) bool {
 	first, last := groups[0], groups[len(groups)-1]
 	if last.end < len(t) {
-		if c := t[last.end]; isAlnum(c) || c == '.' && last.end+1 < len(t) && isDigit(t[last.end+1]) && len(groups) == 1 {
+		if c := t[last.end]; isAlnum(c) && !beforeCardWord(t, last.end) || c == '.' && last.end+1 < len(t) && isDigit(t[last.end+1]) && len(groups) == 1 {
 			return false
 		}
 	}
@@ -108,10 +111,40 @@ func cardShape(groups []cardGroup) bool {
 
 func afterDigit(t []byte, i int) bool { return i > 0 && isDigit(t[i-1]) }
 
-// isTrackStart recognises "%B4242…" and ";4242…=".
-func isTrackStart(t []byte, i int) bool {
-	if i >= 2 && (t[i-1] == 'B' || t[i-1] == 'b') && t[i-2] == '%' {
+// cardWords may stand directly against a card number ("PAN4242…", "…4242CVC123").
+var cardWords = set(`card cardnumber cardno number pan cc ccnumber ccnum visa mastercard amex maestro discover no nr num n`)
+
+func afterCardWord(t []byte, i int) bool {
+	var folded [16]byte
+	start := i
+	for start > 0 && i-start < len(folded) && isLower(t[start-1]|0x20) && !isDigit(t[start-1]) {
+		start--
+	}
+	if start > 0 && isAlnum(t[start-1]) {
+		return false
+	}
+	w := folded[:0]
+	for _, c := range t[start:i] {
+		w = append(w, c|0x20)
+	}
+	_, ok := cardWords[string(w)]
+	return ok
+}
+
+// beforeCardWord accepts what follows a number at once: a code, an expiry, or the rest
+// of track 2 as terminals write it ("…4242D3012101…").
+func beforeCardWord(t []byte, i int) bool {
+	if hasPrefixFold(t[i:], "cvv") || hasPrefixFold(t[i:], "cvc") || hasPrefixFold(t[i:], "exp") {
 		return true
+	}
+	return t[i] == 'D' && digitsEnd(t, i+1)-i > 7
+}
+
+// isTrackStart recognises "%B4242…", "B4242…^" and ";4242…=".
+func isTrackStart(t []byte, i int) bool {
+	if i >= 1 && (t[i-1] == 'B' || t[i-1] == 'b') && (i < 2 || !isAlnum(t[i-2])) {
+		end := digitsEnd(t, i)
+		return i >= 2 && t[i-2] == '%' || end < len(t) && t[end] == '^'
 	}
 	if i < 1 || t[i-1] != ';' {
 		return false

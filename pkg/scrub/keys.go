@@ -13,11 +13,12 @@ import (
 type rule uint8
 
 const (
-	keep   rule = iota
-	scalar      // texts and numbers; a boolean under a secret's name hides nothing
-	fact        // booleans too: {"pregnant": true} is health information
-	texts       // texts, not numbers: "tokens" and "cookies" are counted as well
-	digits      // values that hold at least eight digits, whatever else is in them
+	keep    rule = iota
+	scalar       // texts and numbers; a boolean under a secret's name hides nothing
+	fact         // booleans too: {"pregnant": true} is health information
+	texts        // texts, not numbers: "tokens" are counted as well
+	ownText      // texts directly under the name: "auth" may be a group of settings
+	digits       // values that hold at least eight digits, whatever else is in them
 )
 
 // verdict is what a name says about its value.
@@ -175,6 +176,10 @@ func appendFolded(dst []byte, r rune) []byte {
 	switch r = unicode.ToLower(r); r {
 	case 'ł':
 		r = 'l'
+	case 'ς':
+		r = 'σ'
+	case 'ð':
+		r = 'd'
 	case 'ø':
 		r = 'o'
 	case 'đ':

@@ -7,6 +7,7 @@ import "bytes"
 func (s *scanner) findNumbers(v view) {
 	t := v.text
 	nhs := containsFold(t, "nhs")
+	medicare := containsFold(t, "mbi") || containsFold(t, "medicare")
 	for i := 0; i < len(t); i++ {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
@@ -20,13 +21,19 @@ func (s *scanner) findNumbers(v view) {
 			case isMBI(t, i):
 				s.hit(v, i, i+13, Health)
 				i += 12
+			case isCPF(t, i):
+				s.hit(v, i, i+14, GovID)
+				i += 13
+			case medicare && t[i] != '0' && matches(t[i:], "9AN9AN9AA99"):
+				s.hit(v, i, i+11, Health)
+				i += 10
 			case nhs:
 				if end := nhsEnd(t, i); end > 0 {
 					s.hit(v, i, end, Health)
 					i = end - 1
 				}
 			}
-		case isUpper(t[i]):
+		case isUpper(t[i] &^ 0x20):
 			if end := ibanEnd(t, i); end > 0 {
 				s.hit(v, i, end, Bank)
 				i = end - 1
@@ -77,6 +84,29 @@ func isMBI(t []byte, i int) bool {
 	return !bytes.ContainsAny(t[i:i+13], "SLOIBZ")
 }
 
+// isCPF accepts Brazilian taxpayer numbers as printed, with their two check digits.
+func isCPF(t []byte, i int) bool {
+	if !matches(t[i:], "999.999.999-99") {
+		return false
+	}
+	var d [11]int
+	n := 0
+	for _, c := range t[i : i+14] {
+		if isDigit(c) {
+			d[n] = int(c - '0')
+			n++
+		}
+	}
+	check := func(k int) int {
+		sum := 0
+		for j := range k {
+			sum += d[j] * (k + 1 - j)
+		}
+		return sum * 10 % 11 % 10
+	}
+	return check(9) == d[9] && check(10) == d[10]
+}
+
 // nhsEnd accepts ten digits as 3-3-4 with the check digit of the NHS number.
 func nhsEnd(t []byte, i int) int {
 	var d [10]byte
@@ -119,10 +149,11 @@ var ibanLengths = map[string]int{
 }
 
 func ibanEnd(t []byte, i int) int {
-	if i+4 > len(t) || !isUpper(t[i+1]) || !isDigit(t[i+2]) || !isDigit(t[i+3]) {
+	if i+4 > len(t) || !isUpper(t[i+1]&^0x20) || !isDigit(t[i+2]) || !isDigit(t[i+3]) {
 		return 0
 	}
-	length, ok := ibanLengths[string(t[i:i+2])]
+	country := [2]byte{t[i] &^ 0x20, t[i+1] &^ 0x20}
+	length, ok := ibanLengths[string(country[:])]
 	if !ok {
 		return 0
 	}
@@ -182,11 +213,12 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 // findAddresses looks for credentials in URLs and for e-mail addresses.
 func (s *scanner) findAddresses(v view) {
 	t := v.text
+	urls := bytes.Contains(t, []byte("://"))
 	for i := range t {
 		if t[i] != '@' {
 			continue
 		}
-		if colon := userinfoPassword(t, i); colon >= 0 {
+		if colon := passwordColon(t, i, urls); colon >= 0 {
 			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
 				s.hit(v, colon+1, i, Secret)
 			}
@@ -201,9 +233,12 @@ func (s *scanner) findAddresses(v view) {
 	}
 }
 
-// userinfoPassword returns the colon of "scheme://user:password@" with the at sign at i,
-// or -1.
-func userinfoPassword(t []byte, i int) int {
+// passwordColon returns the colon of "scheme://user:password@" with the at sign at i, or
+// -1; urls says whether the text has any.
+func passwordColon(t []byte, i int, urls bool) int {
+	if !urls {
+		return -1
+	}
 	colon := -1
 	for k := i - 1; k >= 0 && i-k < 512; k-- {
 		switch c := t[k]; {

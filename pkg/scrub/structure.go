@@ -31,8 +31,9 @@ func (w *walker) formOf(i int) formNode {
 			submit = foldEqual(t, "submit") || foldEqual(t, "button") || foldEqual(t, "reset")
 		}
 	}
-	switch name := w.parent(); {
-	case foldEqual(name, "element"), foldEqual(name, "target"), foldEqual(name, "input"), foldEqual(name, "field"):
+	switch name := w.enclosing(); {
+	case foldEqual(name, "fields"), foldEqual(name, "inputs"), foldEqual(name, "controls"), foldEqual(name, "form_fields"),
+		foldEqual(name, "formfields"), foldEqual(name, "element"), foldEqual(name, "target"), foldEqual(name, "input"), foldEqual(name, "field"):
 		f.element = true
 	case foldEqual(name, "attributes"), foldEqual(name, "attrs"):
 		f.element = f.element || w.insideElement()
@@ -41,6 +42,16 @@ func (w *walker) formOf(i int) formNode {
 		f.textual = false // the text of a submit button is its label
 	}
 	return f
+}
+
+// enclosing is the name of the innermost member around, through lists.
+func (w *walker) enclosing() []byte {
+	for i := len(w.path) - 1; i >= 0; i-- {
+		if w.path[i].node != 0 {
+			return w.name(w.path[i])
+		}
+	}
+	return nil
 }
 
 // insideElement reports whether the path runs through an element's description.

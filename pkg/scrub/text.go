@@ -160,7 +160,7 @@ func (s *scanner) detect(v view) {
 // decode undoes one layer: percent-encoding, JSON escapes, and Unicode forms of digits,
 // dashes, spaces and invisible characters. The result is only looked at, never stored.
 func (s *scanner) decode(v view, level int) (view, bool) {
-	if !bytes.ContainsAny(v.text, "%\\") && isASCII(v.text) {
+	if !bytes.ContainsAny(v.text, "%\\&") && isASCII(v.text) {
 		return v, false
 	}
 	b := &s.bufs[level]
@@ -177,6 +177,13 @@ func (s *scanner) decode(v view, level int) (view, bool) {
 			i += 3
 			changed = true
 			continue
+		case c == '&' && entityLength(t[i:]) > 0:
+			r = ' '
+			if t[i+1] != 'n' && t[i+1] != '#' {
+				r = '"'
+			}
+			i += entityLength(t[i:])
+			changed = true
 		case c == '\\' && i+1 < len(t):
 			r, i = unescapeOne(t, i)
 			changed = changed || i > from+1
@@ -208,6 +215,16 @@ func (s *scanner) decode(v view, level int) (view, bool) {
 	}
 	b.off = append(b.off, v.origin(len(t)))
 	return view{b.text, b.off}, changed
+}
+
+// entityLength is the length of a space or a quote written as an HTML entity, or 0.
+func entityLength(t []byte) int {
+	for _, e := range [...]string{"&nbsp;", "&#160;", "&#32;", "&#xa0;", "&quot;"} {
+		if hasPrefixFold(t, e) {
+			return len(e)
+		}
+	}
+	return 0
 }
 
 // unescapeOne reads one backslash escape at i.
@@ -259,6 +276,8 @@ func plainRune(r rune) rune {
 		return dropRune
 	case r >= 0xff01 && r <= 0xff5e:
 		return r - 0xff01 + '!'
+	case r == '\u00b7' || r == '\u2022':
+		return '-'
 	case r == '\u2018' || r == '\u2019':
 		return '\''
 	case r == '\u201c' || r == '\u201d':

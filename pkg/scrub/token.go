@@ -20,7 +20,7 @@ var vendorTokens = byFirst([]vendorToken{
 	{"ghp_", 20, ""}, {"gho_", 20, ""}, {"ghu_", 20, ""}, {"ghs_", 20, ""}, {"ghr_", 20, ""}, {"github_pat_", 22, ""}, // GitHub
 	{"glpat-", 20, "."}, {"gldt-", 20, ""}, {"glptt-", 20, ""}, {"glrt-", 20, ""}, {"glcbt-", 20, ""}, // GitLab
 	{"xoxb-", 16, ""}, {"xoxp-", 16, ""}, {"xoxa-", 16, ""}, {"xoxr-", 16, ""}, {"xoxs-", 16, ""}, {"xoxe", 16, "."}, {"xapp-", 16, ""}, // Slack
-	{"SG.", 40, "."}, {"key-", 36, ""}, {"SK0", 34, ""}, {"re_", 24, ""}, // SendGrid, Mailgun, Twilio, Resend
+	{"SG.", 40, "."}, {"key-", 36, ""}, {"re_", 24, ""}, // SendGrid, Mailgun, Resend
 	{"sk-ant-", 20, ""}, {"sk-proj-", 20, ""}, {"sk-", 32, ""}, {"hf_", 20, ""}, {"gsk_", 30, ""}, {"r8_", 30, ""}, {"pplx-", 30, ""}, // model providers
 	{"npm_", 20, ""}, {"pypi-", 20, ""}, {"rubygems_", 20, ""}, {"dckr_pat_", 20, ""}, {"oy2", 46, ""}, // registries
 	{"shpat_", 20, ""}, {"shpss_", 20, ""}, {"shpca_", 20, ""}, {"shppa_", 20, ""}, {"sq0atp-", 20, ""}, {"sq0csp-", 20, ""}, {"EAAA", 40, ""}, // shops
@@ -56,8 +56,19 @@ func tokenEnd(t []byte, i int) int {
 	switch c := t[i]; {
 	case c == 'e' && bytes.HasPrefix(t[i:], []byte("eyJ")):
 		return jwtEnd(t, i)
-	case isDigit(c):
-		return telegramEnd(t, i)
+	case isDigit(c) && i+9 < len(t) && isDigit(t[i+6]):
+		if end := telegramEnd(t, i); end > 0 {
+			return end
+		}
+	case c == 'S' && i+1 < len(t) && t[i+1] == 'K': // Twilio
+		if end := runEnd(t, i, ""); end-i == 34 && isIdentifier(t[i+2:end]) {
+			return end
+		}
+		return 0
+	case c == 'M' || c == 'N' || c == 'O':
+		if end := discordEnd(t, i); end > 0 {
+			return end
+		}
 	case c == 'h' && bytes.HasPrefix(t[i:], []byte("hooks.slack.com/services/T")),
 		c == 'd' && bytes.HasPrefix(t[i:], []byte("discord.com/api/webhooks/")),
 		c == 'd' && bytes.HasPrefix(t[i:], []byte("discordapp.com/api/webhooks/")):
@@ -102,6 +113,22 @@ func jwtEnd(t []byte, i int) int {
 		}
 	}
 	return end
+}
+
+// discordEnd accepts three dotted parts of about 24, 6 and 27 or more characters.
+func discordEnd(t []byte, i int) int {
+	a := runEnd(t, i, "")
+	if n := a - i; n < 23 || n > 28 || a >= len(t) || t[a] != '.' {
+		return 0
+	}
+	b := runEnd(t, a+1, "")
+	if n := b - a - 1; n < 6 || n > 7 || b >= len(t) || t[b] != '.' {
+		return 0
+	}
+	if end := runEnd(t, b+1, ""); end-b-1 >= 27 {
+		return end
+	}
+	return 0
 }
 
 // telegramEnd accepts "<bot id>:<35 characters>".

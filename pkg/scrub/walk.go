@@ -74,7 +74,7 @@ func (w *walker) object(i int, p place) {
 		key := w.text(k)
 		inner := w.member(key, p)
 		switch {
-		case p.force.rule != keep:
+		case p.force.rule != keep && p.force.rule != ownText:
 			inner.force = p.force
 		case fhir && !foldEqual(key, "resourcetype"):
 			inner.force = isHealth
@@ -178,7 +178,7 @@ func (w *walker) leaf(i int, p place) {
 		return
 	}
 	switch p.force.rule {
-	case scalar, fact, texts:
+	case scalar, fact, texts, ownText:
 		w.replaceAll(n, p.force.class)
 		return
 	case digits:

@@ -8,6 +8,8 @@ import "strings"
 var (
 	isSecret     = verdict{Secret, scalar}
 	isSecretText = verdict{Secret, texts}
+	isOwnSecret  = verdict{Secret, ownText}
+	isFormValue  = verdict{Form, scalar}
 	isCardCode   = verdict{Card, scalar}
 	isCardNumber = verdict{Card, digits}
 	isHealth     = verdict{Health, fact}
@@ -19,8 +21,9 @@ var (
 //
 //nolint:gosec // names of secrets, not secrets
 var wholeNames = table(map[verdict]string{
-	isSecret:     `pass 2fa mfa pin sid clave mdp dsn cftoken authtkt rememberme`,
-	isSecretText: `auth`,
+	isSecret:     `pass pw 2fa tfa mfa pin sid clave mdp dsn cftoken authtkt rememberme`,
+	isOwnSecret:  `auth`,
+	isFormValue:  `attrvalue`,
 	isCardNumber: `pan card cc ccn creditcard debitcard`,
 	isHealth:     `rx cpt diagnose patient patients bmi a1c hba1c disability`,
 	isGovID:      `passport tin dni nie nif curp cpf cnpj sin bsn pesel nir insee nino personnummer`,
@@ -32,13 +35,13 @@ var wholeNames = table(map[verdict]string{
 //nolint:misspell // several languages
 var singleWords = table(map[verdict]string{
 	isSecret: `password passwd passphrase passcode pwd passwort secret secrets token credential
-		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie setcookie
+		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie cookies setcookie
 		authorization apikey mnemonic sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
 		contrasena contrasenya senha motdepasse kennwort wachtwoord losenord adgangskode kodeord passord
 		salasana parola haslo heslo jelszo lozinka geslo slaptazodis parool sifre matkhau pasahitza
 		contrasinal katasandi passwords пароль парола гасло лозинка κωδικος συνθηματικο 密码 密碼 口令
-		パスワード 暗証番号 비밀번호 암호 كلمةالسر كلمةالمرور סיסמה סיסמא รหัสผ่าน पासवर्ड`,
-	isSecretText: `tokens cookies`,
+		katalaluan wagwoord lykilord fjalekalim fjalekalimi geheimzahl secreto 秘密 비번 пинкод パスワード 暗証番号 비밀번호 암호 كلمةالسر كلمةالمرور סיסמה סיסמא รหัสผ่าน पासवर्ड`,
+	isSecretText: `tokens`,
 	isCardCode:   `cvv cvc cvn csc`,
 	isCardNumber: `cardnumber ccnumber ccnum ccno cardno cardnum kartennummer kaartnummer kortnummer
 		numerotarjeta numerocarte numerocarta numerocartao номеркарты 卡号 カード番号`,
@@ -46,7 +49,7 @@ var singleWords = table(map[verdict]string{
 		prescription prescriptions prescribed dosage allergy allergies allergen allergens symptom symptoms
 		medical clinical mrn nhs mbi pregnant pregnancy pregnancies vaccination vaccinations immunization
 		immunizations immunisation disabilities surgery surgeries hospital hospitalization
-		hiv psychiatric psychiatrist therapist chemotherapy chemo oncology cancer tumor tumour illness
+		hiv psychiatric psychiatrist therapist chemotherapy chemo oncology cancer depression anxiety phq gad hcpcs rxcui spo addiction rehab physician tumor tumour illness
 		illnesses disease diseases menstrual menstruation ovulation fertility contraception miscarriage
 		abortion cholesterol glucose hba1c glycemia insulin medicare medicaid patient patients epilepsy
 		diabetes diabetic asthma comorbidity comorbidities genotype biopsy
@@ -71,6 +74,7 @@ var sequences = table(map[verdict]string{
 		securitypin loginpin transactionpin onetimecode onetimepin twofactor 2fa 2facode 2fasecret
 		userpass dbpass loginpass adminpass smtppass rootpass mailpass ftppass mypass dbpwd
 		connectionstring aspnetsessionid connectsid seedphrase recoveryphrase
+		hubsignature stripesignature amzsignature maidenname codeverifier oauthverifier clavesecreta claveacceso
 		secretanswer securityanswer motdepasse matkhau katasandi palavrapasse palavrachave
 		كلمةالسر كلمةالمرور passphrase`,
 	isCardCode: `track1 track2 trackdata magstripe cardtrack securitycode cardcode cardsecurity cardverification verificationvalue cvv2 cvc2
@@ -88,6 +92,8 @@ var sequences = table(map[verdict]string{
 		treatmentplans treatmenthistory therapynotes therapysession therapyhistory admissiondate
 		dischargesummary dischargedate dischargenotes lastperiod periodtracker cycleday duedatepregnancy familyhistory
 		chroniccondition conditioncode drugname rxnumber rxnorm cptcode icdcode ndccode
+		geneticmarker dnasequence oxygensaturation insurancegroup insuranceid insurancenumber smokingstatus
+		smoker chiefcomplaint vitalsigns appointmentreason healthplan organdonor bloodalcohol
 		geneticdata genetictest dnatest bodymassindex substanceabuse carenotes nursenotes doctornotes`,
 	isGovID: `socialsecurity socialsecuritynumber socialinsurance socialinsurancenumber nationalid
 		nationalidentity nationalidnumber nationalinsurance nationalinsurancenumber sinnumber ninumber
@@ -111,13 +117,17 @@ var attributeWords = set(`strength length len field fields visible visibility us
 	saved autofill focus focused blur blurred requirements requirement complexity meter source url uri
 	endpoint path host brand last last4 four country network bin preferences preference settings izer
 	stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
-	expected received`)
+	expected received open opened close closed selected chosen tapped hovered loaded rendered seen remaining left
+	total sum avg average balance sale menu deal offer level mission garden recipe dough flavor flavour jar cutter qty
+	quantity notice sent requested verified channel masked`)
 
 // healthAttributeWords are fewer: a date, a type or a status of an illness is health
 // information itself.
 var healthAttributeWords = set(`page pages view views viewed click clicks clicked icon animation shown upsell
 	parking toy enabled mode accepted banner button link tab menu visible section widget article blog
-	category search url screen orange filter free faq`)
+	category search url screen orange filter free faq
+	checker opened finder tool guide help sku qty product price store cart item items zodiac sign horoscope
+	calculator game supplies`)
 
 // referenceWords name the thing's number in some system, not the thing; they do not
 // excuse health and national ids, whose number is the secret.
@@ -151,7 +161,7 @@ var gluedStems = []struct {
 // parameterNames are telling only as the name of a URL parameter, where short names
 // carry what a login flow passes around.
 var parameterNames = set(`key sig signature sessionid session sid auth ticket samlresponse samlrequest
-	assertion clientassertion accesskeyid hmac magic passkey invitetoken xamzsignature
+	assertion clientassertion accesskeyid hmac pw magic passkey invitetoken xamzsignature
 	xgoogsignature awsaccesskeyid`)
 
 // lookAlikes are letters of other scripts that read as Latin ones.

@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -29,6 +30,8 @@ const (
 	jobTimeout = 5 * time.Minute
 	// rescueAfter is when a job whose process died runs again.
 	rescueAfter = 15 * time.Minute
+	// keepCompleted is how long a finished job can be looked up; what it did is in the service's own tables.
+	keepCompleted = time.Hour
 )
 
 // Options configure a service's timers.
@@ -63,13 +66,18 @@ func New(o Options) (*Timer, error) {
 		return nil, errors.New("timers need a database pool and a logger")
 	}
 	log := o.Log.Named("timer")
+	logger, err := riverLogger(log, schema)
+	if err != nil {
+		return nil, err
+	}
 	cfg := &river.Config{
-		Schema:               schema,
-		Logger:               slog.New(zapslog.NewHandler(log.Core().With([]zap.Field{zap.String("schema", schema)}), zapslog.WithName("river"))),
-		JobTimeout:           jobTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		SoftStopTimeout:      softStop,
-		PeriodicJobs:         o.Periodic,
+		Schema:                      schema,
+		Logger:                      logger,
+		JobTimeout:                  jobTimeout,
+		RescueStuckJobsAfter:        rescueAfter,
+		SoftStopTimeout:             softStop,
+		PeriodicJobs:                o.Periodic,
+		CompletedJobRetentionPeriod: keepCompleted,
 	}
 	if o.Workers != nil {
 		cfg.Workers = o.Workers
@@ -83,6 +91,20 @@ func New(o Options) (*Timer, error) {
 		return nil, fmt.Errorf("preparing the timers of %s: %w", o.Service, err)
 	}
 	return &Timer{client: client, works: o.Workers != nil, log: log}, nil
+}
+
+// riverLogger passes on what River warns of; it also reports its job counts every few seconds, which
+// are metrics and not facts.
+func riverLogger(log *zap.Logger, schema string) (*slog.Logger, error) {
+	core := log.Core().With([]zap.Field{zap.String("schema", schema)})
+	if core.Enabled(zapcore.InfoLevel) {
+		quiet, err := zapcore.NewIncreaseLevelCore(core, zapcore.WarnLevel)
+		if err != nil {
+			return nil, fmt.Errorf("quieting the timers' log: %w", err)
+		}
+		core = quiet
+	}
+	return slog.New(zapslog.NewHandler(core, zapslog.WithName("river"))), nil
 }
 
 // Client inserts jobs; use InsertTx so that a job exists exactly when the

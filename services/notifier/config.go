@@ -11,7 +11,7 @@ import (
 
 // Config are the notifier's own settings.
 type Config struct {
-	SecretKey string `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: the all-in-one makes one and keeps it in its data directory."`
+	SecretKey string `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
 	Egress    egress.Settings
 }
 

@@ -1,0 +1,52 @@
+package dashboard
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/sealed"
+)
+
+// Config is what the dashboard can be told.
+type Config struct {
+	SecretKey string          `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
+	AuthURL   string          `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
+	AnonKey   string          `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
+	JWTSecret string          `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
+	JWKSURL   string          `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
+	JWTIssuer string          `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
+	Egress    egress.Settings // the public address is one of them
+}
+
+func load(src config.Source) (Config, error) {
+	c, err := config.Load[Config](src)
+	if err != nil {
+		return c, err
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	var errs []error
+	if _, err := sealed.NewBox(c.SecretKey, sealed.IngestKey); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_SECRET_KEY: %w", err))
+	}
+	if c.AuthURL == "" {
+		errs = append(errs, errors.New("SPECTER_SUPABASE_AUTH_URL is not set: nobody could sign in"))
+	}
+	if c.JWTSecret == "" && c.JWKSURL == "" {
+		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
+	}
+	for name, text := range map[string]string{"SPECTER_SUPABASE_AUTH_URL": c.AuthURL, "SPECTER_SUPABASE_JWKS_URL": c.JWKSURL, "SPECTER_PUBLIC_URL": c.Egress.PublicURL} {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+			errs = append(errs, fmt.Errorf("%s must be an https:// or http:// URL", name))
+		}
+	}
+	if _, err := c.Egress.Policy(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

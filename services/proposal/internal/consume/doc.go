@@ -1,0 +1,2 @@
+// Package consume hands events to the proposal service.
+package consume

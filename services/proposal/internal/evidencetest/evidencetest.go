@@ -1,0 +1,72 @@
+// Package evidencetest builds findings' evidence for this service's tests.
+package evidencetest
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+// Start is when the incident of the default evidence began.
+var Start = time.Date(2026, 5, 4, 14, 0, 0, 0, time.UTC)
+
+// Document is a finding's evidence that a test may change before it is encoded.
+type Document map[string]any
+
+// New returns evidence of rage clicks on one element of a page, detected asOf.
+func New(asOf time.Time) Document {
+	return Document{
+		"version": 1, "metric": "positive_ratio", "as_of": asOf,
+		"window":   map[string]any{"from": Start, "to": asOf},
+		"baseline": map[string]any{"from": Start.Add(-14 * 24 * time.Hour), "to": Start},
+		"counts": map[string]any{
+			"window":   map[string]any{"positive": 1840, "negative": 1012, "sessions": 1405},
+			"baseline": map[string]any{"positive": 26120, "negative": 7893, "sessions": nil},
+		},
+		"ratio": map[string]any{"window": 0.6452, "baseline": 0.7679, "expected": 0.7655, "low": 0.748, "high": 0.782},
+		"score": map[string]any{"p": 0.00012, "evidence": 9.03},
+		"segments": []any{map[string]any{
+			"conditions": []any{
+				map[string]any{"dimension": "path", "value": "/checkout"}, map[string]any{"dimension": "element", "value": "button#pay"},
+			},
+			"type": "rage_click", "window": 402, "expected": 61.4, "excess": 340.6, "share_of_change": 0.83, "share_of_traffic": 0.214,
+			"share_of_sessions": 0.19, "rate_ratio": 6.55, "q": 0.0001, "first_seen": false, "explains": true,
+		}},
+		"types": []any{
+			map[string]any{"type": "rage_click", "polarity": "negative", "window": 512, "expected": 150.2, "excess": 361.8, "rate_ratio": 3.41, "q": 0.0001},
+			map[string]any{"type": "js_error", "polarity": "negative", "window": 500, "expected": 455.5, "excess": 44.5, "rate_ratio": 1.1, "q": 0.03},
+		},
+		"ruled_out":         []any{map[string]any{"dimension": "browser", "reason": "no value worsened more than the rest"}, map[string]any{"dimension": "country", "reason": "too few signals"}},
+		"examples":          []any{"0196a2f2-0000-7000-8000-000000000001"},
+		"affected_sessions": 267,
+		"series":            []any{},
+	}
+}
+
+// Lead changes the leading segment.
+func (d Document) Lead(signalType string, conditions ...string) Document {
+	segments, _ := d["segments"].([]any)
+	lead, _ := segments[0].(map[string]any)
+	list := []any{}
+	for i := 0; i+1 < len(conditions); i += 2 {
+		list = append(list, map[string]any{"dimension": conditions[i], "value": conditions[i+1]})
+	}
+	lead["type"], lead["conditions"] = signalType, list
+	return d
+}
+
+// With sets a member.
+func (d Document) With(name string, value any) Document {
+	d[name] = value
+	return d
+}
+
+// JSON encodes the document.
+func (d Document) JSON(t testing.TB) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(d)
+	if err != nil {
+		t.Fatalf("encoding the evidence: %v", err)
+	}
+	return raw
+}

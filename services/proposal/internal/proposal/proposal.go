@@ -1,0 +1,141 @@
+package proposal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Families of findings; an unknown one is written about in general terms.
+const (
+	RatioWorsening      = "ratio_worsening"
+	ErrorSpike          = "error_spike"
+	RageClicks          = "rage_clicks"
+	FunnelDrop          = "funnel_drop"
+	Silence             = "silence"
+	VolumeCollapse      = "volume_collapse"
+	DeploymentRegressed = "deployment_regressed"
+)
+
+// Finding is what the analyzer opened.
+type Finding struct {
+	EventID      uuid.UUID
+	AccountID    uuid.UUID
+	ID           uuid.UUID
+	ProductID    uuid.UUID
+	ContextID    uuid.UUID
+	Family       string
+	StartedAt    time.Time
+	DetectedAt   time.Time
+	Severity     float64 // 0–1
+	DeploymentID uuid.UUID
+	Evidence     json.RawMessage
+}
+
+// Context is the area of the product a finding is about.
+type Context struct {
+	Name          string
+	PositiveTypes []string
+	NegativeTypes []string
+}
+
+// Shipped is the deployment a regression comes from.
+type Shipped struct {
+	Title      string // of the proposal it carried out
+	Version    string
+	DeployedAt time.Time
+}
+
+// Proposal is what a person decides on.
+type Proposal struct {
+	ID              uuid.UUID
+	AccountID       uuid.UUID
+	ProductID       uuid.UUID
+	ContextID       uuid.UUID
+	FindingID       uuid.UUID
+	DeploymentID    uuid.UUID // uuid.Nil unless a deployment regressed
+	Family          string
+	Fingerprint     string
+	Title           string
+	Diagnosis       string
+	SuggestedChange string
+	Evidence        json.RawMessage
+	Impact          Impact
+	Confidence      float64
+	Priority        float64
+	Provenance      Provenance
+	ContentHash     string
+	EvidenceAt      time.Time
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+}
+
+// Provenance says where the text came from and what it cost.
+type Provenance struct {
+	Engine        string      `json:"engine"`
+	EngineVersion string      `json:"engine_version"`
+	PromptVersion *string     `json:"prompt_version"`
+	Window        Span        `json:"window"`
+	Tokens        int         `json:"tokens"`
+	Cost          float64     `json:"cost"` // US dollars
+	DurationMS    int64       `json:"duration_ms"`
+	Redactions    int         `json:"redactions"`
+	Findings      []uuid.UUID `json:"findings"` // all whose evidence it absorbed, newest first
+}
+
+// maxFindings bounds the list of absorbed findings.
+const maxFindings = 20
+
+// Absorbing returns p in the place of the open proposal it adds evidence to.
+func (p Proposal) Absorbing(id uuid.UUID, createdAt time.Time, findings []uuid.UUID) Proposal {
+	p.ID, p.CreatedAt = id, createdAt
+	for _, f := range findings {
+		if !slices.Contains(p.Provenance.Findings, f) && len(p.Provenance.Findings) < maxFindings {
+			p.Provenance.Findings = append(p.Provenance.Findings, f)
+		}
+	}
+	return p
+}
+
+// fingerprint names the matter: the kind of trouble and the place where it shows, not the incident. Two incidents of the
+// same matter are one proposal while nobody has decided.
+func fingerprint(f Finding, e Evidence) string {
+	parts := []string{f.Family}
+	if f.DeploymentID != uuid.Nil {
+		parts = append(parts, f.DeploymentID.String())
+	} else if lead, ok := e.Lead(); ok {
+		parts = append(parts, lead.Type)
+		var where []string
+		for _, c := range lead.Conditions {
+			where = append(where, c.Dimension+"="+c.Value)
+		}
+		slices.Sort(where)
+		parts = append(parts, where...)
+	}
+	return f.Family + "@" + digest(parts...)[:32]
+}
+
+// contentHash covers what a person approves. A decision carries the hash of what was on the screen.
+func contentHash(p Proposal) (string, error) {
+	impact, err := json.Marshal(p.Impact)
+	if err != nil {
+		return "", fmt.Errorf("encoding the predicted impact: %w", err)
+	}
+	return digest(p.Title, p.Diagnosis, p.SuggestedChange, string(impact)), nil
+}
+
+// digest hashes the parts with their lengths, so that no two lists run together.
+func digest(parts ...string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		fmt.Fprintf(&b, "%d:%s,", len(p), p)
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:])
+}

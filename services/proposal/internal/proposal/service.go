@@ -1,0 +1,186 @@
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// ErrUnknownContext means that the finding's context does not exist (any more).
+var ErrUnknownContext = errors.New("the finding's context does not exist")
+
+const (
+	maxTitle = 200
+	maxText  = 8000
+	// leastDecision is how long a person has in any case: history that was imported has evidence which is old when the
+	// proposal is made.
+	leastDecision = 14 * 24 * time.Hour
+	// undoWindow is left after a decision before its proposal's timer is dropped, because the decision may be undone.
+	undoWindow = time.Minute
+)
+
+// Outcome is what became of a finding.
+type Outcome string
+
+// The outcomes.
+const (
+	Created  Outcome = "created"
+	Absorbed Outcome = "absorbed"
+	Known    Outcome = "known" // delivered before, or older than what the open proposal has
+)
+
+// Store keeps proposals.
+type Store interface {
+	// Subject reads what a finding is about; shipped is nil unless the finding names a deployment.
+	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
+	// Save stores p with its event and its timer, or as newer evidence of the open proposal with the same fingerprint.
+	Save(ctx context.Context, f Finding, p Proposal) (Outcome, error)
+	// Expire runs decide on the locked proposal; step.Expired stores the expiry with its event.
+	Expire(ctx context.Context, due Due, decide func(State) Step) (Step, error)
+}
+
+// Due names a proposal whose expiry timer fired.
+type Due struct {
+	AccountID  uuid.UUID
+	ProposalID uuid.UUID
+}
+
+// State is what the expiry depends on.
+type State struct {
+	Status       string // pending without a decision, else the decision: approved, snoozed, …
+	EvidenceAt   time.Time
+	CreatedAt    time.Time
+	DecidedAt    time.Time // zero without a decision
+	SnoozedUntil time.Time // zero unless snoozed
+}
+
+// Step is what the timer does: expire at a time, look again after a while, or nothing more.
+type Step struct {
+	Expired time.Time
+	Wait    time.Duration
+}
+
+// Options of a Service.
+type Options struct {
+	ExpireAfter time.Duration
+	Now         func() time.Time
+	NewID       func() (uuid.UUID, error)
+}
+
+// Service turns findings into proposals.
+type Service struct {
+	store  Store
+	engine Engine
+	o      Options
+}
+
+// NewService returns a service that lets engine write.
+func NewService(store Store, engine Engine, o Options) *Service {
+	return &Service{store: store, engine: engine, o: o}
+}
+
+// FindingOpened makes or updates the proposal of a finding. The engine works outside of any transaction, because a
+// future one may take seconds.
+func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error) {
+	started := s.o.Now()
+	e, err := readEvidence(f.Evidence)
+	if err != nil {
+		return "", err
+	}
+	c, shipped, err := s.store.Subject(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	b := Brief{
+		Family: f.Family, StartedAt: f.StartedAt, DetectedAt: f.DetectedAt, Context: c, Evidence: e, Raw: f.Evidence, Shipped: shipped,
+	}
+	draft, err := s.engine.Draft(ctx, b)
+	if err != nil {
+		return "", fmt.Errorf("writing the proposal: %w", err)
+	}
+	if err := check(b, draft); err != nil {
+		return "", err
+	}
+	id, err := s.o.NewID()
+	if err != nil {
+		return "", fmt.Errorf("making a proposal's id: %w", err)
+	}
+	size := estimateImpact(f, e, c)
+	now := s.o.Now()
+	p := Proposal{
+		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
+		Family: f.Family, Fingerprint: fingerprint(f, e), Title: draft.Title, Diagnosis: draft.Diagnosis,
+		SuggestedChange: draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
+		Priority: size.priority, EvidenceAt: f.DetectedAt, CreatedAt: now,
+		Provenance: Provenance{
+			Engine: s.engine.Name(), EngineVersion: s.engine.Version(), Window: e.Window, Tokens: draft.Tokens, Cost: draft.Cost,
+			DurationMS: now.Sub(started).Milliseconds(), Redactions: draft.Redactions, Findings: []uuid.UUID{f.ID},
+		},
+	}
+	if draft.PromptVersion != "" {
+		p.Provenance.PromptVersion = &draft.PromptVersion
+	}
+	if p.ContentHash, err = contentHash(p); err != nil {
+		return "", err
+	}
+	p.ExpiresAt = s.expiresAt(p.EvidenceAt, p.CreatedAt)
+	return s.store.Save(ctx, f, p)
+}
+
+// check refuses texts that say what the evidence does not, and texts nobody could read.
+func check(b Brief, d Draft) error {
+	facts, err := NewFacts(b)
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"title": d.Title, "diagnosis": d.Diagnosis, "suggested change": d.SuggestedChange} {
+		if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > maxText || !utf8.ValidString(text) {
+			return fmt.Errorf("%w: the %s is empty or too long", ErrUngrounded, name)
+		}
+		if err := facts.Check(text); err != nil {
+			return fmt.Errorf("checking the %s: %w", name, err)
+		}
+	}
+	if utf8.RuneCountInString(d.Title) > maxTitle {
+		return fmt.Errorf("%w: the title is too long", ErrUngrounded)
+	}
+	return nil
+}
+
+func (s *Service) expiresAt(evidenceAt, createdAt time.Time) time.Time {
+	at := evidenceAt.Add(s.o.ExpireAfter)
+	if least := createdAt.Add(leastDecision); at.Before(least) {
+		return least
+	}
+	return at
+}
+
+// Expire handles a proposal's timer.
+func (s *Service) Expire(ctx context.Context, due Due) (Step, error) {
+	return s.store.Expire(ctx, due, func(p State) Step {
+		now := s.o.Now()
+		status := p.Status
+		if status == "snoozed" && !now.Before(p.SnoozedUntil) {
+			status = "pending" // the snooze is over and nobody decided anew
+		}
+		switch status {
+		case "pending":
+			if at := s.expiresAt(p.EvidenceAt, p.CreatedAt); now.Before(at) {
+				return Step{Wait: at.Sub(now)} // evidence was added meanwhile
+			}
+			return Step{Expired: now}
+		case "snoozed":
+			return Step{Wait: p.SnoozedUntil.Sub(now)}
+		default:
+			if left := p.DecidedAt.Add(undoWindow).Sub(now); !p.DecidedAt.IsZero() && left > 0 {
+				return Step{Wait: left}
+			}
+			return Step{}
+		}
+	})
+}

@@ -1,0 +1,2 @@
+// Package timers expires proposals that nobody decided.
+package timers

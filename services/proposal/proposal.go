@@ -1,0 +1,78 @@
+package proposal
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/timer"
+
+	"github.com/draftlabs/specter/services/proposal/internal/builtin"
+	"github.com/draftlabs/specter/services/proposal/internal/consume"
+	"github.com/draftlabs/specter/services/proposal/internal/postgres"
+	"github.com/draftlabs/specter/services/proposal/internal/proposal"
+	"github.com/draftlabs/specter/services/proposal/internal/timers"
+)
+
+// name is the service's in tables, roles, consumers and logs.
+const name = "proposal"
+
+// Module describes the proposal service to its host.
+func Module() svcmain.Module {
+	return svcmain.Module{
+		Name: name, NeedsDB: true,
+		Settings: config.Describe[Config](name),
+		Validate: func(src config.Source) error {
+			_, err := load(src)
+			return err
+		},
+		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
+			c, err := load(src)
+			if err != nil {
+				return nil, err
+			}
+			return New(c, p)
+		},
+	}
+}
+
+// Service is the proposal service at work.
+type Service struct{ run lifecycle.Service }
+
+// New wires the service; nothing runs before Run.
+func New(c Config, p svcmain.Platform) (*Service, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	box := outbox.New(name)
+	// Two clients of the same timers: the store sets them, and the workers that expire proposals need the store.
+	setting, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log})
+	if err != nil {
+		return nil, fmt.Errorf("preparing to set timers: %w", err)
+	}
+	store := postgres.NewStore(p.DB, box, timers.NewScheduler(setting.Client(), p.Now), uuid.NewV7)
+	domain := proposal.NewService(store, builtin.Engine{}, proposal.Options{
+		ExpireAfter: c.ExpireAfter, Now: p.Now, NewID: uuid.NewV7,
+	})
+	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Log, p.Metrics)})
+	if err != nil {
+		return nil, fmt.Errorf("preparing to work timers: %w", err)
+	}
+	return &Service{run: lifecycle.Group(
+		box.Relay(p.DB, p.Bus, p.Log),
+		working,
+		consume.Findings(p.Bus, name, domain, p.Log, p.Metrics),
+	)}, nil
+}
+
+// Run consumes, expires and relays until ctx is done.
+func (s *Service) Run(ctx context.Context, ready func()) error { return s.run.Run(ctx, ready) }
+
+// Handler is nil: the service serves no HTTP of its own.
+func (s *Service) Handler() http.Handler { return nil }
