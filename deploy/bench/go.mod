@@ -2,11 +2,7 @@ module github.com/draftlabs/specter/deploy/bench
 
 go 1.26.0
 
-require (
-	github.com/draftlabs/specter/pkg v0.0.0
-	github.com/draftlabs/specter/pkg/testkit v0.0.0
-	github.com/draftlabs/specter/proto v0.0.0
-)
+require github.com/draftlabs/specter/pkg/testkit v0.0.0
 
 replace (
 	github.com/draftlabs/specter/pkg => ../../pkg
