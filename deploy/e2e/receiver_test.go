@@ -22,7 +22,6 @@ type receiver struct {
 	server *httptest.Server
 
 	mu     sync.Mutex
-	secret string
 	events []received
 }
 
