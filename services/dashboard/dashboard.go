@@ -1,0 +1,130 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/safehttp"
+	"github.com/draftlabs/specter/pkg/scrub"
+	"github.com/draftlabs/specter/pkg/svcmain"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/decision"
+	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
+	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
+	"github.com/draftlabs/specter/services/dashboard/internal/importing"
+	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/product"
+	"github.com/draftlabs/specter/services/dashboard/internal/publish"
+	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/web"
+)
+
+const name = "dashboard"
+
+// Module describes the service to its host.
+func Module() svcmain.Module {
+	return svcmain.Module{
+		Name:     name,
+		NeedsDB:  true,
+		Settings: config.Describe[Config](name),
+		Validate: func(src config.Source) error { _, err := load(src); return err },
+		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
+			c, err := load(src)
+			if err != nil {
+				return nil, err
+			}
+			return New(c, p)
+		},
+	}
+}
+
+// Service is the dashboard at work.
+type Service struct {
+	handler http.Handler
+	relay   lifecycle.Service
+	auth    *supabase.Client
+	stop    context.CancelFunc // of what New began in the background
+}
+
+// New wires the dashboard to what p lends.
+func New(c Config, p svcmain.Platform) (*Service, error) {
+	policy, err := c.Egress.Policy()
+	if err != nil {
+		return nil, err
+	}
+	box := outbox.New(name)
+	store, err := postgres.New(p.DB, box, c.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	// Postgres keeps microseconds: what is answered now must equal what is read later.
+	now := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
+	background, stop := context.WithCancel(context.Background())
+	auth, err := supabase.New(background, supabase.Options{
+		URL: c.AuthURL, AnonKey: c.AnonKey, Issuer: c.JWTIssuer, JWTSecret: c.JWTSecret, JWKSURL: c.JWKSURL, Now: now,
+	})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	handler, err := httpapi.New(httpapi.Options{
+		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
+		Accounts:    account.New(postgres.Accounts{Store: store}, auth, now),
+		Products:    product.New(postgres.Products{Store: store}, now),
+		Insights:    insight.New(postgres.Insights{Store: store}, now),
+		Decisions:   decision.New(postgres.Decisions{Store: store}, now),
+		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
+		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),
+		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
+	})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("making the API: %w", err)
+	}
+	return &Service{handler: handler, relay: box.Relay(p.DB, p.Bus, p.Log), auth: auth, stop: stop}, nil
+}
+
+// Handler serves the API and the web app.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Run publishes what requests put into the outbox.
+func (s *Service) Run(ctx context.Context, ready func()) error {
+	defer s.stop()
+	defer s.auth.Close()
+	return s.relay.Run(ctx, ready)
+}
+
+// eventNames are the events that a webhook can ask for: those that concern one account.
+func eventNames() []string {
+	var names []string
+	for _, t := range event.All() {
+		if t.Scope() == event.OneAccount {
+			names = append(names, t.Name())
+		}
+	}
+	return names
+}
+
+// scrubber is the importing.Scrubber.
+type scrubber struct{ *scrub.Scrubber }
+
+// Payload removes what must not be kept.
+func (s scrubber) Payload(payload []byte) ([]byte, error) {
+	clean, _, err := s.JSON(payload)
+	return clean, err
+}
+
+// Text removes what must not be kept from a single text.
+func (s scrubber) Text(text string) string {
+	clean, _ := s.Scrubber.Text(text)
+	return clean
+}

@@ -1,0 +1,17 @@
+// Package dashboard is what people, the command line and agents talk to: the API of
+// proto/openapi/dashboard.v1.yaml and the web app.
+//
+// Consumes: nothing from the bus. It reads what the others wrote, under row-level security.
+//
+// Produces: proposal.approved, proposal.rejected, proposal.reopened, deployment.created,
+// deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
+// import.completed, endpoint.tested, account.deletion_scheduled, account.deletion_cancelled;
+// signal.batch for imported history; and the gateway's catalogue (keys, products).
+//
+// Stores: accounts, web_sessions, access_tokens, products, contexts, api_keys,
+// proposal_decisions, deployments, webhook_endpoints, imports, idempotency_keys, audit_log.
+//
+// Promises: a change, its audit row, its events and its catalogue entries are one transaction;
+// another account's id answers exactly as one that does not exist; ingest keys read nothing;
+// an import is acknowledged only when the broker has it on disk.
+package dashboard

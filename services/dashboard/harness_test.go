@@ -1,0 +1,378 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/telemetry"
+	"github.com/draftlabs/specter/pkg/tenant"
+	"github.com/draftlabs/specter/pkg/testkit"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+	"github.com/draftlabs/specter/services/dashboard"
+)
+
+func TestMain(m *testing.M) { testkit.NoLeaks(m) }
+
+const (
+	jwtSecret = "a secret that only tests know, long enough"
+	secretKey = "another secret that only tests know"
+	password  = "correct horse battery"
+)
+
+// clock is a time that tests move.
+type clock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+// goTrue speaks the part of Supabase Auth's REST that gotrue-go uses, with the hosted server's
+// answers; every method of it can be told to fail.
+type goTrue struct {
+	*httptest.Server
+	clock *clock
+
+	mu       sync.Mutex
+	users    map[string]uuid.UUID
+	refresh  map[string]string // token -> e-mail
+	life     time.Duration
+	tamper   func(jwt.MapClaims)
+	down     bool
+	signOuts int
+}
+
+func newGoTrue(t *testing.T, c *clock) *goTrue {
+	t.Helper()
+	g := &goTrue{clock: c, users: map[string]uuid.UUID{}, refresh: map[string]string{}, life: time.Hour}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /signup", g.signUp)
+	mux.HandleFunc("POST /token", g.token)
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, _ *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.signOuts++
+		clear(g.refresh)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		down := g.down
+		g.mu.Unlock()
+		if down {
+			http.Error(w, `{"code":503,"error_code":"unavailable","msg":"down"}`, http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(g.Close)
+	return g
+}
+
+func (g *goTrue) set(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+}
+
+func (g *goTrue) signUp(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Email, Password string }
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, taken := g.users[in.Email]; taken {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"code":422,"error_code":"user_already_exists","msg":"User already registered"}`)
+		return
+	}
+	g.users[in.Email] = uuid.New()
+	g.session(w, in.Email)
+}
+
+func (g *goTrue) token(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Email, Password string
+		RefreshToken    string `json:"refresh_token"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	email := in.Email
+	if r.URL.Query().Get("grant_type") == "refresh_token" {
+		email = g.refresh[in.RefreshToken]
+		delete(g.refresh, in.RefreshToken)
+	} else if in.Password != password {
+		email = ""
+	}
+	if _, known := g.users[email]; !known {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"code":400,"error_code":"invalid_credentials","msg":"Invalid login credentials"}`)
+		return
+	}
+	g.session(w, email)
+}
+
+func (g *goTrue) session(w http.ResponseWriter, email string) {
+	id := g.users[email]
+	now := g.clock.Now()
+	c := jwt.MapClaims{
+		"iss": g.URL, "aud": "authenticated", "sub": id.String(), "email": email, "role": "authenticated",
+		"iat": now.Unix(), "exp": now.Add(g.life).Unix(),
+	}
+	if g.tamper != nil {
+		g.tamper(c)
+	}
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(jwtSecret))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	refresh := uuid.NewString()
+	g.refresh[refresh] = email
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"access_token": text, "token_type": "bearer", "expires_in": int(g.life.Seconds()), "expires_at": now.Add(g.life).Unix(),
+		"refresh_token": refresh, "user": map[string]any{"id": id, "email": email},
+	})
+}
+
+// world is a running dashboard with everything it needs.
+type world struct {
+	t     *testing.T
+	db    *testkit.DB
+	bus   *bus.Bus
+	auth  *goTrue
+	clock *clock
+	url   string
+}
+
+func newWorld(t *testing.T, change ...func(*dashboard.Config)) *world {
+	t.Helper()
+	w := &world{t: t, db: testkit.Postgres(t), bus: testkit.Bus(t), clock: &clock{}}
+	w.auth = newGoTrue(t, w.clock)
+	c := dashboard.Config{
+		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret,
+		Egress: egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	service, err := dashboard.New(c, svcmain.Platform{
+		Log: zap.NewNop(), Bus: w.bus, DB: w.db.Pool(t, "specter_dashboard"), Metrics: telemetry.NewRegistry(), Now: w.clock.Now,
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { done <- service.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	server := httptest.NewServer(service.Handler())
+	w.url = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		stop()
+		require.NoError(t, <-done)
+	})
+	return w
+}
+
+// caller is somebody who uses the API.
+type caller struct {
+	w      *world
+	http   *http.Client
+	token  string
+	csrf   string
+	header http.Header
+}
+
+func (w *world) anonymous() *caller {
+	jar, err := cookiejar.New(nil)
+	require.NoError(w.t, err)
+	client := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}
+	return &caller{w: w, http: client, header: http.Header{}}
+}
+
+func (w *world) withToken(token string) *caller {
+	c := w.anonymous()
+	c.token = token
+	return c
+}
+
+// signedUp is a person with a fresh account.
+func (w *world) signedUp(email string) *caller {
+	c := w.anonymous()
+	r := c.post("/api/v1/auth/sign-up", map[string]any{"email": email, "password": password})
+	require.Equal(w.t, http.StatusCreated, r.status, r.text)
+	c.csrf = r.str("csrf_token")
+	return c
+}
+
+type response struct {
+	t      *testing.T
+	status int
+	header http.Header
+	text   string
+}
+
+// at reads a value by a path such as "items.0.id".
+func (r response) at(path string) any {
+	r.t.Helper()
+	var v any
+	require.NoError(r.t, json.Unmarshal([]byte(r.text), &v), r.text)
+	for part := range strings.SplitSeq(path, ".") {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[part]
+		case []any:
+			var i int
+			_, err := fmt.Sscan(part, &i)
+			require.NoError(r.t, err)
+			require.Less(r.t, i, len(node), "%s of %s", path, r.text)
+			v = node[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+func (r response) str(path string) string {
+	r.t.Helper()
+	s, ok := r.at(path).(string)
+	require.True(r.t, ok, "%s of %s", path, r.text)
+	return s
+}
+
+func (r response) list(path string) []any {
+	r.t.Helper()
+	l, ok := r.at(path).([]any)
+	require.True(r.t, ok, "%s of %s", path, r.text)
+	return l
+}
+
+func (c *caller) do(method, path string, body any) response {
+	c.w.t.Helper()
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		require.NoError(c.w.t, err)
+		reader = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url+path, reader)
+	require.NoError(c.w.t, err)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.csrf != "" {
+		r.Header.Set("X-CSRF-Token", c.csrf)
+	}
+	for name, values := range c.header {
+		r.Header[name] = values
+	}
+	res, err := c.http.Do(r)
+	require.NoError(c.w.t, err)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(c.w.t, err)
+	return response{t: c.w.t, status: res.StatusCode, header: res.Header, text: string(text)}
+}
+
+func (c *caller) get(path string) response { c.w.t.Helper(); return c.do(http.MethodGet, path, nil) }
+func (c *caller) post(path string, body any) response {
+	c.w.t.Helper()
+	return c.do(http.MethodPost, path, body)
+}
+func (c *caller) delete(path string) response {
+	c.w.t.Helper()
+	return c.do(http.MethodDelete, path, nil)
+}
+
+// with returns the same caller with one more header.
+func (c *caller) with(name, value string) *caller {
+	out := *c
+	out.header = c.header.Clone()
+	out.header.Set(name, value)
+	return &out
+}
+
+// insert writes rows as another service would: in its role and in the tenant.
+func (w *world) insert(role string, account uuid.UUID, sql string, args ...any) {
+	w.t.Helper()
+	pool := w.db.PoolOf(w.t, role, 1)
+	defer pool.Close()
+	require.NoError(w.t, tenant.Tx(w.t.Context(), pool, account, func(tx pgx.Tx) error {
+		_, err := tx.Exec(w.t.Context(), sql, args...)
+		return err
+	}))
+}
+
+// proposal is a finding with its proposal, as the analyzer and the proposal service write them.
+func (w *world) proposal(t testkit.Tenant, title string, priority float64) uuid.UUID {
+	w.t.Helper()
+	finding, proposal := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+	now := w.clock.Now()
+	w.insert("specter_analyzer", t.AccountID, `INSERT INTO findings (id, account_id, product_id, context_id, family, fingerprint, severity, started_at, started_low, started_high, detected_at, evidence)
+		VALUES ($1, $2, $3, $4, 'ratio_worsening', $5, 0.7, $6, $6, $6, $6, '{"version":1}')`, finding, t.AccountID, t.ProductID, t.ContextID, finding.String(), now)
+	w.insert("specter_proposal", t.AccountID, `INSERT INTO proposals (id, account_id, product_id, context_id, finding_id, family, fingerprint, title, diagnosis, suggested_change, evidence, predicted_impact, confidence, priority, provenance, content_hash, evidence_at)
+		VALUES ($1, $2, $3, $4, $5, 'ratio_worsening', $6, $7, 'Diagnosis.', 'Change.', '{"version":1}', '{"metric":"positive_ratio","baseline":0.5,"predicted":0.6,"low":0.55,"high":0.65}', 0.8, $8, '{"engine":"built-in"}', 'abc123', $9)`,
+		proposal, t.AccountID, t.ProductID, t.ContextID, finding, finding.String(), title, priority, now)
+	return proposal
+}
+
+func allScopes() []string {
+	return []string{
+		"account:read", "account:admin", "products:read", "products:write", "signals:read", "signals:import",
+		"proposals:read", "proposals:decide", "deployments:read", "deployments:write", "webhooks:read", "webhooks:write",
+	}
+}
+
+func (w *world) tenant() testkit.Tenant {
+	w.t.Helper()
+	return testkit.SeedTenant(w.t, w.db, testkit.Seed{TokenScopes: allScopes()})
+}
+
+// catalogue reads what the gateway would know of a product.
+func (w *world) catalogue(product string) (*catalogv1.Product, bool) {
+	kv, err := w.bus.JetStream().KeyValue(w.t.Context(), "CATALOG")
+	require.NoError(w.t, err)
+	entry, err := kv.Get(w.t.Context(), "product."+product)
+	if err != nil {
+		return nil, false
+	}
+	var p catalogv1.Product
+	require.NoError(w.t, proto.Unmarshal(entry.Value(), &p))
+	return &p, true
+}

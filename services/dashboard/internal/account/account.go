@@ -1,0 +1,124 @@
+package account
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+)
+
+// Account is the tenant.
+type Account struct {
+	ID          uuid.UUID
+	OwnerUserID uuid.UUID
+	Email       string
+	Plan        string
+	CreatedAt   time.Time
+	ClosedAt    *time.Time // deletion is scheduled: every door is closed
+	DeletionID  *uuid.UUID
+	PurgeAt     *time.Time // when everything is gone
+}
+
+// DefaultPlan is the plan of an account without billing.
+const DefaultPlan = "self-hosted"
+
+// GracePeriod is how long a deletion can be cancelled; policy promises that everything is gone
+// within 30 days, so the purge itself begins one day earlier.
+const GracePeriod = 29 * 24 * time.Hour
+
+// Session is a signed-in browser.
+type Session struct {
+	ID              uuid.UUID
+	AccountID       uuid.UUID
+	UserID          uuid.UUID
+	CSRFToken       string
+	UserAgent       string
+	CreatedAt       time.Time
+	LastSeenAt      time.Time
+	ExpiresAt       time.Time
+	AccessExpiresAt *time.Time // until then the auth server's word holds; nil = it is not asked again
+	RevokedAt       *time.Time
+}
+
+// Token is a personal access token; its text is shown once and never kept.
+type Token struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	Name       string
+	Hint       string
+	Scopes     []Scope
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
+	ExpiresAt  *time.Time
+	RevokedAt  *time.Time
+}
+
+// Scope is one thing a token may do.
+type Scope string
+
+// The scopes. A session has all of them.
+const (
+	AccountRead     Scope = "account:read"
+	AccountAdmin    Scope = "account:admin"
+	ProductsRead    Scope = "products:read"
+	ProductsWrite   Scope = "products:write"
+	SignalsRead     Scope = "signals:read"
+	SignalsImport   Scope = "signals:import"
+	ProposalsRead   Scope = "proposals:read"
+	ProposalsDecide Scope = "proposals:decide"
+	DeploysRead     Scope = "deployments:read"
+	DeploysWrite    Scope = "deployments:write"
+	WebhooksRead    Scope = "webhooks:read"
+	WebhooksWrite   Scope = "webhooks:write"
+)
+
+// Scopes lists every scope.
+func Scopes() []Scope {
+	return []Scope{
+		AccountRead, AccountAdmin, ProductsRead, ProductsWrite, SignalsRead, SignalsImport,
+		ProposalsRead, ProposalsDecide, DeploysRead, DeploysWrite, WebhooksRead, WebhooksWrite,
+	}
+}
+
+// Principal is a caller who proved who they are. Exactly one of Session and Token is set.
+type Principal struct {
+	Account Account
+	Session *Session
+	Token   *Token
+}
+
+// Actor is the principal as the audit log names it.
+func (p Principal) Actor() actor.Actor {
+	if p.Token != nil {
+		return actor.Token(p.Account.ID, p.Token.ID)
+	}
+	return actor.User(p.Account.ID, p.Session.UserID)
+}
+
+// May refuses what the principal's scopes do not cover. The empty scope is for sessions alone.
+func (p Principal) May(s Scope) error {
+	if p.Token == nil {
+		return nil
+	}
+	if s == "" {
+		return fault.New(fault.Forbidden, "key_scope", "Only a signed-in person can do this, not an access token.")
+	}
+	if !slices.Contains(p.Token.Scopes, s) {
+		return fault.Newf(fault.Forbidden, "key_scope", "This access token lacks the scope %s.", s)
+	}
+	return nil
+}
+
+// Errors of coming in. The texts never say which part of a credential was wrong.
+var (
+	ErrNoCredentials = fault.New(fault.Unauthenticated, "missing_key", "Sign in, or send an access token: Authorization: Bearer spt_…")
+	ErrBadToken      = fault.New(fault.Unauthenticated, "invalid_key", "The access token is not valid.")
+	ErrTokenRevoked  = fault.New(fault.Unauthenticated, "key_revoked", "The access token was revoked or has expired.")
+	ErrIngestKey     = fault.New(fault.Forbidden, "key_scope", "Ingest keys (spk_…) only send signals; they cannot read. Use an access token (spt_…).")
+	ErrSessionEnded  = fault.New(fault.Unauthenticated, "session_ended", "The session has ended. Sign in again.")
+	ErrClosed        = fault.New(fault.Forbidden, "account_closed", "The deletion of this account is scheduled. Cancel it to come back.")
+)

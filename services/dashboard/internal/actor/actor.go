@@ -1,0 +1,21 @@
+// Package actor names who does something and in whose account: every change carries one, and the
+// audit log keeps it.
+package actor
+
+import "github.com/google/uuid"
+
+// Actor is a person or a token at work in one account.
+type Actor struct {
+	Account uuid.UUID
+	Name    string // "user:<uuid>" or "token:<uuid>"
+}
+
+// User is a signed-in person.
+func User(account, user uuid.UUID) Actor {
+	return Actor{Account: account, Name: "user:" + user.String()}
+}
+
+// Token is a personal access token.
+func Token(account, token uuid.UUID) Actor {
+	return Actor{Account: account, Name: "token:" + token.String()}
+}

@@ -1,0 +1,180 @@
+// Package decision is a person's answer to a proposal.
+//
+//	             ┌──────────── undo (10 s) ─────────────┐
+//	             ▼                                      │
+//	created ▶ pending ──▶ approved (makes a deployment) ┤
+//	             ▲   │ ──▶ rejected ────────────────────┤
+//	             │   │ ──▶ duplicate ───────────────────┤
+//	             │   └──▶ snoozed ──────────────────────┘
+//	             └── due ────┘
+//	         pending ──▶ expired (evidence 30 days old; by the proposal service)
+package decision
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+)
+
+// Status of a proposal.
+type Status string
+
+// The states.
+const (
+	Pending   Status = "pending"
+	Approved  Status = "approved"
+	Rejected  Status = "rejected"
+	Snoozed   Status = "snoozed"
+	Duplicate Status = "duplicate"
+	Expired   Status = "expired"
+)
+
+const (
+	// UndoWindow is how long a decision can be taken back.
+	UndoWindow = 10 * time.Second
+	maxSnooze  = 90 * 24 * time.Hour
+	maxReason  = 2000
+)
+
+// Proposal as people see it. The JSON documents are the writers' own and passed on as they are.
+type Proposal struct {
+	ID              uuid.UUID
+	ProductID       uuid.UUID
+	ContextID       uuid.UUID
+	ContextName     string
+	FindingID       uuid.UUID
+	Family          string
+	Status          Status
+	Title           string
+	Diagnosis       string
+	SuggestedChange string
+	Evidence        []byte
+	PredictedImpact []byte
+	Confidence      float64
+	Priority        float64
+	Provenance      []byte
+	ContentHash     string
+	CreatedAt       time.Time
+	DetectedAt      *time.Time
+	DecidedAt       *time.Time
+	DecidedBy       string
+	DecisionReason  string
+	SnoozedUntil    *time.Time
+	DeploymentID    *uuid.UUID // the live one
+	DeploymentOpen  bool       // it is still only planned
+}
+
+// UndoUntil is the end of the undo window, nil when nothing was decided.
+func (p Proposal) UndoUntil() *time.Time {
+	if p.DecidedAt == nil || p.Status == Pending || p.Status == Expired {
+		return nil
+	}
+	until := p.DecidedAt.Add(UndoWindow)
+	return &until
+}
+
+// Request is what a person decided.
+type Request struct {
+	Decision    Status
+	Reason      string
+	SnoozeUntil *time.Time
+	DuplicateOf *uuid.UUID
+	ContentHash string // what was on the screen; "" = not said
+}
+
+// Outcome is a decision that may be kept.
+type Outcome struct {
+	Status       Status
+	Reason       string
+	SnoozedUntil *time.Time
+	DuplicateOf  *uuid.UUID
+	At           time.Time
+	DeploymentID uuid.UUID // of an approval
+}
+
+// Store keeps decisions. Each method is one transaction with its events and audit row.
+type Store interface {
+	Decide(ctx context.Context, a actor.Actor, id uuid.UUID, decide func(Proposal) (Outcome, error)) (Proposal, error)
+	Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Proposal) error) (Proposal, error)
+	Proposal(ctx context.Context, account, id uuid.UUID) (Proposal, error)
+	Proposals(ctx context.Context, account uuid.UUID, product *uuid.UUID, status *Status, r page.Request) (page.Of[Proposal], error)
+}
+
+// Service decides.
+type Service struct {
+	Store // reading needs no rules
+	now   func() time.Time
+}
+
+// New returns a Service.
+func New(store Store, now func() time.Time) *Service { return &Service{Store: store, now: now} }
+
+// Decide answers a pending proposal; an approval makes its deployment.
+func (s *Service) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, r Request) (Proposal, error) {
+	return s.Store.Decide(ctx, a, id, func(p Proposal) (Outcome, error) { return r.Apply(p, s.now()) })
+}
+
+// Undo takes the decision back while its window is open.
+func (s *Service) Undo(ctx context.Context, a actor.Actor, id uuid.UUID) (Proposal, error) {
+	now := s.now()
+	return s.Store.Undo(ctx, a, id, now, func(p Proposal) error { return CheckUndo(p, now) })
+}
+
+// Apply is the state machine's step out of pending.
+func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
+	if p.Status != Pending {
+		return Outcome{}, fault.Newf(fault.Conflict, "conflict", "The proposal is %s; only a pending one can be decided.", p.Status)
+	}
+	if r.ContentHash != "" && r.ContentHash != p.ContentHash {
+		return Outcome{}, fault.New(fault.PreconditionFailed, "precondition_failed", "The proposal changed since you read it. Read it again before you decide.")
+	}
+	out := Outcome{Status: r.Decision, Reason: strings.TrimSpace(r.Reason), At: now}
+	if utf8.RuneCountInString(out.Reason) > maxReason || strings.ContainsRune(out.Reason, 0) {
+		return Outcome{}, invalid("/reason", "too_long", "A reason has at most 2,000 characters.")
+	}
+	switch r.Decision {
+	case Approved:
+		out.DeploymentID = uuid.Must(uuid.NewV7())
+	case Rejected:
+	case Snoozed:
+		if r.SnoozeUntil == nil || !r.SnoozeUntil.After(now) || r.SnoozeUntil.After(now.Add(maxSnooze)) {
+			return Outcome{}, invalid("/snooze_until", "invalid_time", "Snooze until a time within the next 90 days.")
+		}
+		out.SnoozedUntil = r.SnoozeUntil
+	case Duplicate:
+		if r.DuplicateOf == nil || *r.DuplicateOf == p.ID {
+			return Outcome{}, invalid("/duplicate_of", "missing", "Name the proposal that this one repeats.")
+		}
+		out.DuplicateOf = r.DuplicateOf
+	default:
+		return Outcome{}, invalid("/decision", "unknown_decision", "A decision is approved, rejected, snoozed or duplicate.")
+	}
+	return out, nil
+}
+
+// CheckUndo says whether the decision on p may still be taken back.
+func CheckUndo(p Proposal, now time.Time) error {
+	until := p.UndoUntil()
+	if until == nil {
+		return fault.Newf(fault.Conflict, "conflict", "The proposal is %s: there is no decision to undo.", p.Status)
+	}
+	if !now.Before(*until) {
+		return fault.New(fault.Conflict, "undo_expired", "A decision can be undone for 10 seconds.")
+	}
+	if p.Status == Approved && p.DeploymentID != nil && !p.DeploymentOpen {
+		return fault.New(fault.Conflict, "conflict", "Its deployment was already reported.")
+	}
+	return nil
+}
+
+func invalid(pointer, code, detail string) error {
+	return fault.New(fault.Invalid, "invalid_request", detail).With(pointer, code, detail)
+}

@@ -1,0 +1,81 @@
+package decision_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/decision"
+)
+
+// TestEveryWayThroughTheStateMachine draws decisions, undos and waits at random and compares with
+// a model that knows only the diagram.
+func TestEveryWayThroughTheStateMachine(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		p := decision.Proposal{ID: uuid.New(), Status: decision.Pending, ContentHash: "h"}
+		t.Repeat(map[string]func(*rapid.T){
+			"decide": func(t *rapid.T) {
+				r := decision.Request{Decision: rapid.SampledFrom([]decision.Status{decision.Approved, decision.Rejected, decision.Snoozed, decision.Duplicate}).Draw(t, "decision")}
+				soon, other := now.Add(time.Hour), uuid.New()
+				r.SnoozeUntil, r.DuplicateOf = &soon, &other
+				o, err := r.Apply(p, now)
+				if p.Status != decision.Pending {
+					if !fault.Is(err, fault.Conflict) {
+						t.Fatalf("a %s proposal was decided: %v", p.Status, err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if (o.DeploymentID != uuid.Nil) != (r.Decision == decision.Approved) {
+					t.Fatalf("%s made deployment %s", r.Decision, o.DeploymentID)
+				}
+				at := now
+				p.Status, p.DecidedAt = o.Status, &at
+			},
+			"undo": func(t *rapid.T) {
+				err := decision.CheckUndo(p, now)
+				allowed := p.Status != decision.Pending && now.Sub(*p.DecidedAt) < decision.UndoWindow
+				if allowed != (err == nil) {
+					t.Fatalf("undo of %s: %v", p.Status, err)
+				}
+				if err == nil {
+					p.Status, p.DecidedAt = decision.Pending, nil
+				}
+			},
+			"wait": func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(1, 12).Draw(t, "seconds")) * time.Second) },
+		})
+	})
+}
+
+func TestADecisionIsChecked(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := decision.Proposal{ID: uuid.New(), Status: decision.Pending, ContentHash: "h"}
+	past, far := now.Add(-time.Hour), now.AddDate(1, 0, 0)
+	for name, c := range map[string]struct {
+		request decision.Request
+		kind    fault.Kind
+	}{
+		"changed content":     {decision.Request{Decision: decision.Approved, ContentHash: "other"}, fault.PreconditionFailed},
+		"no such decision":    {decision.Request{Decision: decision.Expired}, fault.Invalid},
+		"snoozed for no time": {decision.Request{Decision: decision.Snoozed}, fault.Invalid},
+		"snoozed to the past": {decision.Request{Decision: decision.Snoozed, SnoozeUntil: &past}, fault.Invalid},
+		"snoozed for ever":    {decision.Request{Decision: decision.Snoozed, SnoozeUntil: &far}, fault.Invalid},
+		"duplicate of itself": {decision.Request{Decision: decision.Duplicate, DuplicateOf: &p.ID}, fault.Invalid},
+		"duplicate of nobody": {decision.Request{Decision: decision.Duplicate}, fault.Invalid},
+	} {
+		_, err := c.request.Apply(p, now)
+		require.True(t, fault.Is(err, c.kind), "%s: %v", name, err)
+	}
+	reported := decision.Proposal{Status: decision.Approved, DecidedAt: &now, DeploymentID: &p.ID}
+	require.True(t, fault.Is(decision.CheckUndo(reported, now), fault.Conflict), "what shipped cannot be undone")
+}

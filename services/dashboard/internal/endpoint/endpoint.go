@@ -1,0 +1,209 @@
+// Package endpoint holds where webhooks go. Sending is the notifier's work; here an address is
+// checked before it is saved, and its signing secret is made.
+package endpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+)
+
+// AllEvents stands for every event, also those that do not exist yet.
+const AllEvents = "*"
+
+// MaxEndpoints of one account.
+const MaxEndpoints = 50
+
+const (
+	maxURL         = 2000
+	maxDescription = 500
+	secretPrefix   = "whsec_" // of the Standard Webhooks specification
+	secretBytes    = 32
+)
+
+// Endpoint is one address.
+type Endpoint struct {
+	ID                  uuid.UUID
+	URL                 string
+	Description         string
+	Events              []string // names, or AllEvents alone
+	Enabled             bool
+	Version             int
+	CreatedAt           time.Time
+	DisabledAt          *time.Time // by the notifier, after days of failures
+	DisabledReason      string
+	LastSuccessAt       *time.Time
+	ConsecutiveFailures int
+}
+
+// Created is a new endpoint with its secret.
+type Created struct {
+	Endpoint Endpoint
+	Secret   string
+}
+
+// Delivery is one event on its way to one endpoint.
+type Delivery struct {
+	ID            uuid.UUID
+	EventID       uuid.UUID
+	EventType     string
+	Status        string
+	Attempts      int
+	CreatedAt     time.Time
+	NextAttemptAt *time.Time
+	FinishedAt    *time.Time
+	Log           []Attempt
+}
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	Number          int
+	At              time.Time
+	Duration        time.Duration
+	StatusCode      *int
+	Error           string
+	ResponseExcerpt string
+}
+
+// Store keeps endpoints; each change is one transaction with its audit row.
+type Store interface {
+	AddEndpoint(ctx context.Context, a actor.Actor, c Created) (Created, error)
+	ChangeEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Endpoint) error) (Endpoint, error)
+	RemoveEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
+	TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
+	Endpoint(ctx context.Context, account, id uuid.UUID) (Endpoint, error)
+	Endpoints(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Endpoint], error)
+	Deliveries(ctx context.Context, account, endpoint uuid.UUID, r page.Request) (page.Of[Delivery], error)
+}
+
+// Guard says whether an address may be called at all (SSRF).
+type Guard interface {
+	CheckURL(ctx context.Context, rawURL string) error
+}
+
+// Service changes endpoints.
+type Service struct {
+	Store  // reading needs no rules
+	guard  Guard
+	events []string
+	now    func() time.Time
+}
+
+// New returns a Service that knows the names of all events.
+func New(store Store, guard Guard, events []string, now func() time.Time) *Service {
+	return &Service{Store: store, guard: guard, events: events, now: now}
+}
+
+// Patch holds what to set; nil leaves a field as it is.
+type Patch struct {
+	URL         *string
+	Description *string
+	Events      *[]string
+	Enabled     *bool
+	IfVersion   int
+}
+
+// Create makes an endpoint and its secret.
+func (s *Service) Create(ctx context.Context, a actor.Actor, p Patch) (Created, error) {
+	e := Endpoint{ID: uuid.Must(uuid.NewV7()), Events: []string{AllEvents}, Enabled: true, Version: 1, CreatedAt: s.now()}
+	if err := s.apply(ctx, &e, p); err != nil {
+		return Created{}, err
+	}
+	return s.AddEndpoint(ctx, a, Created{Endpoint: e, Secret: newSecret()})
+}
+
+// Update edits an endpoint. The address is checked before the transaction: that asks the DNS.
+func (s *Service) Update(ctx context.Context, a actor.Actor, id uuid.UUID, p Patch) (Endpoint, error) {
+	if p.URL != nil {
+		if err := s.checkURL(ctx, *p.URL); err != nil {
+			return Endpoint{}, err
+		}
+	}
+	return s.ChangeEndpoint(ctx, a, id, s.now(), func(e *Endpoint) error {
+		if p.IfVersion != 0 && p.IfVersion != e.Version {
+			return fault.New(fault.PreconditionFailed, "precondition_failed", "Somebody changed this in the meantime. Load it again.")
+		}
+		return s.set(e, p)
+	})
+}
+
+// Remove ends an endpoint.
+func (s *Service) Remove(ctx context.Context, a actor.Actor, id uuid.UUID) error {
+	return s.RemoveEndpoint(ctx, a, id, s.now())
+}
+
+// Test asks the notifier for a test delivery.
+func (s *Service) Test(ctx context.Context, a actor.Actor, id uuid.UUID) error {
+	return s.TestEndpoint(ctx, a, id, s.now())
+}
+
+func (s *Service) apply(ctx context.Context, e *Endpoint, p Patch) error {
+	if p.URL == nil {
+		return invalid("/url", "missing", "An endpoint needs an address.")
+	}
+	if err := s.checkURL(ctx, *p.URL); err != nil {
+		return err
+	}
+	return s.set(e, p)
+}
+
+func (s *Service) checkURL(ctx context.Context, rawURL string) error {
+	if len(rawURL) > maxURL {
+		return invalid("/url", "too_long", "An address has at most 2,000 characters.")
+	}
+	if err := s.guard.CheckURL(ctx, rawURL); err != nil {
+		refused := fault.Wrap(err, fault.Invalid, "url_refused", "Webhooks cannot be sent to this address.")
+		return refused.With("/url", "url_refused", err.Error())
+	}
+	return nil
+}
+
+func (s *Service) set(e *Endpoint, p Patch) error {
+	if p.URL != nil {
+		e.URL = *p.URL
+	}
+	if p.Description != nil {
+		e.Description = strings.TrimSpace(*p.Description)
+		if utf8.RuneCountInString(e.Description) > maxDescription || strings.ContainsRune(e.Description, 0) {
+			return invalid("/description", "too_long", "A description has at most 500 characters.")
+		}
+	}
+	if p.Enabled != nil {
+		e.Enabled = *p.Enabled
+	}
+	if p.Events == nil {
+		return nil
+	}
+	e.Events = []string{AllEvents}
+	if len(*p.Events) == 0 || slices.Contains(*p.Events, AllEvents) {
+		return nil
+	}
+	for _, name := range *p.Events {
+		if !slices.Contains(s.events, name) {
+			return invalid("/events", "unknown_event", "There is no event of that name.")
+		}
+	}
+	e.Events = slices.Compact(slices.Sorted(slices.Values(*p.Events)))
+	return nil
+}
+
+func newSecret() string {
+	var b [secretBytes]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it ends the process instead
+	return secretPrefix + base64.StdEncoding.EncodeToString(b[:])
+}
+
+func invalid(pointer, code, detail string) error {
+	return fault.New(fault.Invalid, "invalid_request", detail).With(pointer, code, detail)
+}

@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/httpx"
+	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/decision"
+	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
+	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/importing"
+	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/product"
+)
+
+// bodyLimit bounds a request; the largest is a batch of imported signals.
+const bodyLimit = 4 << 20
+
+// Options are what the API is made of.
+type Options struct {
+	Log        *zap.Logger
+	Registerer prometheus.Registerer
+	PublicURL  string // https makes cookies Secure; its origin may send writes
+	Web        http.Handler
+	Now        func() time.Time
+
+	Accounts    *account.Service
+	Products    *product.Service
+	Insights    *insight.Service
+	Decisions   *decision.Service
+	Deployments *deployment.Service
+	Endpoints   *endpoint.Service
+	Imports     *importing.Service
+	// TailInterval is how often a live tail looks for new signals; 0 means a second.
+	TailInterval time.Duration
+}
+
+// api answers the contract's operations.
+type api struct {
+	Options
+	cookies cookies
+	tails   *tails
+}
+
+var _ dashboardapi.StrictServerInterface = (*api)(nil)
+
+// New returns the handler of the API, with the web app at every address that is not the API's.
+func New(o Options) (http.Handler, error) {
+	public, err := url.Parse(o.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("reading SPECTER_PUBLIC_URL: %w", err)
+	}
+	https := public.Scheme == "https"
+	operations, err := readOperations()
+	if err != nil {
+		return nil, err
+	}
+	origins := http.NewCrossOriginProtection()
+	if public.Host != "" {
+		// A proxy may pass another Host on; the browser knows only the public address.
+		if err := origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+			return nil, fmt.Errorf("reading SPECTER_PUBLIC_URL: %w", err)
+		}
+	}
+	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval)}
+
+	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer})
+	e.JSONSerializer = strictJSON{}
+	middlewares := map[string][]echo.MiddlewareFunc{}
+	for id, op := range operations {
+		middlewares[id] = []echo.MiddlewareFunc{
+			sameOrigin(origins), // first: a forged request learns nothing, not even whether the cookie is good
+			a.authenticate(op),  // who, and whether the contract lets them
+			etags,               // last: only good answers have a tag
+		}
+	}
+	dashboardapi.RegisterHandlersWithOptions(e, dashboardapi.NewStrictHandler(a, nil), dashboardapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
+	e.GET("/*", echo.WrapHandler(o.Web))
+	e.HEAD("/*", echo.WrapHandler(o.Web))
+	return e, nil
+}
+
+func sameOrigin(p *http.CrossOriginProtection) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := p.Check(c.Request()); err != nil {
+				return fault.Wrap(err, fault.Forbidden, "cross_origin", "This request comes from another site.")
+			}
+			return next(c)
+		}
+	}
+}
+
+// strictJSON takes exactly one JSON value: what follows it is not silently dropped.
+type strictJSON struct{ echo.DefaultJSONSerializer }
+
+func (strictJSON) Deserialize(c echo.Context, into any) error {
+	d := json.NewDecoder(c.Request().Body)
+	err := d.Decode(into)
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		err = errors.New("something follows the JSON value")
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	bad := fault.Wrap(err, fault.Invalid, "invalid_json", "The body is not the JSON that this operation takes.")
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return bad.With("", "wrong_type", fmt.Sprintf("%s must be a %s.", wrongType.Field, wrongType.Type))
+	}
+	return bad
+}

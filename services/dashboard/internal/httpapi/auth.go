@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+)
+
+const (
+	headerCSRF = "X-CSRF-Token"
+	headerKey  = "X-Api-Key"
+)
+
+var errCSRF = fault.New(fault.Forbidden, "csrf", "The X-CSRF-Token header is missing or wrong. Load the page again.")
+
+type contextKey int
+
+const (
+	principalKey contextKey = iota
+	userAgentKey
+)
+
+// authenticate finds out who is asking and whether the contract lets them.
+func (a *api) authenticate(op operation) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			ctx := context.WithValue(r.Context(), userAgentKey, r.UserAgent())
+			if !op.public {
+				p, err := a.principal(r)
+				if err != nil {
+					return err
+				}
+				if p.Account.ClosedAt != nil && !op.closed {
+					return account.ErrClosed
+				}
+				if err := p.May(op.scope); err != nil {
+					return err
+				}
+				ctx = context.WithValue(ctx, principalKey, p)
+			}
+			c.SetRequest(r.WithContext(ctx))
+			return next(c)
+		}
+	}
+}
+
+// principal takes a token before a cookie: whoever sends one means it.
+func (a *api) principal(r *http.Request) (account.Principal, error) {
+	if token, sent := tokenOf(r); sent {
+		return a.Accounts.ByToken(r.Context(), token)
+	}
+	secret := a.cookies.read(r)
+	if secret == "" {
+		return account.Principal{}, account.ErrNoCredentials
+	}
+	p, err := a.Accounts.BySession(r.Context(), secret)
+	if err != nil {
+		return p, err
+	}
+	if !safe(r.Method) && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerCSRF)), []byte(p.Session.CSRFToken)) != 1 {
+		return p, errCSRF
+	}
+	return p, nil
+}
+
+// tokenOf reads Authorization: Bearer or X-Api-Key. In the address only an ingest key is
+// recognised, to be told that it cannot read; a token does not belong there.
+func tokenOf(r *http.Request) (token string, sent bool) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		const scheme = "bearer "
+		if len(header) > len(scheme) && strings.EqualFold(header[:len(scheme)], scheme) {
+			return strings.TrimSpace(header[len(scheme):]), true
+		}
+		return "", true // another scheme: refused as a token, never ignored
+	}
+	if key := r.Header.Get(headerKey); key != "" {
+		return key, true
+	}
+	if key := r.URL.Query().Get("key"); strings.HasPrefix(key, apikey.Ingest) {
+		return key, true
+	}
+	return "", false
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+func principal(ctx context.Context) account.Principal {
+	p, _ := ctx.Value(principalKey).(account.Principal)
+	return p
+}
+
+func who(ctx context.Context) actor.Actor { return principal(ctx).Actor() }
+
+func userAgent(ctx context.Context) string {
+	text, _ := ctx.Value(userAgentKey).(string)
+	return text
+}
+
+// cookies writes the session's cookie. Under https its name carries __Host-, which browsers take
+// only with Secure, without a domain and for the whole site.
+type cookies struct{ secure bool }
+
+func (c cookies) name() string {
+	if c.secure {
+		return "__Host-specter_session"
+	}
+	return "specter_session"
+}
+
+func (c cookies) read(r *http.Request) string {
+	cookie, err := r.Cookie(c.name())
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+func (c cookies) set(s account.SignedIn) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure wherever the public address is https
+		Name: c.name(), Value: s.Secret, Path: "/", Expires: s.Session.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func (c cookies) clear() *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // as above
+		Name: c.name(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
+	}
+}

@@ -1,0 +1,177 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+)
+
+// SignUp answers POST /api/v1/auth/sign-up.
+func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contract.SignUpResponseObject, error) {
+	in, err := a.Accounts.SignUp(ctx, string(r.Body.Email), r.Body.Password, userAgent(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusCreated, body: session(in.Account, in.Session), cookie: a.cookies.set(in)}, nil
+}
+
+// Login answers POST /api/v1/auth/login.
+func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contract.LoginResponseObject, error) {
+	in, err := a.Accounts.SignIn(ctx, string(r.Body.Email), r.Body.Password, userAgent(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusOK, body: session(in.Account, in.Session), cookie: a.cookies.set(in)}, nil
+}
+
+// Logout answers POST /api/v1/auth/logout.
+func (a *api) Logout(ctx context.Context, r contract.LogoutRequestObject) (contract.LogoutResponseObject, error) {
+	if err := a.Accounts.SignOut(ctx, principal(ctx), value(r.Params.Everywhere)); err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusNoContent, cookie: a.cookies.clear()}, nil
+}
+
+// GetSession answers GET /api/v1/session.
+func (a *api) GetSession(ctx context.Context, _ contract.GetSessionRequestObject) (contract.GetSessionResponseObject, error) {
+	p := principal(ctx)
+	return contract.GetSession200JSONResponse(session(p.Account, *p.Session)), nil
+}
+
+func session(a account.Account, s account.Session) contract.Session {
+	return contract.Session{UserId: s.UserID, AccountId: a.ID, Email: a.Email, CsrfToken: s.CSRFToken, ExpiresAt: s.ExpiresAt.UTC()}
+}
+
+// GetAccount answers GET /api/v1/account.
+func (a *api) GetAccount(ctx context.Context, _ contract.GetAccountRequestObject) (contract.GetAccountResponseObject, error) {
+	out, err := a.Accounts.Account(ctx, principal(ctx))
+	return contract.GetAccount200JSONResponse(toAccount(out)), err
+}
+
+// ScheduleAccountDeletion answers POST /api/v1/account/deletion.
+func (a *api) ScheduleAccountDeletion(ctx context.Context, r contract.ScheduleAccountDeletionRequestObject) (contract.ScheduleAccountDeletionResponseObject, error) {
+	out, err := a.Accounts.ScheduleDeletion(ctx, principal(ctx), r.Body.ConfirmEmail)
+	return contract.ScheduleAccountDeletion202JSONResponse(toAccount(out)), err
+}
+
+// CancelAccountDeletion answers DELETE /api/v1/account/deletion.
+func (a *api) CancelAccountDeletion(ctx context.Context, _ contract.CancelAccountDeletionRequestObject) (contract.CancelAccountDeletionResponseObject, error) {
+	out, err := a.Accounts.CancelDeletion(ctx, principal(ctx))
+	return contract.CancelAccountDeletion200JSONResponse(toAccount(out)), err
+}
+
+func toAccount(a account.Account) contract.Account {
+	return contract.Account{Id: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: a.CreatedAt.UTC(), ClosedAt: utc(a.ClosedAt), PurgeAt: utc(a.PurgeAt)}
+}
+
+// ListSessions answers GET /api/v1/account/sessions.
+func (a *api) ListSessions(ctx context.Context, r contract.ListSessionsRequestObject) (contract.ListSessionsResponseObject, error) {
+	const list = "sessions"
+	p := principal(ctx)
+	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.Accounts.Sessions(ctx, p, request)
+	if err != nil {
+		return nil, err
+	}
+	var out contract.ListSessions200JSONResponse
+	out.Items, _ = each(found.Items, plain(func(s account.Session) contract.WebSession {
+		return contract.WebSession{
+			Id: s.ID, Current: p.Session != nil && p.Session.ID == s.ID, UserAgent: s.UserAgent, CreatedAt: s.CreatedAt.UTC(),
+			LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+		}
+	}))
+	out.NextCursor, err = nextCursor(list, found.Next)
+	return out, err
+}
+
+// RevokeSession answers DELETE /api/v1/account/sessions/{session_id}.
+func (a *api) RevokeSession(ctx context.Context, r contract.RevokeSessionRequestObject) (contract.RevokeSessionResponseObject, error) {
+	return contract.RevokeSession204Response{}, a.Accounts.EndSession(ctx, principal(ctx), r.SessionId)
+}
+
+// ListTokens answers GET /api/v1/tokens.
+func (a *api) ListTokens(ctx context.Context, r contract.ListTokensRequestObject) (contract.ListTokensResponseObject, error) {
+	const list = "tokens"
+	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.Accounts.Tokens(ctx, principal(ctx), request)
+	if err != nil {
+		return nil, err
+	}
+	var out contract.ListTokens200JSONResponse
+	out.Items, _ = each(found.Items, plain(toToken))
+	out.NextCursor, err = nextCursor(list, found.Next)
+	return out, err
+}
+
+// CreateToken answers POST /api/v1/tokens.
+func (a *api) CreateToken(ctx context.Context, r contract.CreateTokenRequestObject) (contract.CreateTokenResponseObject, error) {
+	n := account.NewToken{Name: r.Body.Name, ExpiresAt: r.Body.ExpiresAt}
+	for _, s := range r.Body.Scopes {
+		n.Scopes = append(n.Scopes, account.Scope(s))
+	}
+	token, text, err := a.Accounts.CreateToken(ctx, principal(ctx), n)
+	return contract.CreateToken201JSONResponse{AccessToken: toToken(token), Token: text}, err
+}
+
+// RevokeToken answers DELETE /api/v1/tokens/{token_id}.
+func (a *api) RevokeToken(ctx context.Context, r contract.RevokeTokenRequestObject) (contract.RevokeTokenResponseObject, error) {
+	return contract.RevokeToken204Response{}, a.Accounts.RevokeToken(ctx, principal(ctx), r.TokenId)
+}
+
+func toToken(t account.Token) contract.AccessToken {
+	out := contract.AccessToken{
+		Id: t.ID, Name: t.Name, Hint: t.Hint, Scopes: []contract.Scope{}, CreatedAt: t.CreatedAt.UTC(), LastUsedAt: utc(t.LastUsedAt),
+		ExpiresAt: utc(t.ExpiresAt), RevokedAt: utc(t.RevokedAt),
+	}
+	for _, s := range t.Scopes {
+		out.Scopes = append(out.Scopes, contract.Scope(s))
+	}
+	return out
+}
+
+// ListAuditLog answers GET /api/v1/account/audit-log.
+func (a *api) ListAuditLog(ctx context.Context, r contract.ListAuditLogRequestObject) (contract.ListAuditLogResponseObject, error) {
+	const list = "audit-log"
+	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.Insights.AuditLog(ctx, who(ctx).Account, r.Params.SubjectId, request)
+	if err != nil {
+		return nil, err
+	}
+	var out contract.ListAuditLog200JSONResponse
+	if out.Items, err = each(found.Items, toAudit); err != nil {
+		return nil, err
+	}
+	out.NextCursor, err = nextCursor(list, found.Next)
+	return out, err
+}
+
+func toAudit(e insight.Audit) (contract.AuditEntry, error) {
+	detail, err := document[map[string]any](e.Detail)
+	return contract.AuditEntry{
+		Id: e.ID, At: e.At.UTC(), Actor: e.Actor, Action: e.Action, SubjectType: e.SubjectType, SubjectId: e.SubjectID, Detail: &detail,
+	}, err
+}
+
+// GetUsage answers GET /api/v1/usage.
+func (a *api) GetUsage(ctx context.Context, _ contract.GetUsageRequestObject) (contract.GetUsageResponseObject, error) {
+	u, err := a.Insights.Usage(ctx, principal(ctx).Account)
+	if err != nil {
+		return nil, err
+	}
+	types, _ := each(u.ByType, plain(func(t insight.TypeCount) contract.TypeCount { return contract.TypeCount{Type: t.Type, Count: t.Count} }))
+	return contract.GetUsage200JSONResponse{Plan: u.Plan, Month: u.Month.Format("2006-01"), Signals: u.Signals, ByType: &types}, nil
+}

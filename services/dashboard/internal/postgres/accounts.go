@@ -1,0 +1,284 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/tenant"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
+)
+
+// Accounts is the account.Store.
+type Accounts struct{ *Store }
+
+var _ account.Store = Accounts{}
+
+// AccountOf returns the person's account, made from fresh when there is none.
+func (s Accounts) AccountOf(ctx context.Context, fresh account.Account) (account.Account, error) {
+	have, err := s.byOwner(ctx, fresh.OwnerUserID)
+	if !fault.Is(err, fault.NotFound) {
+		return have, err
+	}
+	err = s.in(ctx, fresh.ID, func(_ pgx.Tx, q *db.Queries) error {
+		err := q.InsertAccount(ctx, db.InsertAccountParams{
+			ID: fresh.ID, OwnerUserID: fresh.OwnerUserID, Email: fresh.Email, Plan: fresh.Plan, CreatedAt: fresh.CreatedAt,
+		})
+		if err != nil {
+			return err
+		}
+		return audit(ctx, q, change{
+			actor: actor.User(fresh.ID, fresh.OwnerUserID), at: fresh.CreatedAt, action: "account.created", subject: "account", id: fresh.ID,
+		})
+	})
+	if violates(err, "accounts_owner_user_id_key") { // a second browser was faster
+		return s.byOwner(ctx, fresh.OwnerUserID)
+	}
+	if err != nil {
+		return account.Account{}, fmt.Errorf("making the account: %w", err)
+	}
+	return fresh, nil
+}
+
+func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account, error) {
+	var out account.Account
+	err := tenant.LookupTx(ctx, s.db, tenant.Lookup{UserID: user}, func(tx pgx.Tx) error {
+		row, err := db.New(tx).AccountByOwner(ctx, user)
+		out = toAccount(row, nil)
+		return found(err)
+	})
+	if err != nil {
+		return out, fmt.Errorf("finding the person's account: %w", err)
+	}
+	return out, nil
+}
+
+func toAccount(row db.Account, purgeAt *time.Time) account.Account {
+	out := account.Account{
+		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, CreatedAt: row.CreatedAt,
+		ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, PurgeAt: purgeAt,
+	}
+	if out.ClosedAt != nil && out.PurgeAt == nil {
+		// Retention has not heard of it yet; this is what it will be told.
+		at := out.ClosedAt.Add(account.GracePeriod)
+		out.PurgeAt = &at
+	}
+	return out
+}
+
+// Account reads an account.
+func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, error) {
+	var out account.Account
+	err := s.in(ctx, id, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.Account(ctx, id)
+		if err != nil {
+			return found(err)
+		}
+		out = toAccount(db.Account{
+			ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, CreatedAt: row.CreatedAt,
+		}, row.PurgeAt)
+		return nil
+	})
+	return out, wrap(err, "reading the account")
+}
+
+// Close schedules the account's deletion: ingestion stops and sessions end with it.
+func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, at, purgeAt time.Time, keep uuid.UUID) (account.Account, error) {
+	var out account.Account
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		row, err := q.CloseAccount(ctx, db.CloseAccountParams{ID: a.Account, ClosedAt: &at, DeletionID: &deletion})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fault.New(fault.Conflict, "conflict", "The deletion of this account is already scheduled.")
+		}
+		if err != nil {
+			return err
+		}
+		out = toAccount(row, &purgeAt)
+		if _, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &at, Keep: &keep}); err != nil {
+			return err
+		}
+		if err := s.publishProducts(ctx, tx, q, a.Account, true); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_scheduled", subject: "account", id: a.Account, detail: map[string]any{"purge_at": purgeAt}}); err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.AccountDeletionScheduled, a, at, &eventv1.AccountDeletionScheduled{
+			DeletionId: deletion.String(), RequestedAt: timestamppb.New(at), PurgeAt: timestamppb.New(purgeAt),
+		})
+	})
+	return out, wrap(err, "scheduling the deletion")
+}
+
+// Reopen cancels the deletion.
+func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (account.Account, error) {
+	var out account.Account
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		before, err := q.LockAccount(ctx, a.Account)
+		if err != nil {
+			return found(err)
+		}
+		if before.ClosedAt == nil || before.DeletionID == nil {
+			return fault.New(fault.Conflict, "conflict", "No deletion of this account is scheduled.")
+		}
+		if !at.Before(before.ClosedAt.Add(account.GracePeriod)) {
+			return fault.New(fault.Conflict, "conflict", "The deletion has begun and cannot be cancelled any more.")
+		}
+		row, err := q.ReopenAccount(ctx, a.Account)
+		if err != nil {
+			return err
+		}
+		out = toAccount(row, nil)
+		if err := s.publishProducts(ctx, tx, q, a.Account, false); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_cancelled", subject: "account", id: a.Account}); err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.AccountDeletionCancelled, a, at, &eventv1.AccountDeletionCancelled{DeletionId: before.DeletionID.String()})
+	})
+	return out, wrap(err, "cancelling the deletion")
+}
+
+// publishProducts writes every product's catalogue entry again, open or closed.
+func (s *Store) publishProducts(ctx context.Context, tx pgx.Tx, q *db.Queries, accountID uuid.UUID, closed bool) error {
+	ids, err := q.AllProductIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.publishProduct(ctx, tx, q, accountID, id, closed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddToken keeps a token's hash.
+func (s Accounts) AddToken(ctx context.Context, a actor.Actor, t account.Token, hash []byte, limit int) (account.Token, error) {
+	var out account.Token
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.CountTokens(ctx)
+		if err != nil {
+			return err
+		}
+		if n >= int64(limit) {
+			return fault.Newf(fault.Conflict, "limit_reached", "There are already %d access tokens.", limit)
+		}
+		scopes := make([]string, len(t.Scopes))
+		for i, scope := range t.Scopes {
+			scopes[i] = string(scope)
+		}
+		row, err := q.InsertToken(ctx, db.InsertTokenParams{
+			ID: t.ID, AccountID: a.Account, Name: t.Name, TokenHash: hash, Hint: t.Hint, Scopes: scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
+		})
+		if err != nil {
+			return err
+		}
+		out = toToken(row)
+		return audit(ctx, q, change{actor: a, at: t.CreatedAt, action: "token.created", subject: "token", id: t.ID, detail: map[string]any{"name": t.Name, "scopes": scopes}})
+	})
+	return out, wrap(err, "creating the access token")
+}
+
+// TokenByHash finds a token and its account before the account is known.
+func (s Accounts) TokenByHash(ctx context.Context, hash []byte) (account.Token, account.Account, error) {
+	var token account.Token
+	var owner account.Account
+	err := tenant.LookupTx(ctx, s.db, tenant.Lookup{TokenHash: hash}, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		row, err := q.TokenByHash(ctx, hash)
+		if err != nil {
+			return found(err)
+		}
+		token = toToken(row)
+		owner, err = s.owner(ctx, tx, q, row.AccountID)
+		return err
+	})
+	return token, owner, wrap(err, "looking the access token up")
+}
+
+// owner enters the account a credential belongs to, and reads it.
+func (s Accounts) owner(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.UUID) (account.Account, error) {
+	if err := tenant.Enter(ctx, tx, id); err != nil {
+		return account.Account{}, err
+	}
+	row, err := q.PlainAccount(ctx, id)
+	if err != nil {
+		return account.Account{}, found(err)
+	}
+	return toAccount(row, nil), nil
+}
+
+func toToken(row db.AccessToken) account.Token {
+	out := account.Token{
+		ID: row.ID, AccountID: row.AccountID, Name: row.Name, Hint: row.Hint, CreatedAt: row.CreatedAt,
+		LastUsedAt: row.LastUsedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt,
+	}
+	for _, scope := range row.Scopes {
+		out.Scopes = append(out.Scopes, account.Scope(scope))
+	}
+	return out
+}
+
+// TouchToken notes that a token was used.
+func (s Accounts) TouchToken(ctx context.Context, t account.Token, at time.Time) error {
+	err := s.in(ctx, t.AccountID, func(_ pgx.Tx, q *db.Queries) error {
+		return q.TouchToken(ctx, db.TouchTokenParams{ID: t.ID, LastUsedAt: &at})
+	})
+	return wrap(err, "noting the access token's use")
+}
+
+// RevokeToken ends a token.
+func (s Accounts) RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.RevokeToken(ctx, db.RevokeTokenParams{ID: id, RevokedAt: &at})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errNotFound
+		}
+		return audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: id})
+	})
+	return wrap(err, "revoking the access token")
+}
+
+// Tokens lists the account's tokens.
+func (s Accounts) Tokens(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[account.Token], error) {
+	var out []account.Token
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		rows, err := q.ListTokens(ctx, db.ListTokensParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		out = mapped(rows, toToken)
+		return err
+	})
+	return page.Cut(out, r, func(t account.Token) page.Cursor { return page.AtID(t.CreatedAt, t.ID) }), wrap(err, "listing access tokens")
+}
+
+// mapped converts rows; the result is never nil, so that it is [] in JSON.
+func mapped[R, T any](rows []R, to func(R) T) []T {
+	out := make([]T, len(rows))
+	for i, row := range rows {
+		out[i] = to(row)
+	}
+	return out
+}
+
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

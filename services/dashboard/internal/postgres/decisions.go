@@ -1,0 +1,212 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/decision"
+	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
+)
+
+// Decisions is the decision.Store.
+type Decisions struct{ *Store }
+
+var _ decision.Store = Decisions{}
+
+// Decide keeps a decision; an approval makes the deployment, with both events, in one transaction.
+func (s Decisions) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, decide func(decision.Proposal) (decision.Outcome, error)) (decision.Proposal, error) {
+	var out decision.Proposal
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		p, err := lockProposal(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		o, err := decide(p)
+		if err != nil {
+			return err
+		}
+		if o.DuplicateOf != nil {
+			if _, err := q.Proposal(ctx, *o.DuplicateOf); err != nil {
+				return duplicateOf(err)
+			}
+		}
+		err = q.InsertDecision(ctx, db.InsertDecisionParams{
+			ProposalID: id, AccountID: a.Account, Status: string(o.Status), Reason: o.Reason, DuplicateOf: o.DuplicateOf, SnoozedUntil: o.SnoozedUntil,
+			DecidedBy: a.Name, DecidedAt: o.At, ContentHash: p.ContentHash,
+		})
+		if err != nil {
+			return err
+		}
+		err = audit(ctx, q, change{actor: a, at: o.At, action: "proposal." + string(o.Status), subject: "proposal", id: id, detail: map[string]any{
+			"reason": o.Reason, "content_hash": p.ContentHash,
+		}})
+		if err != nil {
+			return err
+		}
+		if err := s.announce(ctx, tx, q, a, p, o); err != nil {
+			return err
+		}
+		out, err = readProposal(ctx, q, id)
+		return err
+	})
+	return out, wrap(err, "deciding the proposal")
+}
+
+// announce has the effects that a decision has on others.
+func (s Decisions) announce(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, p decision.Proposal, o decision.Outcome) error {
+	switch o.Status {
+	case decision.Approved:
+		err := q.InsertDeployment(ctx, db.InsertDeploymentParams{
+			ID: o.DeploymentID, AccountID: a.Account, ProductID: p.ProductID, ContextID: p.ContextID, ProposalID: p.ID, CreatedAt: o.At,
+		})
+		if err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: o.At, action: "deployment.created", subject: "deployment", id: o.DeploymentID, detail: map[string]any{"proposal_id": p.ID}}); err != nil {
+			return err
+		}
+		err = emit(ctx, tx, s.Store, event.ProposalApproved, a, o.At, &eventv1.ProposalApproved{
+			ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), DeploymentId: o.DeploymentID.String(),
+			DecidedBy: a.Name, DecidedAt: timestamppb.New(o.At), ContentHash: p.ContentHash,
+		})
+		if err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.DeploymentCreated, a, o.At, &eventv1.DeploymentCreated{
+			DeploymentId: o.DeploymentID.String(), ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(),
+		})
+	case decision.Rejected:
+		return emit(ctx, tx, s.Store, event.ProposalRejected, a, o.At, &eventv1.ProposalRejected{
+			ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), DecidedBy: a.Name, DecidedAt: timestamppb.New(o.At), Reason: o.Reason,
+		})
+	default: // snoozed and duplicate concern nobody else; the audit log has them
+		return nil
+	}
+}
+
+func duplicateOf(err error) error {
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return fault.New(fault.Invalid, "invalid_request", "Name the proposal that this one repeats.").With("/duplicate_of", "unknown", "There is no such proposal.")
+}
+
+// Undo removes a decision; the audit log keeps both.
+func (s Decisions) Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(decision.Proposal) error) (decision.Proposal, error) {
+	var out decision.Proposal
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		p, err := lockProposal(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		if p.Status == decision.Approved && p.DeploymentID != nil {
+			cancelling := Deployments(s)
+			err := cancelling.change(ctx, tx, q, a, *p.DeploymentID, at, func(r *deployment.Report) error { return r.Cancel(at) })
+			if err != nil {
+				return err
+			}
+		}
+		if err := q.DeleteDecision(ctx, id); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "proposal.reopened", subject: "proposal", id: id, detail: map[string]any{"undone": p.Status}}); err != nil {
+			return err
+		}
+		err = emit(ctx, tx, s.Store, event.ProposalReopened, a, at, &eventv1.ProposalReopened{
+			ProposalId: id.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), UndoneBy: a.Name, UndoneAt: timestamppb.New(at),
+		})
+		if err != nil {
+			return err
+		}
+		out, err = readProposal(ctx, q, id)
+		return err
+	})
+	return out, wrap(err, "undoing the decision")
+}
+
+// lockProposal makes decisions on one proposal wait for each other; its row belongs to another
+// service, so the lock is an advisory one.
+func lockProposal(ctx context.Context, q *db.Queries, id uuid.UUID) (decision.Proposal, error) {
+	if err := q.LockProposal(ctx, id); err != nil {
+		return decision.Proposal{}, err
+	}
+	return readProposal(ctx, q, id)
+}
+
+func readProposal(ctx context.Context, q *db.Queries, id uuid.UUID) (decision.Proposal, error) {
+	row, err := q.Proposal(ctx, id)
+	if err != nil {
+		return decision.Proposal{}, found(err)
+	}
+	return toProposal(row), nil
+}
+
+func toProposal(row db.ProposalRow) decision.Proposal {
+	p := decision.Proposal{
+		ID: row.ID, ProductID: row.ProductID, ContextID: row.ContextID, ContextName: row.ContextName, FindingID: row.FindingID, Family: row.Family,
+		Status: decision.Status(row.Status), Title: row.Title, Diagnosis: row.Diagnosis, SuggestedChange: row.SuggestedChange, Evidence: row.Evidence,
+		PredictedImpact: row.PredictedImpact, Confidence: row.Confidence, Priority: row.Priority, Provenance: row.Provenance, ContentHash: row.ContentHash,
+		CreatedAt: row.CreatedAt, DetectedAt: row.DetectedAt, DeploymentID: row.LiveDeploymentID,
+	}
+	if row.LiveDeploymentStatus != nil {
+		p.DeploymentOpen = *row.LiveDeploymentStatus == string(deployment.Planned)
+	}
+	// A snooze that is over is pending again: the old decision is history.
+	if p.Status != decision.Pending {
+		p.DecidedAt, p.SnoozedUntil = row.DecidedAt, row.SnoozedUntil
+		p.DecidedBy, p.DecisionReason = text(row.DecidedBy), text(row.DecisionReason)
+	}
+	return p
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Proposal reads one proposal.
+func (s Decisions) Proposal(ctx context.Context, accountID, id uuid.UUID) (decision.Proposal, error) {
+	var out decision.Proposal
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		var err error
+		out, err = readProposal(ctx, q, id)
+		return err
+	})
+	return out, wrap(err, "reading the proposal")
+}
+
+// Proposals lists proposals by priority, of one product or of all.
+func (s Decisions) Proposals(ctx context.Context, accountID uuid.UUID, productID *uuid.UUID, status *decision.Status, r page.Request) (page.Of[decision.Proposal], error) {
+	var out []decision.Proposal
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		if productID != nil {
+			if _, err := q.Product(ctx, *productID); err != nil {
+				return found(err)
+			}
+		}
+		rows, err := q.ListProposals(ctx, db.ListProposalsParams{
+			ProductID: productID, Status: (*string)(status), BeforePriority: r.After.Number, BeforeID: r.After.ID, RowLimit: r.Fetch(),
+		})
+		out = mapped(rows, func(row db.ListProposalsRow) decision.Proposal { return toProposal(db.ProposalRow(row)) })
+		return err
+	})
+	key := func(p decision.Proposal) page.Cursor { return page.Cursor{Number: &p.Priority, ID: &p.ID} }
+	return page.Cut(out, r, key), wrap(err, "listing proposals")
+}

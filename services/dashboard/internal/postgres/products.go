@@ -1,0 +1,301 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/draftlabs/specter/pkg/catalog"
+	"github.com/draftlabs/specter/pkg/fault"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
+	"github.com/draftlabs/specter/services/dashboard/internal/product"
+)
+
+// Products is the product.Store.
+type Products struct{ *Store }
+
+var _ product.Store = Products{}
+
+// Create keeps a product, its default context and its first key, and tells the gateway.
+func (s Products) Create(ctx context.Context, a actor.Actor, c product.Created, keyHash []byte) (product.Created, error) {
+	var out product.Created
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		var err error
+		out, err = once(ctx, q, s.Store, a.Account, c.Product.CreatedAt, func() (product.Created, error) { return s.create(ctx, tx, q, a, c, keyHash) })
+		return err
+	})
+	return out, wrap(err, "creating the product")
+}
+
+func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, c product.Created, keyHash []byte) (product.Created, error) {
+	n, err := q.CountProducts(ctx)
+	if err != nil {
+		return c, err
+	}
+	if n >= product.MaxProducts {
+		return c, product.ErrLimit("products", product.MaxProducts)
+	}
+	p := c.Product
+	if err := q.InsertProduct(ctx, db.InsertProductParams{ID: p.ID, AccountID: a.Account, Name: p.Name, TimeZone: p.TimeZone, CreatedAt: p.CreatedAt}); err != nil {
+		return c, err
+	}
+	if err := audit(ctx, q, change{actor: a, at: p.CreatedAt, action: "product.created", subject: "product", id: p.ID, detail: map[string]any{"name": p.Name}}); err != nil {
+		return c, err
+	}
+	if c.Context, err = s.insertContext(ctx, q, a, c.Context); err != nil {
+		return c, err
+	}
+	if err := s.publishProduct(ctx, tx, q, a.Account, p.ID, false); err != nil {
+		return c, err
+	}
+	c.Key, err = s.insertKey(ctx, tx, q, a, c.Key, keyHash)
+	return c, err
+}
+
+// publishProduct writes the product's catalogue entry. The caller holds the product's lock, so that
+// entries leave in the order of the changes.
+func (s *Store) publishProduct(ctx context.Context, tx pgx.Tx, q *db.Queries, accountID, id uuid.UUID, closed bool) error {
+	contexts, err := q.ContextIDs(ctx, id)
+	if err != nil {
+		return fmt.Errorf("reading the product's contexts: %w", err)
+	}
+	entry := &catalogv1.Product{ProductId: id.String(), AccountId: accountID.String(), Closed: closed}
+	for _, c := range contexts {
+		if c.IsDefault {
+			entry.DefaultContextId = c.ID.String()
+		}
+		entry.ContextIds = append(entry.ContextIds, c.ID.String())
+	}
+	value, err := proto.Marshal(entry)
+	if err != nil {
+		return fmt.Errorf("encoding the product's catalogue entry: %w", err)
+	}
+	return s.outbox.PutKV(ctx, tx, catalog.ProductName(id), value)
+}
+
+func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, k db.ApiKey) error {
+	value, err := proto.Marshal(&catalogv1.Key{
+		KeyId: k.ID.String(), AccountId: accountID.String(), ProductId: k.ProductID.String(), AllowedOrigins: k.AllowedOrigins, Revoked: k.RevokedAt != nil,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding the key's catalogue entry: %w", err)
+	}
+	return s.outbox.PutKV(ctx, tx, catalog.KeyName(k.KeyHash), value)
+}
+
+// Update edits a product.
+func (s Products) Update(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, edit func(*product.Product) error) (product.Product, error) {
+	var out product.Product
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.LockProduct(ctx, id)
+		if err != nil {
+			return found(err)
+		}
+		p := product.Product{ID: row.ID, Name: row.Name, TimeZone: row.TimeZone, Version: int(row.Version)}
+		if err := edit(&p); err != nil {
+			return err
+		}
+		if err := q.UpdateProduct(ctx, db.UpdateProductParams{ID: id, Name: p.Name, TimeZone: p.TimeZone}); err != nil {
+			return err
+		}
+		after, err := q.Product(ctx, id)
+		if err != nil {
+			return err
+		}
+		out = toProduct(after)
+		return audit(ctx, q, change{actor: a, at: at, action: "product.updated", subject: "product", id: id, detail: map[string]any{"name": p.Name, "time_zone": p.TimeZone}})
+	})
+	return out, wrap(err, "updating the product")
+}
+
+func toProduct(row db.ProductRow) product.Product {
+	return product.Product{
+		ID: row.ID, Name: row.Name, TimeZone: row.TimeZone, DefaultContextID: row.DefaultContextID, Version: int(row.Version), CreatedAt: row.CreatedAt,
+		FirstSignalAt: row.FirstSignalAt, LastSignalAt: row.LastSignalAt, SignalsTotal: row.SignalsTotal, OpenProposals: int(row.OpenProposals),
+	}
+}
+
+// Product reads one product.
+func (s Products) Product(ctx context.Context, accountID, id uuid.UUID) (product.Product, error) {
+	var out product.Product
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.Product(ctx, id)
+		out = toProduct(row)
+		return found(err)
+	})
+	return out, wrap(err, "reading the product")
+}
+
+// Products lists the account's products.
+func (s Products) Products(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[product.Product], error) {
+	var out []product.Product
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		rows, err := q.ListProducts(ctx, db.ListProductsParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		out = mapped(rows, func(row db.ListProductsRow) product.Product { return toProduct(db.ProductRow(row)) })
+		return err
+	})
+	return page.Cut(out, r, func(p product.Product) page.Cursor { return page.AtID(p.CreatedAt, p.ID) }), wrap(err, "listing products")
+}
+
+// AddKey keeps an ingest key and tells the gateway.
+func (s Products) AddKey(ctx context.Context, a actor.Actor, k product.Key, hash []byte) (product.Key, error) {
+	var out product.Key
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		if _, err := q.LockProduct(ctx, k.ProductID); err != nil {
+			return found(err)
+		}
+		var err error
+		out, err = once(ctx, q, s.Store, a.Account, k.CreatedAt, func() (product.Key, error) {
+			n, err := q.CountKeys(ctx, k.ProductID)
+			if err != nil {
+				return k, err
+			}
+			if n >= product.MaxKeys {
+				return k, product.ErrLimit("active keys", product.MaxKeys)
+			}
+			return s.insertKey(ctx, tx, q, a, k, hash)
+		})
+		return err
+	})
+	return out, wrap(err, "creating the ingest key")
+}
+
+func (s Products) insertKey(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, k product.Key, hash []byte) (product.Key, error) {
+	row, err := q.InsertKey(ctx, db.InsertKeyParams{
+		ID: k.ID, AccountID: a.Account, ProductID: k.ProductID, Name: k.Name, KeyHash: hash, KeySealed: s.keys.Seal([]byte(k.Text)),
+		Hint: k.Hint, AllowedOrigins: k.AllowedOrigins, CreatedAt: k.CreatedAt,
+	})
+	if err != nil {
+		return k, err
+	}
+	if err := s.publishKey(ctx, tx, a.Account, row); err != nil {
+		return k, err
+	}
+	return k, audit(ctx, q, change{actor: a, at: k.CreatedAt, action: "key.created", subject: "key", id: k.ID, detail: map[string]any{"name": k.Name, "product_id": k.ProductID}})
+}
+
+// RevokeKey ends an ingest key and tells the gateway.
+func (s Products) RevokeKey(ctx context.Context, a actor.Actor, productID, id uuid.UUID, at time.Time) error {
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		row, err := q.RevokeKey(ctx, db.RevokeKeyParams{ID: id, ProductID: productID, Now: at})
+		if err != nil {
+			return found(err)
+		}
+		if err := s.publishKey(ctx, tx, a.Account, row); err != nil {
+			return err
+		}
+		return audit(ctx, q, change{actor: a, at: at, action: "key.revoked", subject: "key", id: id, detail: map[string]any{"product_id": productID}})
+	})
+	return wrap(err, "revoking the ingest key")
+}
+
+// Keys lists a product's ingest keys.
+func (s Products) Keys(ctx context.Context, accountID, productID uuid.UUID, r page.Request) (page.Of[product.Key], error) {
+	var out []product.Key
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		if _, err := q.Product(ctx, productID); err != nil {
+			return found(err)
+		}
+		rows, err := q.ListKeys(ctx, db.ListKeysParams{ProductID: productID, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		out = mapped(rows, s.toKey)
+		return err
+	})
+	return page.Cut(out, r, func(k product.Key) page.Cursor { return page.AtID(k.CreatedAt, k.ID) }), wrap(err, "listing ingest keys")
+}
+
+func (s Products) toKey(row db.ApiKey) product.Key {
+	k := product.Key{ID: row.ID, ProductID: row.ProductID, Name: row.Name, Hint: row.Hint, AllowedOrigins: row.AllowedOrigins, CreatedAt: row.CreatedAt, RevokedAt: row.RevokedAt}
+	if row.RevokedAt == nil {
+		// A key sealed with an older secret key still works; it just cannot be shown again.
+		if text, err := s.keys.Open(row.KeySealed); err == nil {
+			k.Text = string(text)
+		}
+	}
+	return k
+}
+
+// AddContext keeps a context and tells the gateway.
+func (s Products) AddContext(ctx context.Context, a actor.Actor, c product.Context) (product.Context, error) {
+	var out product.Context
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		if _, err := q.LockProduct(ctx, c.ProductID); err != nil {
+			return found(err)
+		}
+		var err error
+		out, err = once(ctx, q, s.Store, a.Account, c.CreatedAt, func() (product.Context, error) {
+			n, err := q.CountContexts(ctx, c.ProductID)
+			if err != nil {
+				return c, err
+			}
+			if n >= product.MaxContexts {
+				return c, product.ErrLimit("contexts", product.MaxContexts)
+			}
+			made, err := s.insertContext(ctx, q, a, c)
+			if err != nil {
+				return c, err
+			}
+			return made, s.publishProduct(ctx, tx, q, a.Account, c.ProductID, false)
+		})
+		return err
+	})
+	return out, wrap(err, "creating the context")
+}
+
+func (s Products) insertContext(ctx context.Context, q *db.Queries, a actor.Actor, c product.Context) (product.Context, error) {
+	row, err := q.InsertContext(ctx, db.InsertContextParams{
+		ID: c.ID, AccountID: a.Account, ProductID: c.ProductID, Name: c.Name, Description: c.Description, PositiveTypes: c.PositiveTypes,
+		NegativeTypes: c.NegativeTypes, PayloadKeys: c.PayloadKeys, IsDefault: c.IsDefault, CreatedAt: c.CreatedAt,
+	})
+	if err != nil {
+		return c, nameTaken(err)
+	}
+	return toContext(row), audit(ctx, q, change{actor: a, at: c.CreatedAt, action: "context.created", subject: "context", id: c.ID, detail: map[string]any{"name": c.Name, "product_id": c.ProductID}})
+}
+
+func nameTaken(err error) error {
+	if violates(err, "contexts_account_id_product_id_name_key") {
+		return fault.New(fault.Conflict, "conflict", "The product has another context of this name.").With("/name", "taken", "Choose another name.")
+	}
+	return err
+}
+
+func toContext(row db.Context) product.Context {
+	return product.Context{
+		ID: row.ID, ProductID: row.ProductID, Name: row.Name, Description: row.Description, PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes,
+		PayloadKeys: row.PayloadKeys, IsDefault: row.IsDefault, Version: int(row.Version), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+	}
+}
+
+// UpdateContext edits a context. The gateway knows only ids, so it need not hear of it.
+func (s Products) UpdateContext(ctx context.Context, a actor.Actor, id uuid.UUID, edit func(*product.Context) error) (product.Context, error) {
+	var out product.Context
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		before, err := q.LockContext(ctx, id)
+		if err != nil {
+			return found(err)
+		}
+		c := toContext(before)
+		if err := edit(&c); err != nil {
+			return err
+		}
+		row, err := q.UpdateContext(ctx, db.UpdateContextParams{
+			ID: id, Name: c.Name, Description: c.Description, PositiveTypes: c.PositiveTypes, NegativeTypes: c.NegativeTypes, PayloadKeys: c.PayloadKeys, UpdatedAt: c.UpdatedAt,
+		})
+		if err != nil {
+			return nameTaken(err)
+		}
+		out = toContext(row)
+		return audit(ctx, q, change{actor: a, at: c.UpdatedAt, action: "context.updated", subject: "context", id: id, detail: map[string]any{
+			"name": c.Name, "positive_types": c.PositiveTypes, "negative_types": c.NegativeTypes, "payload_keys": c.PayloadKeys,
+		}})
+	})
+	return out, wrap(err, "updating the context")
+}

@@ -1,0 +1,101 @@
+-- name: Proposal :one
+SELECT s.*, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at
+FROM proposal_states s
+JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
+LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
+LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
+WHERE s.id = $1;
+
+-- name: ListProposals :many
+SELECT s.*, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at
+FROM proposal_states s
+JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
+LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
+LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
+WHERE (sqlc.narg(product_id)::uuid IS NULL OR s.product_id = sqlc.narg(product_id))
+  AND (sqlc.narg(status)::text IS NULL OR s.status = sqlc.narg(status)::text)
+  AND (sqlc.narg(before_priority)::float8 IS NULL OR (s.priority, s.id) < (sqlc.narg(before_priority), sqlc.narg(before_id)::uuid))
+ORDER BY s.priority DESC, s.id DESC LIMIT sqlc.arg(row_limit);
+
+-- name: LockProposal :exec
+SELECT pg_advisory_xact_lock(hashtextextended('proposal:' || sqlc.arg(id)::uuid::text, 0));
+
+-- name: InsertDecision :exec
+INSERT INTO proposal_decisions (proposal_id, account_id, status, reason, duplicate_of, snoozed_until, decided_by, decided_at, content_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (proposal_id) DO UPDATE SET status = excluded.status, reason = excluded.reason, duplicate_of = excluded.duplicate_of,
+    snoozed_until = excluded.snoozed_until, decided_by = excluded.decided_by, decided_at = excluded.decided_at, content_hash = excluded.content_hash;
+
+-- name: DeleteDecision :exec
+DELETE FROM proposal_decisions WHERE proposal_id = $1;
+
+-- name: InsertDeployment :exec
+INSERT INTO deployments (id, account_id, product_id, context_id, proposal_id, status, created_at) VALUES ($1, $2, $3, $4, $5, 'planned', $6);
+
+-- name: Deployment :one
+SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
+       s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+FROM deployment_states s
+JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
+JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
+WHERE s.id = $1;
+
+-- name: ListDeployments :many
+SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
+       s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+FROM deployment_states s
+JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
+JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
+WHERE s.product_id = sqlc.arg(product_id)
+  AND (sqlc.narg(before_at)::timestamptz IS NULL OR (s.created_at, s.id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
+ORDER BY s.created_at DESC, s.id DESC LIMIT sqlc.arg(row_limit);
+
+-- name: LockDeployment :one
+SELECT * FROM deployments WHERE id = $1 FOR UPDATE;
+
+-- name: UpdateDeployment :exec
+UPDATE deployments SET status = $2, version_label = $3, commit_sha = $4, url = $5, deployed_at = $6, reported_at = $7, reported_by = $8,
+    cancelled_at = $9, rolled_back_at = $10, version = version + 1
+WHERE id = $1;
+
+-- name: Looks :many
+SELECT verification_id, look_day, as_of, result FROM verification_looks
+WHERE verification_id = ANY(sqlc.arg(verification_ids)::uuid[])
+ORDER BY verification_id, look_day;
+
+-- name: ListAnalyses :many
+SELECT * FROM analyses
+WHERE context_id = sqlc.arg(context_id)
+  AND (sqlc.narg(before_at)::timestamptz IS NULL OR (finished_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
+ORDER BY finished_at DESC, id DESC LIMIT sqlc.arg(row_limit);
+
+-- name: LastAnalyses :many
+SELECT DISTINCT ON (context_id) * FROM analyses
+WHERE context_id = ANY(sqlc.arg(context_ids)::uuid[])
+ORDER BY context_id, finished_at DESC;
+
+-- name: Finding :one
+SELECT f.*, p.id AS proposal_id FROM findings f
+LEFT JOIN proposals p ON p.account_id = f.account_id AND p.finding_id = f.id
+WHERE f.id = $1;
+
+-- name: ListFindings :many
+SELECT f.*, p.id AS proposal_id FROM findings f
+LEFT JOIN proposals p ON p.account_id = f.account_id AND p.finding_id = f.id
+WHERE f.product_id = sqlc.arg(product_id)
+  AND (sqlc.narg(before_at)::timestamptz IS NULL OR (f.detected_at, f.id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
+ORDER BY f.detected_at DESC, f.id DESC LIMIT sqlc.arg(row_limit);
+
+-- name: OpenProposalsByContext :many
+SELECT context_id, count(*)::int AS n FROM proposal_states
+WHERE context_id = ANY(sqlc.arg(context_ids)::uuid[]) AND status = 'pending'
+GROUP BY context_id;
+
+-- name: OpenFindingsByContext :many
+SELECT context_id, count(*)::int AS n FROM findings
+WHERE context_id = ANY(sqlc.arg(context_ids)::uuid[]) AND resolved_at IS NULL AND detected_at >= sqlc.arg(since)::timestamptz
+GROUP BY context_id;

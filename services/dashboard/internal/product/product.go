@@ -1,0 +1,262 @@
+package product
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/page"
+)
+
+// Product is a site or app that sends signals.
+type Product struct {
+	ID               uuid.UUID
+	Name             string
+	TimeZone         string // IANA name; days are days here
+	DefaultContextID uuid.UUID
+	Version          int
+	CreatedAt        time.Time
+	FirstSignalAt    *time.Time
+	LastSignalAt     *time.Time
+	SignalsTotal     int64
+	OpenProposals    int
+}
+
+// Key is an ingest key. It stands in a web page, so it may be shown again.
+type Key struct {
+	ID             uuid.UUID
+	ProductID      uuid.UUID
+	Name           string
+	Text           string // "" once revoked
+	Hint           string
+	AllowedOrigins []string // empty = all
+	CreatedAt      time.Time
+	RevokedAt      *time.Time
+}
+
+// Context is an area of a product.
+type Context struct {
+	ID            uuid.UUID
+	ProductID     uuid.UUID
+	Name          string
+	Description   string
+	PositiveTypes []string
+	NegativeTypes []string
+	PayloadKeys   []string
+	IsDefault     bool
+	Version       int
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// Polarity says what a signal of a type means here. It is applied when reading, so an edit applies
+// to history too.
+func (c Context) Polarity(signalType string) Polarity {
+	for _, t := range c.PositiveTypes {
+		if t == signalType {
+			return Positive
+		}
+	}
+	for _, t := range c.NegativeTypes {
+		if t == signalType {
+			return Negative
+		}
+	}
+	return Neutral
+}
+
+// Polarity of a signal type in a context.
+type Polarity string
+
+// The polarities; neutral never counts in the ratio.
+const (
+	Positive Polarity = "positive"
+	Negative Polarity = "negative"
+	Neutral  Polarity = "neutral"
+)
+
+// Limits of one account, whatever its plan.
+const (
+	MaxProducts = 100
+	MaxContexts = 100
+	MaxKeys     = 20
+)
+
+// Created is a new product with what it needs to receive its first signal.
+type Created struct {
+	Product Product
+	Context Context
+	Key     Key
+}
+
+// Store keeps products. A change of something the gateway knows updates the catalogue with it.
+type Store interface {
+	Create(ctx context.Context, a actor.Actor, c Created, keyHash []byte) (Created, error)
+	Update(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Product) error) (Product, error)
+	AddKey(ctx context.Context, a actor.Actor, k Key, hash []byte) (Key, error)
+	RevokeKey(ctx context.Context, a actor.Actor, product, id uuid.UUID, at time.Time) error
+	AddContext(ctx context.Context, a actor.Actor, c Context) (Context, error)
+	UpdateContext(ctx context.Context, a actor.Actor, id uuid.UUID, change func(*Context) error) (Context, error)
+
+	Product(ctx context.Context, account, id uuid.UUID) (Product, error)
+	Products(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Product], error)
+	Keys(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Key], error)
+}
+
+// Service changes products.
+type Service struct {
+	Store // reading needs no rules
+	now   func() time.Time
+}
+
+// New returns a Service.
+func New(store Store, now func() time.Time) *Service { return &Service{Store: store, now: now} }
+
+// Default types of a new product's context: what the script tag sends by itself, and the usual
+// names of success.
+func defaultTypes() (positive, negative []string) {
+	return []string{"purchase", "signup", "form_submit", "checkout_completed"}, []string{"js_error", "rage_click", "http_error"}
+}
+
+// Create makes a product with a default context and a key.
+func (s *Service) Create(ctx context.Context, a actor.Actor, name, timeZone string) (Created, error) {
+	now := s.now()
+	p := Product{ID: newID(), Name: strings.TrimSpace(name), TimeZone: timeZone, Version: 1, CreatedAt: now}
+	if p.TimeZone == "" {
+		p.TimeZone = "UTC"
+	}
+	if err := p.check(); err != nil {
+		return Created{}, err
+	}
+	positive, negative := defaultTypes()
+	c := Context{
+		ID: newID(), ProductID: p.ID, Name: "Everything", Description: "All signals that name no other context.",
+		PositiveTypes: positive, NegativeTypes: negative, PayloadKeys: []string{}, IsDefault: true, Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	p.DefaultContextID = c.ID
+	k, hash := newKey(p.ID, "Default key", nil, now)
+	return s.Store.Create(ctx, a, Created{Product: p, Context: c, Key: k}, hash)
+}
+
+// Patch holds the changes of an edit; nil leaves a field as it is. IfVersion 0 edits whatever is there.
+type Patch struct {
+	Name      *string
+	TimeZone  *string
+	IfVersion int
+}
+
+// Update edits a product.
+func (s *Service) Update(ctx context.Context, a actor.Actor, id uuid.UUID, patch Patch) (Product, error) {
+	return s.Store.Update(ctx, a, id, s.now(), func(p *Product) error {
+		if err := matches(patch.IfVersion, p.Version); err != nil {
+			return err
+		}
+		if patch.Name != nil {
+			p.Name = strings.TrimSpace(*patch.Name)
+		}
+		if patch.TimeZone != nil {
+			p.TimeZone = *patch.TimeZone
+		}
+		return p.check()
+	})
+}
+
+// AddKey makes one more ingest key.
+func (s *Service) AddKey(ctx context.Context, a actor.Actor, product uuid.UUID, name string, origins []string) (Key, error) {
+	name = strings.TrimSpace(name)
+	if err := checkName("/name", name); err != nil {
+		return Key{}, err
+	}
+	origins, err := normalOrigins(origins)
+	if err != nil {
+		return Key{}, err
+	}
+	k, hash := newKey(product, name, origins, s.now())
+	return s.Store.AddKey(ctx, a, k, hash)
+}
+
+// RevokeKey ends a key at once; doing it twice is fine.
+func (s *Service) RevokeKey(ctx context.Context, a actor.Actor, product, id uuid.UUID) error {
+	return s.Store.RevokeKey(ctx, a, product, id, s.now())
+}
+
+func newKey(product uuid.UUID, name string, origins []string, now time.Time) (Key, []byte) {
+	text := apikey.New(apikey.Ingest)
+	if origins == nil {
+		origins = []string{}
+	}
+	return Key{ID: newID(), ProductID: product, Name: name, Text: text, Hint: apikey.Display(text), AllowedOrigins: origins, CreatedAt: now}, apikey.Hash(text)
+}
+
+// ContextPatch holds what to set; nil leaves a field as it is (or empty, when creating).
+type ContextPatch struct {
+	Name          *string
+	Description   *string
+	PositiveTypes *[]string
+	NegativeTypes *[]string
+	PayloadKeys   *[]string
+	IfVersion     int
+}
+
+// AddContext makes a context.
+func (s *Service) AddContext(ctx context.Context, a actor.Actor, product uuid.UUID, patch ContextPatch) (Context, error) {
+	now := s.now()
+	c := Context{
+		ID: newID(), ProductID: product, PositiveTypes: []string{}, NegativeTypes: []string{}, PayloadKeys: []string{}, Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	if err := patch.apply(&c); err != nil {
+		return Context{}, err
+	}
+	return s.Store.AddContext(ctx, a, c)
+}
+
+// UpdateContext edits a context.
+func (s *Service) UpdateContext(ctx context.Context, a actor.Actor, id uuid.UUID, patch ContextPatch) (Context, error) {
+	return s.Store.UpdateContext(ctx, a, id, func(c *Context) error {
+		if err := matches(patch.IfVersion, c.Version); err != nil {
+			return err
+		}
+		c.UpdatedAt = s.now()
+		return patch.apply(c)
+	})
+}
+
+func (p ContextPatch) apply(c *Context) error {
+	if p.Name != nil {
+		c.Name = strings.TrimSpace(*p.Name)
+	}
+	if p.Description != nil {
+		c.Description = strings.TrimSpace(*p.Description)
+	}
+	if p.PositiveTypes != nil {
+		c.PositiveTypes = *p.PositiveTypes
+	}
+	if p.NegativeTypes != nil {
+		c.NegativeTypes = *p.NegativeTypes
+	}
+	if p.PayloadKeys != nil {
+		c.PayloadKeys = *p.PayloadKeys
+	}
+	return c.check()
+}
+
+// ErrLimit is the answer when an account has all it may have of something.
+func ErrLimit(what string, limit int) error {
+	return fault.Newf(fault.Conflict, "limit_reached", "There are already %d %s.", limit, what)
+}
+
+func matches(want, have int) error {
+	if want != 0 && want != have {
+		return fault.New(fault.PreconditionFailed, "precondition_failed", "Somebody changed this in the meantime. Load it again.")
+	}
+	return nil
+}
+
+// newID is a UUIDv7: rows made later sort later.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -1,0 +1,211 @@
+package supabase
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	gotrue "github.com/supabase-community/gotrue-go"
+	"github.com/supabase-community/gotrue-go/types"
+
+	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+)
+
+const (
+	requestTimeout = 8 * time.Second
+	maxAnswer      = 1 << 20
+	maxIdle        = 8
+	idleTimeout    = time.Minute
+)
+
+// Options say where the auth server is and how its tokens are checked.
+type Options struct {
+	URL       string // https://<project>.supabase.co/auth/v1
+	AnonKey   string // sent as apikey; may be empty for a server of one's own
+	Issuer    string // "" = URL
+	JWTSecret string // HS256; else JWKSURL
+	JWKSURL   string // ES256, RS256
+	Now       func() time.Time
+}
+
+// Client is the account.AuthServer.
+type Client struct {
+	auth      gotrue.Client
+	transport *http.Transport
+	tokens    *verifier
+}
+
+var _ account.AuthServer = (*Client)(nil)
+
+// New returns a client. ctx ends the background refresh of the key set.
+func New(ctx context.Context, o Options) (*Client, error) {
+	if o.Issuer == "" {
+		o.Issuer = o.URL
+	}
+	tokens, err := newVerifier(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		auth: gotrue.New("", o.AnonKey).WithCustomGoTrueURL(strings.TrimRight(o.URL, "/")), transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
+		}, tokens: tokens,
+	}, nil
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// SignUp registers a person.
+func (c *Client) SignUp(ctx context.Context, email, password string) (account.Identity, error) {
+	answer, err := c.in(ctx).Signup(types.SignupRequest{Email: email, Password: password})
+	if err != nil {
+		return account.Identity{}, meaning(err)
+	}
+	if answer.AccessToken == "" {
+		return account.Identity{}, fault.New(fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
+	}
+	return c.identity(ctx, answer.Session)
+}
+
+// SignIn checks a password.
+func (c *Client) SignIn(ctx context.Context, email, password string) (account.Identity, error) {
+	answer, err := c.in(ctx).SignInWithEmailPassword(email, password)
+	if err != nil {
+		return account.Identity{}, meaning(err)
+	}
+	return c.identity(ctx, answer.Session)
+}
+
+// Refresh trades a refresh token for the next one; account.ErrRefused when it is of no use any more.
+func (c *Client) Refresh(ctx context.Context, refreshToken string) (account.Identity, error) {
+	answer, err := c.in(ctx).RefreshToken(refreshToken)
+	if err != nil {
+		if status, _ := parse(err); status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound {
+			return account.Identity{}, errors.Join(account.ErrRefused, err)
+		}
+		return account.Identity{}, meaning(err)
+	}
+	return c.identity(ctx, answer.Session)
+}
+
+// SignOut ends the person's sessions at the auth server, everywhere.
+func (c *Client) SignOut(ctx context.Context, accessToken string) error {
+	if err := c.in(ctx).WithToken(accessToken).Logout(); err != nil {
+		return meaning(err)
+	}
+	return nil
+}
+
+// in binds the library's requests, which know no context, to ctx.
+func (c *Client) in(ctx context.Context) gotrue.Client {
+	return c.auth.WithClient(http.Client{Timeout: requestTimeout, Transport: bound{ctx: ctx, next: c.transport}})
+}
+
+type bound struct {
+	ctx  context.Context //nolint:containedctx // lives for one call, because gotrue-go takes no context
+	next http.RoundTripper
+}
+
+func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(b.ctx, cancel)
+	res, err := b.next.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		stop()
+		cancel()
+		return nil, err
+	}
+	res.Body = &body{Reader: io.LimitReader(res.Body, maxAnswer), closer: res.Body, release: func() { stop(); cancel() }}
+	return res, nil
+}
+
+type body struct {
+	io.Reader
+	closer  io.Closer
+	release func()
+}
+
+func (b *body) Close() error {
+	err := b.closer.Close()
+	b.release()
+	return err
+}
+
+// identity believes nothing but the token's checked claims.
+func (c *Client) identity(ctx context.Context, s types.Session) (account.Identity, error) {
+	claims, err := c.tokens.verify(ctx, s.AccessToken)
+	if err != nil {
+		return account.Identity{}, fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server's answer could not be trusted.")
+	}
+	id, err := uuid.Parse(claims.Subject)
+	if err != nil || id == uuid.Nil {
+		return account.Identity{}, fault.Wrap(fmt.Errorf("subject is no uuid: %w", err), fault.Unavailable, "unavailable", "The auth server's answer could not be trusted.")
+	}
+	if claims.Email == "" {
+		return account.Identity{}, fault.New(fault.Forbidden, "email_needed", "An account needs an e-mail address.")
+	}
+	return account.Identity{
+		UserID: id, Email: claims.Email, RefreshToken: s.RefreshToken, AccessToken: s.AccessToken, AccessExpiresAt: claims.ExpiresAt.UTC().Truncate(time.Microsecond),
+	}, nil
+}
+
+// meaning says what the auth server's refusal means to the person.
+func meaning(err error) error {
+	status, code := parse(err)
+	switch code {
+	case "invalid_credentials", "invalid_grant":
+		return fault.Wrap(err, fault.Unauthenticated, "invalid_credentials", "The e-mail address or the password is wrong.")
+	case "user_already_exists", "email_exists":
+		return fault.Wrap(err, fault.Conflict, "conflict", "There is an account with this e-mail address already. Sign in instead.")
+	case "weak_password":
+		return fault.Wrap(err, fault.Invalid, "invalid_request", "The password is too weak.").With("/password", "weak_password", "Choose a longer or less common one.")
+	case "email_not_confirmed":
+		return fault.Wrap(err, fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
+	case "signup_disabled":
+		return fault.Wrap(err, fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
+	case "email_address_invalid":
+		return fault.Wrap(err, fault.Invalid, "invalid_request", "The e-mail address is not accepted.").With("/email", "invalid_email", "Use another one.")
+	}
+	switch status {
+	case http.StatusTooManyRequests:
+		return fault.Wrap(err, fault.RateLimited, "rate_limited", "Too many attempts. Wait a little.").After(30 * time.Second)
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return fault.Wrap(err, fault.Invalid, "invalid_request", "The auth server did not accept this.")
+	default:
+		return fault.Wrap(err, fault.Unavailable, "unavailable", "Signing in is not possible at the moment. Try again.")
+	}
+}
+
+// parse finds status and code in the library's error, which has them only as text:
+// "response status code 400: {…}".
+func parse(err error) (status int, code string) {
+	text := err.Error()
+	if _, scanErr := fmt.Sscanf(text, "response status code %d", &status); scanErr != nil {
+		return 0, ""
+	}
+	_, rest, _ := strings.Cut(text, ": ")
+	var answer struct {
+		ErrorCode string `json:"error_code"`
+		Error     string `json:"error"` // servers before 2024
+		Code      any    `json:"code"`
+	}
+	if json.Unmarshal([]byte(rest), &answer) != nil {
+		return status, ""
+	}
+	if answer.ErrorCode != "" {
+		return status, answer.ErrorCode
+	}
+	if word, ok := answer.Code.(string); ok {
+		return status, word
+	}
+	return status, answer.Error
+}

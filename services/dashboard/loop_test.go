@@ -1,0 +1,233 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/event"
+)
+
+// facts collects the names of the events an account's changes published, in order.
+type facts struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (w *world) facts() *facts {
+	w.t.Helper()
+	f := &facts{}
+	consumer, err := w.bus.JetStream().OrderedConsumer(w.t.Context(), event.ProposalApproved.Stream().Name, jetstream.OrderedConsumerConfig{})
+	require.NoError(w.t, err)
+	running, err := consumer.Consume(func(m jetstream.Msg) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, t := range event.All() {
+			if m.Headers().Get("Specter-Event") == t.Tag() {
+				f.names = append(f.names, t.Name())
+			}
+		}
+	})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() {
+		running.Stop()
+		<-running.Closed()
+	})
+	return f
+}
+
+func (f *facts) are(t *testing.T, want ...string) {
+	t.Helper()
+	var have []string
+	require.Eventually(t, func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		have = append([]string(nil), f.names...)
+		return len(have) >= len(want)
+	}, 10*time.Second, 20*time.Millisecond, "%v", want)
+	require.Equal(t, want, have)
+}
+
+func TestFromProposalToDeployment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	low, high := w.proposal(tenant, "Low", 1), w.proposal(tenant, "High", 9)
+
+	inbox := c.get("/api/v1/products/" + tenant.ProductID.String() + "/proposals?status=pending")
+	require.Len(t, inbox.list("items"), 2)
+	require.Equal(t, "High", inbox.str("items.0.title"), "by priority")
+	require.Equal(t, "Everything", inbox.str("items.0.context_name"))
+	require.Len(t, c.get("/api/proposals?status=pending").list("items"), 2)
+	require.Equal(t, http.StatusBadRequest, c.get("/api/proposals?status=all").status)
+
+	path := "/api/v1/proposals/" + high.String()
+	changed := c.post(path+"/decision", map[string]any{"decision": "approved", "content_hash": "what was on another screen"})
+	require.Equal(t, http.StatusPreconditionFailed, changed.status)
+	approved := c.post(path+"/decision", map[string]any{"decision": "approved", "content_hash": "abc123"})
+	require.Equal(t, http.StatusOK, approved.status, approved.text)
+	require.Equal(t, "approved", approved.str("status"))
+	require.Equal(t, http.StatusConflict, c.post(path+"/decision", map[string]any{"decision": "rejected"}).status, "decided once")
+	f.are(t, "proposal.approved", "deployment.created")
+
+	deployment := "/api/v1/deployments/" + approved.str("deployment_id")
+	require.Equal(t, "planned", c.get(deployment).str("status"))
+	past := w.clock.Now().Add(-72 * time.Hour).UTC().Truncate(time.Second)
+	require.Equal(t, http.StatusBadRequest, c.post(deployment+"/report", map[string]any{"url": "javascript:alert(1)"}).status)
+	require.Equal(t, http.StatusBadRequest, c.post(deployment+"/report", map[string]any{"deployed_at": w.clock.Now().Add(time.Hour)}).status)
+	shipped := c.post(deployment+"/report", map[string]any{"deployed_at": past, "version": "1.2.3", "url": "https://example.com/pull/1"})
+	require.Equal(t, http.StatusOK, shipped.status, shipped.text)
+	require.Equal(t, past.Format(time.RFC3339), shipped.str("deployed_at"))
+	require.Equal(t, http.StatusConflict, c.post(deployment+"/report", map[string]any{}).status)
+	require.Equal(t, http.StatusConflict, c.post(deployment+"/cancel", nil).status)
+	require.Equal(t, http.StatusBadRequest, c.post(deployment+"/rollback", map[string]any{"rolled_back_at": past.Add(-time.Hour)}).status)
+	require.Equal(t, "rolled_back", c.post(deployment+"/rollback", map[string]any{}).str("status"))
+	require.Len(t, c.get("/api/v1/products/"+tenant.ProductID.String()+"/deployments").list("items"), 1)
+
+	rejected := c.post("/api/v1/proposals/"+low.String()+"/decision", map[string]any{"decision": "rejected", "reason": "Known."})
+	require.Equal(t, "Known.", rejected.str("decision_reason"), rejected.text)
+	f.are(t, "proposal.approved", "deployment.created", "deployment.deployed", "deployment.rolled_back", "proposal.rejected")
+
+	log := c.get("/api/v1/account/audit-log")
+	require.Equal(t, "proposal.rejected", log.str("items.0.action"))
+	require.Equal(t, "token:"+tenant.TokenID.String(), log.str("items.0.actor"))
+	require.NotEmpty(t, c.get("/api/v1/account/audit-log?subject_id="+high.String()).list("items"))
+}
+
+func TestADecisionCanBeUndoneForTenSeconds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	path := "/api/v1/proposals/" + w.proposal(tenant, "One", 1).String()
+
+	approved := c.post(path+"/decision", map[string]any{"decision": "approved"})
+	require.NotEmpty(t, approved.str("undo_until"))
+	undone := c.delete(path + "/decision")
+	require.Equal(t, http.StatusOK, undone.status, undone.text)
+	require.Equal(t, "pending", undone.str("status"))
+	require.Nil(t, undone.at("decided_at"))
+	require.Equal(t, "cancelled", c.get("/api/v1/deployments/"+approved.str("deployment_id")).str("status"))
+	require.Equal(t, http.StatusConflict, c.delete(path+"/decision").status, "nothing to undo")
+	f.are(t, "proposal.approved", "deployment.created", "deployment.cancelled", "proposal.reopened")
+
+	require.Equal(t, http.StatusOK, c.post(path+"/decision", map[string]any{"decision": "approved"}).status, "and decided again")
+	w.clock.Advance(11 * time.Second)
+	late := c.delete(path + "/decision")
+	require.Equal(t, http.StatusConflict, late.status)
+	require.Equal(t, "undo_expired", late.str("code"))
+}
+
+func TestSnoozedAndDuplicateProposals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	one, two := w.proposal(tenant, "One", 1), w.proposal(tenant, "Two", 2)
+	path := "/api/v1/proposals/" + one.String() + "/decision"
+
+	require.Equal(t, http.StatusBadRequest, c.post(path, map[string]any{"decision": "snoozed"}).status)
+	snoozed := c.post(path, map[string]any{"decision": "snoozed", "snooze_until": w.clock.Now().Add(time.Second)})
+	require.Equal(t, "snoozed", snoozed.str("status"), snoozed.text)
+	require.Eventually(t, func() bool {
+		return c.get("/api/v1/proposals/"+one.String()).str("status") == "pending"
+	}, 10*time.Second, 50*time.Millisecond, "pending again when due")
+	again := c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": one})
+	require.Equal(t, http.StatusBadRequest, again.status, "not of itself")
+	require.Equal(t, http.StatusBadRequest, c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": uuid.New()}).status)
+	require.Equal(t, "duplicate", c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": two}).str("status"))
+}
+
+func TestTwoPeopleDecideAtOnceAndOneWins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	path := "/api/v1/proposals/" + w.proposal(tenant, "One", 1).String() + "/decision"
+	statuses := make(chan int, 8)
+	for range cap(statuses) {
+		c := w.withToken(tenant.Token)
+		go func() { statuses <- c.post(path, map[string]any{"decision": "approved"}).status }()
+	}
+	wins := 0
+	for range cap(statuses) {
+		if s := <-statuses; s == http.StatusOK {
+			wins++
+		} else {
+			require.Equal(t, http.StatusConflict, s)
+		}
+	}
+	require.Equal(t, 1, wins)
+}
+
+func TestAVerdictIsShownWithItsLooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	approved := c.post("/api/v1/proposals/"+w.proposal(tenant, "One", 1).String()+"/decision", map[string]any{"decision": "approved"})
+	deployment := approved.str("deployment_id")
+	require.Equal(t, http.StatusOK, c.post("/api/v1/deployments/"+deployment+"/report", map[string]any{}).status)
+	verification := uuid.New()
+	w.insert("specter_verifier", tenant.AccountID, `INSERT INTO verifications (id, account_id, product_id, context_id, deployment_id, proposal_id, deployed_at, plan, method, status, result, registered_at, decided_at)
+		VALUES ($1, $2, $3, $4, $5, $6, now(), '{"version":1,"looks":[1,2]}', 'pcf/1', 'improved', '{"outcome":"improved","effect":0.21,"before":{"positive":10,"negative":5,"days":3},"after":{"positive":12,"negative":2,"days":1}}', now(), now())`,
+		verification, tenant.AccountID, tenant.ProductID, tenant.ContextID, deployment, approved.str("id"))
+	w.insert("specter_verifier", tenant.AccountID, `INSERT INTO verification_looks (account_id, verification_id, look_day, as_of, result, created_at)
+		VALUES ($1, $2, 1, now(), '{"outcome":"improved","before":{"positive":10,"negative":5,"days":3},"after":{"positive":12,"negative":2,"days":1}}', now())`, tenant.AccountID, verification)
+
+	r := c.get("/api/v1/deployments/" + deployment)
+	require.Equal(t, "verified", r.str("status"), r.text)
+	require.Equal(t, 0.21, r.at("verification.result.effect"))
+	require.Equal(t, float64(1), r.at("verification.looks.0.day"))
+	require.Equal(t, []any{}, r.at("verification.result.warnings"))
+}
+
+func TestACollectingTestSaysWhenItIsLookedAtNext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	approved := c.post("/api/v1/proposals/"+w.proposal(tenant, "One", 1).String()+"/decision", map[string]any{"decision": "approved"})
+	deployment := approved.str("deployment_id")
+	require.Equal(t, http.StatusOK, c.post("/api/v1/deployments/"+deployment+"/report", map[string]any{}).status)
+	w.insert("specter_verifier", tenant.AccountID, `INSERT INTO verifications (id, account_id, product_id, context_id, deployment_id, proposal_id, deployed_at, plan, method, status, registered_at)
+		VALUES ($1, $2, $3, $4, $5, $6, now(), '{"looks":[{"day":1,"as_of":"2030-01-02T00:00:00Z"},{"day":2,"as_of":"2030-01-03T00:00:00Z"}]}', 'pcf/1', 'collecting', now())`,
+		uuid.New(), tenant.AccountID, tenant.ProductID, tenant.ContextID, deployment, approved.str("id"))
+	r := c.get("/api/v1/deployments/" + deployment)
+	require.Equal(t, "collecting", r.str("status"), r.text)
+	require.Equal(t, "2030-01-02T00:00:00Z", r.str("verification.next_look_at"))
+	require.Nil(t, r.at("verification.result"))
+}
+
+func TestAnalysesAreAskedForAndFindingsRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	path := "/api/v1/contexts/" + tenant.ContextID.String()
+	asked := c.post(path+"/analyses", map[string]any{})
+	require.Equal(t, http.StatusAccepted, asked.status, asked.text)
+	require.Equal(t, http.StatusBadRequest, c.post(path+"/analyses", map[string]any{"as_of": w.clock.Now().Add(time.Hour)}).status)
+	f.are(t, "analysis.requested")
+
+	w.insert("specter_analyzer", tenant.AccountID, `INSERT INTO analyses (id, account_id, product_id, context_id, trigger, from_at, as_of, outcome, reason, signals_24h, started_at, finished_at)
+		VALUES ($1, $2, $3, $4, 'requested', now(), now(), 'nothing_significant', 'Nothing stood out.', 7, now(), now())`, asked.str("analysis_id"), tenant.AccountID, tenant.ProductID, tenant.ContextID)
+	require.Equal(t, asked.str("analysis_id"), c.get(path+"/analyses").str("items.0.id"))
+	require.Equal(t, "Nothing stood out.", c.get(path).str("health.last_analysis.reason"))
+
+	w.proposal(tenant, "One", 1)
+	finding := c.get("/api/v1/products/" + tenant.ProductID.String() + "/findings").str("items.0.id")
+	one := c.get("/api/v1/findings/" + finding)
+	require.Equal(t, "ratio_worsening", one.str("family"))
+	require.NotEmpty(t, one.str("proposal_id"))
+	require.Equal(t, "getting_worse", c.get(path).str("health.status"))
+	require.Equal(t, float64(1), c.get(path).at("health.open_proposals"))
+}
