@@ -1,0 +1,84 @@
+package specter
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/svcmain"
+)
+
+// Config are the settings of the all-in-one beside those of the platform and of the seven
+// services.
+type Config struct {
+	DataDir       string `env:"SPECTER_DATA_DIR" envDefault:"./.specter" doc:"Directory of the all-in-one: embedded broker, private Postgres, secrets."`
+	PostgresBin   string `env:"SPECTER_POSTGRES_BIN" doc:"Directory of initdb and postgres. Absent: PATH, then the usual places."`
+	BootstrapFile string `env:"SPECTER_BOOTSTRAP_FILE" doc:"Where the all-in-one writes the first account's URL, e-mail, password, ids, ingest key and token as JSON (0600). Absent: they are only printed and kept in the data directory."`
+	PublicURL     string `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
+	SecretKey     string `env:"SPECTER_SECRET_KEY" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: the all-in-one makes one and keeps it in its data directory."`
+	AuthURL       string `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: the all-in-one runs a local auth server."`
+	JWTSecret     string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: the all-in-one makes one for its local auth server."`
+	// The command line's own; the servers do not use them.
+	URL   string `env:"SPECTER_URL" doc:"URL of the Specter that the command line talks to. Absent: the one of the bootstrap file or data directory."`
+	Token string `env:"SPECTER_TOKEN" secret:"true" doc:"Access token (spt_…) of the command line."`
+}
+
+// known lists every setting that any part in this binary reads, each name once.
+func known() []config.Setting {
+	all := append(svcmain.PlatformSettings(), config.Describe[Config]("specter")...)
+	for _, m := range modules() {
+		all = append(all, m.Settings...)
+	}
+	seen := map[string]bool{}
+	var once []config.Setting
+	for _, s := range all {
+		if !seen[s.Name] {
+			seen[s.Name] = true
+			once = append(once, s)
+		}
+	}
+	return once
+}
+
+// Settings describes every setting with the value in force, secrets hidden.
+func Settings() []config.Setting { return known() }
+
+// CheckConfig refuses settings that nobody reads or that no part could use.
+func CheckConfig(src config.Source) error {
+	_, _, err := load(src)
+	return err
+}
+
+func load(src config.Source) (Config, svcmain.Settings, error) {
+	own, err := config.Load[Config](src)
+	if err == nil && own.AuthURL != "" && own.JWTSecret == "" && src["SPECTER_SUPABASE_JWKS_URL"] == "" {
+		err = errors.New("SPECTER_SUPABASE_AUTH_URL is set but neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL: its tokens could not be checked")
+	}
+	platform, platformErr := config.Load[svcmain.Settings](src)
+	if _, _, splitErr := net.SplitHostPort(platform.HTTPAddr); platformErr == nil && splitErr != nil {
+		platformErr = fmt.Errorf("SPECTER_HTTP_ADDR %q is not host:port (for example 127.0.0.1:8080)", platform.HTTPAddr)
+	}
+	return own, platform, errors.Join(config.CheckUnknown(src, known()), err, platformErr)
+}
+
+// loopbackURL is where this machine reaches a server that listens on addr.
+func loopbackURL(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// publicURL is what people and pages are told.
+func publicURL(own Config, addr string) string {
+	if own.PublicURL != "" {
+		return strings.TrimRight(own.PublicURL, "/")
+	}
+	return loopbackURL(addr)
+}

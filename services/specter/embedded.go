@@ -1,0 +1,63 @@
+package specter
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/services/specter/infra"
+	"github.com/draftlabs/specter/services/specter/internal/datadir"
+)
+
+// authPath is where the local auth server is mounted, as at Supabase.
+const authPath = "/auth/v1"
+
+// privatePostgres adds the database that this process runs itself.
+func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
+	server, err := infra.NewPostgres(infra.PostgresOptions{Dir: dir.Path("postgres"), BinDir: own.PostgresBin, Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.add(unitPostgres, lifecycle.Func(func(ctx context.Context, ready func()) error {
+		return server.Run(ctx, func() {
+			h.databaseURL = server.URL()
+			ready()
+		})
+	}))
+	return nil
+}
+
+// embeddedNATS adds the broker that lives in this process.
+func (h *host) embeddedNATS(dir *datadir.Dir) error {
+	broker, err := infra.NewNATS(infra.NATSOptions{StoreDir: dir.Path("nats"), Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.inProcess = broker
+	h.add(unitNATS, broker)
+	return nil
+}
+
+// localAuth adds the local auth server. Its clients reach it through this process's own
+// HTTP server, as they would reach Supabase's. mailDir takes the place of a mail server.
+func (h *host) localAuth(own Config, mailDir string) error {
+	url := first(own.AuthURL, loopbackURL(h.addr)+authPath)
+	server, err := infra.NewAuth(infra.AuthOptions{
+		DatabaseURL: func() string { return h.databaseURL },
+		Secret:      []byte(h.src["SPECTER_SUPABASE_JWT_SECRET"]),
+		URL:         url, SiteURL: publicURL(own, h.addr), MailDir: mailDir, Log: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	serviceKey, err := server.ServiceKey()
+	if err != nil {
+		return fmt.Errorf("making the auth server's service key: %w", err)
+	}
+	h.src = with(h.src, "SPECTER_SUPABASE_AUTH_URL", url)
+	h.src = with(h.src, "SPECTER_SUPABASE_SERVICE_KEY", serviceKey)
+	h.router.mount(unitAuth, http.StripPrefix(authPath, server))
+	h.add(unitAuth, server, unitSchema)
+	return nil
+}

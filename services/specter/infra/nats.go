@@ -1,0 +1,212 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/event"
+)
+
+const (
+	natsStart = 30 * time.Second // with a large store, recovery reads its indexes
+	natsStop  = 5 * time.Second
+
+	natsMemory = 64 << 20
+	// natsSlack is room beside the streams' own limits, for consumers and indexes.
+	natsSlack = 256 << 20
+)
+
+// NATSOptions configure the embedded broker.
+type NATSOptions struct {
+	// StoreDir holds the streams; made when missing. Never NATS's default, which is
+	// a temporary directory.
+	StoreDir string
+	// Listen is a loopback address for other programs of this machine, for example
+	// 127.0.0.1:4222. Empty: reachable inside this process only.
+	Listen string
+	// MaxStore bounds the store in bytes; 0 means what the catalogue's streams may
+	// take together.
+	MaxStore int64
+	Log      *zap.Logger
+}
+
+// NATS is a NATS server with JetStream in this process. Every message is on disk
+// before it is acknowledged (SyncAlways).
+type NATS struct {
+	options *server.Options
+	log     *brokerLog
+	running atomic.Pointer[server.Server]
+}
+
+// NewNATS checks the options.
+func NewNATS(o NATSOptions) (*NATS, error) {
+	if o.StoreDir == "" || o.Log == nil {
+		return nil, errors.New("the message broker needs a directory and a logger")
+	}
+	if o.MaxStore == 0 {
+		o.MaxStore = catalogueBytes()
+	}
+	options := &server.Options{
+		ServerName:         "specter",
+		DontListen:         true,
+		JetStream:          true,
+		StoreDir:           o.StoreDir,
+		SyncAlways:         true,
+		JetStreamMaxStore:  o.MaxStore,
+		JetStreamMaxMemory: natsMemory,
+		MaxPayload:         event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
+		NoSigs:             true,                            // signals are this process's own business
+	}
+	if o.Listen != "" {
+		host, port, err := loopback(o.Listen)
+		if err != nil {
+			return nil, err
+		}
+		options.DontListen, options.Host, options.Port = false, host, port
+	}
+	return &NATS{options: options, log: &brokerLog{log: o.Log.Named("nats"), fatal: make(chan string, 1)}}, nil
+}
+
+// loopback refuses addresses that others could reach: the broker asks for no
+// password.
+func loopback(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("the broker's address %q: %w", address, err)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return "", 0, fmt.Errorf("the embedded broker listens on loopback only, not on %q: run a NATS server of your own for other machines", address)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("the broker's address %q has no port", address)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}
+
+// catalogueBytes is what the streams may take together: JetStream reserves a
+// stream's limit when it is made.
+func catalogueBytes() int64 {
+	total := int64(bus.CatalogMaxBytes + natsSlack)
+	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
+		total += s.MaxBytes
+	}
+	return total
+}
+
+// InProcessConn connects without a network; NATS is a nats.InProcessConnProvider.
+func (n *NATS) InProcessConn() (net.Conn, error) {
+	s := n.running.Load()
+	if s == nil {
+		return nil, errors.New("the message broker is not running")
+	}
+	return s.InProcessConn()
+}
+
+// URL is the listener's address once ready, empty without one.
+func (n *NATS) URL() string {
+	s := n.running.Load()
+	if s == nil || n.options.DontListen {
+		return ""
+	}
+	return s.ClientURL()
+}
+
+// Run implements lifecycle.Service.
+func (n *NATS) Run(ctx context.Context, ready func()) error {
+	if err := os.MkdirAll(n.options.StoreDir, 0o700); err != nil {
+		return fmt.Errorf("making the broker's directory: %w", err)
+	}
+	s, err := server.NewServer(n.options.Clone())
+	if err != nil {
+		return fmt.Errorf("setting up the message broker: %w", err)
+	}
+	s.SetLoggerV2(n.log, false, false, false)
+	ended := make(chan struct{})
+	go func() {
+		s.Start()
+		s.WaitForShutdown()
+		close(ended)
+	}()
+	// Shutdown waits for the store; a stuck disk must not hold the process.
+	defer func() {
+		n.running.Store(nil)
+		s.Shutdown()
+		select {
+		case <-ended:
+		case <-time.After(natsStop):
+			n.log.log.Warn("the message broker took too long to stop and was left behind")
+		}
+	}()
+	if err := n.waitUntilReady(ctx, s, ended); err != nil {
+		return err
+	}
+	n.running.Store(s)
+	ready()
+	select {
+	case <-ctx.Done():
+		return nil
+	case reason := <-n.log.fatal:
+		return fmt.Errorf("the message broker failed: %s", reason)
+	case <-ended:
+		return errors.New("the message broker stopped by itself")
+	}
+}
+
+func (n *NATS) waitUntilReady(ctx context.Context, s *server.Server, ended <-chan struct{}) error {
+	const poll = 10 * time.Millisecond
+	deadline := time.NewTimer(natsStart)
+	defer deadline.Stop()
+	for !s.ReadyForConnections(poll) {
+		select {
+		case reason := <-n.log.fatal:
+			return fmt.Errorf("starting the message broker: %s", reason)
+		case <-ended:
+			return errors.New("the message broker stopped while starting")
+		case <-deadline.C:
+			return fmt.Errorf("the message broker was not ready after %s", natsStart)
+		case <-ctx.Done():
+			return fmt.Errorf("starting the message broker: %w", context.Cause(ctx))
+		default:
+		}
+	}
+	return nil
+}
+
+// brokerLog brings the broker's log lines into ours. Where the broker would end the
+// process, it reports instead.
+type brokerLog struct {
+	log   *zap.Logger
+	fatal chan string
+}
+
+func (l *brokerLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l *brokerLog) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
+func (l *brokerLog) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
+func (l *brokerLog) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l *brokerLog) Tracef(string, ...any)           {} // payloads
+
+func (l *brokerLog) Fatalf(format string, v ...any) {
+	reason := fmt.Sprintf(format, v...)
+	l.log.Error(reason)
+	select {
+	case l.fatal <- reason:
+	default: // the first reason is the one that counts
+	}
+}

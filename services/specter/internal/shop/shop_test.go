@@ -1,0 +1,165 @@
+package shop_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/services/specter/internal/shop"
+)
+
+var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+
+func newShop(t *testing.T, cfg shop.Config) *shop.Shop {
+	t.Helper()
+	if cfg.Start.IsZero() {
+		cfg.Start = start
+	}
+	s, err := shop.New(cfg)
+	require.NoError(t, err)
+	return s
+}
+
+func fingerprint(t *testing.T, s *shop.Shop) [32]byte {
+	t.Helper()
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for signal := range s.Signals() {
+		require.NoError(t, enc.Encode(signal))
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+func TestSameSeedIsTheSameWorldByteForByte(t *testing.T) {
+	t.Parallel()
+	a := fingerprint(t, newShop(t, shop.Config{Seed: 7}))
+	require.Equal(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 7})))
+	require.NotEqual(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 8})))
+}
+
+func TestEightWeeksAreBoundedOrderedAndUniquelyNamed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shop.Config{Seed: 1})
+	known := map[string]bool{}
+	for _, c := range s.Contexts() {
+		known[c.Key] = true
+	}
+	seen := map[uuid.UUID]bool{}
+	last := start
+	for signal := range s.Signals() {
+		require.False(t, signal.Time.Before(last), "signals come in time order")
+		require.True(t, signal.Time.Before(s.Story().End))
+		require.False(t, seen[signal.ID], "every id is new")
+		require.True(t, known[signal.Context], signal.Context)
+		require.NotEmpty(t, signal.SessionID)
+		require.NotEmpty(t, signal.Payload["path"])
+		seen[signal.ID], last = true, signal.Time
+	}
+	require.GreaterOrEqual(t, len(seen), 100_000)
+	require.LessOrEqual(t, len(seen), 150_000)
+}
+
+func TestProductsDoNotShareIDs(t *testing.T) {
+	t.Parallel()
+	first := func(namespace uuid.UUID) uuid.UUID {
+		for signal := range newShop(t, shop.Config{Seed: 1, Namespace: namespace}).Signals() {
+			return signal.ID
+		}
+		return uuid.Nil
+	}
+	require.NotEqual(t, first(uuid.UUID{1}), first(uuid.UUID{2}))
+}
+
+// ratios returns each day's positive ratio of one context.
+func ratios(s *shop.Shop, key string) []float64 {
+	var context shop.Context
+	for _, c := range s.Contexts() {
+		if c.Key == key {
+			context = c
+		}
+	}
+	var positive, negative [shop.MaxDays]float64
+	days := 0
+	for signal := range s.Signals() {
+		if signal.Context != key {
+			continue
+		}
+		day := int(signal.Time.Sub(start).Hours() / 24)
+		days = max(days, day+1)
+		if slices.Contains(context.Positive, signal.Type) {
+			positive[day]++
+		}
+		if slices.Contains(context.Negative, signal.Type) {
+			negative[day]++
+		}
+	}
+	out := make([]float64, days)
+	for day := range out {
+		out[day] = positive[day] / (positive[day] + negative[day])
+	}
+	return out
+}
+
+func TestTheRegressionHurtsCheckoutOnlyAndOnlyWhileItIsLive(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		s := newShop(t, shop.Config{Seed: seed})
+		for day, ratio := range ratios(s, "checkout") {
+			at := start.AddDate(0, 0, day)
+			switch live := at.Sub(s.Story().BadAt); {
+			case at.Before(s.Story().BadAt) || !at.Before(s.Story().FixAt):
+				require.Greater(t, ratio, .65, "seed %d day %d", seed, day)
+			case live < 3*24*time.Hour:
+				require.Less(t, ratio, .7, "seed %d day %d: rolling out", seed, day)
+			default:
+				require.Less(t, ratio, .3, "seed %d day %d: everybody has it", seed, day)
+			}
+		}
+		for _, control := range []string{"browse", "search"} {
+			all := ratios(s, control)
+			require.Less(t, slices.Max(all)-slices.Min(all), .3, "%s stays as it is", control)
+		}
+	}
+}
+
+func TestNightsAreQuietAndWeekendsBusy(t *testing.T) {
+	t.Parallel()
+	var hours [24]int
+	var weekdays [7]int
+	for signal := range newShop(t, shop.Config{Seed: 3}).Signals() {
+		hours[signal.Time.Hour()]++
+		weekdays[signal.Time.Weekday()]++
+	}
+	require.Greater(t, hours[20], 8*hours[3])
+	require.Greater(t, weekdays[time.Sunday], weekdays[time.Tuesday])
+}
+
+func TestStoppingEarlyStops(t *testing.T) {
+	t.Parallel()
+	count := 0
+	for range newShop(t, shop.Config{Seed: 1}).Signals() {
+		if count++; count == 10 {
+			break
+		}
+	}
+	require.Equal(t, 10, count)
+}
+
+func TestImpossibleWorldsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]shop.Config{
+		"too short":     {Start: start, Days: 20},
+		"too long":      {Start: start, Days: 1000},
+		"too many":      {Start: start, SessionsPerDay: 1e9},
+		"negative":      {Start: start, SessionsPerDay: -1},
+		"no start time": {},
+	} {
+		_, err := shop.New(cfg)
+		require.Error(t, err, name)
+	}
+}

@@ -1,0 +1,47 @@
+package specter
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// router gives each request to the module it belongs to, so that one port serves what a
+// proxy would otherwise spread over several processes (deploy/caddy has the same rules).
+type router struct {
+	gateway, dashboard, auth, health atomic.Pointer[http.Handler]
+}
+
+func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	to := &r.dashboard
+	switch path := req.URL.Path; {
+	case path == "/healthz/live", path == "/healthz/ready", path == "/version":
+		to = &r.health
+	case path == "/api/signals", path == "/api/ingest", path == "/s.js", strings.HasPrefix(path, "/s/"):
+		to = &r.gateway
+	case path == "/auth/v1" || strings.HasPrefix(path, "/auth/v1/"):
+		to = &r.auth
+	}
+	if handler := to.Load(); handler != nil {
+		(*handler).ServeHTTP(w, req)
+		return
+	}
+	http.NotFound(w, req)
+}
+
+// mount makes a module's handler reachable; modules without a door are left alone.
+func (r *router) mount(module string, handler http.Handler) {
+	if handler == nil {
+		return
+	}
+	switch module {
+	case "gateway":
+		r.gateway.Store(&handler)
+	case "dashboard":
+		r.dashboard.Store(&handler)
+	case "auth":
+		r.auth.Store(&handler)
+	case "health":
+		r.health.Store(&handler)
+	}
+}
