@@ -1,0 +1,89 @@
+# `make help` lists what there is. Everything works on a fresh Debian, Ubuntu or macOS
+# machine that has Go; what else is needed is installed by scripts/bootstrap.sh.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
+
+# The patterns of every module but the black-box suites, which have targets of their own.
+MODULES := $(shell go list -f '{{.Dir}}' -m | sed 's|^$(CURDIR)/||')
+PACKAGES := $(foreach module,$(filter-out deploy/%,$(MODULES)),./$(module)/...)
+ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
+GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+.PHONY: up
+up: ## install what is missing, build, and run everything in one process
+	@scripts/bootstrap.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/specter up
+
+.PHONY: down
+down: ## stop what `make up` started
+	@scripts/down.sh
+
+.PHONY: build
+build: web ## build the web app and all binaries into bin/
+	@mkdir -p bin
+	go build -o bin/ $(wildcard ./services/*/cmd/*)
+
+.PHONY: web
+web: ## build the dashboard's web app when its sources changed
+	@scripts/web.sh
+
+.PHONY: test
+test: ## everything, from unit to browser, with the race detector
+	@scripts/bootstrap.sh test
+	@scripts/tools.sh
+	@$(MAKE) --no-print-directory web
+	@$(MAKE) --no-print-directory vet lint
+	@$(MAKE) --no-print-directory verify
+	@$(MAKE) --no-print-directory test-js
+	@$(MAKE) --no-print-directory test-go
+	@$(MAKE) --no-print-directory e2e
+
+.PHONY: vet
+vet: ## go vet over every module
+	go vet $(ALL_PACKAGES)
+
+.PHONY: test-go
+test-go: ## unit and integration tests of every module
+	@scripts/tools.sh gotestsum
+	$(GOTESTSUM) -- -race -p 2 -timeout 10m $(PACKAGES)
+
+.PHONY: test-js
+test-js: ## tests of the SDK, the script tag and the web app
+	@scripts/test-js.sh
+
+.PHONY: e2e
+e2e: ## the black-box suites against the real binaries and a real browser
+	@scripts/tools.sh gotestsum
+	@$(MAKE) --no-print-directory build
+	$(GOTESTSUM) -- -count=1 -p 1 -timeout 10m ./deploy/e2e/...
+
+.PHONY: lint
+lint: ## golangci-lint and buf lint
+	@scripts/tools.sh golangci-lint buf
+	golangci-lint run $(ALL_PACKAGES)
+	cd proto && buf lint
+
+.PHONY: generate
+generate: ## write every generated file anew
+	@scripts/tools.sh buf protoc-gen-go oapi-codegen sqlc
+	cd proto && buf generate
+	for config in services/*/sqlc.yaml; do sqlc generate -f $$config || exit 1; done
+	go generate $(ALL_PACKAGES)
+
+.PHONY: verify
+verify: ## fail when a generated file or the formatting is out of date
+	@scripts/verify.sh
+
+.PHONY: bench
+bench: build ## benchmarks and load measurements
+	go test -run '^$$' -bench . -benchmem -p 1 $(ALL_PACKAGES)
+
+.PHONY: tidy
+tidy: ## go mod tidy in every module
+	@for module in $(MODULES); do echo "tidy $$module"; (cd $$module && go mod tidy) || exit 1; done

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Installs what this machine misses, and nothing it has. Safe to run any number of times.
+#
+#   scripts/bootstrap.sh run    what `make up` needs: Postgres binaries, Node to build the page
+#   scripts/bootstrap.sh test   that, plus a C compiler (race detector) and Chromium
+#
+# Debian and Ubuntu through apt (with sudo when not root), macOS through Homebrew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+
+say() { printf '%s\n' "bootstrap: $*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; elif has sudo; then sudo "$@"; else
+    say "need root to run: $*"
+    say "run it yourself (or install sudo), then repeat"
+    exit 1
+  fi
+}
+
+has_postgres() {
+  [ -n "${SPECTER_DATABASE_URL:-}" ] && return 0
+  [ -n "${SPECTER_POSTGRES_BIN:-}" ] && return 0
+  has initdb && has postgres && return 0
+  local dir
+  for dir in /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+    [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && return 0
+  done
+  return 1
+}
+
+has_chromium() {
+  has chromium || has chromium-browser || has google-chrome || [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]
+}
+
+# Vite 8 needs Node 20.19 or newer.
+has_node() {
+  has npm && has node && node -e 'const [a,b]=process.versions.node.split(".").map(Number); process.exit(a>20||(a===20&&b>=19)?0:1)'
+}
+
+updated=
+apt_install() {
+  if [ -z "$updated" ]; then root env DEBIAN_FRONTEND=noninteractive apt-get update -qq; updated=yes; fi
+  root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+debian() {
+  if ! has_postgres; then
+    say "installing Postgres"
+    # Only the binaries are wanted: keep the package from starting a server of its own.
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+      root mkdir -p /etc/postgresql-common
+      printf 'create_main_cluster = false\n' | root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    apt_install postgresql
+  fi
+  if ! has npm || ! has node; then say "installing Node"; apt_install nodejs npm; fi
+  if [ "$purpose" = test ]; then
+    has gcc || { say "installing a C compiler"; apt_install gcc libc6-dev; }
+    has_chromium || { say "installing Chromium"; apt_install chromium; }
+  fi
+}
+
+macos() {
+  if ! has brew; then say "needs Homebrew (https://brew.sh)"; exit 1; fi
+  has_postgres || { say "installing Postgres"; brew install postgresql@17; }
+  has npm || { say "installing Node"; brew install node; }
+  if [ "$purpose" = test ]; then
+    has cc || { say "needs the command line tools: xcode-select --install"; exit 1; }
+    has_chromium || { say "installing Chromium"; brew install --cask chromium; }
+  fi
+}
+
+has go || { say "needs Go 1.26 or newer (https://go.dev/dl)"; exit 1; }
+case "$(uname -s)" in
+  Linux) if has apt-get; then debian; else
+    has_postgres || { say "install PostgreSQL 15 or newer with your package manager"; exit 1; }
+    has npm || { say "install Node 20.19 or newer with your package manager"; exit 1; }
+  fi ;;
+  Darwin) macos ;;
+  *) say "unknown system $(uname -s): install PostgreSQL 15+ and Node 20.19+ yourself" ;;
+esac
+
+# A distribution's Node may be too old; the npm registry carries newer ones as a package.
+if ! has_node && [ ! -x .tools/node/node_modules/node/bin/node ]; then
+  say "this machine's Node is older than 20.19: fetching a newer one into .tools/node"
+  npm install --silent --no-fund --no-audit --prefix .tools/node node@20
+fi
