@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 	"github.com/draftlabs/specter/services/verifier/internal/pcf"
 )
 
@@ -158,6 +159,25 @@ func TestAPastDeploymentTakesItsLooksInOrderEachAsOfItsDay(t *testing.T) {
 	repeated, err := json.Marshal(again[4].Result)
 	require.NoError(t, err)
 	require.Equal(t, string(stored), string(repeated), "the same input gives the same bytes")
+}
+
+// A stored result is shown as it is, so it must read as what the public contract promises.
+func TestAStoredResultReadsAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	v := registered(t, "2026-06-10T09:30:00Z", at(t, "2027-01-01T00:00:00Z"))
+	for _, step := range lookUntilFinal(t, v, data{
+		t: t, until: at(t, "2027-01-01T00:00:00Z"), changeAt: v.Plan.WindowFrom,
+		before: Hour{Positive: 40, Negative: 20}, now: Hour{Positive: 50, Negative: 10},
+	}) {
+		stored, err := json.Marshal(step.Result)
+		require.NoError(t, err)
+		var shown dashboardapi.LookResult
+		require.NoError(t, json.Unmarshal(stored, &shown))
+		require.InDelta(t, .66, *shown.ExpectedRatio, .03)
+		require.Less(t, *step.Result.ExpectedLow, *shown.ExpectedRatio)
+		require.Greater(t, *step.Result.ExpectedHigh, *shown.ExpectedRatio)
+		require.Len(t, *shown.Daily, len(step.Result.Daily))
+	}
 }
 
 func TestARegressionEndsTheTestOnItsFirstDay(t *testing.T) {

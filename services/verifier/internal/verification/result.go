@@ -24,9 +24,12 @@ type Result struct {
 	IntervalLevel float64     `json:"interval_level"`
 	Effect95      *[2]float64 `json:"effect_95,omitempty"`
 
-	RatioBefore   *float64  `json:"ratio_before,omitempty"`
-	RatioAfter    *float64  `json:"ratio_after,omitempty"`
-	ExpectedRatio *Interval `json:"expected_ratio,omitempty"`
+	RatioBefore *float64 `json:"ratio_before,omitempty"`
+	RatioAfter  *float64 `json:"ratio_after,omitempty"`
+	// ExpectedRatio is the positive ratio to expect after the deployment had it changed nothing.
+	ExpectedRatio *float64 `json:"expected_ratio,omitempty"`
+	ExpectedLow   *float64 `json:"expected_low,omitempty"`
+	ExpectedHigh  *float64 `json:"expected_high,omitempty"`
 	// Points of positive ratio: 0.03 is three points more.
 	Points     *float64 `json:"points,omitempty"`
 	PointsLow  *float64 `json:"points_low,omitempty"`
@@ -60,13 +63,6 @@ type Counts struct {
 	Positive int64 `json:"positive"`
 	Negative int64 `json:"negative"`
 	Days     int   `json:"days"`
-}
-
-// Interval is an estimate with its bounds.
-type Interval struct {
-	Low  float64 `json:"low"`
-	Mid  float64 `json:"mid"`
-	High float64 `json:"high"`
 }
 
 // Sensitivity is the same test on other data of the past.
@@ -123,7 +119,7 @@ func (r *Result) fill(reading pcf.Reading) {
 	r.HistoryDays = reading.HistoryDays
 	r.Effect, r.EffectLow, r.EffectHigh = &reading.Change.Mid, &reading.Change.Low, &reading.Change.High
 	r.Effect95 = &[2]float64{reading.Change95.Low, reading.Change95.High}
-	r.ExpectedRatio = &Interval{Low: reading.Expected.Low, Mid: reading.Expected.Mid, High: reading.Expected.High}
+	r.ExpectedRatio, r.ExpectedLow, r.ExpectedHigh = &reading.Expected.Mid, &reading.Expected.Low, &reading.Expected.High
 	r.Points, r.PointsLow, r.PointsHigh = &reading.Points.Mid, &reading.Points.Low, &reading.Points.High
 	r.ProbabilityImproved, r.PValue = &reading.ProbabilityImproved, &reading.PValue
 	r.MinimumDetectableEffect, r.MinimumDetectablePoints = &reading.MDE, &reading.MDEPoints
