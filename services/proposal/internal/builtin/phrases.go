@@ -63,12 +63,22 @@ func leadSentence(b proposal.Brief) string {
 	return out
 }
 
+// Below these a difference is what any two weeks show, and naming it would be noise.
+const (
+	leastExcess = 1   // signals
+	leastShift  = 0.2 // of what was expected
+)
+
+func changed(t proposal.TypeChange) bool {
+	return math.Abs(t.Excess) >= leastExcess && math.Abs(t.Window-t.Expected) >= leastShift*t.Expected
+}
+
 // typesSentence names the signal types that changed, when the lead does not say it all.
 func typesSentence(b proposal.Brief) string {
 	lead, _ := b.Evidence.Lead()
 	var parts []string
 	for _, t := range b.Evidence.Types {
-		if t.Type == lead.Type || t.Excess == 0 || len(parts) == maxListed {
+		if t.Type == lead.Type || !changed(t) || len(parts) == maxListed {
 			continue
 		}
 		parts = append(parts, quote(t.Type)+" ("+count(t.Window)+" where "+count(t.Expected)+" were expected)")
