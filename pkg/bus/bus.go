@@ -95,9 +95,11 @@ func (b *Bus) natsOptions() []nats.Option {
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
 			b.metrics.connected.Set(0)
-			b.log.Warn("lost the message broker", zap.Error(err))
+			if !c.IsClosed() { // closing is no loss
+				b.log.Warn("lost the message broker", zap.Error(err))
+			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			b.metrics.connected.Set(1)

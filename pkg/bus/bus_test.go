@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/draftlabs/specter/pkg/bus"
@@ -354,6 +356,19 @@ func TestInstancesShareOneDurable(t *testing.T) {
 	for id, n := range seen {
 		require.Equal(t, 1, n, id)
 	}
+}
+
+func TestOnlyALossThatNobodyWantedIsLogged(t *testing.T) {
+	t.Parallel()
+	server := testkit.NATS(t)
+	core, logged := observer.New(zap.WarnLevel)
+	b := connect(t, server, bus.Options{Log: zap.New(core)})
+	require.NoError(t, b.Close(context.Background()))
+	require.Zero(t, logged.Len(), "closing is no loss")
+
+	connect(t, server, bus.Options{Log: zap.New(core)})
+	server.Kill(t)
+	eventually(t, "the loss is logged", func() bool { return logged.FilterMessage("lost the message broker").Len() == 1 })
 }
 
 func TestEverythingGoesOnAfterTheBrokerRestarts(t *testing.T) {

@@ -56,6 +56,8 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 	require.Equal(t, 413, httpx.NewProblem(&http.MaxBytesError{Limit: 5}).Status)
 	require.Equal(t, 405, httpx.NewProblem(echo.ErrMethodNotAllowed).Status)
 	require.Equal(t, 400, httpx.NewProblem(echo.NewHTTPError(400, "no")).Status)
+	require.Equal(t, "Send the body as application/json.", httpx.NewProblem(echo.ErrUnsupportedMediaType).Detail)
+	require.Equal(t, "Only gzip.", httpx.NewProblem(echo.NewHTTPError(415, "Only gzip.")).Detail)
 }
 
 func TestAProblemCarriesEverythingTheCallerNeeds(t *testing.T) {

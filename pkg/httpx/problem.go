@@ -120,6 +120,9 @@ func fromEcho(he *echo.HTTPError) Problem {
 		p.Code, p.Detail = "method_not_allowed", "This address does not answer to that method."
 	case http.StatusUnsupportedMediaType:
 		p.Code, p.Detail = "unsupported_media_type", "Send the body as application/json."
+		if text, ok := he.Message.(string); ok && text != p.Title {
+			p.Detail = text
+		}
 	case http.StatusRequestEntityTooLarge:
 		return fromFault(fault.New(fault.TooLarge, "payload_too_large", "The body is too large."))
 	default:

@@ -91,11 +91,15 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string {
-	msg := fmt.Sprintf("PostgreSQL did not start (%v)", e.Err)
-	if n := len(e.Output); n > 0 {
-		msg += ": " + strings.Join(e.Output[max(0, n-3):], " / ")
+	return fmt.Sprintf("PostgreSQL did not start (%v)%s", e.Err, lastWords(e.Output))
+}
+
+// lastWords of a server, to follow what became of it.
+func lastWords(output []string) string {
+	if len(output) == 0 {
+		return ""
 	}
-	return msg
+	return ": " + strings.Join(output[max(0, len(output)-3):], " / ")
 }
 
 func (e *StartError) Unwrap() error { return e.Err }

@@ -105,7 +105,7 @@ func (p *process) shutdownError() error {
 	if p.err == nil {
 		return nil
 	}
-	return fmt.Errorf("postgres ended abnormally: %w", &StartError{Output: p.output.tail(), Err: p.err})
+	return fmt.Errorf("postgres ended abnormally (%w)%s", p.err, lastWords(p.output.tail()))
 }
 
 const (

@@ -336,6 +336,7 @@ func TestPoisonDoesNotBlock(t *testing.T) {
 		}})
 	}
 	s.eventually("the others are stored", `SELECT count(*) FROM signals`, 40)
+	s.eventually("and can be read", `SELECT count(*) FROM signals WHERE payload->>'a' = U&'\FFFD'`, 20)
 	stream, err := s.bus.JetStream().Stream(context.Background(), event.DeadLetters().Name)
 	require.NoError(t, err)
 	info, err := stream.Info(context.Background())

@@ -89,6 +89,7 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "a page must be able to read the refusal")
 			if c.status == http.StatusUnsupportedMediaType && strings.Contains(name, "g") && len(c.headers) > 0 && c.headers[0] == "Content-Encoding" {
 				require.Equal(t, "gzip, deflate, zstd", got.header.Get("Accept-Encoding"))
+				require.Contains(t, got.problem(t).Detail, "gzip, deflate or zstd")
 			}
 		})
 	}

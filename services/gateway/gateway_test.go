@@ -201,9 +201,9 @@ func TestAProductThatSendsTooFastIsToldWhenToComeBack(t *testing.T) {
 	batch := []byte("[" + strings.TrimSuffix(strings.Repeat(`{"type":"a"},`, 10), ",") + "]")
 	first := w.send("/api/signals", batch)
 	require.Equal(t, http.StatusOK, first.status, first.body)
-	require.Equal(t, "1", first.header.Get("X-RateLimit-Limit"))
+	require.Equal(t, "10", first.header.Get("X-RateLimit-Limit"))
 	require.Equal(t, "0", first.header.Get("X-RateLimit-Remaining"))
-	require.Equal(t, `"signals";q=1;w=1`, first.header.Get("RateLimit-Policy"))
+	require.Equal(t, `"signals";q=10;w=10`, first.header.Get("RateLimit-Policy"))
 
 	second := w.send("/api/signals", batch)
 	require.Equal(t, http.StatusTooManyRequests, second.status)

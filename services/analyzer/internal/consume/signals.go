@@ -2,7 +2,6 @@ package consume
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
 	out := make([]signal.Signal, len(body.GetSignals()))
 	for i, w := range body.GetSignals() {
 		s := signal.Signal{
-			Type: storable(w.GetType()), Payload: w.GetPayload(), SessionID: storable(w.GetSessionId()), Imported: w.GetImported(),
+			Type: storable(w.GetType()), Payload: storablePayload(w.GetPayload()), SessionID: storable(w.GetSessionId()), Imported: w.GetImported(),
 			At: w.GetOccurredAt().AsTime(), ReceivedAt: w.GetReceivedAt().AsTime(), Source: source(w.GetSource()), TimeMark: timeMark(w.GetTimeMark()),
 		}
 		for _, id := range []struct {
@@ -78,11 +77,6 @@ func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
 		}
 		if w.GetReceivedAt() == nil || w.GetOccurredAt() == nil {
 			return nil, fmt.Errorf("signal %d of %d has no time", i+1, len(out))
-		}
-		// The gateway lets only JSON objects through; one that is broken all the same
-		// must not cost the batch's other signals.
-		if !json.Valid(s.Payload) {
-			s.Payload = []byte("{}")
 		}
 		out[i] = s
 	}

@@ -36,6 +36,7 @@ const (
 
 var (
 	errMediaType = echo.NewHTTPError(http.StatusUnsupportedMediaType)
+	errEncoding  = echo.NewHTTPError(http.StatusUnsupportedMediaType, "Compress the body once, with gzip, deflate or zstd, or not at all.")
 	errTimeout   = echo.NewHTTPError(http.StatusRequestTimeout, "The body took too long to arrive.")
 	errBusy      = fault.New(fault.Unavailable, "unavailable", "Too many requests are being read. Try again.")
 )
@@ -155,7 +156,7 @@ func decompress(r *http.Request) (io.ReadCloser, error) {
 		}
 		return decoder.IOReadCloser(), nil
 	default:
-		return nil, errMediaType
+		return nil, errEncoding
 	}
 }
 

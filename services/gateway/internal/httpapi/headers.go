@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -40,11 +41,12 @@ func preflight(c echo.Context) error {
 // writeRate says what is left, in the fields of draft-ietf-httpapi-ratelimit-headers and in the
 // classic ones.
 func writeRate(h http.Header, r ingest.Rate) {
-	limit, remaining := strconv.Itoa(r.PerSecond), strconv.Itoa(r.Remaining)
-	reset := strconv.Itoa(int(math.Ceil(r.Reset.Seconds())))
-	h.Set("RateLimit-Policy", `"signals";q=`+limit+`;w=1`)
+	limit, remaining, reset := strconv.Itoa(r.Limit), strconv.Itoa(r.Remaining), seconds(r.Reset)
+	h.Set("RateLimit-Policy", `"signals";q=`+limit+`;w=`+seconds(r.Window))
 	h.Set("RateLimit", `"signals";r=`+remaining+`;t=`+reset)
 	h.Set("X-RateLimit-Limit", limit)
 	h.Set("X-RateLimit-Remaining", remaining)
 	h.Set("X-RateLimit-Reset", reset)
 }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }

@@ -34,7 +34,7 @@ func TestAProductsKeysShareOneBucket(t *testing.T) {
 	err := r.take(product, 15)
 	require.True(t, fault.Is(err, fault.RateLimited))
 	require.Equal(t, 2*time.Second, fault.As(err).RetryAfter, "1.5 s, in whole seconds")
-	require.Equal(t, Rate{PerSecond: 10, Remaining: 0, Reset: 2 * time.Second}, r.state(product))
+	require.Equal(t, Rate{Limit: 20, Window: 2 * time.Second, Remaining: 0, Reset: 2 * time.Second}, r.state(product))
 
 	c.at = c.at.Add(1500 * time.Millisecond)
 	require.NoError(t, r.take(product, 15))
@@ -54,7 +54,7 @@ func TestARateFollowsTheCatalogue(t *testing.T) {
 	require.NoError(t, r.take(g, 20))
 	require.Error(t, r.take(g, 1))
 	g.RatePerSecond = 100
-	require.Equal(t, 100, r.state(g).PerSecond)
+	require.Equal(t, 200, r.state(g).Limit)
 	c.at = c.at.Add(time.Second)
 	require.NoError(t, r.take(g, 100))
 }

@@ -13,8 +13,9 @@ import (
 
 // Rate is the state of one product's limit, for the RateLimit headers.
 type Rate struct {
-	PerSecond int           // signals
-	Remaining int           // that may come right now
+	Limit     int           // signals the bucket holds
+	Window    time.Duration // in which an empty bucket fills up
+	Remaining int           // signals that may come right now
 	Reset     time.Duration // until everything is available again
 }
 
@@ -58,7 +59,8 @@ func (r *rates) state(g Grant) Rate {
 	tokens := max(0, limiter.TokensAt(r.now()))
 	missing := float64(limiter.Burst()) - tokens
 	return Rate{
-		PerSecond: int(limiter.Limit()),
+		Limit:     limiter.Burst(),
+		Window:    time.Duration(math.Ceil(float64(limiter.Burst())/float64(limiter.Limit()))) * time.Second,
 		Remaining: int(tokens),
 		Reset:     time.Duration(math.Ceil(missing/float64(limiter.Limit()))) * time.Second,
 	}

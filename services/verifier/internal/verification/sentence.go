@@ -44,7 +44,7 @@ func why(j pcf.Result) string {
 			change(j.Reading.Change))
 	}
 	return fmt.Sprintf("the change (%s) is within what happens by itself (%s). This test could have shown a change of the odds of about %s or more; more signals or a steadier history would show less.",
-		change(j.Reading.Change), rawCounts(j), percent(j.Reading.MDE))
+		change(j.Reading.Change), rawCounts(j), odds(j.Reading.MDE))
 }
 
 func rawCounts(j pcf.Result) string {
@@ -53,7 +53,15 @@ func rawCounts(j pcf.Result) string {
 }
 
 func change(r pcf.Range) string {
-	return fmt.Sprintf("%+.0f %%, interval %+.0f to %+.0f %%", 100*r.Mid, 100*r.Low, 100*r.High)
+	return fmt.Sprintf("%s, interval %s to %s", odds(r.Mid), odds(r.Low), odds(r.High))
+}
+
+// odds says a change of odds in percent while percents are readable, as a factor beyond a doubling.
+func odds(x float64) string {
+	if x >= 1 {
+		return fmt.Sprintf("×%.1f", 1+x)
+	}
+	return fmt.Sprintf("%+.0f %%", 100*x)
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }

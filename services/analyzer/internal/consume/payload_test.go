@@ -1,0 +1,34 @@
+package consume
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPayloadsBecomeStorable(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"a":1}`:                        `{"a":1}`,
+		`{"a":"\u0000"}`:                 `{"a":"\ufffd"}`,
+		`{"\u0000":"x\u0000y"}`:          `{"\ufffd":"x\ufffdy"}`,
+		`{"a":"\\u0000 \\\u0000"}`:       `{"a":"\\u0000 \\\ufffd"}`,
+		`{"a":"\ud83d\ude00\u00e9\n\""}`: `{"a":"\ud83d\ude00\u00e9\n\""}`,
+		`{"a":"\ud83d"}`:                 `{"a":"\ufffd"}`,
+		`{"a":"\uDE00\uD83D\uDE00"}`:     `{"a":"\ufffd\uD83D\uDE00"}`,
+		`{"a":"\ud83d\ud83d\u0041"}`:     `{"a":"\ufffd\ufffd\u0041"}`,
+		`{"a":"\ud83dx"}`:                `{"a":"\ufffdx"}`,
+		"{\"a\":\"\xff\"}":               "{\"a\":\"\uFFFD\"}",
+		`{"a":1e308,"b":"1e999","c":-2E-308,"true":true,"f":false}`: `{"a":1e308,"b":"1e999","c":-2E-308,"true":true,"f":false}`,
+		`{"a":1e309}`:                     `{}`,
+		`{"a":[1E-400]}`:                  `{}`,
+		`{"a":1e99999999999999999999999}`: `{}`,
+		` {"a":1}`:                        ` {"a":1}`,
+		`{"broken`:                        `{}`,
+		`[1]`:                             `{}`,
+		`null`:                            `{}`,
+		``:                                `{}`,
+	} {
+		require.Equal(t, want, string(storablePayload([]byte(in))), in)
+	}
+}
