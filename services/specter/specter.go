@@ -15,6 +15,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/telemetry"
@@ -43,9 +44,15 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSettings, err)
 	}
+	// What a person can mend is said before anything is started.
 	addr, err := freeAddr(ctx, platform.HTTPAddr)
 	if err != nil {
 		return err
+	}
+	if platform.DatabaseURL == "" {
+		if _, err := pgserver.Installed(own.PostgresBin); err != nil {
+			return err
+		}
 	}
 	dir, err := datadir.Claim(own.DataDir)
 	if err != nil {

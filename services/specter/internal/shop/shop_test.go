@@ -37,9 +37,9 @@ func fingerprint(t *testing.T, s *shop.Shop) [32]byte {
 
 func TestSameSeedIsTheSameWorldByteForByte(t *testing.T) {
 	t.Parallel()
-	a := fingerprint(t, newShop(t, shop.Config{Seed: 7}))
-	require.Equal(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 7})))
-	require.NotEqual(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 8})))
+	a := fingerprint(t, newShop(t, shop.Config{Seed: 7, SessionsPerDay: 40}))
+	require.Equal(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 7, SessionsPerDay: 40})))
+	require.NotEqual(t, a, fingerprint(t, newShop(t, shop.Config{Seed: 8, SessionsPerDay: 40})))
 }
 
 func TestEightWeeksAreBoundedOrderedAndUniquelyNamed(t *testing.T) {
@@ -75,32 +75,28 @@ func TestProductsDoNotShareIDs(t *testing.T) {
 	require.NotEqual(t, first(uuid.UUID{1}), first(uuid.UUID{2}))
 }
 
-// ratios returns each day's positive ratio of one context.
-func ratios(s *shop.Shop, key string) []float64 {
-	var context shop.Context
+// ratios returns each day's positive ratio of every context.
+func ratios(s *shop.Shop) map[string][]float64 {
+	type counts struct{ positive, negative [56]float64 }
+	all := map[string]*counts{}
+	contexts := map[string]shop.Context{}
 	for _, c := range s.Contexts() {
-		if c.Key == key {
-			context = c
-		}
+		contexts[c.Key], all[c.Key] = c, &counts{}
 	}
-	var positive, negative [shop.MaxDays]float64
-	days := 0
 	for signal := range s.Signals() {
-		if signal.Context != key {
-			continue
-		}
 		day := int(signal.Time.Sub(start).Hours() / 24)
-		days = max(days, day+1)
-		if slices.Contains(context.Positive, signal.Type) {
-			positive[day]++
+		if slices.Contains(contexts[signal.Context].Positive, signal.Type) {
+			all[signal.Context].positive[day]++
 		}
-		if slices.Contains(context.Negative, signal.Type) {
-			negative[day]++
+		if slices.Contains(contexts[signal.Context].Negative, signal.Type) {
+			all[signal.Context].negative[day]++
 		}
 	}
-	out := make([]float64, days)
-	for day := range out {
-		out[day] = positive[day] / (positive[day] + negative[day])
+	out := map[string][]float64{}
+	for key, c := range all {
+		for day := range c.positive {
+			out[key] = append(out[key], c.positive[day]/(c.positive[day]+c.negative[day]))
+		}
 	}
 	return out
 }
@@ -109,7 +105,8 @@ func TestTheRegressionHurtsCheckoutOnlyAndOnlyWhileItIsLive(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {
 		s := newShop(t, shop.Config{Seed: seed})
-		for day, ratio := range ratios(s, "checkout") {
+		byContext := ratios(s)
+		for day, ratio := range byContext["checkout"] {
 			at := start.AddDate(0, 0, day)
 			switch live := at.Sub(s.Story().BadAt); {
 			case at.Before(s.Story().BadAt) || !at.Before(s.Story().FixAt):
@@ -121,7 +118,7 @@ func TestTheRegressionHurtsCheckoutOnlyAndOnlyWhileItIsLive(t *testing.T) {
 			}
 		}
 		for _, control := range []string{"browse", "search"} {
-			all := ratios(s, control)
+			all := byContext[control]
 			require.Less(t, slices.Max(all)-slices.Min(all), .3, "%s stays as it is", control)
 		}
 	}
@@ -131,7 +128,7 @@ func TestNightsAreQuietAndWeekendsBusy(t *testing.T) {
 	t.Parallel()
 	var hours [24]int
 	var weekdays [7]int
-	for signal := range newShop(t, shop.Config{Seed: 3}).Signals() {
+	for signal := range newShop(t, shop.Config{Seed: 3, SessionsPerDay: 80}).Signals() {
 		hours[signal.Time.Hour()]++
 		weekdays[signal.Time.Weekday()]++
 	}
