@@ -77,9 +77,15 @@ func (t *Timers) Schedule(ctx context.Context, tx pgx.Tx, tasks ...delivery.Task
 		if task.Slow {
 			queue = queueSlow
 		}
+		// A time that has come is left out: River would hold such a job until its next round of
+		// scheduling, seconds later.
+		var at time.Time
+		if time.Until(task.At) > 0 {
+			at = task.At
+		}
 		jobs[i] = river.InsertManyParams{
 			Args:       attempt{AccountID: task.AccountID, DeliveryID: task.DeliveryID, EndpointID: task.EndpointID, Attempt: task.Attempt},
-			InsertOpts: &river.InsertOpts{Queue: queue, ScheduledAt: task.At, MaxAttempts: maxRuns},
+			InsertOpts: &river.InsertOpts{Queue: queue, ScheduledAt: at, MaxAttempts: maxRuns},
 		}
 	}
 	if _, err := t.Client().InsertManyFastTx(ctx, tx, jobs); err != nil {

@@ -57,8 +57,9 @@ func leadSentence(b proposal.Brief) string {
 		out += ", on " + percent(s.ShareOfTraffic) + " of the traffic"
 	}
 	out += "."
-	if s.FirstSeen {
-		out += " It was not seen before."
+	// New is the place (a release, an error), not the type: what was expected there comes from the rest.
+	if s.FirstSeen && len(s.Conditions) > 0 {
+		out += " Nothing was seen there before."
 	}
 	return out
 }
