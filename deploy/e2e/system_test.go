@@ -35,6 +35,9 @@ func webhookSettings(receiver *receiver) []string {
 // analysisSoon has a context analysed at once, not minutes after its signals.
 const analysisSoon = "SPECTER_ANALYSIS_DELAY=1s"
 
+// deletionSoon has a deleted account purged while the test looks on, not after weeks.
+const deletionSoon = "SPECTER_ACCOUNT_DELETION_GRACE=5s"
+
 // system is a running Specter, seen from outside, with an account of its own.
 type system struct {
 	URL       string
@@ -72,7 +75,7 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 	program.OpenPath(t, o.dataDir)
 	facts := filepath.Join(t.TempDir(), "bootstrap.json")
 	env := append(webhookSettings(o.receiver),
-		analysisSoon,
+		analysisSoon, deletionSoon,
 		"SPECTER_LOG_LEVEL=warn",
 		"SPECTER_HTTP_ADDR="+o.addr,
 		"SPECTER_DATA_DIR="+filepath.Join(o.dataDir, "specter"),
@@ -133,7 +136,7 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 		"verifier":  store,
 		"notifier":  with(store, append(webhookSettings(r), secretKey)...),
 		"retention": store,
-		"dashboard": with(store, append(webhookSettings(r), secretKey, jwt, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")...),
+		"dashboard": with(store, append(webhookSettings(r), secretKey, jwt, deletionSoon, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")...),
 	} {
 		addrs[name] = program.FreeAddr(t)
 		processes[name] = program.Start(t, name, with(env, "SPECTER_HTTP_ADDR="+addrs[name]), binary(t, name))

@@ -17,12 +17,13 @@ func TestSettingsAreCheckedBeforeAnythingIsOpened(t *testing.T) {
 	}
 	require.NoError(t, dashboard.Module().Check(good))
 	for name, c := range map[string]struct{ value, want string }{
-		"SPECTER_SECRET_KEY":          {"short", "at least 16"},
-		"SPECTER_SUPABASE_AUTH_URL":   {"auth:9999", "must be an https:// or http:// URL"},
-		"SPECTER_SUPABASE_JWT_SECRET": {"", "could not be checked"},
-		"SPECTER_PUBLIC_URL":          {"specter.example", "must be an https:// or http:// URL"},
-		"SPECTER_WEBHOOK_ALLOW_PORTS": {"http", "SPECTER_WEBHOOK_ALLOW_PORTS"},
-		"SPECTER_SUPABASE_AUTH_URI":   {"x", "did you mean SPECTER_SUPABASE_AUTH_URL?"},
+		"SPECTER_SECRET_KEY":             {"short", "at least 16"},
+		"SPECTER_SUPABASE_AUTH_URL":      {"auth:9999", "must be an https:// or http:// URL"},
+		"SPECTER_SUPABASE_JWT_SECRET":    {"", "could not be checked"},
+		"SPECTER_ACCOUNT_DELETION_GRACE": {"697h", "from 0s to 696h"},
+		"SPECTER_PUBLIC_URL":             {"specter.example", "must be an https:// or http:// URL"},
+		"SPECTER_WEBHOOK_ALLOW_PORTS":    {"http", "SPECTER_WEBHOOK_ALLOW_PORTS"},
+		"SPECTER_SUPABASE_AUTH_URI":      {"x", "did you mean SPECTER_SUPABASE_AUTH_URL?"},
 	} {
 		src := config.Source{}
 		for k, v := range good {

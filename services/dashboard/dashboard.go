@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/pkg/svcmain"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/consume"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
@@ -50,7 +51,7 @@ func Module() svcmain.Module {
 // Service is the dashboard at work.
 type Service struct {
 	handler http.Handler
-	relay   lifecycle.Service
+	work    lifecycle.Service
 	auth    *supabase.Client
 	stop    context.CancelFunc // of what New began in the background
 }
@@ -70,15 +71,19 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	now := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
 	background, stop := context.WithCancel(context.Background())
 	auth, err := supabase.New(background, supabase.Options{
-		URL: c.AuthURL, AnonKey: c.AnonKey, Issuer: c.JWTIssuer, JWTSecret: c.JWTSecret, JWKSURL: c.JWKSURL, Now: now,
+		URL: c.AuthURL, AnonKey: c.AnonKey, Issuer: c.JWTIssuer, JWTSecret: c.JWTSecret, JWKSURL: c.JWKSURL, ServiceKey: c.ServiceKey, Now: now,
 	})
 	if err != nil {
 		stop()
 		return nil, err
 	}
+	if !auth.CanDelete() {
+		p.Log.Warn("SPECTER_SUPABASE_SERVICE_KEY is not set: the auth server keeps the e-mail address and password of people who delete their account, until it is")
+	}
+	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
-		Accounts:    account.New(postgres.Accounts{Store: store}, auth, now),
+		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
 		Decisions:   decision.New(postgres.Decisions{Store: store}, now),
@@ -90,17 +95,18 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
-	return &Service{handler: handler, relay: box.Relay(p.DB, p.Bus, p.Log), auth: auth, stop: stop}, nil
+	work := lifecycle.Group(box.Relay(p.DB, p.Bus, p.Log), consume.Deletions(p.Bus, name, accounts, now))
+	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
 }
 
 // Handler serves the API and the web app.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run publishes what requests put into the outbox.
+// Run publishes what requests put into the outbox, and has the auth server forget whose account is gone.
 func (s *Service) Run(ctx context.Context, ready func()) error {
 	defer s.stop()
 	defer s.auth.Close()
-	return s.relay.Run(ctx, ready)
+	return s.work.Run(ctx, ready)
 }
 
 // eventNames are the events that a webhook can ask for: those that concern one account.

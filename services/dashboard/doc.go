@@ -1,7 +1,8 @@
 // Package dashboard is what people, the command line and agents talk to: the API of
 // proto/openapi/dashboard.v1.yaml and the web app.
 //
-// Consumes: nothing from the bus. It reads what the others wrote, under row-level security.
+// Consumes: account.deleted, to have the auth server forget the owner. Everything else it reads from
+// what the others wrote, under row-level security.
 //
 // Produces: proposal.approved, proposal.rejected, proposal.reopened, deployment.created,
 // deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
@@ -13,5 +14,6 @@
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;
-// an import is acknowledged only when the broker has it on disk.
+// an import is acknowledged only when the broker has it on disk; the e-mail address and password of
+// a deleted account's owner go from the auth server too, however long it takes to reach it.
 package dashboard

@@ -71,7 +71,11 @@ type goTrue struct {
 	tamper   func(jwt.MapClaims)
 	down     bool
 	signOuts int
+	deletes  []http.Header // of every request to delete a person
 }
+
+// aServiceKey opens goTrue, as do the tokens of the service role that jwtSecret signed.
+const aServiceKey = "sb_secret_that_only_tests_know"
 
 func newGoTrue(t *testing.T, c *clock) *goTrue {
 	t.Helper()
@@ -86,9 +90,13 @@ func newGoTrue(t *testing.T, c *clock) *goTrue {
 		clear(g.refresh)
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("DELETE /admin/users/{id}", g.deleteUser)
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		down := g.down
+		if r.Method == http.MethodDelete {
+			g.deletes = append(g.deletes, r.Header.Clone())
+		}
 		g.mu.Unlock()
 		if down {
 			http.Error(w, `{"code":503,"error_code":"unavailable","msg":"down"}`, http.StatusServiceUnavailable)
@@ -143,6 +151,28 @@ func (g *goTrue) token(w http.ResponseWriter, r *http.Request) {
 	g.session(w, email)
 }
 
+func (g *goTrue) deleteUser(w http.ResponseWriter, r *http.Request) {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	var c jwt.MapClaims
+	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return []byte(jwtSecret), nil }, jwt.WithTimeFunc(g.clock.Now))
+	if token != aServiceKey && (err != nil || c["role"] != "service_role") {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"code":403,"error_code":"not_admin","msg":"User not allowed"}`)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for email, id := range g.users {
+		if id.String() == r.PathValue("id") {
+			delete(g.users, email)
+			fmt.Fprint(w, `{}`)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
+	fmt.Fprint(w, `{"code":404,"error_code":"user_not_found","msg":"User not found"}`)
+}
+
 func (g *goTrue) session(w http.ResponseWriter, email string) {
 	id := g.users[email]
 	now := g.clock.Now()
@@ -178,32 +208,51 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*dashboard.Config)) *world {
 	t.Helper()
-	w := &world{t: t, db: testkit.Postgres(t), bus: testkit.Bus(t), clock: &clock{}}
-	w.auth = newGoTrue(t, w.clock)
-	c := dashboard.Config{
-		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret,
-		Egress: egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
-	}
+	w := newStage(t)
+	c := w.config()
 	for _, f := range change {
 		f(&c)
 	}
+	w.start(c, zap.NewNop())
+	return w
+}
+
+// newStage is a world whose dashboard has yet to be started.
+func newStage(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, db: testkit.Postgres(t), bus: testkit.Bus(t), clock: &clock{}}
+	w.auth = newGoTrue(t, w.clock)
+	return w
+}
+
+func (w *world) config() dashboard.Config {
+	return dashboard.Config{
+		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret, DeletionGrace: time.Hour,
+		Egress: egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	}
+}
+
+// start runs a dashboard until stop is called or the test ends.
+func (w *world) start(c dashboard.Config, log *zap.Logger) (stop func()) {
+	w.t.Helper()
 	service, err := dashboard.New(c, svcmain.Platform{
-		Log: zap.NewNop(), Bus: w.bus, DB: w.db.Pool(t, "specter_dashboard"), Metrics: telemetry.NewRegistry(), Now: w.clock.Now,
+		Log: log, Bus: w.bus, DB: w.db.Pool(w.t, "specter_dashboard"), Metrics: telemetry.NewRegistry(), Now: w.clock.Now,
 	})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
+	require.NoError(w.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	ready := make(chan struct{})
 	go func() { done <- service.Run(ctx, func() { close(ready) }) }()
 	<-ready
 	server := httptest.NewServer(service.Handler())
 	w.url = server.URL
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		server.Close()
-		stop()
-		require.NoError(t, <-done)
+		cancel()
+		require.NoError(w.t, <-done)
 	})
-	return w
+	w.t.Cleanup(stop)
+	return stop
 }
 
 // caller is somebody who uses the API.

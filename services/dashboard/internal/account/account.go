@@ -26,9 +26,9 @@ type Account struct {
 // DefaultPlan is the plan of an account without billing.
 const DefaultPlan = "self-hosted"
 
-// GracePeriod is how long a deletion can be cancelled; policy promises that everything is gone
-// within 30 days, so the purge itself begins one day earlier.
-const GracePeriod = 29 * 24 * time.Hour
+// LongestGrace is the longest time in which a deletion can be cancelled; policy promises that
+// everything is gone within 30 days, so the purge itself begins one day earlier.
+const LongestGrace = 29 * 24 * time.Hour
 
 // Session is a signed-in browser.
 type Session struct {

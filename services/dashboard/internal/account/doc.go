@@ -12,5 +12,6 @@
 //	open ──(deletion asked)──▶ closed: the owner may sign in to cancel, nothing else
 //	  ▲                          │
 //	  └──────(cancelled)─────────┤
-//	                             └──(30 days later, by retention)──▶ gone
+//	                             └──(the grace period later, by retention)──▶ gone,
+//	                                and then the auth server is made to forget the owner
 package account

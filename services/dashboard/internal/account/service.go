@@ -46,6 +46,7 @@ type AuthServer interface {
 	SignIn(ctx context.Context, email, password string) (Identity, error)
 	Refresh(ctx context.Context, refreshToken string) (Identity, error) // ErrRefused when it is of no use any more
 	SignOut(ctx context.Context, accessToken string) error              // ends the person's sessions everywhere
+	Delete(ctx context.Context, user uuid.UUID) error                   // forgets the person; one who is not known is no failure
 }
 
 // Store keeps accounts, sessions and tokens. Secrets come as SHA-256, refresh tokens in clear: the
@@ -54,6 +55,8 @@ type Store interface {
 	// AccountOf returns the person's account, made from fresh when there is none.
 	AccountOf(ctx context.Context, fresh Account) (Account, error)
 	Account(ctx context.Context, id uuid.UUID) (Account, error)
+	// Owns tells whether the person has an account.
+	Owns(ctx context.Context, user uuid.UUID) (bool, error)
 	// Close schedules the deletion (event) and ends every session but keep; Reopen cancels it (event).
 	Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, at, purgeAt time.Time, keep uuid.UUID) (Account, error)
 	Reopen(ctx context.Context, a actor.Actor, at time.Time) (Account, error)
@@ -80,12 +83,13 @@ type Store interface {
 type Service struct {
 	store Store
 	auth  AuthServer
+	grace time.Duration
 	now   func() time.Time
 }
 
-// New returns a Service.
-func New(store Store, auth AuthServer, now func() time.Time) *Service {
-	return &Service{store: store, auth: auth, now: now}
+// New returns a Service. A deletion can be cancelled for grace.
+func New(store Store, auth AuthServer, grace time.Duration, now func() time.Time) *Service {
+	return &Service{store: store, auth: auth, grace: grace, now: now}
 }
 
 // SignedIn is a new session; Secret is the cookie's value and exists nowhere else.
@@ -268,12 +272,22 @@ func (s *Service) ScheduleDeletion(ctx context.Context, p Principal, confirmEmai
 		keep = p.Session.ID
 	}
 	now := s.now()
-	return s.store.Close(ctx, p.Actor(), newID(), now, now.Add(GracePeriod), keep)
+	return s.store.Close(ctx, p.Actor(), newID(), now, now.Add(s.grace), keep)
 }
 
 // CancelDeletion opens a closed account again.
 func (s *Service) CancelDeletion(ctx context.Context, p Principal) (Account, error) {
 	return s.store.Reopen(ctx, p.Actor(), s.now())
+}
+
+// Forget makes the auth server forget the owner of an account that is gone. A person who signed in
+// again before it was told has a new account, and keeps what opens it.
+func (s *Service) Forget(ctx context.Context, user uuid.UUID) error {
+	back, err := s.store.Owns(ctx, user)
+	if err != nil || back {
+		return err
+	}
+	return s.auth.Delete(ctx, user)
 }
 
 // NewToken is what to make.

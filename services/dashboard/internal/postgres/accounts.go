@@ -22,7 +22,10 @@ import (
 )
 
 // Accounts is the account.Store.
-type Accounts struct{ *Store }
+type Accounts struct {
+	*Store
+	Grace time.Duration // between the request and the purge of a deletion retention has not noted yet
+}
 
 var _ account.Store = Accounts{}
 
@@ -56,7 +59,7 @@ func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account,
 	var out account.Account
 	err := tenant.LookupTx(ctx, s.db, tenant.Lookup{UserID: user}, func(tx pgx.Tx) error {
 		row, err := db.New(tx).AccountByOwner(ctx, user)
-		out = toAccount(row, nil)
+		out = s.toAccount(row, nil)
 		return found(err)
 	})
 	if err != nil {
@@ -65,14 +68,14 @@ func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account,
 	return out, nil
 }
 
-func toAccount(row db.Account, purgeAt *time.Time) account.Account {
+func (s Accounts) toAccount(row db.Account, purgeAt *time.Time) account.Account {
 	out := account.Account{
 		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, CreatedAt: row.CreatedAt,
 		ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, PurgeAt: purgeAt,
 	}
 	if out.ClosedAt != nil && out.PurgeAt == nil {
 		// Retention has not heard of it yet; this is what it will be told.
-		at := out.ClosedAt.Add(account.GracePeriod)
+		at := out.ClosedAt.Add(s.Grace)
 		out.PurgeAt = &at
 	}
 	return out
@@ -86,12 +89,21 @@ func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, e
 		if err != nil {
 			return found(err)
 		}
-		out = toAccount(db.Account{
+		out = s.toAccount(db.Account{
 			ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, CreatedAt: row.CreatedAt,
 		}, row.PurgeAt)
 		return nil
 	})
 	return out, wrap(err, "reading the account")
+}
+
+// Owns tells whether the person has an account.
+func (s Accounts) Owns(ctx context.Context, user uuid.UUID) (bool, error) {
+	_, err := s.byOwner(ctx, user)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Close schedules the account's deletion: ingestion stops and sessions end with it.
@@ -105,7 +117,7 @@ func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, 
 		if err != nil {
 			return err
 		}
-		out = toAccount(row, &purgeAt)
+		out = s.toAccount(row, &purgeAt)
 		if _, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &at, Keep: &keep}); err != nil {
 			return err
 		}
@@ -133,14 +145,18 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 		if before.ClosedAt == nil || before.DeletionID == nil {
 			return fault.New(fault.Conflict, "conflict", "No deletion of this account is scheduled.")
 		}
-		if !at.Before(before.ClosedAt.Add(account.GracePeriod)) {
+		noted, err := q.Account(ctx, a.Account) // as retention has it: the grace may have been another one then
+		if err != nil {
+			return found(err)
+		}
+		if closed := s.toAccount(before, noted.PurgeAt); !at.Before(*closed.PurgeAt) {
 			return fault.New(fault.Conflict, "conflict", "The deletion has begun and cannot be cancelled any more.")
 		}
 		row, err := q.ReopenAccount(ctx, a.Account)
 		if err != nil {
 			return err
 		}
-		out = toAccount(row, nil)
+		out = s.toAccount(row, nil)
 		if err := s.publishProducts(ctx, tx, q, a.Account, false); err != nil {
 			return err
 		}
@@ -219,7 +235,7 @@ func (s Accounts) owner(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.U
 	if err != nil {
 		return account.Account{}, found(err)
 	}
-	return toAccount(row, nil), nil
+	return s.toAccount(row, nil), nil
 }
 
 func toToken(row db.AccessToken) account.Token {

@@ -33,12 +33,15 @@ type Options struct {
 	Issuer    string // "" = URL
 	JWTSecret string // HS256; else JWKSURL
 	JWKSURL   string // ES256, RS256
-	Now       func() time.Time
+	// ServiceKey is for deleting people; "" = made from JWTSecret when it is needed.
+	ServiceKey string
+	Now        func() time.Time
 }
 
 // Client is the account.AuthServer.
 type Client struct {
 	auth      gotrue.Client
+	admin     admin
 	transport *http.Transport
 	tokens    *verifier
 }
@@ -54,8 +57,9 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	auth := gotrue.New("", o.AnonKey).WithCustomGoTrueURL(strings.TrimRight(o.URL, "/"))
 	return &Client{
-		auth: gotrue.New("", o.AnonKey).WithCustomGoTrueURL(strings.TrimRight(o.URL, "/")), transport: &http.Transport{
+		auth: auth, admin: newAdmin(auth, o), transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}, tokens: tokens,
 	}, nil
@@ -106,8 +110,10 @@ func (c *Client) SignOut(ctx context.Context, accessToken string) error {
 }
 
 // in binds the library's requests, which know no context, to ctx.
-func (c *Client) in(ctx context.Context) gotrue.Client {
-	return c.auth.WithClient(http.Client{Timeout: requestTimeout, Transport: bound{ctx: ctx, next: c.transport}})
+func (c *Client) in(ctx context.Context) gotrue.Client { return c.bind(ctx, c.auth) }
+
+func (c *Client) bind(ctx context.Context, library gotrue.Client) gotrue.Client {
+	return library.WithClient(http.Client{Timeout: requestTimeout, Transport: bound{ctx: ctx, next: c.transport}})
 }
 
 type bound struct {
