@@ -41,6 +41,30 @@ type Module struct {
 	New      func(config.Source, Platform) (Service, error) // returns a usable service or undoes what it began
 }
 
+// Define describes the service called name whose settings are C: load reads and checks them without
+// opening anything, build makes the service of them.
+func Define[C any, S Service](name string, needsDB bool, load func(config.Source) (C, error), build func(C, Platform) (S, error)) Module {
+	return Module{
+		Name: name, NeedsDB: needsDB,
+		Settings: config.Describe[C](name),
+		Validate: func(src config.Source) error {
+			_, err := load(src)
+			return err
+		},
+		New: func(src config.Source, p Platform) (Service, error) {
+			c, err := load(src)
+			if err != nil {
+				return nil, err
+			}
+			service, err := build(c, p)
+			if err != nil {
+				return nil, err // not service: a nil pointer in an interface is not nil
+			}
+			return service, nil
+		},
+	}
+}
+
 // Check refuses unknown and unusable settings; nothing is opened.
 func (m Module) Check(src config.Source) error {
 	known := append(PlatformSettings(), m.Settings...)

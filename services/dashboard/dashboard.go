@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
@@ -32,21 +31,7 @@ import (
 const name = "dashboard"
 
 // Module describes the service to its host.
-func Module() svcmain.Module {
-	return svcmain.Module{
-		Name:     name,
-		NeedsDB:  true,
-		Settings: config.Describe[Config](name),
-		Validate: func(src config.Source) error { _, err := load(src); return err },
-		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
-			c, err := load(src)
-			if err != nil {
-				return nil, err
-			}
-			return New(c, p)
-		},
-	}
-}
+func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
 
 // Service is the dashboard at work.
 type Service struct {

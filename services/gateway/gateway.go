@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/draftlabs/specter/pkg/catalog"
-	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -22,23 +21,7 @@ import (
 const name = "gateway"
 
 // Module describes the gateway to its host.
-func Module() svcmain.Module {
-	return svcmain.Module{
-		Name:     name,
-		Settings: config.Describe[Config](name),
-		Validate: func(src config.Source) error {
-			_, err := load(src)
-			return err
-		},
-		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
-			c, err := load(src)
-			if err != nil {
-				return nil, err
-			}
-			return New(c, p)
-		},
-	}
-}
+func Module() svcmain.Module { return svcmain.Define(name, false, load, New) }
 
 // Service is the gateway at work.
 type Service struct {

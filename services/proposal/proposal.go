@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -24,23 +23,7 @@ import (
 const name = "proposal"
 
 // Module describes the proposal service to its host.
-func Module() svcmain.Module {
-	return svcmain.Module{
-		Name: name, NeedsDB: true,
-		Settings: config.Describe[Config](name),
-		Validate: func(src config.Source) error {
-			_, err := load(src)
-			return err
-		},
-		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
-			c, err := load(src)
-			if err != nil {
-				return nil, err
-			}
-			return New(c, p)
-		},
-	}
-}
+func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
 
 // Service is the proposal service at work.
 type Service struct{ run lifecycle.Service }

@@ -22,28 +22,18 @@ import (
 
 const name = "retention"
 
-// Module describes the service to the programs that host it.
-func Module() svcmain.Module {
-	return svcmain.Module{
-		Name: name, NeedsDB: true,
-		Settings: config.Describe[Config](name),
-		Validate: func(src config.Source) error {
-			c, err := config.Load[Config](src)
-			if err != nil {
-				return err
-			}
-			_, err = age.NewKeeper(nil, c.Months, nil)
-			return err
-		},
-		New: func(src config.Source, p svcmain.Platform) (svcmain.Service, error) {
-			c, err := config.Load[Config](src)
-			if err != nil {
-				return nil, err
-			}
-			return New(c, p)
-		},
+// load reads and checks the settings.
+func load(src config.Source) (Config, error) {
+	c, err := config.Load[Config](src)
+	if err != nil {
+		return Config{}, err
 	}
+	_, err = age.NewKeeper(nil, c.Months, nil)
+	return c, err
 }
+
+// Module describes the service to the programs that host it.
+func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
 
 // Service is retention at work.
 type Service struct{ lifecycle.Service }
