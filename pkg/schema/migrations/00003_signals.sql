@@ -102,16 +102,6 @@ CREATE TABLE stream_positions (
 );
 COMMENT ON TABLE stream_positions IS 'writer: analyzer. Messages of the SIGNALS stream whose effect is committed; read by the reconciliation, trimmed after 8 days.';
 
-CREATE TABLE detector_states (
-    account_id            uuid NOT NULL,
-    context_id            uuid NOT NULL,
-    -- The state has seen every hour before this one.
-    as_of                 timestamptz NOT NULL,
-    state                 bytea NOT NULL,
-    PRIMARY KEY (account_id, context_id)
-);
-COMMENT ON TABLE detector_states IS 'writer: analyzer. Streaming detector of each context.';
-
 CREATE TABLE analyses (
     id                    uuid PRIMARY KEY,
     account_id            uuid NOT NULL,
@@ -179,4 +169,4 @@ FROM signal_blocks b,
 
 -- +goose Down
 DROP VIEW signals;
-DROP TABLE findings, analyses, detector_states, stream_positions, product_activity, rollup_dimension_hourly, rollup_hourly, signal_blocks, imported_ids, signal_ids;
+DROP TABLE findings, analyses, stream_positions, product_activity, rollup_dimension_hourly, rollup_hourly, signal_blocks, imported_ids, signal_ids;

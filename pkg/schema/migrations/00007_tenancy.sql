@@ -12,7 +12,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'accounts', 'web_sessions', 'access_tokens', 'products', 'contexts', 'api_keys', 'webhook_endpoints', 'imports',
         'idempotency_keys', 'audit_log', 'signal_ids', 'imported_ids', 'signal_blocks', 'rollup_hourly',
-        'rollup_dimension_hourly', 'product_activity', 'detector_states', 'analyses', 'findings', 'proposals',
+        'rollup_dimension_hourly', 'product_activity', 'analyses', 'findings', 'proposals',
         'proposal_decisions', 'deployments', 'verifications', 'verification_looks', 'deliveries', 'delivery_attempts',
         'endpoint_states', 'deletions'
     ] LOOP
@@ -58,10 +58,12 @@ GRANT SELECT, INSERT, UPDATE ON accounts, web_sessions, access_tokens, products,
 GRANT SELECT, INSERT, UPDATE, DELETE ON proposal_decisions, idempotency_keys TO specter_dashboard;
 GRANT DELETE ON contexts TO specter_dashboard;
 GRANT SELECT, INSERT ON audit_log TO specter_dashboard;
-GRANT SELECT, INSERT, UPDATE ON imported_ids, rollup_hourly, rollup_dimension_hourly, product_activity, detector_states, analyses, findings TO specter_analyzer;
+GRANT SELECT, INSERT, UPDATE ON imported_ids, rollup_hourly, rollup_dimension_hourly, product_activity, analyses, findings TO specter_analyzer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON signal_ids, signal_blocks, stream_positions TO specter_analyzer;
 GRANT SELECT, INSERT, UPDATE ON proposals TO specter_proposal;
-GRANT SELECT, INSERT, UPDATE ON verifications TO specter_verifier;
+GRANT SELECT, INSERT ON verifications TO specter_verifier;
+-- A registered plan never changes; only its progress does.
+GRANT UPDATE (status, result, decided_at, as_of) ON verifications TO specter_verifier;
 GRANT SELECT, INSERT ON verification_looks TO specter_verifier;
 GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries, delivery_attempts TO specter_notifier;
 GRANT SELECT, INSERT, UPDATE ON endpoint_states TO specter_notifier;
@@ -77,7 +79,7 @@ GRANT SELECT ON signal_blocks, signals, rollup_hourly, rollup_dimension_hourly, 
 
 -- Retention is the only one that deletes in bulk.
 GRANT SELECT, DELETE ON accounts, web_sessions, access_tokens, products, contexts, api_keys, webhook_endpoints, imports, idempotency_keys, audit_log,
-    signal_ids, imported_ids, signal_blocks, rollup_hourly, rollup_dimension_hourly, product_activity, detector_states, analyses, findings,
+    signal_ids, imported_ids, signal_blocks, rollup_hourly, rollup_dimension_hourly, product_activity, analyses, findings,
     proposals, proposal_decisions, deployments, verifications, verification_looks, deliveries, delivery_attempts, endpoint_states TO specter_retention;
 
 -- +goose Down
