@@ -17,7 +17,7 @@ func TestSettingsAreCheckedBeforeAnythingIsOpened(t *testing.T) {
 	}
 	require.NoError(t, dashboard.Module().Check(good))
 	for name, c := range map[string]struct{ value, want string }{
-		"SPECTER_SECRET_KEY":             {"short", "at least 16"},
+		"SPECTER_SECRET_KEY":             {"thirty-one bytes are not enough", "at least 32"},
 		"SPECTER_SUPABASE_AUTH_URL":      {"auth:9999", "must be an https:// or http:// URL"},
 		"SPECTER_SUPABASE_JWT_SECRET":    {"", "could not be checked"},
 		"SPECTER_ACCOUNT_DELETION_GRACE": {"697h", "from 0s to 696h"},

@@ -331,13 +331,18 @@ func (r response) list(path string) []any {
 
 func (c *caller) do(method, path string, body any) response {
 	c.w.t.Helper()
-	var reader io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		require.NoError(c.w.t, err)
-		reader = bytes.NewReader(text)
+	if body == nil {
+		return c.send(method, path, nil)
 	}
-	r, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url+path, reader)
+	text, err := json.Marshal(body)
+	require.NoError(c.w.t, err)
+	return c.send(method, path, bytes.NewReader(text))
+}
+
+// send sends a body as it is.
+func (c *caller) send(method, path string, body io.Reader) response {
+	c.w.t.Helper()
+	r, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url+path, body)
 	require.NoError(c.w.t, err)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -144,6 +144,13 @@ func TestSnoozedAndDuplicateProposals(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, again.status, "not of itself")
 	require.Equal(t, http.StatusBadRequest, c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": uuid.New()}).status)
 	require.Equal(t, "duplicate", c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": two}).str("status"))
+
+	path = "/api/v1/proposals/" + two.String() + "/decision"
+	require.Equal(t, "snoozed", c.post(path, map[string]any{"decision": "snoozed", "snooze_until": w.clock.Now().Add(time.Hour)}).str("status"))
+	early := c.post(path, map[string]any{"decision": "approved"})
+	require.Equal(t, "approved", early.str("status"), "whoever snoozed it may change their mind: %s", early.text)
+	require.Nil(t, early.at("snoozed_until"))
+	require.NotEmpty(t, early.str("deployment_id"))
 }
 
 func TestTwoPeopleDecideAtOnceAndOneWins(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,15 @@ func TestANewProductIsReadyForItsFirstSignal(t *testing.T) {
 		return err == nil && proto.Unmarshal(e.Value(), &entry) == nil && entry.GetRevoked()
 	}, 10*time.Second, 20*time.Millisecond)
 	require.Empty(t, ann.get("/api/v1/products/"+made.str("product.id")+"/keys").at("items.0.key"))
+
+	require.Equal(t, http.StatusNoContent, ann.delete("/api/v1/products/"+made.str("product.id")+"/keys/"+made.str("key.id")).status, "revoking again changes nothing")
+	revocations := 0
+	for _, item := range ann.get("/api/v1/account/audit-log?subject_id=" + made.str("key.id")).list("items") {
+		if item.(map[string]any)["action"] == "key.revoked" {
+			revocations++
+		}
+	}
+	require.Equal(t, 1, revocations)
 }
 
 func TestProductsAreChecked(t *testing.T) {
@@ -61,6 +71,31 @@ func TestProductsAreChecked(t *testing.T) {
 		require.Equal(t, pointer, r.str("errors.0.pointer"))
 	}
 	require.Equal(t, "invalid_json", c.post("/api/v1/products", []int{1}).str("code"))
+	wrong := c.post("/api/v1/products", map[string]any{"name": 1})
+	require.Equal(t, "invalid_json", wrong.str("code"))
+	require.Equal(t, "/name", wrong.str("errors.0.pointer"))
+	require.Equal(t, "name: a text is needed here.", wrong.str("errors.0.detail"))
+}
+
+func TestABodyMeansOneThing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.withToken(w.tenant().Token)
+	for name, body := range map[string]string{
+		"a name twice":          `{"name":"a","name":"b"}`,
+		"a name twice, escaped": `{"name":"a","n\u0061me":"b"}`,
+		"twice further down":    `{"name":"a","x":[{"y":1},{"y":1,"z":{},"y":2}]}`,
+		"bad UTF-8":             "{\"name\":\"\xff\"}",
+		"something after":       `{"name":"a"}{}`,
+		"cut off":               `{"name":"a"`,
+	} {
+		r := c.send(http.MethodPost, "/api/v1/products", strings.NewReader(body))
+		require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", name, r.text)
+		require.Equal(t, "invalid_json", r.str("code"), name)
+	}
+	fine := c.send(http.MethodPost, "/api/v1/products", strings.NewReader(`{"name":"a","x":[{"y":"y"},{"y":["y","y"]}],"y":{"name":"name"}}`))
+	require.Equal(t, http.StatusCreated, fine.status, fine.text)
+	require.Equal(t, "invalid_idempotency_key", c.with("Idempotency-Key", "\xff").post("/api/v1/products", map[string]any{"name": "a"}).str("code"))
 }
 
 func TestEditsNameTheVersionTheyWereMadeOn(t *testing.T) {
@@ -178,7 +213,8 @@ func TestPagesAndUnchangedLists(t *testing.T) {
 func TestWebhookAddressesAreCheckedWhenSaved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.withToken(w.tenant().Token)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
 	for _, url := range []string{"http://169.254.169.254/latest", "https://10.0.0.1/", "ftp://example.com/", "https://user@127.0.0.1/", "nonsense"} {
 		r := c.post("/api/v1/webhook-endpoints", map[string]any{"url": url})
 		require.Equal(t, http.StatusBadRequest, r.status, url)
@@ -195,7 +231,18 @@ func TestWebhookAddressesAreCheckedWhenSaved(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, c.do(http.MethodPatch, path, map[string]any{"events": []string{"no.such"}}).status)
 	paused := c.with("If-Match", read.header.Get("ETag")).do(http.MethodPatch, path, map[string]any{"enabled": false})
 	require.Equal(t, false, paused.at("enabled"), paused.text)
+	untold := c.post(path+"/test", nil)
+	require.Equal(t, http.StatusConflict, untold.status, untold.text)
+	require.Contains(t, untold.str("detail"), "Enable it")
+	require.Equal(t, http.StatusOK, c.do(http.MethodPatch, path, map[string]any{"enabled": true}).status)
 	require.Equal(t, http.StatusAccepted, c.post(path+"/test", nil).status)
+
+	w.insert("specter_notifier", tenant.AccountID, `INSERT INTO endpoint_states (account_id, endpoint_id, disabled_at, disabled_reason) VALUES ($1, $2, $3, 'Gone.')`,
+		tenant.AccountID, made.str("endpoint.id"), w.clock.Now().Add(time.Second))
+	require.Equal(t, http.StatusConflict, c.post(path+"/test", nil).status, "the notifier gave up")
+	w.clock.Advance(2 * time.Second)
+	require.Equal(t, http.StatusOK, c.do(http.MethodPatch, path, map[string]any{"enabled": true}).status)
+	require.Equal(t, http.StatusAccepted, c.post(path+"/test", nil).status, "saving it begins anew")
 	require.Empty(t, c.get(path+"/deliveries").list("items"))
 	require.Equal(t, http.StatusNoContent, c.delete(path).status)
 	require.Equal(t, http.StatusNotFound, c.get(path).status)

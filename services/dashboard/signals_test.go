@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -233,16 +234,7 @@ func TestAnImportIsDurableScrubbedAndAnnounced(t *testing.T) {
 		require.Equal(t, http.StatusOK, r.status, r.text)
 		require.Equal(t, float64(2), r.at("received"))
 	}
-	stream, err := w.bus.JetStream().Stream(t.Context(), event.SignalBatch.Stream().Name)
-	require.NoError(t, err)
-	info, err := stream.Info(t.Context())
-	require.NoError(t, err)
-	require.EqualValues(t, 1, info.State.Msgs, "one message, however often it is sent")
-	var raw *jetstream.RawStreamMsg
-	raw, err = stream.GetMsg(t.Context(), 1)
-	require.NoError(t, err)
-	var message eventv1.SignalBatch
-	require.NoError(t, proto.Unmarshal(raw.Data, &message))
+	message := w.imported(2)
 	require.True(t, message.GetSignals()[0].GetImported())
 	require.Equal(t, at, message.GetSignals()[0].GetOccurredAt().AsTime())
 	require.NotContains(t, string(message.GetSignals()[0].GetPayload()), "hunter2")
@@ -255,6 +247,147 @@ func TestAnImportIsDurableScrubbedAndAnnounced(t *testing.T) {
 	require.Equal(t, http.StatusConflict, c.post(path+"/signals", batch).status)
 	f.are(t, "import.completed")
 	require.Equal(t, at.Format(time.RFC3339), c.get(path).str("first_at"))
+}
+
+// imported is the only message of the signals' stream, which has n signals.
+func (w *world) imported(signals int) *eventv1.SignalBatch {
+	w.t.Helper()
+	stream, err := w.bus.JetStream().Stream(w.t.Context(), event.SignalBatch.Stream().Name)
+	require.NoError(w.t, err)
+	info, err := stream.Info(w.t.Context())
+	require.NoError(w.t, err)
+	require.EqualValues(w.t, 1, info.State.Msgs, "one message, however often it is sent")
+	raw, err := stream.GetMsg(w.t.Context(), 1)
+	require.NoError(w.t, err)
+	var message eventv1.SignalBatch
+	require.NoError(w.t, proto.Unmarshal(raw.Data, &message))
+	require.Len(w.t, message.GetSignals(), signals)
+	return &message
+}
+
+func TestImportedPayloadsAreRepairedAndKeepTheirNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	path := "/api/v1/imports/" + c.post("/api/v1/products/"+tenant.ProductID.String()+"/imports", map[string]any{}).str("id") + "/signals"
+	payloads := map[string]string{
+		`{"n":12345678901234567890,"r":1.10}`:     `{"n":12345678901234567890,"r":1.10}`,
+		`{"a\u0000b":"c\u0000d"}`:                 `{"a\ufffdb":"c\ufffdd"}`,
+		`{"text":"\\u0000"}`:                      `{"text":"\\u0000"}`,
+		`{"lone":"\ud800","pair":"\ud83d\ude00"}`: `{"lone":"\ufffd","pair":"\ud83d\ude00"}`,
+		`{"huge":1e400000}`:                       `{}`,
+		`{"text":"1e400000"}`:                     `{"text":"1e400000"}`,
+	}
+	var signals, want []any
+	for payload, stored := range payloads {
+		signals = append(signals, map[string]any{
+			"id": uuid.New(), "type": "page\x00view", "session_id": "s\x00", "timestamp": time.Now().AddDate(0, -24, 1), "payload": json.RawMessage(payload),
+		})
+		want = append(want, stored)
+	}
+	r := c.post(path, map[string]any{"signals": signals})
+	require.Equal(t, http.StatusOK, r.status, r.text)
+	for i, s := range w.imported(len(signals)).GetSignals() {
+		require.Equal(t, "page\uFFFDview", s.GetType())
+		require.Equal(t, "s\uFFFD", s.GetSessionId())
+		require.JSONEq(t, want[i].(string), string(s.GetPayload()))
+	}
+	require.Contains(t, w.imported(len(signals)).String(), "12345678901234567890", "to the digit")
+}
+
+func TestNumbersComeBackAsTheyWereStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	s := signalAt(time.Now().Add(-time.Minute), "purchase")
+	s.Payload = map[string]any{"order": json.Number("12345678901234567890"), "price": json.Number("1.10")}
+	w.block(tenant, s)
+	text := c.get("/api/v1/products/" + tenant.ProductID.String() + "/signals").text
+	require.Contains(t, text, `"order":12345678901234567890`)
+	require.Contains(t, text, `"price":1.10`)
+}
+
+func TestAQueryThatNoTextCanHoldIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	path := "/api/v1/products/" + tenant.ProductID.String() + "/signals?"
+	for _, query := range []string{"q=%00", "session_id=a%00b", "type=%ff", "cursor=%00", "%00=1", "q=%zz"} {
+		r := c.get(path + query)
+		require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", query, r.text)
+		require.Equal(t, "invalid_request", r.str("code"), query)
+	}
+	require.Equal(t, http.StatusOK, c.get(path+"q="+url.QueryEscape("grüße \uFFFD")).status)
+	for name, query := range map[string]string{"limit": "limit=x", "from": "from=yesterday", "context_id": "context_id=1"} {
+		r := c.get(path + query)
+		require.Equal(t, http.StatusBadRequest, r.status, query)
+		require.Equal(t, name+" does not have the right form.", r.str("detail"))
+		require.Equal(t, "invalid_"+name, r.str("errors.0.code"))
+	}
+	require.Equal(t, "product_id does not have the right form.", c.get("/api/v1/products/1").str("detail"))
+}
+
+func TestAnOpenTailEndsWithItsCredential(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	signedUp := func(name string) (ann *caller, product testkit.Tenant) {
+		ann = w.signedUp(name + "@example.test")
+		made := ann.post("/api/v1/products", map[string]any{"name": "Shop"})
+		return ann, testkit.Tenant{
+			AccountID: uuid.MustParse(ann.get("/api/v1/account").str("id")),
+			ProductID: uuid.MustParse(made.str("product.id")), ContextID: uuid.MustParse(made.str("context.id")),
+		}
+	}
+	for name, end := range map[string]func(ann *caller, tokenID string){
+		"token revoked": func(ann *caller, tokenID string) {
+			require.Equal(t, http.StatusNoContent, ann.delete("/api/v1/tokens/"+tokenID).status)
+		},
+		"signed out": func(ann *caller, _ string) {
+			require.Equal(t, http.StatusNoContent, ann.post("/api/v1/auth/logout", nil).status)
+		},
+		"account closed": func(ann *caller, _ string) {
+			email := ann.get("/api/v1/account").str("email")
+			require.Equal(t, http.StatusAccepted, ann.post("/api/v1/account/deletion", map[string]any{"confirm_email": email}).status)
+		},
+	} {
+		ann, tenant := signedUp(strings.ReplaceAll(name, " ", "-"))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/api/v1/products/"+tenant.ProductID.String()+"/signals/stream", nil)
+		require.NoError(t, err)
+		made := ann.post("/api/v1/tokens", map[string]any{"name": "tail", "scopes": []string{"signals:read"}})
+		if name == "token revoked" {
+			r.Header.Set("Authorization", "Bearer "+made.str("token"))
+		}
+		res, err := ann.http.Do(r)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, res.StatusCode, name)
+		end(ann, made.str("access_token.id"))
+		secret := signalAt(time.Now(), "after the end")
+		w.block(tenant, secret)
+		rest, err := io.ReadAll(res.Body) // ends only with the stream
+		require.NoError(t, err, name)
+		require.NoError(t, res.Body.Close())
+		require.NotContains(t, string(rest), secret.ID.String(), name)
+	}
+}
+
+func TestAQuietTailEndsWithItsCredentialToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/api/v1/products/"+tenant.ProductID.String()+"/signals/stream", nil)
+	require.NoError(t, err)
+	c := w.withToken(tenant.Token)
+	r.Header.Set("Authorization", "Bearer "+tenant.Token)
+	res, err := c.http.Do(r)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, c.delete("/api/v1/tokens/"+tenant.TokenID.String()).status)
+	w.clock.Advance(10 * time.Second)
+	_, err = io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
 }
 
 func TestABadBatchIsRefusedWhole(t *testing.T) {
@@ -274,7 +407,7 @@ func TestABadBatchIsRefusedWhole(t *testing.T) {
 	}{
 		"foreign context": {"context_id", other.ContextID, "unknown_context"},
 		"future":          {"timestamp", time.Now().Add(time.Hour), "invalid_timestamp"},
-		"too old":         {"timestamp", time.Now().AddDate(-3, 0, 0), "invalid_timestamp"},
+		"too old":         {"timestamp", time.Now().AddDate(0, -24, -1), "invalid_timestamp"},
 		"no type":         {"type", "", "missing_type"},
 		"long type":       {"type", strings.Repeat("x", 101), "type_too_long"},
 		"long session":    {"session_id", strings.Repeat("x", 65), "session_id_too_long"},
@@ -289,6 +422,9 @@ func TestABadBatchIsRefusedWhole(t *testing.T) {
 		require.Equal(t, c2.code, r.str("code"), name)
 		require.True(t, strings.HasPrefix(r.str("errors.0.pointer"), "/signals/1/"), name)
 	}
+	late := good()
+	late["timestamp"] = time.Now().Add(time.Hour)
+	require.Equal(t, "Signal 0: timestamp lies in the future.", c.post(path, map[string]any{"signals": []any{late}}).str("detail"))
 	require.Equal(t, http.StatusBadRequest, c.post(path, map[string]any{"signals": []any{}}).status)
 	many := make([]any, 1001)
 	for i := range many {

@@ -6,7 +6,8 @@
 //	             ▲   │ ──▶ rejected ────────────────────┤
 //	             │   │ ──▶ duplicate ───────────────────┤
 //	             │   └──▶ snoozed ──────────────────────┘
-//	             └── due ────┘
+//	             └── due ────┘│
+//	                          └──▶ decided early, as if it were pending
 //	         pending ──▶ expired (evidence 30 days old; by the proposal service)
 package decision
 
@@ -117,7 +118,7 @@ type Service struct {
 // New returns a Service.
 func New(store Store, now func() time.Time) *Service { return &Service{Store: store, now: now} }
 
-// Decide answers a pending proposal; an approval makes its deployment.
+// Decide answers a pending or snoozed proposal; an approval makes its deployment.
 func (s *Service) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, r Request) (Proposal, error) {
 	return s.Store.Decide(ctx, a, id, func(p Proposal) (Outcome, error) { return r.Apply(p, s.now()) })
 }
@@ -128,10 +129,10 @@ func (s *Service) Undo(ctx context.Context, a actor.Actor, id uuid.UUID) (Propos
 	return s.Store.Undo(ctx, a, id, now, func(p Proposal) error { return CheckUndo(p, now) })
 }
 
-// Apply is the state machine's step out of pending.
+// Apply is the state machine's step out of pending, or out of a snooze before it is due.
 func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
-	if p.Status != Pending {
-		return Outcome{}, fault.Newf(fault.Conflict, "conflict", "The proposal is %s; only a pending one can be decided.", p.Status)
+	if p.Status != Pending && p.Status != Snoozed {
+		return Outcome{}, fault.Newf(fault.Conflict, "conflict", "The proposal is %s; only a pending or snoozed one can be decided.", p.Status)
 	}
 	if r.ContentHash != "" && r.ContentHash != p.ContentHash {
 		return Outcome{}, fault.New(fault.PreconditionFailed, "precondition_failed", "The proposal changed since you read it. Read it again before you decide.")

@@ -41,10 +41,17 @@ type Endpoint struct {
 	Enabled             bool
 	Version             int
 	CreatedAt           time.Time
+	UpdatedAt           time.Time
 	DisabledAt          *time.Time // by the notifier, after days of failures
 	DisabledReason      string
 	LastSuccessAt       *time.Time
 	ConsecutiveFailures int
+}
+
+// Listening tells whether events are sent to the endpoint. Saving one that the notifier disabled
+// begins anew.
+func (e Endpoint) Listening() bool {
+	return e.Enabled && (e.DisabledAt == nil || e.DisabledAt.Before(e.UpdatedAt))
 }
 
 // Created is a new endpoint with its secret.
@@ -81,7 +88,7 @@ type Store interface {
 	AddEndpoint(ctx context.Context, a actor.Actor, c Created) (Created, error)
 	ChangeEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Endpoint) error) (Endpoint, error)
 	RemoveEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
-	TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
+	TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Endpoint) error) error
 	Endpoint(ctx context.Context, account, id uuid.UUID) (Endpoint, error)
 	Endpoints(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Endpoint], error)
 	Deliveries(ctx context.Context, account, endpoint uuid.UUID, r page.Request) (page.Of[Delivery], error)
@@ -145,7 +152,12 @@ func (s *Service) Remove(ctx context.Context, a actor.Actor, id uuid.UUID) error
 
 // Test asks the notifier for a test delivery.
 func (s *Service) Test(ctx context.Context, a actor.Actor, id uuid.UUID) error {
-	return s.TestEndpoint(ctx, a, id, s.now())
+	return s.TestEndpoint(ctx, a, id, s.now(), func(e Endpoint) error {
+		if !e.Listening() {
+			return fault.New(fault.Conflict, "conflict", "The endpoint is disabled, so nothing is sent to it. Enable it (enabled: true), then test it again.")
+		}
+		return nil
+	})
 }
 
 func (s *Service) apply(ctx context.Context, e *Endpoint, p Patch) error {

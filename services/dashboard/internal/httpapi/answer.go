@@ -76,13 +76,16 @@ func nextCursor(list string, c *page.Cursor) (*string, error) {
 	return &text, err
 }
 
-// document passes a JSON document of another service on.
+// document passes a JSON document of another service on. Its numbers keep their text: an order's
+// number may have more digits than a float64.
 func document[T any](text []byte) (T, error) {
 	var out T
 	if len(text) == 0 {
 		text = []byte("{}")
 	}
-	if err := json.Unmarshal(text, &out); err != nil {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&out); err != nil {
 		return out, fmt.Errorf("reading a stored document: %w", err)
 	}
 	return out, nil

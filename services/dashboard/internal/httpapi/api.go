@@ -1,10 +1,7 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -83,8 +80,10 @@ func New(o Options) (http.Handler, error) {
 	for id, op := range operations {
 		middlewares[id] = []echo.MiddlewareFunc{
 			sameOrigin(origins), // first: a forged request learns nothing, not even whether the cookie is good
-			a.authenticate(op),  // who, and whether the contract lets them
-			etags,               // last: only good answers have a tag
+			readableQuery,
+			a.authenticate(op), // who, and whether the contract lets them
+			etags,              // only good answers have a tag
+			plainParameters,    // last: it speaks for the generated binding
 		}
 	}
 	dashboardapi.RegisterHandlersWithOptions(e, dashboardapi.NewStrictHandler(a, nil), dashboardapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
@@ -103,28 +102,4 @@ func sameOrigin(p *http.CrossOriginProtection) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
-}
-
-// strictJSON takes exactly one JSON value: what follows it is not silently dropped.
-type strictJSON struct{ echo.DefaultJSONSerializer }
-
-func (strictJSON) Deserialize(c echo.Context, into any) error {
-	d := json.NewDecoder(c.Request().Body)
-	err := d.Decode(into)
-	if err == nil {
-		if _, err = d.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.New("something follows the JSON value")
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return err
-	}
-	bad := fault.Wrap(err, fault.Invalid, "invalid_json", "The body is not the JSON that this operation takes.")
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return bad.With("", "wrong_type", fmt.Sprintf("%s must be a %s.", wrongType.Field, wrongType.Type))
-	}
-	return bad
 }

@@ -27,6 +27,7 @@ type contextKey int
 const (
 	principalKey contextKey = iota
 	userAgentKey
+	admitKey
 )
 
 // authenticate finds out who is asking and whether the contract lets them.
@@ -36,22 +37,42 @@ func (a *api) authenticate(op operation) echo.MiddlewareFunc {
 			r := c.Request()
 			ctx := context.WithValue(r.Context(), userAgentKey, r.UserAgent())
 			if !op.public {
-				p, err := a.principal(r)
+				p, err := a.admit(r, op)
 				if err != nil {
 					return err
 				}
-				if p.Account.ClosedAt != nil && !op.closed {
-					return account.ErrClosed
-				}
-				if err := p.May(op.scope); err != nil {
-					return err
-				}
 				ctx = context.WithValue(ctx, principalKey, p)
+				ctx = context.WithValue(ctx, admitKey, func() error {
+					_, err := a.admit(r, op)
+					return err
+				})
 			}
 			c.SetRequest(r.WithContext(ctx))
 			return next(c)
 		}
 	}
+}
+
+// admit finds out who asks for op, and refuses whom the contract does not let.
+func (a *api) admit(r *http.Request, op operation) (account.Principal, error) {
+	p, err := a.principal(r)
+	if err != nil {
+		return p, err
+	}
+	if p.Account.ClosedAt != nil && !op.closed {
+		return p, account.ErrClosed
+	}
+	return p, p.May(op.scope)
+}
+
+// admitted asks again whether the request's credential still opens its operation: an answer that
+// goes on for minutes must not outlive it.
+func admitted(ctx context.Context) error {
+	again, ok := ctx.Value(admitKey).(func() error)
+	if !ok {
+		return account.ErrNoCredentials
+	}
+	return again()
 }
 
 // principal takes a token before a cookie: whoever sends one means it.

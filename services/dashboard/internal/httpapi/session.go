@@ -114,7 +114,8 @@ func (a *api) ListTokens(ctx context.Context, r contract.ListTokensRequestObject
 	return out, err
 }
 
-// CreateToken answers POST /api/v1/tokens.
+// CreateToken answers POST /api/v1/tokens. It takes no Idempotency-Key: to answer again it would have
+// to keep the token's text, which is shown once and exists nowhere else.
 func (a *api) CreateToken(ctx context.Context, r contract.CreateTokenRequestObject) (contract.CreateTokenResponseObject, error) {
 	n := account.NewToken{Name: r.Body.Name, ExpiresAt: r.Body.ExpiresAt}
 	for _, s := range r.Body.Scopes {

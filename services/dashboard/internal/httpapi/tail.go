@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,11 @@ import (
 
 const (
 	heartbeat = 15 * time.Second
-	// tailLife ends a stream now and then: the browser comes back by itself with Last-Event-ID, and
-	// a session that ended meanwhile does not.
+	// tailLife ends a stream now and then: the browser comes back by itself with Last-Event-ID.
 	tailLife = 15 * time.Minute
+	// admitEvery is how long a quiet stream goes on after its credential ended; a signal is never
+	// sent without having asked.
+	admitEvery = 5 * time.Second
 	// storeLag is how late a signal may be stored after another and still be seen.
 	storeLag        = 30 * time.Second
 	writeTimeout    = 10 * time.Second // a reader this slow is gone
@@ -66,7 +69,7 @@ func (t *tails) enter(account uuid.UUID) (leave func(), err error) {
 // StreamSignals answers GET /api/v1/products/{product_id}/signals/stream. An event's id is the
 // signal's own, a UUIDv7 whose time is when it was received: Last-Event-ID goes on from there.
 func (a *api) StreamSignals(ctx context.Context, r contract.StreamSignalsRequestObject) (contract.StreamSignalsResponseObject, error) {
-	s := &stream{api: a, ctx: ctx, product: r.ProductId, seen: map[uuid.UUID]bool{}, from: a.Now(), total: -1}
+	s := &stream{api: a, ctx: ctx, product: r.ProductId, seen: map[uuid.UUID]bool{}, from: a.Now(), admitted: a.Now(), total: -1}
 	if last := value(r.Params.LastEventID); last != "" {
 		id, err := uuid.Parse(last)
 		if err != nil || id.Version() != 7 {
@@ -90,21 +93,22 @@ func (a *api) StreamSignals(ctx context.Context, r contract.StreamSignalsRequest
 }
 
 type stream struct {
-	api     *api
-	ctx     context.Context //nolint:containedctx // of the request that the stream is the answer to
-	product uuid.UUID
-	from    time.Time // nothing received before
-	looked  time.Time
-	total   int64
-	seen    map[uuid.UUID]bool
-	leave   func()
+	api      *api
+	ctx      context.Context //nolint:containedctx // of the request that the stream is the answer to
+	product  uuid.UUID
+	from     time.Time // nothing received before
+	looked   time.Time
+	admitted time.Time // when the credential was last seen to be good
+	total    int64
+	seen     map[uuid.UUID]bool
+	leave    func()
 
 	control *http.ResponseController
 	w       http.ResponseWriter
 }
 
-// VisitStreamSignalsResponse writes events until the reader leaves, the server stops or the
-// stream's life is over.
+// VisitStreamSignalsResponse writes events until the reader leaves, their credential ends, the server
+// stops or the stream's life is over.
 func (s *stream) VisitStreamSignalsResponse(w http.ResponseWriter) error {
 	defer s.leave()
 	s.w, s.control = w, http.NewResponseController(w)
@@ -122,7 +126,7 @@ func (s *stream) VisitStreamSignalsResponse(w http.ResponseWriter) error {
 	defer end.Stop()
 	for {
 		switch {
-		case errors.Is(err, errReaderLeft):
+		case errors.Is(err, errReaderLeft), fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Forbidden):
 			return nil
 		case err != nil:
 			return err
@@ -157,10 +161,17 @@ func (s *stream) look() error {
 		return err
 	}
 	s.looked, s.total = now, total
-	for _, n := range signals {
-		if s.seen[n.ID] {
-			continue
+	signals = slices.DeleteFunc(signals, func(n insight.Signal) bool { return s.seen[n.ID] })
+	if len(signals) > 0 || now.Sub(s.admitted) >= admitEvery {
+		if err := admitted(s.ctx); err != nil {
+			if s.ctx.Err() != nil {
+				return nil
+			}
+			return err
 		}
+		s.admitted = now
+	}
+	for _, n := range signals {
 		s.seen[n.ID] = true
 		if err := s.send(n); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/draftlabs/specter/pkg/fault"
 )
@@ -28,7 +29,7 @@ type Request struct {
 // New describes a request by its operation, its key and everything that decides its effect.
 func New(operation, key string, asked ...any) (*Request, error) {
 	const maxKey = 255
-	if key == "" || len(key) > maxKey {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
 		return nil, fault.Newf(fault.Invalid, "invalid_idempotency_key", "Idempotency-Key must have 1 to %d characters.", maxKey)
 	}
 	text, err := json.Marshal(asked)

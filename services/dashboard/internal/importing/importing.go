@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// maxAge is how long signals are kept; older ones would be purged at once.
-	maxAge       = 24 * 30 * 24 * time.Hour
+	// keptMonths is how long signals are kept; older ones would be purged at once.
+	keptMonths   = 24
 	maxSkew      = 5 * time.Minute
 	maxBatch     = 1000
 	maxType      = 100
@@ -137,7 +137,7 @@ func (s *Service) Add(ctx context.Context, a actor.Actor, id uuid.UUID, signals 
 	}
 	first, last := signals[0].At, signals[0].At
 	for i := range signals {
-		if err := s.scrub(&signals[i], i); err != nil {
+		if err := s.clean(&signals[i], i); err != nil {
 			return 0, err
 		}
 		if signals[i].At.Before(first) {
@@ -163,12 +163,13 @@ func (s *Service) Complete(ctx context.Context, a actor.Actor, id uuid.UUID) (Im
 	return s.store.CompleteImport(ctx, a, id, s.now(), sequence)
 }
 
-func (s *Service) scrub(signal *Signal, index int) error {
-	signal.Type = s.scrubber.Text(signal.Type)
+// clean makes a signal fit to be kept.
+func (s *Service) clean(signal *Signal, index int) error {
+	signal.Type, signal.SessionID = s.scrubber.Text(storable(signal.Type)), storable(signal.SessionID)
 	if len(signal.Payload) == 0 {
 		return nil
 	}
-	clean, err := s.scrubber.Payload(signal.Payload)
+	clean, err := s.scrubber.Payload(storablePayload(signal.Payload))
 	if err != nil {
 		return bad(index, "/payload", "invalid_payload", "The payload cannot be kept: it nests too deeply or is not valid.")
 	}
@@ -198,7 +199,9 @@ func check(signals []Signal, contexts []uuid.UUID, now time.Time) error {
 			return bad(i, "/session_id", "session_id_too_long", "session_id has at most 64 characters.")
 		case s.ContextID != nil && !known[*s.ContextID]:
 			return bad(i, "/context_id", "unknown_context", "The product has no such context.")
-		case s.At.After(now.Add(maxSkew)) || s.At.Before(now.Add(-maxAge)):
+		case s.At.After(now.Add(maxSkew)):
+			return bad(i, "/timestamp", "invalid_timestamp", "timestamp lies in the future.")
+		case s.At.Before(now.AddDate(0, -keptMonths, 0)):
 			return bad(i, "/timestamp", "invalid_timestamp", "timestamp must lie within the last 24 months.")
 		}
 	}

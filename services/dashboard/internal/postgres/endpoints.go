@@ -78,7 +78,7 @@ func (s Endpoints) ChangeEndpoint(ctx context.Context, a actor.Actor, id uuid.UU
 func toEndpoint(row db.EndpointRow) endpoint.Endpoint {
 	e := endpoint.Endpoint{
 		ID: row.ID, URL: row.Url, Description: row.Description, Events: row.Events, Enabled: row.Enabled, Version: int(row.Version), CreatedAt: row.CreatedAt,
-		DisabledAt: row.DisabledAt, DisabledReason: text(row.DisabledReason), LastSuccessAt: row.LastSuccessAt,
+		UpdatedAt: row.UpdatedAt, DisabledAt: row.DisabledAt, DisabledReason: text(row.DisabledReason), LastSuccessAt: row.LastSuccessAt,
 	}
 	if row.ConsecutiveFailures != nil {
 		e.ConsecutiveFailures = int(*row.ConsecutiveFailures)
@@ -102,10 +102,14 @@ func (s Endpoints) RemoveEndpoint(ctx context.Context, a actor.Actor, id uuid.UU
 }
 
 // TestEndpoint asks the notifier for a test delivery.
-func (s Endpoints) TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
+func (s Endpoints) TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(endpoint.Endpoint) error) error {
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
-		if _, err := q.Endpoint(ctx, id); err != nil {
+		row, err := q.Endpoint(ctx, id)
+		if err != nil {
 			return found(err)
+		}
+		if err := check(toEndpoint(row)); err != nil {
+			return err
 		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "endpoint.tested", subject: "endpoint", id: id}); err != nil {
 			return err

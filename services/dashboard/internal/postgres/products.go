@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -182,12 +183,19 @@ func (s Products) insertKey(ctx context.Context, tx pgx.Tx, q *db.Queries, a act
 	return k, audit(ctx, q, change{actor: a, at: k.CreatedAt, action: "key.created", subject: "key", id: k.ID, detail: map[string]any{"name": k.Name, "product_id": k.ProductID}})
 }
 
-// RevokeKey ends an ingest key and tells the gateway.
+// RevokeKey ends an ingest key and tells the gateway; doing it again changes nothing.
 func (s Products) RevokeKey(ctx context.Context, a actor.Actor, productID, id uuid.UUID, at time.Time) error {
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
 		row, err := q.RevokeKey(ctx, db.RevokeKeyParams{ID: id, ProductID: productID, Now: at})
+		if errors.Is(err, pgx.ErrNoRows) {
+			revoked, err := q.HasKey(ctx, db.HasKeyParams{ID: id, ProductID: productID})
+			if err == nil && !revoked {
+				return errNotFound
+			}
+			return err
+		}
 		if err != nil {
-			return found(err)
+			return err
 		}
 		if err := s.publishKey(ctx, tx, a.Account, row); err != nil {
 			return err

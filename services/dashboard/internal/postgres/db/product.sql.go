@@ -122,6 +122,22 @@ func (q *Queries) CountProducts(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const hasKey = `-- name: HasKey :one
+SELECT EXISTS (SELECT FROM api_keys WHERE id = $1 AND product_id = $2)
+`
+
+type HasKeyParams struct {
+	ID        uuid.UUID
+	ProductID uuid.UUID
+}
+
+func (q *Queries) HasKey(ctx context.Context, arg HasKeyParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasKey, arg.ID, arg.ProductID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const insertContext = `-- name: InsertContext :one
 INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at
@@ -487,7 +503,7 @@ func (q *Queries) Product(ctx context.Context, id uuid.UUID) (ProductRow, error)
 }
 
 const revokeKey = `-- name: RevokeKey :one
-UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3::timestamptz) WHERE id = $1 AND product_id = $2 RETURNING id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at
+UPDATE api_keys SET revoked_at = $3::timestamptz WHERE id = $1 AND product_id = $2 AND revoked_at IS NULL RETURNING id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at
 `
 
 type RevokeKeyParams struct {

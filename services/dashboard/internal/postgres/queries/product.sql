@@ -40,7 +40,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *;
 SELECT count(*) FROM api_keys WHERE product_id = $1 AND revoked_at IS NULL;
 
 -- name: RevokeKey :one
-UPDATE api_keys SET revoked_at = coalesce(revoked_at, sqlc.arg(now)::timestamptz) WHERE id = $1 AND product_id = $2 RETURNING *;
+UPDATE api_keys SET revoked_at = sqlc.arg(now)::timestamptz WHERE id = $1 AND product_id = $2 AND revoked_at IS NULL RETURNING *;
+
+-- name: HasKey :one
+SELECT EXISTS (SELECT FROM api_keys WHERE id = $1 AND product_id = $2);
 
 -- name: ListKeys :many
 SELECT * FROM api_keys

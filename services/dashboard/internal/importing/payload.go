@@ -1,0 +1,92 @@
+package importing
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// maxExponent keeps numbers within what a jsonb value holds and any reader prints.
+const maxExponent = 308
+
+// storable is the text as Postgres can keep it: it has no room for a NUL.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// storablePayload is a payload as Postgres can read it: a NUL or lone surrogate becomes U+FFFD.
+// What cannot be repaired becomes an empty object, so that one old line does not cost a whole
+// history.
+func storablePayload(payload []byte) []byte {
+	payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
+	if !json.Valid(payload) || !bytes.HasPrefix(bytes.TrimLeft(payload, " \t\r\n"), []byte("{")) || hugeNumber(payload) {
+		return []byte("{}")
+	}
+	if !bytes.Contains(payload, []byte(`\u`)) {
+		return payload
+	}
+	out := make([]byte, 0, len(payload))
+	for i := 0; i < len(payload); {
+		if payload[i] != '\\' {
+			out = append(out, payload[i])
+			i++
+			continue
+		}
+		n, ok := escape(payload[i:])
+		if ok {
+			out = append(out, payload[i:i+n]...)
+		} else {
+			out = append(out, `\ufffd`...)
+		}
+		i += n
+	}
+	return out
+}
+
+// escape returns the length of the escape sequence that valid JSON text begins with, both
+// halves of a surrogate pair together, and whether jsonb has room for what it stands for.
+func escape(text []byte) (n int, ok bool) {
+	if text[1] != 'u' {
+		return 2, true
+	}
+	switch first := unit(text); {
+	case first == 0:
+		return 6, false
+	case !utf16.IsSurrogate(first):
+		return 6, true
+	case len(text) >= 12 && text[6] == '\\' && text[7] == 'u' && utf16.DecodeRune(first, unit(text[6:])) != '\uFFFD':
+		return 12, true
+	default:
+		return 6, false
+	}
+}
+
+// unit is the UTF-16 code unit of a \uXXXX.
+func unit(text []byte) rune {
+	code, _ := strconv.ParseUint(string(text[2:6]), 16, 16) // valid JSON text has four hex digits
+	return rune(code)
+}
+
+// hugeNumber tells whether valid JSON text holds a number with an exponent out of range.
+func hugeNumber(text []byte) bool {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == 'e' || c == 'E') && i > 0 && '0' <= text[i-1] && text[i-1] <= '9':
+			end := i + 1
+			for end < len(text) && (text[end] == '+' || text[end] == '-' || '0' <= text[end] && text[end] <= '9') {
+				end++
+			}
+			if exponent, err := strconv.Atoi(string(text[i+1 : end])); err != nil || exponent > maxExponent || exponent < -maxExponent {
+				return true
+			}
+		}
+	}
+	return false
+}
