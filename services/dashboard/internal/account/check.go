@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/draftlabs/specter/pkg/fault"
@@ -41,8 +42,8 @@ func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace
 
 func (n NewToken) check(p Principal, now time.Time) error {
 	bad := fault.New(fault.Invalid, "invalid_request", "The access token cannot be made like this.")
-	if name := strings.TrimSpace(n.Name); name == "" || utf8.RuneCountInString(name) > maxName {
-		return bad.With("/name", "invalid_name", "A name has 1 to 100 characters.")
+	if name := strings.TrimSpace(n.Name); name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+		return bad.With("/name", "invalid_name", "A name has 1 to 100 characters and no control characters.")
 	}
 	if len(n.Scopes) == 0 {
 		return bad.With("/scopes", "missing_scopes", "Choose at least one scope.")

@@ -153,11 +153,12 @@ function Decide({ proposal, product }: { proposal: Proposal; product: string }) 
     onSuccess: refresh,
   });
   const failure = decide.error ?? undo.error;
+  const open = proposal.status === "pending" || proposal.status === "snoozed";
   const undoable = proposal.undo_until !== undefined && new Date(proposal.undo_until).getTime() > Date.now();
   return (
     <div className="mt-4">
       {failure && <Failure error={failure} />}
-      {proposal.status === "pending" && !rejecting && (
+      {open && !rejecting && (
         <div className="flex gap-2">
           <Button look="primary" disabled={decide.isPending} onClick={() => decide.mutate("approved")}>
             Approve
@@ -167,7 +168,7 @@ function Decide({ proposal, product }: { proposal: Proposal; product: string }) 
           </Button>
         </div>
       )}
-      {proposal.status === "pending" && rejecting && (
+      {open && rejecting && (
         <form
           className="max-w-md space-y-3"
           onSubmit={(event) => {
