@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/node/node_modules/node/bin:
 MODULES := $(shell go list -f '{{.Dir}}' -m | sed 's|^$(CURDIR)/||')
 PACKAGES := $(foreach module,$(filter-out deploy/%,$(MODULES)),./$(module)/...)
 ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
+BENCHMARKS := ./pkg/scrub ./services/gateway/... ./services/analyzer/... ./deploy/bench
+BENCHTIME ?= 1s
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
 
 .PHONY: help
@@ -77,12 +79,12 @@ generate: ## write every generated file anew
 	go generate $(ALL_PACKAGES)
 
 .PHONY: verify
-verify: ## fail when a generated file or the formatting is out of date
+verify: ## fail when a generated file, the formatting or a go.mod is out of date
 	@scripts/verify.sh
 
 .PHONY: bench
-bench: build ## benchmarks and load measurements
-	go test -run '^$$' -bench . -benchmem -p 1 $(ALL_PACKAGES)
+bench: build ## benchmarks of the hot code and load on the whole, BENCHTIME each (1s)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -p 1 -timeout 30m $(BENCHMARKS)
 
 .PHONY: tidy
 tidy: ## go mod tidy in every module

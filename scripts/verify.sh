@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fails when a committed generated file is not what the generators write today, or when a
-# Go file is not gofmt-clean.
+# Fails when a committed generated file is not what the generators write today, when a Go
+# file is not gofmt-clean, or when a module is not tidy.
 #
 # It compares files before and after generating, not against git, so it judges the tree
 # as it is and works with uncommitted changes.
@@ -29,5 +29,11 @@ if [ -n "$unformatted" ]; then
   printf 'verify: not gofmt-clean:\n%s\n' "$unformatted" >&2
   failed=yes
 fi
+for module in $(go list -f '{{.Dir}}' -m); do
+  if ! (cd "$module" && go mod tidy -diff) >&2; then
+    echo "verify: ${module#"$PWD"/} is not tidy: make tidy" >&2
+    failed=yes
+  fi
+done
 [ -z "$failed" ] || exit 1
-echo "verify: generated files and formatting are as they should be"
+echo "verify: generated files, formatting and modules are as they should be"

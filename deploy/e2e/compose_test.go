@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -64,4 +65,46 @@ func TestComposeFileKnowsTheSettings(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", name, out)
 	}
+}
+
+// TestComposeFileRunsCommandsThatExist: what each service and its health check start is in the image's one program.
+func TestComposeFileRunsCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	for name, service := range compose(t).Services {
+		if !strings.HasPrefix(service.Image, "specter:") {
+			continue
+		}
+		require.NotEmpty(t, service.Command, name)
+		requireCommand(t, service.Command)
+		if check := service.HealthCheck; !check.Disable {
+			require.Equal(t, []string{"CMD", "/specter"}, []string(check.Test[:2]), name)
+			requireCommand(t, check.Test[2:])
+		}
+	}
+}
+
+// requireCommand: the program knows the subcommand and its flags.
+func requireCommand(t *testing.T, args []string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary(t, "specter"), append(append([]string{}, args...), "--help")...)
+	cmd.Env = program.Environ()
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%v: %s", args, out)
+	require.Contains(t, string(out), "specter "+args[0], "%v is not a subcommand", args)
+	require.NotContains(t, string(out), "Available Commands:", "%v stops short of a command", args)
+}
+
+// TestHealthAnswersForARunningProcess is what a container's health check sees.
+func TestHealthAnswersForARunningProcess(t *testing.T) {
+	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
+	health := func(addr string) error {
+		cmd := exec.CommandContext(t.Context(), binary(t, "specter"), "health")
+		cmd.Env = append(program.Environ(), "SPECTER_HTTP_ADDR="+addr)
+		cmd.Dir = t.TempDir()
+		return cmd.Run()
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	require.NoError(t, health("0.0.0.0:"+port))
+	require.Error(t, health(program.FreeAddr(t)), "nobody listens there")
 }

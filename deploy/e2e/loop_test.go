@@ -19,6 +19,7 @@ func TestTheLoop(t *testing.T) {
 			customer := newReceiver(t)
 			s := mode.start(t, customer)
 			t.Run("the ingest contract holds", func(t *testing.T) { testIngestContract(t, s) })
+			t.Run("what README.md says to try", func(t *testing.T) { testDocumentedCurl(t, s) })
 			t.Run("an ingest key cannot read", func(t *testing.T) { testKeyCannotRead(t, s) })
 			t.Run("tenants are apart", func(t *testing.T) { testTenantsAreApart(t, s) })
 			t.Run("signals become proof", func(t *testing.T) { testSignalsBecomeProof(t, s, customer) })

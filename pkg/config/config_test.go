@@ -57,7 +57,8 @@ func TestLoadAppliesDefaultsAndReportsAllProblems(t *testing.T) {
 
 	_, err = Load[sample](Source{"SPECTER_WAIT": "soon"})
 	require.ErrorContains(t, err, "SPECTER_SECRET_KEY")
-	require.ErrorContains(t, err, "Wait")
+	require.ErrorContains(t, err, `SPECTER_WAIT: unable to parse duration: time: invalid duration "soon"`)
+	require.NotContains(t, err.Error(), `"Wait"`, "people know the setting, not the field")
 }
 
 func TestANilSourceIsEmptyAndNotTheProcessEnvironment(t *testing.T) {

@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -42,35 +45,38 @@ func Load[T any](src Source) (T, error) {
 	if err != nil {
 		var all env.AggregateError
 		if errors.As(err, &all) {
-			err = errors.Join(all.Errors...)
+			err = errors.Join(named(all.Errors, reflect.TypeFor[T]())...)
 		}
 		return v, fmt.Errorf("reading settings: %w", err)
 	}
 	return v, nil
 }
 
-// Describe lists the settings that T declares, in order, nested structs included.
-func Describe[T any](owner string) []Setting {
-	return describe(reflect.TypeFor[T](), owner)
-}
-
-func describe(t reflect.Type, owner string) []Setting {
-	var out []Setting
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, tagged := f.Tag.Lookup("env")
-		if !tagged {
-			if f.Type.Kind() == reflect.Struct && f.IsExported() {
-				out = append(out, describe(f.Type, owner)...)
-			}
+// named has the errors that tell of a struct's field tell of its setting instead.
+func named(errs []error, t reflect.Type) []error {
+	settings := map[string]string{}
+	for f, name := range fields(t) {
+		settings[f.Name] = name
+	}
+	out := make([]error, len(errs))
+	for i, err := range errs {
+		out[i] = err
+		var parse env.ParseError
+		if !errors.As(err, &parse) {
 			continue
 		}
-		for j := range name {
-			if name[j] == ',' {
-				name = name[:j]
-				break
-			}
+		out[i] = fmt.Errorf("%s: %w", settings[parse.Name], parse.Err)
+		if parse.Type == reflect.TypeFor[time.Duration]() {
+			out[i] = fmt.Errorf("%w (write it like 500ms, 30s or 24h)", out[i])
 		}
+	}
+	return out
+}
+
+// Describe lists the settings that T declares, in order, nested structs included.
+func Describe[T any](owner string) []Setting {
+	var out []Setting
+	for f, name := range fields(reflect.TypeFor[T]()) {
 		out = append(out, Setting{
 			Name:    name,
 			Default: f.Tag.Get("envDefault"),
@@ -81,4 +87,27 @@ func describe(t reflect.Type, owner string) []Setting {
 		})
 	}
 	return out
+}
+
+// fields yields the fields of t that hold a setting, nested structs included, with its name.
+func fields(t reflect.Type) iter.Seq2[reflect.StructField, string] {
+	return func(yield func(reflect.StructField, string) bool) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			tag, tagged := f.Tag.Lookup("env")
+			switch {
+			case tagged:
+				name, _, _ := strings.Cut(tag, ",")
+				if !yield(f, name) {
+					return
+				}
+			case f.Type.Kind() == reflect.Struct && f.IsExported():
+				for inner, name := range fields(f.Type) {
+					if !yield(inner, name) {
+						return
+					}
+				}
+			}
+		}
+	}
 }

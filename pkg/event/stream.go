@@ -45,7 +45,7 @@ func DeadLetters() Stream {
 		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: 30 * 24 * time.Hour, MaxBytes: 256 * mib,
 		// The original and the headers that say why.
 		MaxMessageBytes: MaxMessageBytes + 64<<10, DuplicateWindow: DuplicateWindow,
-		Doc: "Messages a consumer gave up on, with reason, consumer, attempts and the original headers; listed and replayed by `specter dlq`.",
+		Doc: "Messages a consumer gave up on, with reason, consumer, attempts and the original headers.",
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 var ErrSealed = errors.New("the sealed value cannot be opened with this secret key")
 
 // minSecret is the shortest secret key taken, in bytes.
-const minSecret = 16
+const minSecret = 32
 
 // Box seals and opens values of one purpose. It is safe for concurrent use.
 type Box struct{ aead cipher.AEAD }

@@ -53,5 +53,5 @@ func TestNothingElseOpens(t *testing.T) {
 func TestAShortSecretKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := sealed.NewBox("short", sealed.WebhookSecret)
-	require.ErrorContains(t, err, "at least 16")
+	require.ErrorContains(t, err, "at least 32")
 }

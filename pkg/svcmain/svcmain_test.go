@@ -74,7 +74,7 @@ func TestBadSettingsEndItBeforeAnythingIsOpened(t *testing.T) {
 	var out, errOut bytes.Buffer
 	code := program(t.Context(), m, nil, settings(config.Source{"SPECTER_TEST_SIZE": "big", "SPECTER_TYPO": "x", "SPECTER_DRAIN_DELAY": "now"}), &out, &errOut)
 	require.Equal(t, ExitUsage, code)
-	for _, want := range []string{"unknown setting SPECTER_TYPO", "DrainDelay", "Size"} {
+	for _, want := range []string{"unknown setting SPECTER_TYPO", "SPECTER_DRAIN_DELAY", "SPECTER_TEST_SIZE"} {
 		require.Contains(t, errOut.String(), want)
 	}
 

@@ -7,13 +7,22 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// ParseLevel reads the lowest level that is logged.
+func ParseLevel(level string) (zapcore.Level, error) {
+	parsed, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return parsed, fmt.Errorf("reading the log level (debug, info, warn or error): %w", err)
+	}
+	return parsed, nil
+}
+
 // NewLogger returns a logger that writes JSON lines to stderr from level on ("debug", "info",
 // "warn", "error"), each with the service's name. Repeated lines are sampled: of one message the
 // first 100 in a second, then every hundredth.
 func NewLogger(level, service string) (*zap.Logger, error) {
-	parsed, err := zapcore.ParseLevel(level)
+	parsed, err := ParseLevel(level)
 	if err != nil {
-		return nil, fmt.Errorf("reading the log level (debug, info, warn or error): %w", err)
+		return nil, err
 	}
 	c := zap.NewProductionConfig()
 	c.Level = zap.NewAtomicLevelAt(parsed)

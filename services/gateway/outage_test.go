@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -151,15 +152,29 @@ func TestStoppingUnderLoadLosesNothing(t *testing.T) {
 	c.account(t)
 }
 
+// BenchmarkIngest has every signal synced to this machine's disk: one by one, each in a message of
+// its own, and as the gateway does it, packed with those that are in flight together.
 func BenchmarkIngest(b *testing.B) {
-	for per, parallel := range map[int]int{1: 64, 20: 64, 1000: 4} {
-		b.Run(fmt.Sprintf("signals=%d", per), func(b *testing.B) {
-			w := newWorld(b, func(c *gateway.Config) { c.RatePerSecond = 1_000_000_000 })
+	for _, load := range []struct {
+		name          string
+		per, parallel int
+		batchSignals  int // 0: as many as the gateway takes by default
+	}{
+		{"signals=1/one-by-one", 1, 64, 1},
+		{"signals=1/group-commit", 1, 64, 0},
+		{"signals=20/group-commit", 20, 64, 0},
+		{"signals=1000/group-commit", 1000, 4, 0},
+	} {
+		b.Run(load.name, func(b *testing.B) {
+			w := newWorld(b, func(c *gateway.Config) {
+				c.RatePerSecond = 1_000_000_000
+				c.BatchSignals = cmp.Or(load.batchSignals, c.BatchSignals)
+			})
 			c := newClients(w)
 			one := `{"type":"page_view","payload":{"url":"https://shop.example/checkout/pay","path":"/checkout/pay","element":"main > form.checkout > button.primary","text":"Pay now"},"session_id":"019cafe0-0000-7000-8000-00000000000b"}`
-			body := "[" + strings.Repeat(one+",", per-1) + one + "]"
+			body := "[" + strings.Repeat(one+",", load.per-1) + one + "]"
 			b.SetBytes(int64(len(body)))
-			b.SetParallelism(parallel)
+			b.SetParallelism(load.parallel)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					resp, err := c.http.Post(w.url+"/api/signals?key="+w.key, "application/json", strings.NewReader(body))
@@ -174,7 +189,7 @@ func BenchmarkIngest(b *testing.B) {
 					}
 				}
 			})
-			b.ReportMetric(float64(b.N*per)/b.Elapsed().Seconds(), "signals/s")
+			b.ReportMetric(float64(b.N*load.per)/b.Elapsed().Seconds(), "signals/s")
 		})
 	}
 }

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -28,7 +29,9 @@ func load(src config.Source) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	_, err = age.NewKeeper(nil, c.Months, nil)
+	if _, err = age.NewKeeper(nil, c.Months, nil); err != nil {
+		err = fmt.Errorf("SPECTER_RETENTION_MONTHS: %w", err)
+	}
 	return c, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/telemetry"
 )
 
 // Config are the settings of the all-in-one beside those of the platform and of the seven
@@ -45,10 +46,13 @@ func known() []config.Setting {
 // Settings describes every setting with the value in force, secrets hidden.
 func Settings() []config.Setting { return known() }
 
-// CheckConfig refuses settings that nobody reads or that no part could use.
+// CheckConfig refuses settings that nobody reads or that no part could use. What Up makes
+// itself may be absent.
 func CheckConfig(src config.Source) error {
-	_, _, err := load(src)
-	return err
+	if _, _, err := load(src); err != nil {
+		return err
+	}
+	return validate(withPlaceholders(src), modules())
 }
 
 func load(src config.Source) (Config, svcmain.Settings, error) {
@@ -57,10 +61,21 @@ func load(src config.Source) (Config, svcmain.Settings, error) {
 		err = errors.New("SPECTER_SUPABASE_AUTH_URL is set but neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL: its tokens could not be checked")
 	}
 	platform, platformErr := config.Load[svcmain.Settings](src)
-	if _, _, splitErr := net.SplitHostPort(platform.HTTPAddr); platformErr == nil && splitErr != nil {
-		platformErr = fmt.Errorf("SPECTER_HTTP_ADDR %q is not host:port (for example 127.0.0.1:8080)", platform.HTTPAddr)
+	if platformErr == nil {
+		platformErr = checkPlatform(platform)
 	}
 	return own, platform, errors.Join(config.CheckUnknown(src, known()), err, platformErr)
+}
+
+func checkPlatform(platform svcmain.Settings) error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(platform.HTTPAddr); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_HTTP_ADDR %q is not host:port (for example 127.0.0.1:8080)", platform.HTTPAddr))
+	}
+	if _, err := telemetry.ParseLevel(platform.LogLevel); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_LOG_LEVEL: %w", err))
+	}
+	return errors.Join(errs...)
 }
 
 // loopbackURL is where this machine reaches a server that listens on addr.

@@ -41,7 +41,7 @@ type Check struct {
 func Diagnose(ctx context.Context, src config.Source) []Check {
 	own, platform, err := load(src)
 	if err == nil {
-		err = validate(withPlaceholders(src), modules())
+		err = CheckConfig(src)
 	}
 	if err != nil {
 		return []Check{{Name: "settings", Detail: err.Error(), Fix: "`specter config print` lists all settings with what they do"}}

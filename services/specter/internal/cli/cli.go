@@ -106,7 +106,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err, "see `"+cmd.CommandPath()+" --help`")
 	})
-	root.AddCommand(a.up(), a.serve(), a.migrate(), a.doctor(), a.demo(), a.importing(), a.tail(), a.send(), a.config(), a.version())
+	root.AddCommand(a.up(), a.serve(), a.migrate(), a.doctor(), a.health(), a.demo(), a.importing(), a.tail(), a.send(), a.config(), a.version())
 	return root
 }
 
@@ -152,7 +152,13 @@ func refusalHint(refused *client.Error) string {
 		return "`specter doctor` shows which products the token sees"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return "wait a moment and try again; what was sent before is not counted twice"
-	default:
+	}
+	if refused.Status >= http.StatusInternalServerError {
 		return "search the server's log for the request id"
 	}
+	var wrong []string
+	for _, field := range refused.Fields {
+		wrong = append(wrong, field.Pointer)
+	}
+	return "change " + first(strings.Join(wrong, ", "), "what the answer names") + " and try again"
 }

@@ -148,6 +148,21 @@ func TestSignalsTheServerRefusesAreLeftOutAndCounted(t *testing.T) {
 	require.Equal(t, 3, got.BadLines[1].Line, "the line is named")
 }
 
+func TestTheSummarySpansOnlyWhatWasTaken(t *testing.T) {
+	t.Parallel()
+	f, src := newFakeAPI(t)
+	f.refuse = "dust"
+	file := filepath.Join(t.TempDir(), "events.jsonl")
+	var lines strings.Builder
+	for at, kind := range []string{"dust", "click", "click", "dust"} {
+		fmt.Fprintf(&lines, "{\"type\":%q,\"timestamp\":\"2026-05-0%dT08:00:00Z\"}\n", kind, at+1)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
+	code, out, errOut := run(t, src, "import", "--format", "jsonl", "--product", f.product.Name, file)
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, "from 2026-05-02 08:00:00 to 2026-05-03 08:00:00")
+}
+
 func TestAFileOfTheWrongFormatIsOneClearError(t *testing.T) {
 	t.Parallel()
 	_, src := newFakeAPI(t)
@@ -178,6 +193,12 @@ func TestExitCodesSayWhatKindOfErrorItWas(t *testing.T) {
 		"output format":      {nil, []string{"version", "-o", "xml"}, 2, "-o takes table or json"},
 		"unknown target":     {nil, []string{"serve", "--target=mail"}, 2, `unknown target "mail"`},
 		"unknown setting":    {config.Source{"SPECTER_HTP_ADDR": "x"}, []string{"config", "check"}, 2, "did you mean SPECTER_HTTP_ADDR"},
+		"retention":          {config.Source{"SPECTER_RETENTION_MONTHS": "99"}, []string{"config", "check"}, 2, "SPECTER_RETENTION_MONTHS"},
+		"log level":          {config.Source{"SPECTER_LOG_LEVEL": "loud"}, []string{"config", "check"}, 2, "SPECTER_LOG_LEVEL"},
+		"webhook networks":   {config.Source{"SPECTER_WEBHOOK_ALLOW_PRIVATE": "zzz"}, []string{"config", "check"}, 2, "SPECTER_WEBHOOK_ALLOW_PRIVATE"},
+		"secret key":         {config.Source{"SPECTER_SECRET_KEY": "thirty-one bytes are not enough"}, []string{"config", "check"}, 2, "at least 32"},
+		"duration":           {config.Source{"SPECTER_DRAIN_DELAY": "soon"}, []string{"config", "check"}, 2, "SPECTER_DRAIN_DELAY"},
+		"days of a demo":     {none, []string{"demo", "--days", "35"}, 2, "--days"},
 		"no server known":    {nil, []string{"tail"}, 2, "run `specter up` here first"},
 		"no server there":    {none, []string{"tail", "--product", uuid.NewString()}, 3, "is Specter running there?"},
 		"refused":            {config.Source{"SPECTER_URL": refusing.URL, "SPECTER_TOKEN": "spt_x"}, []string{"tail"}, 4, "unknown or revoked"},
@@ -205,6 +226,42 @@ func TestTheLocalTokenIsNotSentElsewhere(t *testing.T) {
 	require.Contains(t, errOut, "no URL and token are known")
 }
 
+func TestRefusalsNameWhatToChange(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		code   string
+		fields string
+		hint   string
+	}{
+		"wrong ingest key":   {401, "unknown_key", `[]`, "the ingest key is unknown or revoked: give another with --key spk_…"},
+		"key without right":  {403, "forbidden", `[]`, "this ingest key may not send this"},
+		"wrong field":        {400, "invalid", `[{"pointer":"/type","code":"too_long","detail":"at most 128 characters"}]`, "change /type and try again"},
+		"wrong without name": {400, "invalid", `[]`, "change what the answer names and try again"},
+		"broken server":      {500, "internal", `[]`, "search the server's log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprintf(w, `{"type":"x","title":"x","status":%d,"code":%q,"errors":%s}`, c.status, c.code, c.fields)
+			}))
+			t.Cleanup(server.Close)
+			code, _, errOut := run(t, config.Source{"SPECTER_URL": server.URL, "SPECTER_TOKEN": "spt_x"}, "send", "click", "--key", "spk_x")
+			require.Equal(t, 4, code)
+			require.Contains(t, errOut, "hint:  "+c.hint)
+			require.NotContains(t, errOut, "token")
+		})
+	}
+}
+
+func TestConfigCheckNeedsNothingThatUpMakes(t *testing.T) {
+	t.Parallel()
+	code, out, errOut := run(t, config.Source{"SPECTER_NATS_URL": "nats://nats:4222"}, "config", "check")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, "all known and usable")
+}
+
 func TestConfigPrintHidesSecrets(t *testing.T) {
 	t.Parallel()
 	code, out, _ := run(t, config.Source{"SPECTER_SECRET_KEY": "hush-hush-hush-hush-hush-hush-hu"}, "config", "print")
@@ -222,4 +279,28 @@ func TestDoctorNamesTheFix(t *testing.T) {
 	require.Contains(t, out, "→ install PostgreSQL")
 	require.Contains(t, out, "✗ broker")
 	require.Contains(t, out, "✓ data directory")
+}
+
+func TestDoctorAsksTheServerItIsGiven(t *testing.T) {
+	t.Parallel()
+	const dead = "http://127.0.0.1:1"
+	for name, c := range map[string]struct {
+		src  config.Source
+		args []string
+	}{
+		"by flag":            {config.Source{}, []string{"--url", dead}},
+		"by flag with token": {config.Source{}, []string{"--url", dead, "--token", "spt_x"}},
+		"by setting":         {config.Source{"SPECTER_URL": dead}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.src["SPECTER_HTTP_ADDR"] = "127.0.0.1:0"
+			code, out, _ := run(t, c.src, append([]string{"doctor"}, c.args...)...)
+			require.Equal(t, 5, code)
+			require.Contains(t, out, "✗ server         "+dead+": no answer")
+		})
+	}
+	code, out, _ := run(t, config.Source{"SPECTER_HTTP_ADDR": "127.0.0.1:0"}, "doctor")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "✓ server         none known here")
 }

@@ -21,6 +21,9 @@ type target struct {
 	facts bootstrap.Facts // zero unless they came from a file
 }
 
+// errWhichSpecter says that no server, or no token for it, is known.
+var errWhichSpecter = errors.New("which Specter? no URL and token are known")
+
 // connect finds the Specter to talk to: flags, then SPECTER_URL and SPECTER_TOKEN, then the
 // bootstrap file, then the data directory.
 func (a *app) connect() (*target, error) {
@@ -37,7 +40,7 @@ func (a *app) connect() (*target, error) {
 		token = facts.Token // never send the local token to another server
 	}
 	if address == "" || token == "" {
-		return nil, usage(errors.New("which Specter? no URL and token are known"),
+		return nil, usage(errWhichSpecter,
 			"run `specter up` here first, or give --url and --token (or SPECTER_URL and SPECTER_TOKEN)")
 	}
 	c, err := client.New(address, token)

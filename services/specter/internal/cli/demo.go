@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +50,9 @@ The same seed is the same shop. Running it again for the same product adds nothi
 ` + exitCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if days < shop.MinDays || days > shop.MaxDays {
+				return usage(fmt.Errorf("--days is %d", days), fmt.Sprintf("--days takes %d to %d", shop.MinDays, shop.MaxDays))
+			}
 			run := &demoRun{app: a, seed: seed, days: days, wait: wait, started: a.Now()}
 			return run.do(cmd.Context(), product)
 		},
@@ -319,7 +321,7 @@ func day(at time.Time) string { return at.UTC().Format("Mon 2 Jan") }
 func hours(d time.Duration) string { return fmt.Sprintf("%.0f h", d.Hours()) }
 
 func percent(change float64) string {
-	if math.Abs(change) >= 10 {
+	if change >= 1 { // beyond a doubling a factor reads better, as in the web app
 		return fmt.Sprintf("×%.1f", 1+change)
 	}
 	return fmt.Sprintf("%+.0f %%", 100*change)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,17 +38,24 @@ func (a *app) doctor() *cobra.Command {
 
 // checkServer asks the running Specter, when one is known.
 func (a *app) checkServer(ctx context.Context, src config.Source) []specter.Check {
-	t, err := a.connect()
-	if err != nil {
-		return []specter.Check{{Name: "server", OK: true, Detail: "none known here", Fix: ""}}
-	}
-	defer t.Close()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	server := specter.Check{Name: "server", Detail: t.Base()}
-	date, err := ping(ctx, t.Base())
+	t, connectErr := a.connect()
+	given := first(a.url, src["SPECTER_URL"])
+	if connectErr == nil {
+		defer t.Close()
+		given = t.Base()
+	} else if !errors.Is(connectErr, errWhichSpecter) {
+		_, fix := explain(connectErr)
+		return []specter.Check{{Name: "server", Detail: connectErr.Error(), Fix: fix}}
+	}
+	if given == "" {
+		return []specter.Check{{Name: "server", OK: true, Detail: "none known here"}}
+	}
+	server := specter.Check{Name: "server", Detail: given}
+	date, err := ping(ctx, strings.TrimRight(given, "/"))
 	if err != nil {
-		server.Detail = t.Base() + ": " + err.Error()
+		server.Detail = given + ": " + err.Error()
 		server.Fix = "start it with `specter up`, or name another with --url"
 		if a.url == "" && src["SPECTER_URL"] == "" && src["SPECTER_BOOTSTRAP_FILE"] == "" {
 			server = specter.Check{Name: "server", OK: true, Detail: "not running"}
@@ -58,7 +66,9 @@ func (a *app) checkServer(ctx context.Context, src config.Source) []specter.Chec
 	checks := []specter.Check{server}
 
 	auth := specter.Check{Name: "access token"}
-	if account, err := t.Account(ctx); err != nil {
+	if connectErr != nil {
+		auth.Detail, auth.Fix = "none known for this server", "give it with --token or SPECTER_TOKEN (Settings → Tokens)"
+	} else if account, err := t.Account(ctx); err != nil {
 		auth.Detail = err.Error()
 		_, auth.Fix = explain(err)
 	} else {

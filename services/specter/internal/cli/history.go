@@ -50,6 +50,19 @@ type sent struct {
 	last     time.Time
 }
 
+// add counts a batch that the server took.
+func (s *sent) add(taken batch) {
+	s.count += len(taken.signals)
+	for _, at := range taken.times {
+		if s.first.IsZero() || at.Before(s.first) {
+			s.first = at
+		}
+		if at.After(s.last) {
+			s.last = at
+		}
+	}
+}
+
 // send delivers all signals and ends the import. Killing it half-way and running it again
 // is safe.
 func (h *history) send(ctx context.Context, signals iter.Seq2[past, error]) (sent, error) {
@@ -58,7 +71,7 @@ func (h *history) send(ctx context.Context, signals iter.Seq2[past, error]) (sen
 		return sent{}, fmt.Errorf("beginning the import: %w", err)
 	}
 	result := sent{importID: begun.Id}
-	var mu sync.Mutex // guards result.count
+	var mu sync.Mutex // guards result
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(senders)
 	var batch batch
@@ -66,9 +79,9 @@ func (h *history) send(ctx context.Context, signals iter.Seq2[past, error]) (sen
 		full := batch
 		batch = newBatch()
 		group.Go(func() error {
-			n, err := h.deliver(groupCtx, begun.Id, full)
+			taken, err := h.deliver(groupCtx, begun.Id, full)
 			mu.Lock()
-			result.count += n
+			result.add(taken)
 			count := result.count
 			mu.Unlock()
 			h.progress(count)
@@ -89,17 +102,10 @@ func (h *history) send(ctx context.Context, signals iter.Seq2[past, error]) (sen
 			readErr = fmt.Errorf("encoding a signal: %w", err)
 			break
 		}
-		at := signal.signal.Timestamp
-		if result.first.IsZero() || at.Before(result.first) {
-			result.first = at
-		}
-		if at.After(result.last) {
-			result.last = at
-		}
 		if batch.full(len(encoded)) {
 			flush()
 		}
-		batch.add(encoded, signal.line)
+		batch.add(encoded, signal.line, signal.signal.Timestamp)
 	}
 	if len(batch.signals) > 0 && readErr == nil {
 		flush()
@@ -114,21 +120,21 @@ func (h *history) send(ctx context.Context, signals iter.Seq2[past, error]) (sen
 }
 
 // deliver sends one batch. A batch is all or nothing, so signals that the server refuses
-// are taken out, told of, and the rest is sent again.
-func (h *history) deliver(ctx context.Context, importID uuid.UUID, b batch) (int, error) {
+// are taken out, told of, and the rest is sent again. It returns what the server took.
+func (h *history) deliver(ctx context.Context, importID uuid.UUID, b batch) (batch, error) {
 	for len(b.signals) > 0 {
 		err := h.target.SendImport(ctx, importID, b.signals)
 		if err == nil {
-			return len(b.signals), nil
+			return b, nil
 		}
 		bad, reason := refusedIndex(err)
 		if h.refused == nil || bad < 0 || bad >= len(b.signals) {
-			return 0, fmt.Errorf("sending a batch: %w", err)
+			return batch{}, fmt.Errorf("sending a batch: %w", err)
 		}
 		h.refused(b.lines[bad], reason)
 		b.remove(bad)
 	}
-	return 0, nil
+	return batch{}, nil
 }
 
 var elementPointer = regexp.MustCompile(`^/signals/(\d+)(/|$)`)
@@ -153,6 +159,7 @@ func refusedIndex(err error) (index int, reason string) {
 type batch struct {
 	signals []json.RawMessage
 	lines   []int
+	times   []time.Time
 	bytes   int
 }
 
@@ -162,9 +169,10 @@ func (b *batch) full(next int) bool {
 	return len(b.signals) > 0 && (len(b.signals) == batchSignals || b.bytes+next > batchBytes)
 }
 
-func (b *batch) add(encoded []byte, line int) {
+func (b *batch) add(encoded []byte, line int, at time.Time) {
 	b.signals = append(b.signals, encoded)
 	b.lines = append(b.lines, line)
+	b.times = append(b.times, at)
 	b.bytes += len(encoded) + 1
 }
 
@@ -172,6 +180,7 @@ func (b *batch) remove(i int) {
 	b.bytes -= len(b.signals[i]) + 1
 	b.signals = append(b.signals[:i:i], b.signals[i+1:]...)
 	b.lines = append(b.lines[:i:i], b.lines[i+1:]...)
+	b.times = append(b.times[:i:i], b.times[i+1:]...)
 }
 
 // awaitJudged waits until the import's history has been judged hour by hour.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (a *app) send() *cobra.Command {
 				return usage(errors.New("which ingest key?"), "give --key spk_… (Settings → Keys)")
 			}
 			if err := t.Send(cmd.Context(), key, signal); err != nil {
-				return err
+				return keyRefused(err)
 			}
 			if a.format == "json" {
 				return a.out.json(signal)
@@ -59,6 +60,23 @@ func (a *app) send() *cobra.Command {
 	cmd.Flags().StringVar(&context, "context", "", "id of the context; default: the product's default")
 	cmd.Flags().StringVar(&session, "session", "", "session id")
 	return cmd
+}
+
+// keyRefused has the hint of a refusal name the ingest key, which is what sending shows the
+// server instead of a token.
+func keyRefused(err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Status {
+	case http.StatusUnauthorized:
+		return &hinted{err, "the ingest key is unknown or revoked: give another with --key spk_… (Settings → Keys)", exitRefused}
+	case http.StatusForbidden:
+		return &hinted{err, "this ingest key may not send this: give another with --key spk_… (Settings → Keys)", exitRefused}
+	default:
+		return err
+	}
 }
 
 // pairs reads key=value arguments into a payload.

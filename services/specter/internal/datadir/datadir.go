@@ -60,7 +60,7 @@ func Claim(path string) (*Dir, error) {
 		if errors.As(err, &pathError) {
 			err = pathError.Err // the message names the path once
 		}
-		return fmt.Errorf("cannot write to the data directory %s (%w): give this user the right to, or choose another directory with SPECTER_DATA_DIR", absolute, err)
+		return fmt.Errorf("cannot write to the data directory %s (%w): give this user the right to it, or choose another directory with SPECTER_DATA_DIR", absolute, err)
 	}
 	// Others may pass through but not look around: the database's unprivileged user has
 	// its directory inside.

@@ -13,7 +13,7 @@ import (
 
 // Bounds of a simulation. They keep a mistyped flag from filling a disk.
 const (
-	MinDays     = 35   // the fix needs 14 days before it for a story and 14 after it for a verdict
+	MinDays     = 42   // the verifier needs 28 days before the fix and looks until 14 days after it
 	MaxDays     = 366  // one year
 	MaxSessions = 5000 // a day
 )
