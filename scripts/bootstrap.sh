@@ -2,7 +2,7 @@
 # Installs what this machine misses, and nothing it has. Safe to run any number of times.
 #
 #   scripts/bootstrap.sh run    what `make up` needs: Postgres binaries, Node to build the page
-#   scripts/bootstrap.sh test   that, plus a C compiler (race detector) and Chromium
+#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium and docker-compose
 #
 # Debian and Ubuntu through apt (with sudo when not root), macOS through Homebrew.
 set -euo pipefail
@@ -60,6 +60,7 @@ debian() {
   if [ "$purpose" = test ]; then
     has gcc || { say "installing a C compiler"; apt_install gcc libc6-dev; }
     has_chromium || { say "installing Chromium"; apt_install chromium; }
+    has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; apt_install docker-compose; }
   fi
 }
 
@@ -70,6 +71,7 @@ macos() {
   if [ "$purpose" = test ]; then
     has cc || { say "needs the command line tools: xcode-select --install"; exit 1; }
     has_chromium || { say "installing Chromium"; brew install --cask chromium; }
+    has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; brew install docker-compose; }
   fi
 }
 
