@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,6 +31,7 @@ var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 func run(t *testing.T, src config.Source, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
+	src = maps.Clone(src) // parallel cases share one
 	if src == nil {
 		src = config.Source{}
 	}
