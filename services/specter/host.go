@@ -42,6 +42,8 @@ type host struct {
 	server   *httpx.Server
 	working  atomic.Bool
 
+	awaitsFirstRun bool
+
 	databaseURL string                     // set by unitPostgres when it is private
 	inProcess   nats.InProcessConnProvider // the broker, when it lives in this process
 	broker      *bus.Bus                   // set by unitBus
@@ -109,7 +111,8 @@ func (h *host) serve(picked []module) {
 	h.server = httpx.NewServer(h.addr, &h.router, h.log)
 	h.add(unitHTTP, lifecycle.Func(func(ctx context.Context, ready func()) error {
 		return h.server.Run(ctx, func() {
-			h.working.Store(true)
+			// With a first run ahead people and scripts have nothing to sign in with yet.
+			h.working.Store(!h.awaitsFirstRun)
 			ready()
 		})
 	}), append(doors, unitAuth)...)
@@ -161,6 +164,7 @@ func (h *host) firstRun(own Config, dir *datadir.Dir, tell func(bootstrap.Facts,
 		} else if err := h.writeFacts(facts, own, dir); err != nil {
 			return err
 		}
+		h.working.Store(true)
 		tell(facts, fresh)
 		ready()
 		<-ctx.Done()

@@ -71,6 +71,7 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 	if err := h.surroundings(own, dir); err != nil {
 		return err
 	}
+	h.awaitsFirstRun = true
 	h.serve(modules())
 	h.add(unitFirstRun, h.firstRun(own, dir, func(facts bootstrap.Facts, fresh bool) {
 		ready(Ready{Facts: facts, Fresh: fresh, Took: time.Since(started), Dir: dir.Path()})
