@@ -3,7 +3,6 @@ package consume
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +12,7 @@ import (
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/storable"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
@@ -55,7 +55,7 @@ func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
 	out := make([]signal.Signal, len(body.GetSignals()))
 	for i, w := range body.GetSignals() {
 		s := signal.Signal{
-			Type: storable(w.GetType()), Payload: storablePayload(w.GetPayload()), SessionID: storable(w.GetSessionId()), Imported: w.GetImported(),
+			Type: storable.Text(w.GetType()), Payload: storable.Object(w.GetPayload()), SessionID: storable.Text(w.GetSessionId()), Imported: w.GetImported(),
 			At: w.GetOccurredAt().AsTime(), ReceivedAt: w.GetReceivedAt().AsTime(), Source: source(w.GetSource()), TimeMark: timeMark(w.GetTimeMark()),
 		}
 		for _, id := range []struct {
@@ -81,11 +81,6 @@ func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
 		out[i] = s
 	}
 	return out, nil
-}
-
-// storable text is valid UTF-8 without NUL, which Postgres has no room for.
-func storable(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func source(s eventv1.Source) signal.Source {

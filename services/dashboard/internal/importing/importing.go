@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/storable"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 )
@@ -165,11 +166,11 @@ func (s *Service) Complete(ctx context.Context, a actor.Actor, id uuid.UUID) (Im
 
 // clean makes a signal fit to be kept.
 func (s *Service) clean(signal *Signal, index int) error {
-	signal.Type, signal.SessionID = s.scrubber.Text(storable(signal.Type)), storable(signal.SessionID)
+	signal.Type, signal.SessionID = s.scrubber.Text(storable.Text(signal.Type)), storable.Text(signal.SessionID)
 	if len(signal.Payload) == 0 {
 		return nil
 	}
-	clean, err := s.scrubber.Payload(storablePayload(signal.Payload))
+	clean, err := s.scrubber.Payload(storable.Object(signal.Payload))
 	if err != nil {
 		return bad(index, "/payload", "invalid_payload", "The payload cannot be kept: it nests too deeply or is not valid.")
 	}

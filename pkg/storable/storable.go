@@ -1,9 +1,10 @@
-package consume
+package storable
 
 import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 )
 
@@ -13,11 +14,15 @@ const maxExponent = 308
 // replacement is U+FFFD as JSON text.
 const replacement = `\ufffd`
 
-// storablePayload is the payload as Postgres can read it: a NUL or lone surrogate, for which
-// jsonb has no room, becomes U+FFFD. Every producer sees to that itself; one that does not must
-// cost neither the batch's other signals nor, later, everybody who reads the block. What
-// cannot be repaired becomes an empty object.
-func storablePayload(payload []byte) []byte {
+// Text is text as Postgres can keep it: valid UTF-8 without NUL.
+func Text(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// Object is a JSON object as Postgres can read it: a NUL or lone surrogate, for which jsonb has no
+// room, becomes U+FFFD. What cannot be repaired (no JSON, no object, a number nobody can print)
+// becomes an empty object.
+func Object(payload []byte) []byte {
 	payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
 	if !json.Valid(payload) || !isObject(payload) || hugeNumber(payload) {
 		return []byte("{}")

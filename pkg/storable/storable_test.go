@@ -1,9 +1,11 @@
-package consume
+package storable_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/storable"
 )
 
 func TestPayloadsBecomeStorable(t *testing.T) {
@@ -29,6 +31,6 @@ func TestPayloadsBecomeStorable(t *testing.T) {
 		`null`:                            `{}`,
 		``:                                `{}`,
 	} {
-		require.Equal(t, want, string(storablePayload([]byte(in))), in)
+		require.Equal(t, want, string(storable.Object([]byte(in))), in)
 	}
 }
