@@ -68,7 +68,7 @@ func escape(text []byte) (n int, ok bool) {
 	}
 }
 
-// unit is the UTF-16 code unit of a \uXXXX.
+// unit is the UTF-16 code unit of a \u escape.
 func unit(text []byte) rune {
 	code, _ := strconv.ParseUint(string(text[2:6]), 16, 16) // valid JSON text has four hex digits
 	return rune(code)

@@ -351,7 +351,7 @@ func TestEveryRequestIsAnsweredExactlyOnceUnderLoad(t *testing.T) {
 type slow struct{ instant }
 
 func (s *slow) Append(ctx context.Context, signals []signal.Signal) error {
-	time.Sleep(200 * time.Microsecond)
+	<-time.After(200 * time.Microsecond)
 	return s.instant.Append(ctx, signals)
 }
 

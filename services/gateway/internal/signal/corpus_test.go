@@ -13,7 +13,7 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 )
 
-// suiteFile is one file of nst/JSONTestSuite with what we must answer to it.
+// suiteFile is one JSON text with what we must answer to it.
 type suiteFile struct {
 	File     string          `json:"file"`
 	Body     []byte          `json:"b64"`
@@ -21,22 +21,31 @@ type suiteFile struct {
 	AsValue  json.RawMessage `json:"as_value"`
 }
 
-// TestJSONTestSuite runs the public suite when it is at hand: each file once as a whole body,
-// which is never a signal, and once as a value inside a payload.
-func TestJSONTestSuite(t *testing.T) {
+// TestJSONFiles runs our own files always and the public suite (nst/JSONTestSuite) when it is at
+// hand: each once as a whole body, which is never a signal, and once as a value inside a payload.
+func TestJSONFiles(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("SPECTER_CORPORA")
-	if folder == "" {
-		t.Skip("SPECTER_CORPORA names no folder; TestRefusedBodies and the fuzz seeds cover the same ground")
+	folders := map[string]string{"own": "testdata"}
+	if shared := os.Getenv("SPECTER_CORPORA"); shared != "" {
+		folders["suite"] = shared
 	}
-	raw, err := os.ReadFile(filepath.Join(folder, "json-ingest.json"))
-	require.NoError(t, err)
-	var corpus struct {
-		Files []suiteFile `json:"json_files"`
+	for name, folder := range folders {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(filepath.Join(folder, "json-ingest.json"))
+			require.NoError(t, err)
+			var corpus struct {
+				Files []suiteFile `json:"json_files"`
+			}
+			require.NoError(t, json.Unmarshal(raw, &corpus))
+			require.NotEmpty(t, corpus.Files)
+			testJSONFiles(t, corpus.Files)
+		})
 	}
-	require.NoError(t, json.Unmarshal(raw, &corpus))
-	require.NotEmpty(t, corpus.Files)
-	for _, f := range corpus.Files {
+}
+
+func testJSONFiles(t *testing.T, files []suiteFile) {
+	for _, f := range files {
 		t.Run(f.File, func(t *testing.T) {
 			t.Parallel()
 			body := f.body(t)

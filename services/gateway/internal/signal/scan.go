@@ -249,7 +249,7 @@ func (s *scanner) escape() (length int, sound bool) {
 	return 6, false
 }
 
-// hexRune reads \uXXXX at the start of b.
+// hexRune reads a \u escape at the start of b.
 func hexRune(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
