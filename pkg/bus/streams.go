@@ -11,7 +11,7 @@ import (
 	"github.com/draftlabs/specter/pkg/event"
 )
 
-// CatalogMaxBytes bounds the CATALOG bucket: about 300 bytes a key or product.
+// CatalogMaxBytes bounds the CATALOG bucket: about 300 bytes a key, product or account.
 const CatalogMaxBytes = 64 << 20
 
 const (

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
@@ -26,6 +24,7 @@ import (
 const (
 	keyPrefix     = "key."
 	productPrefix = "product."
+	accountPrefix = "account."
 
 	checkEvery   = 5 * time.Second
 	checkTimeout = 3 * time.Second
@@ -41,8 +40,11 @@ func KeyName(keyHash []byte) string { return keyPrefix + hex.EncodeToString(keyH
 // ProductName is the bucket's key of a product.
 func ProductName(id uuid.UUID) string { return productPrefix + id.String() }
 
-// Watcher keeps the copy. Its lookups are safe for concurrent use, lock-free but for a map read,
-// and answer nothing before Run is ready. What they return is shared: do not change it.
+// AccountName is the bucket's key of an account.
+func AccountName(id uuid.UUID) string { return accountPrefix + id.String() }
+
+// Watcher keeps the copy. Its lookups are safe for concurrent use, take no lock, and answer nothing
+// before Run is ready. What they return is shared: do not change it.
 type Watcher struct {
 	bus *bus.Bus
 	log *zap.Logger
@@ -50,13 +52,6 @@ type Watcher struct {
 
 	entries atomic.Pointer[entries]
 	fresh   atomic.Int64 // unix nanoseconds of the last moment the copy was known to be complete
-}
-
-type entries struct {
-	mu       sync.RWMutex
-	keys     map[string]*catalogv1.Key // by hex hash
-	products map[string]*catalogv1.Product
-	revision uint64
 }
 
 // NewWatcher prepares a watcher; nothing is read before Run.
@@ -75,26 +70,39 @@ func NewWatcher(b *bus.Bus, log *zap.Logger, now func() time.Time) *Watcher {
 	return w
 }
 
-func newEntries() *entries {
-	return &entries{keys: map[string]*catalogv1.Key{}, products: map[string]*catalogv1.Product{}}
+// Resolve finds what an ingest key allows, by the SHA-256 of the key. It allocates nothing.
+func (w *Watcher) Resolve(hash [hashSize]byte) (*Grant, bool) {
+	key, ok := w.entries.Load().keys.get(hash)
+	if !ok {
+		return nil, false
+	}
+	return key.grant, true
 }
 
-// Key finds an ingest key by the SHA-256 of the key.
+// Key finds an ingest key's entry by the SHA-256 of the key.
 func (w *Watcher) Key(hash []byte) (*catalogv1.Key, bool) {
-	e := w.entries.Load()
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	key, ok := e.keys[hex.EncodeToString(hash)]
-	return key, ok
+	if len(hash) != hashSize {
+		return nil, false
+	}
+	key, ok := w.entries.Load().keys.get([hashSize]byte(hash))
+	if !ok {
+		return nil, false
+	}
+	return key.message, true
 }
 
-// Product finds a product.
+// Product finds a product's entry.
 func (w *Watcher) Product(id uuid.UUID) (*catalogv1.Product, bool) {
-	e := w.entries.Load()
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	product, ok := e.products[id.String()]
-	return product, ok
+	product, ok := w.entries.Load().products.get(id)
+	if !ok {
+		return nil, false
+	}
+	return product.message, true
+}
+
+// Account finds an account's entry.
+func (w *Watcher) Account(id uuid.UUID) (*catalogv1.Account, bool) {
+	return w.entries.Load().accounts.get(id)
 }
 
 // Staleness is the time since the copy was last known to be complete; known is false before the
@@ -150,6 +158,7 @@ func (w *Watcher) watch(ctx context.Context, complete func()) error {
 			case !open:
 				return errors.New("the watch ended")
 			case update == nil: // all that was there when the watch began
+				next.finish()
 				w.entries.Store(next)
 				w.fresh.Store(w.now().UnixNano())
 				shown, caughtUp = true, w.now()
@@ -181,37 +190,16 @@ func (w *Watcher) current(ctx context.Context, e *entries) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the state of bucket %s: %w", event.CatalogBucket, err)
 	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
 	state := stream.CachedInfo().State
 	return state.Msgs == 0 || e.revision >= state.LastSeq, nil
 }
 
 func (w *Watcher) apply(e *entries, update jetstream.KeyValueEntry) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.revision = max(e.revision, update.Revision())
-	name, gone := update.Key(), update.Operation() != jetstream.KeyValuePut
-	if hash, ok := strings.CutPrefix(name, keyPrefix); ok {
-		set(w.log, e.keys, hash, &catalogv1.Key{}, update.Value(), gone)
-	} else if id, ok := strings.CutPrefix(name, productPrefix); ok {
-		set(w.log, e.products, id, &catalogv1.Product{}, update.Value(), gone)
+	gone := update.Operation() != jetstream.KeyValuePut
+	if err := e.apply(update.Key(), update.Value(), gone); err != nil {
+		w.log.Error("unreadable catalogue entry", zap.Int("bytes", len(update.Value())), zap.Error(err))
 	}
-}
-
-// set decodes value into entry. One that cannot be read is dropped: a key that may have been
-// revoked must not go on working.
-func set[M proto.Message](log *zap.Logger, in map[string]M, name string, entry M, value []byte, gone bool) {
-	if gone {
-		delete(in, name)
-		return
-	}
-	if err := proto.Unmarshal(value, entry); err != nil {
-		log.Error("unreadable catalogue entry", zap.Int("bytes", len(value)), zap.Error(err))
-		delete(in, name)
-		return
-	}
-	in[name] = entry
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -54,6 +54,11 @@ func watch(t *testing.T, b *bus.Bus) *catalog.Watcher {
 	return w
 }
 
+// keyOf is an entry of the account and product.
+func keyOf(id string, account, product uuid.UUID) *catalogv1.Key {
+	return &catalogv1.Key{KeyId: id, AccountId: account.String(), ProductId: product.String()}
+}
+
 func hashOf(key string) []byte {
 	sum := sha256.Sum256([]byte(key))
 	return sum[:]
@@ -63,9 +68,9 @@ func TestTheCatalogueIsWholeWhenReadyAndFollowsChanges(t *testing.T) {
 	t.Parallel()
 	b := testkit.Bus(t)
 	bucket := bucketOf(t, b)
-	key, product := hashOf("spk_a"), uuid.New()
-	put(t, bucket, catalog.KeyName(key), &catalogv1.Key{KeyId: "1"})
-	put(t, bucket, catalog.ProductName(product), &catalogv1.Product{ProductId: product.String()})
+	key, account, product := hashOf("spk_a"), uuid.New(), uuid.New()
+	put(t, bucket, catalog.KeyName(key), keyOf("1", account, product))
+	put(t, bucket, catalog.ProductName(product), &catalogv1.Product{ProductId: product.String(), AccountId: account.String()})
 
 	w := watch(t, b)
 	got, ok := w.Key(key)
@@ -80,7 +85,9 @@ func TestTheCatalogueIsWholeWhenReadyAndFollowsChanges(t *testing.T) {
 	require.True(t, known)
 	require.Less(t, age, 20*time.Second)
 
-	put(t, bucket, catalog.KeyName(key), &catalogv1.Key{KeyId: "1", Revoked: true})
+	revoked := keyOf("1", account, product)
+	revoked.Revoked = true
+	put(t, bucket, catalog.KeyName(key), revoked)
 	testkit.Eventually(t, func() bool { k, ok := w.Key(key); return ok && k.GetRevoked() }, "the revocation arrives")
 	require.NoError(t, bucket.Delete(t.Context(), catalog.ProductName(product)))
 	testkit.Eventually(t, func() bool { _, ok := w.Product(product); return !ok }, "the deletion arrives")
@@ -95,7 +102,7 @@ func TestTheLastKnownStateIsServedWhileTheBrokerIsAway(t *testing.T) {
 	nats := testkit.NATS(t)
 	b := nats.Bus(t)
 	key := hashOf("spk_a")
-	put(t, bucketOf(t, b), catalog.KeyName(key), &catalogv1.Key{KeyId: "1"})
+	put(t, bucketOf(t, b), catalog.KeyName(key), keyOf("1", uuid.New(), uuid.New()))
 	w := watch(t, b)
 
 	nats.Kill(t)
@@ -105,6 +112,6 @@ func TestTheLastKnownStateIsServedWhileTheBrokerIsAway(t *testing.T) {
 
 	nats.Start(t)
 	other := nats.Bus(t)
-	put(t, bucketOf(t, other), catalog.KeyName(key), &catalogv1.Key{KeyId: "2"})
+	put(t, bucketOf(t, other), catalog.KeyName(key), keyOf("2", uuid.New(), uuid.New()))
 	testkit.Eventually(t, func() bool { k, ok := w.Key(key); return ok && k.GetKeyId() == "2" }, "changes arrive again")
 }

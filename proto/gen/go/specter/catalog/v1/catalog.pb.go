@@ -22,7 +22,7 @@ const (
 )
 
 // Key is what the gateway knows of an ingest key. Stored in the CATALOG bucket
-// under "key.<hex SHA-256 of the key>"; deleted when the key is revoked.
+// under "key.<hex SHA-256 of the key>"; it stays, marked, when the key is revoked.
 type Key struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	KeyId     string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -190,6 +190,79 @@ func (x *Product) GetClosed() bool {
 	return false
 }
 
+// Account is what the gateway knows of an account. Stored under "account.<uuid>";
+// an account without an entry has no limit.
+type Account struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	AccountId string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Signals accepted in one calendar month (UTC) over all products; 0 means unlimited.
+	MonthlySignalLimit int64 `protobuf:"varint,2,opt,name=monthly_signal_limit,json=monthlySignalLimit,proto3" json:"monthly_signal_limit,omitempty"`
+	// True while the account's ingest is closed (deletion scheduled).
+	Closed bool `protobuf:"varint,3,opt,name=closed,proto3" json:"closed,omitempty"`
+	// The plan's name, for logs and support; no rule hangs on it.
+	Plan          string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Account) Reset() {
+	*x = Account{}
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Account) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Account) ProtoMessage() {}
+
+func (x *Account) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Account.ProtoReflect.Descriptor instead.
+func (*Account) Descriptor() ([]byte, []int) {
+	return file_specter_catalog_v1_catalog_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Account) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *Account) GetMonthlySignalLimit() int64 {
+	if x != nil {
+		return x.MonthlySignalLimit
+	}
+	return 0
+}
+
+func (x *Account) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+func (x *Account) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
 var File_specter_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
@@ -212,7 +285,13 @@ const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"\vcontext_ids\x18\x04 \x03(\tR\n" +
 	"contextIds\x121\n" +
 	"\x15rate_limit_per_second\x18\x05 \x01(\rR\x12rateLimitPerSecond\x12\x16\n" +
-	"\x06closed\x18\x06 \x01(\bR\x06closedB\xd8\x01\n" +
+	"\x06closed\x18\x06 \x01(\bR\x06closed\"\x86\x01\n" +
+	"\aAccount\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x120\n" +
+	"\x14monthly_signal_limit\x18\x02 \x01(\x03R\x12monthlySignalLimit\x12\x16\n" +
+	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
+	"\x04plan\x18\x04 \x01(\tR\x04planB\xd8\x01\n" +
 	"\x16com.specter.catalog.v1B\fCatalogProtoP\x01ZFgithub.com/draftlabs/specter/proto/gen/go/specter/catalog/v1;catalogv1\xa2\x02\x03SCX\xaa\x02\x12Specter.Catalog.V1\xca\x02\x12Specter\\Catalog\\V1\xe2\x02\x1eSpecter\\Catalog\\V1\\GPBMetadata\xea\x02\x14Specter::Catalog::V1b\x06proto3"
 
 var (
@@ -227,10 +306,11 @@ func file_specter_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_specter_catalog_v1_catalog_proto_rawDescData
 }
 
-var file_specter_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_specter_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_specter_catalog_v1_catalog_proto_goTypes = []any{
 	(*Key)(nil),     // 0: specter.catalog.v1.Key
 	(*Product)(nil), // 1: specter.catalog.v1.Product
+	(*Account)(nil), // 2: specter.catalog.v1.Account
 }
 var file_specter_catalog_v1_catalog_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -251,7 +331,7 @@ func file_specter_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_catalog_v1_catalog_proto_rawDesc), len(file_specter_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
