@@ -46,7 +46,7 @@ func (s *scanner) findTokens(v view) {
 			continue
 		}
 		if end := tokenEnd(t, i); end > 0 {
-			s.hit(v, i, end, Secret)
+			s.hit(v, i, end, classSecret)
 			i = end - 1
 		}
 	}
@@ -164,7 +164,7 @@ func (s *scanner) findPEM(v view) {
 				end = e + tail + 5
 			}
 		}
-		s.hit(v, start, end, Secret)
+		s.hit(v, start, end, classSecret)
 		from = end
 	}
 }
@@ -211,7 +211,7 @@ func (s *scanner) findPathTokens(v view) {
 		value := t[end+1 : stop]
 		strict := !bytes.Contains(name, []byte("reset")) && !bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("magic"))
 		if looksRandom(value, 8) && (!strict || looksRandom(value, 16)) && (!strict || !isIdentifier(value)) {
-			s.hit(v, end+1, stop, Secret)
+			s.hit(v, end+1, stop, classSecret)
 		}
 		i = end - 1
 	}
@@ -234,9 +234,9 @@ func (s *scanner) findMarkup(v view) {
 		if isFormTag(name) {
 			s.valueAttribute(v, end, tagEnd)
 		}
-		class := s.name.judgeKey(name)
+		class := s.judgeKey(name)
 		if foldEqual(name, "textarea") || foldEqual(name, "option") {
-			class = verdict{Form, scalar}
+			class = verdict{classForm, scalar}
 		}
 		if class.rule == keep {
 			continue
@@ -263,10 +263,10 @@ func (s *scanner) valueAttribute(v view, from, to int) {
 			q := t[start : start+n]
 			start += n
 			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-				s.hit(v, start, start+at, Form)
+				s.hit(v, start, start+at, classForm)
 			}
 		} else if end := min(wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-			s.hit(v, start, end, Form)
+			s.hit(v, start, end, classForm)
 		}
 	}
 }
