@@ -14,8 +14,13 @@ const (
 // sentences ("the password is …").
 func (s *scanner) findAssignments(v view, f *traits) {
 	t := v.text
-	words := f.sentence || f.option
 	done := 0
+	if !f.sentence && !f.option {
+		for i := nextAssign(t, 0); i < len(t); i = nextAssign(t, max(i+1, done)) {
+			done = s.assignmentAt(v, i)
+		}
+		return
+	}
 	for i := 0; i < len(t); i++ {
 		if i < done {
 			continue
@@ -23,16 +28,21 @@ func (s *scanner) findAssignments(v view, f *traits) {
 		m := marks[t[i]]
 		switch {
 		case m&mAssign != 0:
-			if f.assignment {
-				done = max(done, s.assignmentAt(v, i))
-			}
-		case !words:
+			done = max(done, s.assignmentAt(v, i))
 		case m&mDash != 0 && (i == 0 || t[i-1] == ' ' || t[i-1] == '\'' || t[i-1] == '"'):
 			done = max(done, s.flagAt(v, i))
 		case m&mLetter != 0 && f.sentence && (i == 0 || marks[t[i-1]]&mAlnum == 0):
 			done = max(done, s.sentenceAt(v, i))
 		}
 	}
+}
+
+// nextAssign is where the next = or : is, or the end.
+func nextAssign(t []byte, i int) int {
+	for i < len(t) && marks[t[i]]&mAssign == 0 {
+		i++
+	}
+	return i
 }
 
 // judgeKey is name.judgeKey for the names in texts, remembered for the next time.
@@ -44,7 +54,7 @@ func (s *scanner) judgeKey(key []byte) verdict {
 	if seen&(mLetter|mWide) == 0 {
 		return verdict{} // line numbers, times of day
 	}
-	if m, ok := s.words.find(key); ok {
+	if m := s.words.find(key); m != nil {
 		return m.force
 	}
 	v := s.name.judgeKey(key)

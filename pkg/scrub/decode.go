@@ -97,6 +97,24 @@ const dropRune rune = -1
 // ASCII and drops characters that are not visible.
 func plainRune(r rune) rune {
 	switch {
+	case r < 0xc0:
+		switch r {
+		case '\u00a0':
+			return ' '
+		case '\u00ad':
+			return dropRune
+		case '\u00b7':
+			return '-'
+		}
+		return r
+	case r < 0x058a, r > 0x30a0 && r < 0xa620, r >= 0xac00 && r < 0xd7a4:
+		return r // Latin, Greek, Cyrillic; kana and ideographs; Hangul
+	}
+	return plainRuneByTable(r)
+}
+
+func plainRuneByTable(r rune) rune {
+	switch {
 	case unicode.Is(unicode.Nd, r):
 		zero := r
 		for unicode.Is(unicode.Nd, zero-1) && r-zero < 9 {

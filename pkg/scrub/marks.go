@@ -210,7 +210,7 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 		}
 		return run
 	}
-	if n == 4 || n == 11 || marks[t[from]]&marks[t[from+1]]&mLetter != 0 {
+	if (n == 4 || n == 11) && isUpper(t[from+1]) || n >= 4 && isDigit(t[from+3]) && isDigit(t[from+2]) && marks[t[from]]&marks[t[from+1]]&mLetter != 0 {
 		f.number = true
 	}
 	lead := digitsEnd(t, from) - from

@@ -149,44 +149,55 @@ func appendLower(dst, b []byte) []byte {
 }
 
 const (
-	// Products send the same names for ever, so what a name says is worth remembering.
-	// A name has one slot it can be in; another that falls there takes it over.
-	rememberedNames = 512
+	// Products send the same names for ever, so what a name says is worth remembering:
+	// in one of a few places, of which the last one used is written over.
+	rememberedNames = 256
+	places          = 4
 	longestName     = 40
 )
 
 // memory remembers what names say. It changes how long judging takes and never what
 // comes out.
 type memory struct {
-	slots [rememberedNames]struct {
-		length  uint8 // 0: empty
-		name    [longestName]byte
-		meaning meaning
-	}
+	slots [rememberedNames][places]remembered
+	turn  uint8
 }
 
-func (m *memory) find(name []byte) (meaning, bool) {
+type remembered struct {
+	hash    uint32
+	length  uint8 // 0: empty
+	name    [longestName]byte
+	meaning meaning
+}
+
+// find returns nil for names it does not know.
+func (m *memory) find(name []byte) *meaning {
 	if len(name) == 0 || len(name) > longestName {
-		return meaning{}, false
+		return nil
 	}
-	s := &m.slots[slotOf(name)]
-	if int(s.length) != len(name) || string(s.name[:len(name)]) != string(name) {
-		return meaning{}, false
+	h := hashOf(name)
+	slot := &m.slots[h%rememberedNames]
+	for i := range slot {
+		if r := &slot[i]; r.hash == h && string(r.name[:r.length]) == string(name) {
+			return &r.meaning
+		}
 	}
-	return s.meaning, true
+	return nil
 }
 
 func (m *memory) keep(name []byte, what meaning) {
 	if len(name) == 0 || len(name) > longestName {
 		return
 	}
-	s := &m.slots[slotOf(name)]
-	s.length, s.meaning = uint8(len(name)), what
-	copy(s.name[:], name)
+	h := hashOf(name)
+	m.turn++
+	r := &m.slots[h%rememberedNames][m.turn%places]
+	r.hash, r.length, r.meaning = h, uint8(len(name)), what
+	copy(r.name[:], name)
 }
 
-// slotOf spreads names over the slots; names that fall together only cost time.
-func slotOf(name []byte) uint32 {
+// hashOf spreads names; those that fall together only cost time.
+func hashOf(name []byte) uint32 {
 	const k = 0x9e3779b97f4a7c15
 	h := uint64(len(name)) * k
 	for ; len(name) >= 8; name = name[8:] {
@@ -197,6 +208,5 @@ func slotOf(name []byte) uint32 {
 	for _, c := range name {
 		rest = rest<<8 | uint64(c)
 	}
-	h = (h ^ rest) * k
-	return uint32(h>>40) % rememberedNames
+	return uint32((h ^ rest) * k >> 32)
 }

@@ -4,10 +4,10 @@ import "bytes"
 
 // findNumbers looks for national ids, health insurance numbers and bank accounts that
 // have a shape or a check digit of their own.
-func (s *scanner) findNumbers(v view) {
+func (s *scanner) findNumbers(v view, f *traits) {
 	t := v.text
-	nhs := containsFold(t, "nhs")
-	medicare := containsFold(t, "mbi") || containsFold(t, "medicare")
+	nhs := f.longestRun >= 10 && containsFold(t, "nhs")
+	medicare := f.number && (containsFold(t, "mbi") || containsFold(t, "medicare"))
 	for i := 0; i < len(t); i++ {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
@@ -214,10 +214,12 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 func (s *scanner) findAddresses(v view) {
 	t := v.text
 	urls := bytes.Contains(t, []byte("://"))
-	for i := range t {
-		if t[i] != '@' {
-			continue
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(t[i:], '@')
+		if next < 0 {
+			return
 		}
+		i += next
 		if colon := passwordColon(t, i, urls); colon >= 0 {
 			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
 				s.hit(v, colon+1, i, classSecret)

@@ -50,99 +50,134 @@ func (p *parser) value(at, depth int) (int, error) {
 	if at >= len(p.in) {
 		return 0, ErrInvalid
 	}
-	i := len(p.nodes)
-	p.nodes = append(p.nodes, node{kind: p.in[at], start: int32(at)})
-	switch c := p.in[at]; {
+	n := node{kind: p.in[at], start: int32(at), next: int32(len(p.nodes) + 1)}
+	end := -1
+	switch c := n.kind; {
 	case c == '"':
 		var seen mark
-		from := at
-		if at, seen = stringEnd(p.in, at); at > 0 {
-			p.nodes[i].clean = p.isCleanText(p.in[from+1:at-1], seen)
+		if end, seen = stringEnd(p.in, at); end > 0 {
+			n.clean = p.isCleanText(p.in[at+1:end-1], seen)
 		}
 	case c == '{' || c == '[':
 		if depth >= p.maxDepth {
 			return 0, ErrDepth
 		}
-		var err error
-		if at, err = p.container(i, at, depth, c == '{'); err != nil {
-			return 0, err
-		}
-	case c == '-' || c >= '0' && c <= '9':
-		p.nodes[i].kind = '0'
-		from := at
-		if at = numberEnd(p.in, at); at > 0 {
-			p.nodes[i].clean = p.isCleanNumber(p.in[from:at])
+		return p.container(n, depth)
+	case c == '-' || isDigit(c):
+		n.kind = '0'
+		if end = numberEnd(p.in, at); end > 0 {
+			n.clean = p.isCleanNumber(p.in[at:end])
 		}
 	default:
-		p.nodes[i].kind, at = literal(p.in, at)
+		n.kind, end = literal(p.in, at)
 	}
-	if at < 0 {
+	if end < 0 {
 		return 0, ErrInvalid
 	}
-	p.nodes[i].end, p.nodes[i].next = int32(at), int32(len(p.nodes))
+	n.end = int32(end)
+	p.nodes = append(p.nodes, n)
+	return end, nil
+}
+
+func (p *parser) container(n node, depth int) (int, error) {
+	i := len(p.nodes)
+	p.nodes = append(p.nodes, n)
+	var at int
+	var err error
+	if n.kind == '{' {
+		at, n.said, err = p.members(int(n.start), depth)
+	} else {
+		at, n.said, err = p.elements(int(n.start), depth)
+	}
+	if err != nil {
+		return 0, err
+	}
+	p.said |= n.said
+	n.end, n.next = int32(at), int32(len(p.nodes))
+	p.nodes[i] = n
 	return at, nil
 }
 
-func (p *parser) container(i, at, depth int, object bool) (int, error) {
-	closing := byte(']')
-	if object {
-		closing = '}'
-	}
+// members parses an object; all is what its names say together.
+func (p *parser) members(at, depth int) (end int, all said, err error) {
 	at = skipSpace(p.in, at+1)
-	if at < len(p.in) && p.in[at] == closing {
-		return at + 1, nil
+	if at < len(p.in) && p.in[at] == '}' {
+		return at + 1, 0, nil
 	}
-	var all said
 	for {
-		if object {
-			if at >= len(p.in) || p.in[at] != '"' {
-				return 0, ErrInvalid
-			}
-			end, seen := stringEnd(p.in, at)
-			if end < 0 {
-				return 0, ErrInvalid
-			}
-			m := p.meaning(p.in[at+1:end-1], seen)
-			all |= m.said
-			p.force = p.force || m.force.rule != keep
-			p.nodes = append(p.nodes, node{kind: '"', start: int32(at), end: int32(end), next: int32(len(p.nodes) + 1), said: m.said, force: m.force})
-			at = skipSpace(p.in, end)
-			if at >= len(p.in) || p.in[at] != ':' {
-				return 0, ErrInvalid
-			}
-			at = skipSpace(p.in, at+1)
+		if at >= len(p.in) || p.in[at] != '"' {
+			return 0, 0, ErrInvalid
 		}
-		if !object && at < len(p.in) && p.in[at] == '[' {
-			all |= hasList
+		end, seen := stringEnd(p.in, at)
+		if end < 0 {
+			return 0, 0, ErrInvalid
 		}
-		var err error
+		m := p.meaning(p.in[at+1:end-1], seen)
+		all |= m.said
+		p.force = p.force || m.force.rule != keep
+		p.nodes = append(p.nodes, node{
+			kind: '"', start: int32(at), end: int32(end), next: int32(len(p.nodes) + 1), said: m.said, force: m.force,
+		})
+		at = skipSpace(p.in, end)
+		if at >= len(p.in) || p.in[at] != ':' {
+			return 0, 0, ErrInvalid
+		}
+		if at, err = p.value(skipSpace(p.in, at+1), depth+1); err != nil {
+			return 0, 0, err
+		}
+		var more bool
+		if at, more, err = p.next(at, '}'); err != nil || !more {
+			return at, all, err
+		}
+	}
+}
+
+// elements parses a list.
+func (p *parser) elements(at, depth int) (end int, all said, err error) {
+	first := len(p.nodes)
+	at = skipSpace(p.in, at+1)
+	if at < len(p.in) && p.in[at] == ']' {
+		return at + 1, 0, nil
+	}
+	for {
+		if at < len(p.in) && p.in[at] == '[' {
+			all |= hasList // it may be a pair
+		}
 		if at, err = p.value(at, depth+1); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		at = skipSpace(p.in, at)
-		if at >= len(p.in) {
-			return 0, ErrInvalid
+		var more bool
+		if at, more, err = p.next(at, ']'); err != nil {
+			return 0, 0, err
 		}
-		switch p.in[at] {
-		case closing:
-			if !object && p.isTellingList(i) {
+		if !more {
+			if p.maySplitCard(first) {
 				all |= hasList
 			}
-			p.nodes[i].said = all
-			p.said |= all
-			return at + 1, nil
-		case ',':
-			at = skipSpace(p.in, at+1)
-		default:
-			return 0, ErrInvalid
+			return at, all, nil
 		}
 	}
+}
+
+// next reads what stands behind a value: a comma, with more to come, or the end.
+func (p *parser) next(at int, closing byte) (after int, more bool, err error) {
+	at = skipSpace(p.in, at)
+	if at >= len(p.in) {
+		return 0, false, ErrInvalid
+	}
+	switch p.in[at] {
+	case closing:
+		return at + 1, false, nil
+	case ',':
+		return skipSpace(p.in, at+1), true, nil
+	}
+	return 0, false, ErrInvalid
 }
 
 // meaning is what a member's name says, remembered for the next time.
 func (p *parser) meaning(raw []byte, seen mark) meaning {
-	if m, ok := p.names.find(raw); ok {
-		return m
+	if m := p.names.find(raw); m != nil {
+		return *m
 	}
 	key := raw
 	if seen&mCode != 0 && bytes.IndexByte(raw, '\\') >= 0 {
@@ -181,9 +216,10 @@ func (p *parser) isCleanNumber(raw []byte) bool {
 	return false
 }
 
-// isTellingList reports lists that may be a card number in groups.
-func (p *parser) isTellingList(i int) bool {
-	first := p.nodes[i+1]
+// maySplitCard reports that a list whose first element is given may be a card number in
+// groups.
+func (p *parser) maySplitCard(i int) bool {
+	first := p.nodes[i]
 	return (first.kind == '0' || first.kind == '"') && first.end-first.start <= 9 && int(first.next) < len(p.nodes) &&
 		countDigits(p.in[first.start:first.end]) >= 3
 }
@@ -198,18 +234,19 @@ func skipSpace(in []byte, at int) int {
 // stringEnd returns the index behind the closing quote, or -1, and which bytes the
 // string has.
 func stringEnd(in []byte, at int) (end int, seen mark) {
-	for at++; at < len(in); at++ {
-		m := marks[in[at]]
+	text := in[at+1:]
+	for i := 0; i < len(text); i++ {
+		m := marks[text[i]]
 		if m&mStop == 0 {
 			seen |= m
 			continue
 		}
-		switch in[at] {
+		switch text[i] {
 		case '"':
-			return at + 1, seen
+			return at + i + 2, seen
 		case '\\':
 			seen |= m
-			if at = escapeEnd(in, at+1); at < 0 {
+			if i = escapeEnd(text, i+1); i < 0 {
 				return -1, 0
 			}
 		default:
@@ -311,9 +348,12 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // surrogate becomes U+FFFD.
 func unescape(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			dst = append(dst, raw[i])
-			continue
+		if next := bytes.IndexByte(raw[i:], '\\'); next != 0 {
+			if next < 0 {
+				return append(dst, raw[i:]...)
+			}
+			dst = append(dst, raw[i:i+next]...)
+			i += next
 		}
 		i++
 		switch raw[i] {

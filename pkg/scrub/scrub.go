@@ -170,12 +170,14 @@ func isShortAndClean(text string) bool {
 		return false
 	}
 	t := buf[:copy(buf[:], text)]
-	var seen mark
-	for _, c := range t {
-		seen |= marks[c]
-	}
-	if seen.harmless(len(t)) {
-		return true
+	if len(t) < shortest {
+		var seen mark
+		for _, c := range t {
+			seen |= marks[c]
+		}
+		if seen.harmless(len(t)) {
+			return true
+		}
 	}
 	f := traitsOf(t)
 	return f.clean()

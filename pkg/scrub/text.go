@@ -103,7 +103,7 @@ func (s *scanner) detect(v view, f *traits) {
 		s.findMarkup(v)
 	}
 	if f.mayHoldNumber() {
-		s.findNumbers(v)
+		s.findNumbers(v, f)
 	}
 	if f.seen&mAt != 0 {
 		s.findAddresses(v)
@@ -117,8 +117,9 @@ func (s *scanner) detect(v view, f *traits) {
 }
 
 func containsFold(t []byte, lower string) bool {
+	first := lower[0]
 	for i := 0; i+len(lower) <= len(t); i++ {
-		if hasPrefixFold(t[i:], lower) {
+		if t[i]|0x20 == first && hasPrefixFold(t[i:], lower) {
 			return true
 		}
 	}
