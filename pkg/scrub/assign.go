@@ -45,21 +45,23 @@ func nextAssign(t []byte, i int) int {
 	return i
 }
 
-// judgeKey is name.judgeKey for the names in texts, remembered for the next time.
-func (s *scanner) judgeKey(key []byte) verdict {
+func (s *scanner) judgeKey(key []byte) verdict { return s.meaningInText(key).force }
+
+// meaningInText is what a name in a text says, remembered for the next time.
+func (s *scanner) meaningInText(key []byte) meaning {
 	var seen mark
 	for _, c := range key {
 		seen |= marks[c]
 	}
 	if seen&(mLetter|mWide) == 0 {
-		return verdict{} // line numbers, times of day
+		return meaning{} // line numbers, times of day
 	}
 	if m := s.words.find(key); m != nil {
-		return m.force
+		return *m
 	}
-	v := s.name.judgeKey(key)
-	s.words.keep(key, meaning{force: v})
-	return v
+	m := meaning{force: s.name.judgeKey(key), said: saidByParameter(key)}
+	s.words.keep(key, m)
+	return m
 }
 
 // assignmentAt judges "name=value" and "name: value" with the delimiter at i and
@@ -74,9 +76,10 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0
 	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
-	verdict := s.judgeKey(key)
+	meaning := s.meaningInText(key)
+	verdict := meaning.force
 	if verdict.rule == keep && parameter {
-		verdict = judgeParameter(t, key, i)
+		verdict = judgeParameter(t, meaning.said, i)
 	}
 	guessed := false
 	if verdict.rule == keep && !quoted && !parameter {
@@ -188,9 +191,12 @@ func (s *scanner) judgeWords(t []byte, i int, key []byte) verdict {
 	return verdict{}
 }
 
-// judgeParameter knows the short names login flows put into URLs (RFC 6749, SAML).
-func judgeParameter(t, key []byte, i int) verdict {
+// saidByParameter knows the short names login flows put into URLs (RFC 6749, SAML).
+func saidByParameter(key []byte) said {
 	var folded [maxKeyBytes]byte
+	if len(key) > len(folded) {
+		return 0
+	}
 	name := folded[:0]
 	for _, c := range key {
 		if isAlnum(c) {
@@ -200,12 +206,26 @@ func judgeParameter(t, key []byte, i int) verdict {
 			name = append(name, c)
 		}
 	}
+	if string(name) == "code" {
+		return saysCode
+	}
+	if _, ok := parameterNames[string(name)]; ok {
+		return saysLogin
+	}
+	return 0
+}
+
+// judgeParameter judges a parameter by what its name says and by what it holds.
+func judgeParameter(t []byte, s said, i int) verdict {
+	if s&(saysLogin|saysCode) == 0 {
+		return verdict{}
+	}
 	end := parameterEnd(t, i+1, false)
-	if _, ok := parameterNames[string(name)]; ok && end-i > 6 {
+	if s&saysLogin != 0 && end-i > 6 {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if string(name) == "code" && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
+	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
 		return isSecret
 	}
 	return verdict{}

@@ -20,6 +20,8 @@ const (
 	saysPerson                     // user, traits: e-mail addresses stay
 	saysHeaders                    // names and values in turn
 	saysCard                       // speaks of a card
+	saysLogin                      // a URL parameter that carries what logs one in
+	saysCode                       // a URL parameter that may carry an OAuth code
 	hasHits                        // the name itself holds something that must go
 
 	// The next ones are no names, but what the parser found below.

@@ -389,7 +389,7 @@ func unescape(dst, raw []byte) []byte {
 }
 
 // appendQuoted appends the text as a JSON string.
-func appendQuoted(dst []byte, text string) []byte {
+func appendQuoted(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := 0; i < len(text); i++ {

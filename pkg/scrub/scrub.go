@@ -200,9 +200,9 @@ func (s *Scrubber) text(text string) (out string, report Report) {
 // release keeps a walker for the next payload, without this one's data and without
 // buffers that only a rare giant needs.
 func (s *Scrubber) release(w *walker) {
-	const keepNodes = 1 << 14
+	const keepNodes, keepBytes = 1 << 14, 1 << 18
 	w.in, w.out, w.report = nil, nil, Report{}
-	if cap(w.nodes) <= keepNodes {
+	if cap(w.nodes) <= keepNodes && cap(w.scratch) <= keepBytes && cap(w.cleaned[0]) <= keepBytes {
 		s.walkers.Put(w)
 	}
 }

@@ -45,9 +45,12 @@ const maxDecodings = 4
 // scan returns the sorted, disjoint parts of the text that must go; the slice is valid
 // until the next call.
 func (s *scanner) scan(text []byte, emails, cardContext bool) []hit {
+	f := traitsOf(text)
+	if f.clean() {
+		return nil
+	}
 	s.hits, s.emails, s.cardContext = s.hits[:0], emails, cardContext
 	v := view{text: text}
-	f := traitsOf(text)
 	s.detect(v, &f)
 	for level := 0; f.encoded && level < maxDecodings; level++ {
 		v = s.decode(v, level)

@@ -10,14 +10,15 @@ import (
 // input in long pieces; only what goes is written anew.
 type walker struct {
 	parser
-	o      Options
-	out    []byte
-	copied int // input before this is in out
-	budget int // bytes the output may still grow
-	report Report
-	path   []step
-	quoted []byte
-	names  []byte
+	o       Options
+	out     []byte
+	copied  int // input before this is in out
+	budget  int // bytes the output may still grow
+	report  Report
+	path    []step
+	cleaned [2][]byte // a text before and after a round of cleaning
+	quoted  []byte
+	names   []byte
 }
 
 // step is one level of the path to the current value: a member's name, or the index of
@@ -234,19 +235,20 @@ func (w *walker) cleanText(text string, emails bool) string {
 	if len(hits) == 0 {
 		return text
 	}
-	return w.clean(w.scratch, hits, emails, false)
+	return string(w.clean(w.scratch, hits, emails, false))
 }
 
 // clean replaces the hits. What comes out is judged again, because cutting one thing can
-// complete another; a text that does not settle goes as a whole.
-func (w *walker) clean(text []byte, hits []hit, emails, card bool) string {
+// complete another; a text that does not settle goes as a whole. The result is valid
+// until the next call.
+func (w *walker) clean(text []byte, hits []hit, emails, card bool) []byte {
 	const maxRounds = 4
 	current := text
 	for round := 0; ; round++ {
+		next := w.cleaned[round%2][:0]
 		if round == maxRounds {
-			return w.spend(len(current), classSecret)
+			return append(next, w.spend(len(current), classSecret)...)
 		}
-		next := make([]byte, 0, len(current)+32)
 		from := 0
 		for _, h := range hits {
 			next = append(next, current[from:h.start]...)
@@ -254,9 +256,10 @@ func (w *walker) clean(text []byte, hits []hit, emails, card bool) string {
 			w.report.add(h.class, 1)
 			from = h.end
 		}
-		current = append(next, current[from:]...)
+		next = append(next, current[from:]...)
+		w.cleaned[round%2], current = next, next
 		if hits = w.scan.scan(current, emails, card); len(hits) == 0 {
-			return string(current)
+			return current
 		}
 	}
 }
@@ -285,7 +288,7 @@ func (w *walker) replaceAll(n node, c class) {
 	if m == "" && n.kind != '"' {
 		w.quoted = append(w.quoted[:0], emptied(old)...)
 	} else {
-		w.quoted = appendQuoted(w.quoted[:0], m)
+		w.quoted = append(append(append(w.quoted[:0], '"'), m...), '"') // a marker needs no escapes
 	}
 	w.splice(n, w.quoted)
 }
@@ -365,28 +368,31 @@ func (w *walker) note() {
 	if len(w.report.Pointers) >= maxPointers {
 		return
 	}
-	var b strings.Builder
+	b := w.quoted[:0]
 	for _, s := range w.path {
-		b.WriteByte('/')
+		b = append(b, '/')
 		if s.node == 0 {
-			b.WriteString(strconv.Itoa(s.index))
+			b = strconv.AppendInt(b, int64(s.index), 10)
 			continue
 		}
 		name := w.name(s)
-		if hits := w.scan.scan(name, true, false); len(hits) > 0 {
+		if w.nodes[s.node].said&hasHits != 0 {
 			// What was removed from a name must not come back in the report.
-			name = append(append(w.names[:0], name[:hits[0].start]...), marker(hits[0].class)...)
+			if hits := w.scan.scan(name, true, false); len(hits) > 0 {
+				name = append(append(w.names[:0], name[:hits[0].start]...), marker(hits[0].class)...)
+			}
 		}
 		for _, c := range name {
 			switch c {
 			case '~':
-				b.WriteString("~0")
+				b = append(b, "~0"...)
 			case '/':
-				b.WriteString("~1")
+				b = append(b, "~1"...)
 			default:
-				b.WriteByte(c)
+				b = append(b, c)
 			}
 		}
 	}
-	w.report.Pointers = append(w.report.Pointers, b.String())
+	w.quoted = b
+	w.report.Pointers = append(w.report.Pointers, string(b))
 }
