@@ -12,24 +12,56 @@ const (
 // findAssignments looks for names with values inside a text: query parameters, form
 // bodies, headers, JSON and YAML, connection strings, command lines, markup and plain
 // sentences ("the password is …").
-func (s *scanner) findAssignments(v view, f traits) {
+func (s *scanner) findAssignments(v view, f *traits) {
 	t := v.text
 	done := 0
+	if !f.sentence && !f.option {
+		for i := nextAssign(t, 0); i < len(t); i = nextAssign(t, max(i+1, done)) {
+			done = s.assignmentAt(v, i)
+		}
+		return
+	}
 	for i := 0; i < len(t); i++ {
 		if i < done {
 			continue
 		}
-		switch c := t[i]; {
-		case c == '=' || c == ':':
-			if f.assign {
-				done = max(done, s.assignmentAt(v, i))
-			}
-		case c == '-' && (i == 0 || t[i-1] == ' ' || t[i-1] == '\'' || t[i-1] == '"'):
+		m := marks[t[i]]
+		switch {
+		case m&mAssign != 0:
+			done = max(done, s.assignmentAt(v, i))
+		case m&mDash != 0 && (i == 0 || t[i-1] == ' ' || t[i-1] == '\'' || t[i-1] == '"'):
 			done = max(done, s.flagAt(v, i))
-		case (isLower(c|0x20) || c >= 0x80) && f.space && f.digits+f.letters > 8 && (i == 0 || !isAlnum(t[i-1])):
+		case m&mLetter != 0 && f.sentence && (i == 0 || marks[t[i-1]]&mAlnum == 0):
 			done = max(done, s.sentenceAt(v, i))
 		}
 	}
+}
+
+// nextAssign is where the next = or : is, or the end.
+func nextAssign(t []byte, i int) int {
+	for i < len(t) && marks[t[i]]&mAssign == 0 {
+		i++
+	}
+	return i
+}
+
+func (s *scanner) judgeKey(key []byte) verdict { return s.meaningInText(key).force }
+
+// meaningInText is what a name in a text says, remembered for the next time.
+func (s *scanner) meaningInText(key []byte) meaning {
+	var seen mark
+	for _, c := range key {
+		seen |= marks[c]
+	}
+	if seen&(mLetter|mWide) == 0 {
+		return meaning{} // line numbers, times of day
+	}
+	if m := s.words.find(key); m != nil {
+		return *m
+	}
+	m := meaning{force: s.name.judgeKey(key), said: saidByParameter(key)}
+	s.words.keep(key, m)
+	return m
 }
 
 // assignmentAt judges "name=value" and "name: value" with the delimiter at i and
@@ -44,14 +76,15 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0
 	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
-	verdict := s.name.judgeKey(key)
+	meaning := s.meaningInText(key)
+	verdict := meaning.force
 	if verdict.rule == keep && parameter {
-		verdict = judgeParameter(t, key, i)
+		verdict = judgeParameter(t, meaning.said, i)
 	}
 	guessed := false
 	if verdict.rule == keep && !quoted && !parameter {
 		verdict = s.judgeWords(t, i, key)
-		guessed = verdict.class == Secret
+		guessed = verdict.class == classSecret
 	}
 	if verdict.rule == keep {
 		return 0
@@ -76,7 +109,7 @@ func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, n
 	if verdict.rule == digits && countDigits(value) < 8 {
 		return 0
 	}
-	if isPlainWord(value, natural && !r.quoted) && verdict.class != Health {
+	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth {
 		return 0
 	}
 	if natural && !r.quoted && hasSuffixFold(key, "token") && !looksRandom(value, 8) {
@@ -151,16 +184,19 @@ func (s *scanner) judgeWords(t []byte, i int, key []byte) verdict {
 		if inMarker(t, start) {
 			break
 		}
-		if verdict := s.name.judgeKey(t[start:end]); verdict.rule != keep {
+		if verdict := s.judgeKey(t[start:end]); verdict.rule != keep {
 			return verdict
 		}
 	}
 	return verdict{}
 }
 
-// judgeParameter knows the short names login flows put into URLs (RFC 6749, SAML).
-func judgeParameter(t, key []byte, i int) verdict {
+// saidByParameter knows the short names login flows put into URLs (RFC 6749, SAML).
+func saidByParameter(key []byte) said {
 	var folded [maxKeyBytes]byte
+	if len(key) > len(folded) {
+		return 0
+	}
 	name := folded[:0]
 	for _, c := range key {
 		if isAlnum(c) {
@@ -170,12 +206,26 @@ func judgeParameter(t, key []byte, i int) verdict {
 			name = append(name, c)
 		}
 	}
+	if string(name) == "code" {
+		return saysCode
+	}
+	if _, ok := parameterNames[string(name)]; ok {
+		return saysLogin
+	}
+	return 0
+}
+
+// judgeParameter judges a parameter by what its name says and by what it holds.
+func judgeParameter(t []byte, s said, i int) verdict {
+	if s&(saysLogin|saysCode) == 0 {
+		return verdict{}
+	}
 	end := parameterEnd(t, i+1, false)
-	if _, ok := parameterNames[string(name)]; ok && end-i > 6 {
+	if s&saysLogin != 0 && end-i > 6 {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if string(name) == "code" && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
+	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
 		return isSecret
 	}
 	return verdict{}
@@ -210,9 +260,9 @@ func valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (star
 		end = wordEnd(t, start)
 	}
 	switch {
-	case verdict.class == Health && t[i] == ':' && start < len(t) && !isDigit(t[start]):
+	case verdict.class == classHealth && t[i] == ':' && start < len(t) && !isDigit(t[start]):
 		end = phraseEnd(t, start)
-	case verdict.class != Secret:
+	case verdict.class != classSecret:
 		end = groupedEnd(t, start, end)
 	}
 	return start, end, false
@@ -342,13 +392,13 @@ func (s *scanner) flagAt(v view, i int) int {
 	if i-start == 2 && (key[0] == 'u') {
 		if at := bytes.IndexByte(t[i+1:end], ':'); at > 0 && i+2+at < end && t[i+2+at] != '/' {
 			if !bytes.HasPrefix(t[i+2+at:], []byte(markerPrefix)) {
-				s.hit(v, i+2+at, end, Secret)
+				s.hit(v, i+2+at, end, classSecret)
 			}
 			return end
 		}
 		return 0
 	}
-	verdict := s.name.judgeKey(key)
+	verdict := s.judgeKey(key)
 	if verdict.rule == keep || from-start < 2 && len(key) < 4 {
 		return 0
 	}
@@ -365,13 +415,11 @@ var tellingWords = []string{
 // "the secret wJalr…" or "one-time code is 492817".
 func (s *scanner) sentenceAt(v view, i int) int {
 	t := v.text
-	word := ""
-	for _, w := range tellingWords {
-		if hasPrefixFold(t[i:], w) && (i+len(w) == len(t) || !isAlnum(t[i+len(w)])) {
-			word = w
-			break
-		}
+	last := i
+	for last < len(t) && marks[t[last]]&mAlnum != 0 {
+		last++
 	}
+	word := tellingWord(t[i:last])
 	at := i + len(word)
 	if word == "" || at >= len(t) || t[at] != ' ' {
 		return 0
@@ -405,7 +453,7 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	if len(value) == 0 {
 		return 0
 	}
-	class := Secret
+	class := classSecret
 	var yes bool
 	switch word {
 	case "bearer":
@@ -417,12 +465,12 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	case "key":
 		yes = looksRandom(value, 20) && !isIdentifier(value)
 	case "nhs":
-		class, end = Health, groupedEnd(t, at, end)
+		class, end = classHealth, groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 10
 	case "mrn":
-		class, yes = Health, said && countDigits(value) >= 5
+		class, yes = classHealth, said && countDigits(value) >= 5
 	case "ssn":
-		class, end = GovID, groupedEnd(t, at, end)
+		class, end = classGovID, groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 9
 	case "secret", "token", "credential", "credentials":
 		yes = looksRandom(value, 16) || said && looksRandom(value, 8)
@@ -443,7 +491,7 @@ func (s *scanner) judgeSentence(t []byte, i, at int, word string) bool {
 		return true
 	}
 	end := i + len(word)
-	return at > end && s.judgeWords(t, end, t[i:end]).class == Secret
+	return at > end && s.judgeWords(t, end, t[i:end]).class == classSecret
 }
 
 func skipSpaces(t []byte, i int) int {

@@ -66,7 +66,7 @@ func (s *scanner) cardAt(v view, from, end int) int {
 			stop++
 		}
 	}
-	s.hit(v, start, stop, Card)
+	s.hit(v, start, stop, classCard)
 	return stop
 }
 

@@ -23,7 +23,7 @@ const (
 
 // verdict is what a name says about its value.
 type verdict struct {
-	class Class
+	class class
 	rule  rule
 }
 
@@ -261,16 +261,16 @@ func lookup(words map[string]verdict, w []byte) (verdict, bool) {
 
 // aboutOnly reports names that mention something without holding it: an attribute
 // after it ("password_strength") or a question before it ("has_password").
-func (n *name) aboutOnly(from, to int, c Class) bool {
+func (n *name) aboutOnly(from, to int, c class) bool {
 	after := attributeWords
-	if c == Health {
+	if c == classHealth {
 		after = healthAttributeWords
 	}
 	for i := to; i < len(n.words); i++ {
 		if _, ok := after[string(n.word(i))]; ok {
 			return true
 		}
-		if c != Health && c != GovID && c != Bank {
+		if c != classHealth && c != classGovID && c != classBank {
 			if _, ok := referenceWords[string(n.word(i))]; ok {
 				return true
 			}
@@ -285,9 +285,9 @@ func (n *name) aboutOnly(from, to int, c Class) bool {
 }
 
 // aboutRemainder is the same judgement for words written together ("passwordless").
-func aboutRemainder(rest []byte, c Class) bool {
+func aboutRemainder(rest []byte, c class) bool {
 	after := attributeWords
-	if c == Health {
+	if c == classHealth {
 		after = healthAttributeWords
 	}
 	for len(rest) > 0 {

@@ -4,10 +4,10 @@ import "bytes"
 
 // findNumbers looks for national ids, health insurance numbers and bank accounts that
 // have a shape or a check digit of their own.
-func (s *scanner) findNumbers(v view) {
+func (s *scanner) findNumbers(v view, f *traits) {
 	t := v.text
-	nhs := containsFold(t, "nhs")
-	medicare := containsFold(t, "mbi") || containsFold(t, "medicare")
+	nhs := f.longestRun >= 10 && containsFold(t, "nhs")
+	medicare := f.number && (containsFold(t, "mbi") || containsFold(t, "medicare"))
 	for i := 0; i < len(t); i++ {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
@@ -16,26 +16,26 @@ func (s *scanner) findNumbers(v view) {
 		case isDigit(t[i]):
 			switch {
 			case isSSN(t, i):
-				s.hit(v, i, i+11, GovID)
+				s.hit(v, i, i+11, classGovID)
 				i += 10
 			case isMBI(t, i):
-				s.hit(v, i, i+13, Health)
+				s.hit(v, i, i+13, classHealth)
 				i += 12
 			case isCPF(t, i):
-				s.hit(v, i, i+14, GovID)
+				s.hit(v, i, i+14, classGovID)
 				i += 13
 			case medicare && t[i] != '0' && matches(t[i:], "9AN9AN9AA99"):
-				s.hit(v, i, i+11, Health)
+				s.hit(v, i, i+11, classHealth)
 				i += 10
 			case nhs:
 				if end := nhsEnd(t, i); end > 0 {
-					s.hit(v, i, end, Health)
+					s.hit(v, i, end, classHealth)
 					i = end - 1
 				}
 			}
 		case isUpper(t[i] &^ 0x20):
 			if end := ibanEnd(t, i); end > 0 {
-				s.hit(v, i, end, Bank)
+				s.hit(v, i, end, classBank)
 				i = end - 1
 			}
 		}
@@ -201,7 +201,7 @@ func (s *scanner) findHL7(v view) {
 		}
 		end := lineEnd(t, i)
 		if bytes.Count(t[i:end], []byte("|")) >= 4 {
-			s.hit(v, i+4, end, Health)
+			s.hit(v, i+4, end, classHealth)
 		}
 		i = end
 	}
@@ -214,13 +214,15 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 func (s *scanner) findAddresses(v view) {
 	t := v.text
 	urls := bytes.Contains(t, []byte("://"))
-	for i := range t {
-		if t[i] != '@' {
-			continue
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(t[i:], '@')
+		if next < 0 {
+			return
 		}
+		i += next
 		if colon := passwordColon(t, i, urls); colon >= 0 {
 			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
-				s.hit(v, colon+1, i, Secret)
+				s.hit(v, colon+1, i, classSecret)
 			}
 			continue
 		}
@@ -228,7 +230,7 @@ func (s *scanner) findAddresses(v view) {
 			continue
 		}
 		if start, end, ok := emailAround(t, i); ok {
-			s.hit(v, start, end, Email)
+			s.hit(v, start, end, classEmail)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package scrub
 
 import (
+	"bytes"
+	"math"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -9,20 +11,29 @@ import (
 // (the name) followed by the value. next is the index behind the whole subtree, which
 // makes skipping and looking ahead cheap.
 type node struct {
-	kind       byte // one of { [ " 0 (number) t (true, false) n (null)
-	start, end int
-	next       int
+	start, end int32
+	next       int32
+	said       said    // of a name; of an object, what all its names say together
+	force      verdict // of a name
+	kind       byte    // one of { [ " 0 (number) t (true, false) n (null)
+	clean      bool    // by its shape; what the names around say is another matter
 }
 
 type parser struct {
 	in       []byte
 	nodes    []node
 	maxDepth int
+	scan     *scanner
+	names    *memory
+	scratch  []byte
+	said     said // by all names
+	force    bool // a name has a verdict
 }
 
-// parse fills nodes; it accepts exactly RFC 8259 in valid UTF-8.
+// parse fills nodes; it accepts exactly RFC 8259. That the input is UTF-8 has been
+// checked before.
 func (p *parser) parse() error {
-	if !utf8.Valid(p.in) {
+	if len(p.in) > math.MaxInt32 {
 		return ErrInvalid
 	}
 	at, err := p.value(skipSpace(p.in, 0), 0)
@@ -39,72 +50,178 @@ func (p *parser) value(at, depth int) (int, error) {
 	if at >= len(p.in) {
 		return 0, ErrInvalid
 	}
-	i := len(p.nodes)
-	p.nodes = append(p.nodes, node{kind: p.in[at], start: at})
-	var err error
-	switch c := p.in[at]; {
+	n := node{kind: p.in[at], start: int32(at), next: int32(len(p.nodes) + 1)}
+	end := -1
+	switch c := n.kind; {
+	case c == '"':
+		var seen mark
+		if end, seen = stringEnd(p.in, at); end > 0 {
+			n.clean = p.isCleanText(p.in[at+1:end-1], seen)
+		}
 	case c == '{' || c == '[':
 		if depth >= p.maxDepth {
 			return 0, ErrDepth
 		}
-		at, err = p.container(at, depth, c == '{')
-	case c == '"':
-		at = stringEnd(p.in, at)
-	case c == '-' || c >= '0' && c <= '9':
-		p.nodes[i].kind = '0'
-		at = numberEnd(p.in, at)
+		return p.container(n, depth)
+	case c == '-' || isDigit(c):
+		n.kind = '0'
+		if end = numberEnd(p.in, at); end > 0 {
+			n.clean = p.isCleanNumber(p.in[at:end])
+		}
 	default:
-		p.nodes[i].kind, at = literal(p.in, at)
+		n.kind, end = literal(p.in, at)
+	}
+	if end < 0 {
+		return 0, ErrInvalid
+	}
+	n.end = int32(end)
+	p.nodes = append(p.nodes, n)
+	return end, nil
+}
+
+func (p *parser) container(n node, depth int) (int, error) {
+	i := len(p.nodes)
+	p.nodes = append(p.nodes, n)
+	var at int
+	var err error
+	if n.kind == '{' {
+		at, n.said, err = p.members(int(n.start), depth)
+	} else {
+		at, n.said, err = p.elements(int(n.start), depth)
 	}
 	if err != nil {
 		return 0, err
 	}
-	if at < 0 {
-		return 0, ErrInvalid
-	}
-	p.nodes[i].end, p.nodes[i].next = at, len(p.nodes)
+	p.said |= n.said
+	n.end, n.next = int32(at), int32(len(p.nodes))
+	p.nodes[i] = n
 	return at, nil
 }
 
-func (p *parser) container(at, depth int, object bool) (int, error) {
-	closing := byte(']')
-	if object {
-		closing = '}'
-	}
+// members parses an object; all is what its names say together.
+func (p *parser) members(at, depth int) (end int, all said, err error) {
 	at = skipSpace(p.in, at+1)
-	if at < len(p.in) && p.in[at] == closing {
-		return at + 1, nil
+	if at < len(p.in) && p.in[at] == '}' {
+		return at + 1, 0, nil
 	}
 	for {
-		if object {
-			end := -1
-			if at < len(p.in) && p.in[at] == '"' {
-				end = stringEnd(p.in, at)
-			}
-			if end < 0 {
-				return 0, ErrInvalid
-			}
-			p.nodes = append(p.nodes, node{kind: '"', start: at, end: end, next: len(p.nodes) + 1})
-			at = skipSpace(p.in, end)
-			if at >= len(p.in) || p.in[at] != ':' {
-				return 0, ErrInvalid
-			}
-			at = skipSpace(p.in, at+1)
+		if at >= len(p.in) || p.in[at] != '"' {
+			return 0, 0, ErrInvalid
 		}
-		var err error
-		if at, err = p.value(at, depth+1); err != nil {
-			return 0, err
+		end, seen := stringEnd(p.in, at)
+		if end < 0 {
+			return 0, 0, ErrInvalid
 		}
-		at = skipSpace(p.in, at)
-		switch {
-		case at < len(p.in) && p.in[at] == closing:
-			return at + 1, nil
-		case at < len(p.in) && p.in[at] == ',':
-			at = skipSpace(p.in, at+1)
-		default:
-			return 0, ErrInvalid
+		m := p.meaning(p.in[at+1:end-1], seen)
+		all |= m.said
+		p.force = p.force || m.force.rule != keep
+		p.nodes = append(p.nodes, node{
+			kind: '"', start: int32(at), end: int32(end), next: int32(len(p.nodes) + 1), said: m.said, force: m.force,
+		})
+		at = skipSpace(p.in, end)
+		if at >= len(p.in) || p.in[at] != ':' {
+			return 0, 0, ErrInvalid
+		}
+		if at, err = p.value(skipSpace(p.in, at+1), depth+1); err != nil {
+			return 0, 0, err
+		}
+		var more bool
+		if at, more, err = p.next(at, '}'); err != nil || !more {
+			return at, all, err
 		}
 	}
+}
+
+// elements parses a list.
+func (p *parser) elements(at, depth int) (end int, all said, err error) {
+	first := len(p.nodes)
+	at = skipSpace(p.in, at+1)
+	if at < len(p.in) && p.in[at] == ']' {
+		return at + 1, 0, nil
+	}
+	for {
+		if at < len(p.in) && p.in[at] == '[' {
+			all |= hasList // it may be a pair
+		}
+		if at, err = p.value(at, depth+1); err != nil {
+			return 0, 0, err
+		}
+		var more bool
+		if at, more, err = p.next(at, ']'); err != nil {
+			return 0, 0, err
+		}
+		if !more {
+			if p.maySplitCard(first) {
+				all |= hasList
+			}
+			return at, all, nil
+		}
+	}
+}
+
+// next reads what stands behind a value: a comma, with more to come, or the end.
+func (p *parser) next(at int, closing byte) (after int, more bool, err error) {
+	at = skipSpace(p.in, at)
+	if at >= len(p.in) {
+		return 0, false, ErrInvalid
+	}
+	switch p.in[at] {
+	case closing:
+		return at + 1, false, nil
+	case ',':
+		return skipSpace(p.in, at+1), true, nil
+	}
+	return 0, false, ErrInvalid
+}
+
+// meaning is what a member's name says, remembered for the next time.
+func (p *parser) meaning(raw []byte, seen mark) meaning {
+	if m := p.names.find(raw); m != nil {
+		return *m
+	}
+	key := raw
+	if seen&mCode != 0 && bytes.IndexByte(raw, '\\') >= 0 {
+		p.scratch = unescape(p.scratch[:0], raw)
+		key = p.scratch
+	}
+	m := p.scan.meaningOf(key)
+	if m.said&hasHits == 0 {
+		p.names.keep(raw, m)
+	}
+	return m
+}
+
+// isCleanText reports a text in which no detector finds anything, whatever is around it.
+func (p *parser) isCleanText(raw []byte, seen mark) bool {
+	if seen.harmless(len(raw)) {
+		return true
+	}
+	text := raw
+	if seen&mCode != 0 && bytes.IndexByte(raw, '\\') >= 0 {
+		p.scratch = unescape(p.scratch[:0], raw)
+		text = p.scratch
+	}
+	if len(p.scan.scan(text, true, true)) == 0 {
+		return true
+	}
+	p.said |= hasHitsInValue
+	return false
+}
+
+func (p *parser) isCleanNumber(raw []byte) bool {
+	if !isCardAsNumber(raw, true) {
+		return true
+	}
+	p.said |= hasHitsInValue
+	return false
+}
+
+// maySplitCard reports that a list whose first element is given may be a card number in
+// groups.
+func (p *parser) maySplitCard(i int) bool {
+	first := p.nodes[i]
+	return (first.kind == '0' || first.kind == '"') && first.end-first.start <= 9 && int(first.next) < len(p.nodes) &&
+		countDigits(p.in[first.start:first.end]) >= 3
 }
 
 func skipSpace(in []byte, at int) int {
@@ -114,29 +231,42 @@ func skipSpace(in []byte, at int) int {
 	return at
 }
 
-// stringEnd returns the index behind the closing quote, or -1.
-func stringEnd(in []byte, at int) int {
-	for at++; at < len(in); at++ {
-		switch c := in[at]; {
-		case c == '"':
-			return at + 1
-		case c < 0x20:
-			return -1
-		case c == '\\':
-			at++
-			if at >= len(in) {
-				return -1
+// stringEnd returns the index behind the closing quote, or -1, and which bytes the
+// string has.
+func stringEnd(in []byte, at int) (end int, seen mark) {
+	text := in[at+1:]
+	for i := 0; i < len(text); i++ {
+		m := marks[text[i]]
+		if m&mStop == 0 {
+			seen |= m
+			continue
+		}
+		switch text[i] {
+		case '"':
+			return at + i + 2, seen
+		case '\\':
+			seen |= m
+			if i = escapeEnd(text, i+1); i < 0 {
+				return -1, 0
 			}
-			switch in[at] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if at+4 >= len(in) || hex4(in[at+1:at+5]) < 0 {
-					return -1
-				}
-				at += 4
-			default:
-				return -1
-			}
+		default:
+			return -1, 0
+		}
+	}
+	return -1, 0
+}
+
+// escapeEnd returns the index of the last byte of an escape, whose second is at.
+func escapeEnd(in []byte, at int) int {
+	if at >= len(in) {
+		return -1
+	}
+	switch in[at] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return at
+	case 'u':
+		if at+4 < len(in) && hex4(in[at+1:at+5]) >= 0 {
+			return at + 4
 		}
 	}
 	return -1
@@ -218,9 +348,12 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // surrogate becomes U+FFFD.
 func unescape(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			dst = append(dst, raw[i])
-			continue
+		if next := bytes.IndexByte(raw[i:], '\\'); next != 0 {
+			if next < 0 {
+				return append(dst, raw[i:]...)
+			}
+			dst = append(dst, raw[i:i+next]...)
+			i += next
 		}
 		i++
 		switch raw[i] {
@@ -256,7 +389,7 @@ func unescape(dst, raw []byte) []byte {
 }
 
 // appendQuoted appends the text as a JSON string.
-func appendQuoted(dst []byte, text string) []byte {
+func appendQuoted(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := 0; i < len(text); i++ {

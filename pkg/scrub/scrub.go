@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 )
 
 // Class says what kind of thing was removed.
@@ -20,6 +21,38 @@ const (
 	Form   Class = "form"
 )
 
+// class is a Class in one byte, as the judging code passes it around.
+type class uint8
+
+const (
+	classCard class = iota + 1
+	classSecret
+	classHealth
+	classGovID
+	classBank
+	classEmail
+	classForm
+)
+
+func (c class) public() Class {
+	switch c {
+	case classCard:
+		return Card
+	case classHealth:
+		return Health
+	case classGovID:
+		return GovID
+	case classBank:
+		return Bank
+	case classEmail:
+		return Email
+	case classForm:
+		return Form
+	default:
+		return Secret
+	}
+}
+
 const (
 	markerPrefix = "[redacted:"
 
@@ -32,6 +65,8 @@ const (
 	// gets stored. A bare text may grow by textSlack in any case.
 	growthShare = 5
 	textSlack   = 64
+	// shortText is the longest text that is looked through on the stack.
+	shortText = 64
 )
 
 // ErrInvalid is returned for input that is not one JSON value, and ErrDepth for one
@@ -66,11 +101,11 @@ func (r Report) Total() int {
 	return n
 }
 
-func (r *Report) add(c Class, n int) {
+func (r *Report) add(c class, n int) {
 	if r.Counts == nil {
 		r.Counts = make(map[Class]int, 2)
 	}
-	r.Counts[c] += n
+	r.Counts[c.public()] += n
 }
 
 // Scrubber is immutable and safe for concurrent use.
@@ -85,13 +120,22 @@ func New(o Options) *Scrubber {
 		o.MaxDepth = defaultMaxDepth
 	}
 	s := &Scrubber{o: o}
-	s.walkers.New = func() any { return &walker{scan: &scanner{}} }
+	s.walkers.New = func() any { return newWalker() }
 	return s
 }
 
 // JSON returns the payload without what must not be stored. When nothing had to go,
 // the result is the payload itself. On error the result is nil.
 func (s *Scrubber) JSON(payload []byte) (out []byte, report Report, err error) {
+	if !utf8.Valid(payload) {
+		return nil, Report{}, ErrInvalid
+	}
+	return s.Valid(payload)
+}
+
+// Valid is JSON for a payload whose UTF-8 the caller has checked already, as a strict
+// parser does; everything else is checked all the same.
+func (s *Scrubber) Valid(payload []byte) (out []byte, report Report, err error) {
 	w, _ := s.walkers.Get().(*walker)
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +145,9 @@ func (s *Scrubber) JSON(payload []byte) (out []byte, report Report, err error) {
 	}()
 	w.reset(s.o, payload)
 	if err = w.parse(); err == nil {
-		w.walk()
+		if w.telling() {
+			w.walk()
+		}
 		out, report = w.result()
 	}
 	s.release(w)
@@ -110,9 +156,37 @@ func (s *Scrubber) JSON(payload []byte) (out []byte, report Report, err error) {
 
 // Text scrubs a message, a URL or any other bare string.
 func (s *Scrubber) Text(text string) (out string, report Report) {
+	if isShortAndClean(text) {
+		return text, Report{}
+	}
+	return s.text(text)
+}
+
+// isShortAndClean knows the ids and names that most bare texts are, without borrowing
+// anything.
+func isShortAndClean(text string) bool {
+	var buf [shortText]byte
+	if len(text) > len(buf) {
+		return false
+	}
+	t := buf[:copy(buf[:], text)]
+	if len(t) < shortest {
+		var seen mark
+		for _, c := range t {
+			seen |= marks[c]
+		}
+		if seen.harmless(len(t)) {
+			return true
+		}
+	}
+	f := traitsOf(t)
+	return f.clean()
+}
+
+func (s *Scrubber) text(text string) (out string, report Report) {
 	defer func() {
 		if p := recover(); p != nil {
-			out, report = marker(Secret), Report{Counts: map[Class]int{Secret: 1}}
+			out, report = marker(classSecret), Report{Counts: map[Class]int{Secret: 1}}
 		}
 	}()
 	w, _ := s.walkers.Get().(*walker)
@@ -126,27 +200,27 @@ func (s *Scrubber) Text(text string) (out string, report Report) {
 // release keeps a walker for the next payload, without this one's data and without
 // buffers that only a rare giant needs.
 func (s *Scrubber) release(w *walker) {
-	const keepNodes = 1 << 14
+	const keepNodes, keepBytes = 1 << 14, 1 << 18
 	w.in, w.out, w.report = nil, nil, Report{}
-	if cap(w.nodes) <= keepNodes {
+	if cap(w.nodes) <= keepNodes && cap(w.scratch) <= keepBytes && cap(w.cleaned[0]) <= keepBytes {
 		s.walkers.Put(w)
 	}
 }
 
 // marker has a fixed text for each class, so that replacing allocates nothing.
-func marker(c Class) string {
+func marker(c class) string {
 	switch c {
-	case Card:
+	case classCard:
 		return "[redacted:card]"
-	case Health:
+	case classHealth:
 		return "[redacted:health]"
-	case GovID:
+	case classGovID:
 		return "[redacted:gov-id]"
-	case Bank:
+	case classBank:
 		return "[redacted:bank]"
-	case Email:
+	case classEmail:
 		return "[redacted:email]"
-	case Form:
+	case classForm:
 		return "[redacted:form]"
 	default:
 		return "[redacted:secret]"

@@ -200,22 +200,3 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkJSON(b *testing.B) {
-	clean := []byte(`{"url":"https://shop.example/p/42?page=2&sort=price","referrer":"https://google.com/","title":"Checkout – Shop",` +
-		`"viewport":{"w":1280,"h":720},"element":{"tag":"button","text":"Buy now","classes":["btn","btn-primary"]},"release":"2026.5.1",` +
-		`"user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","anonymous_id":"6f1c9a52-3f0e-4c57-9d0b-0b5d6a1d7f11"}`)
-	dirty := bytes.Replace(clean, []byte("page=2"), []byte("token=hunter2Zq9abc"), 1)
-	s := scrub.New(scrub.Options{})
-	for name, in := range map[string][]byte{"clean": clean, "dirty": dirty} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(in)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := s.JSON(in); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

@@ -11,31 +11,13 @@ type formNode struct {
 func (w *walker) formOf(i int) formNode {
 	var f formNode
 	submit := false
-	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k+1].next {
-		v := w.nodes[k+1]
-		key := w.text(k)
-		switch {
-		case isTagKey(key):
-			f.element = true
-			if v.kind == '"' {
-				tag := w.text(k + 1)
-				f.control = f.control || isFormTag(tag)
-				f.textual = f.textual || foldEqual(tag, "textarea") || foldEqual(tag, "select") ||
-					foldEqual(tag, "option") || foldEqual(tag, "input")
-			}
-		case foldEqual(key, "contenteditable"), foldEqual(key, "iscontenteditable"):
-			on := v.kind == '"' && !foldEqual(w.text(k+1), "false") || v.kind == '0' || v.kind == 't' && w.in[v.start] == 't'
-			f.control, f.textual = f.control || on, f.textual || on
-		case foldEqual(key, "type") && v.kind == '"':
-			t := w.text(k + 1)
-			submit = foldEqual(t, "submit") || foldEqual(t, "button") || foldEqual(t, "reset")
-		}
+	if w.nodes[i].said&(saysTag|saysEditable|saysType) != 0 {
+		submit = w.readElement(i, &f)
 	}
-	switch name := w.enclosing(); {
-	case foldEqual(name, "fields"), foldEqual(name, "inputs"), foldEqual(name, "controls"), foldEqual(name, "form_fields"),
-		foldEqual(name, "formfields"), foldEqual(name, "element"), foldEqual(name, "target"), foldEqual(name, "input"), foldEqual(name, "field"):
+	switch s := w.enclosing(); {
+	case s&saysElement != 0:
 		f.element = true
-	case foldEqual(name, "attributes"), foldEqual(name, "attrs"):
+	case s&saysAttribute != 0:
 		f.element = f.element || w.insideElement()
 	}
 	if submit {
@@ -44,20 +26,42 @@ func (w *walker) formOf(i int) formNode {
 	return f
 }
 
-// enclosing is the name of the innermost member around, through lists.
-func (w *walker) enclosing() []byte {
-	for i := len(w.path) - 1; i >= 0; i-- {
-		if w.path[i].node != 0 {
-			return w.name(w.path[i])
+func (w *walker) readElement(i int, f *formNode) (submit bool) {
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k+1].next) {
+		v := w.nodes[k+1]
+		switch said := w.nodes[k].said; {
+		case said&saysTag != 0:
+			f.element = true
+			if v.kind == '"' {
+				tag := w.text(k + 1)
+				f.control = f.control || isFormTag(tag)
+				f.textual = f.textual || isFormTag(tag)
+			}
+		case said&saysEditable != 0:
+			on := v.kind == '"' && !foldEqual(w.text(k+1), "false") || v.kind == '0' || v.kind == 't' && w.in[v.start] == 't'
+			f.control, f.textual = f.control || on, f.textual || on
+		case said&saysType != 0 && v.kind == '"':
+			t := w.text(k + 1)
+			submit = foldEqual(t, "submit") || foldEqual(t, "button") || foldEqual(t, "reset")
 		}
 	}
-	return nil
+	return submit
+}
+
+// enclosing is what the name of the innermost member around says, through lists.
+func (w *walker) enclosing() said {
+	for i := len(w.path) - 1; i >= 0; i-- {
+		if w.path[i].node != 0 {
+			return w.nodes[w.path[i].node].said
+		}
+	}
+	return 0
 }
 
 // insideElement reports whether the path runs through an element's description.
 func (w *walker) insideElement() bool {
 	for _, s := range w.path {
-		if n := w.name(s); foldEqual(n, "element") || foldEqual(n, "target") || foldEqual(n, "elements") {
+		if s.node != 0 && w.nodes[s.node].said&saysTarget != 0 {
 			return true
 		}
 	}
@@ -65,27 +69,8 @@ func (w *walker) insideElement() bool {
 }
 
 // holds reports the members that carry what a person typed or chose.
-func (f formNode) holds(key []byte) bool {
-	if !f.element && !f.control {
-		return false
-	}
-	switch {
-	case foldEqual(key, "value"), foldEqual(key, "defaultvalue"), foldEqual(key, "default_value"),
-		foldEqual(key, "attr__value"), foldEqual(key, "aria-valuetext"), foldEqual(key, "aria-valuenow"),
-		foldEqual(key, "initialvalue"), foldEqual(key, "currentvalue"), foldEqual(key, "valueasnumber"),
-		foldEqual(key, "selectedvalue"), foldEqual(key, "selectedoptions"), foldEqual(key, "values"):
-		return true
-	case f.textual:
-		return foldEqual(key, "text") || foldEqual(key, "innertext") || foldEqual(key, "textcontent") ||
-			foldEqual(key, "innerhtml") || foldEqual(key, "outerhtml") || foldEqual(key, "$el_text") ||
-			foldEqual(key, "inner_text") || foldEqual(key, "text_content") || foldEqual(key, "content")
-	}
-	return false
-}
-
-func isTagKey(key []byte) bool {
-	return foldEqual(key, "tag") || foldEqual(key, "tagname") || foldEqual(key, "tag_name") ||
-		foldEqual(key, "nodename") || foldEqual(key, "node_name") || foldEqual(key, "localname")
+func (f formNode) holds(s said) bool {
+	return (f.element || f.control) && (s&saysEntry != 0 || f.textual && s&saysContent != 0)
 }
 
 func isFormTag(tag []byte) bool {
@@ -96,26 +81,18 @@ func isFormTag(tag []byte) bool {
 // in the object counts.
 func (w *walker) pairVerdict(i int) verdict {
 	var found verdict
-	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k+1].next {
-		if w.nodes[k+1].kind != '"' || !isPairName(w.text(k)) {
+	if s := w.nodes[i].said; s&saysName == 0 || s&saysValue == 0 {
+		return found
+	}
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k+1].next) {
+		if w.nodes[k+1].kind != '"' || w.nodes[k].said&saysName == 0 {
 			continue
 		}
-		if v := w.judge(w.text(k + 1)); v.rule != keep {
+		if v := w.scan.judge(w.text(k + 1)); v.rule != keep {
 			found = v
 		}
 	}
 	return found
-}
-
-func isPairName(key []byte) bool {
-	return foldEqual(key, "key") || foldEqual(key, "k") || foldEqual(key, "name") || foldEqual(key, "field") ||
-		foldEqual(key, "header") || foldEqual(key, "param") || foldEqual(key, "attribute") || foldEqual(key, "property") ||
-		foldEqual(key, "parameter") || foldEqual(key, "id") || foldEqual(key, "label")
-}
-
-func isPairValue(key []byte) bool {
-	return foldEqual(key, "value") || foldEqual(key, "v") || foldEqual(key, "val") || foldEqual(key, "content") ||
-		foldEqual(key, "data") || foldEqual(key, "values") || foldEqual(key, "raw")
 }
 
 // pairedNode is the value of a two-element list that starts with a telling name.
@@ -129,19 +106,15 @@ func (w *walker) listPair(i int) (pairedNode, bool) {
 		return pairedNode{}, false
 	}
 	first := i + 1
-	if first >= w.nodes[i].next || w.nodes[first].kind != '"' {
+	if first >= int(w.nodes[i].next) || w.nodes[first].kind != '"' {
 		return pairedNode{}, false
 	}
-	second := w.nodes[first].next
-	if second >= w.nodes[i].next || w.nodes[second].next != w.nodes[i].next {
+	second := int(w.nodes[first].next)
+	if second >= int(w.nodes[i].next) || int(w.nodes[second].next) != int(w.nodes[i].next) {
 		return pairedNode{}, false
 	}
-	v := w.judge(w.text(first))
+	v := w.scan.judge(w.text(first))
 	return pairedNode{second, v}, v.rule != keep
-}
-
-func isRawHeaders(name []byte) bool {
-	return foldEqual(name, "rawheaders") || foldEqual(name, "raw_headers")
 }
 
 // splitCard reports a list whose elements are the groups of one card number.
@@ -149,7 +122,7 @@ func (w *walker) splitCard(i int) bool {
 	var all [19]byte
 	d := all[:0]
 	parts := 0
-	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k].next {
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
 		n := w.nodes[k]
 		raw := w.in[n.start:n.end]
 		if n.kind == '"' {
@@ -173,8 +146,11 @@ var fhirTypes = set(`patient observation condition medication medicationrequest 
 	molecularsequence adverseevent visionprescription`)
 
 func (w *walker) isFHIR(i int) bool {
-	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k+1].next {
-		if w.nodes[k+1].kind != '"' || string(w.text(k)) != "resourceType" {
+	if w.nodes[i].said&saysResource == 0 {
+		return false
+	}
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k+1].next) {
+		if w.nodes[k+1].kind != '"' || w.nodes[k].said&saysResource == 0 {
 			continue
 		}
 		var folded [32]byte

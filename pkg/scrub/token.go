@@ -3,6 +3,7 @@ package scrub
 import (
 	"bytes"
 	"encoding/base64"
+	"strings"
 )
 
 // vendorToken is a credential that can be told by its first characters.
@@ -46,7 +47,7 @@ func (s *scanner) findTokens(v view) {
 			continue
 		}
 		if end := tokenEnd(t, i); end > 0 {
-			s.hit(v, i, end, Secret)
+			s.hit(v, i, end, classSecret)
 			i = end - 1
 		}
 	}
@@ -90,7 +91,7 @@ func tokenEnd(t []byte, i int) int {
 }
 
 func runEnd(t []byte, i int, extra string) int {
-	for i < len(t) && (isAlnum(t[i]) || t[i] == '_' || t[i] == '-' || bytes.IndexByte([]byte(extra), t[i]) >= 0) {
+	for i < len(t) && (marks[t[i]]&(mAlnum|mJoint) != 0 || strings.IndexByte(extra, t[i]) >= 0) {
 		i++
 	}
 	return i
@@ -164,7 +165,7 @@ func (s *scanner) findPEM(v view) {
 				end = e + tail + 5
 			}
 		}
-		s.hit(v, start, end, Secret)
+		s.hit(v, start, end, classSecret)
 		from = end
 	}
 }
@@ -189,8 +190,8 @@ var tokenPaths = set(`reset resetpassword passwordreset magiclink magic token to
 // findPathTokens looks for tokens in paths: /reset/<token>.
 func (s *scanner) findPathTokens(v view) {
 	t := v.text
-	for i := 0; i < len(t); i++ {
-		if t[i] != '/' {
+	for i := 0; i+1 < len(t); i++ {
+		if t[i] != '/' || !mayBeginTokenPath(t[i+1]) {
 			continue
 		}
 		end := runEnd(t, i+1, "")
@@ -211,17 +212,32 @@ func (s *scanner) findPathTokens(v view) {
 		value := t[end+1 : stop]
 		strict := !bytes.Contains(name, []byte("reset")) && !bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("magic"))
 		if looksRandom(value, 8) && (!strict || looksRandom(value, 16)) && (!strict || !isIdentifier(value)) {
-			s.hit(v, end+1, stop, Secret)
+			s.hit(v, end+1, stop, classSecret)
 		}
 		i = end - 1
 	}
 }
 
+// mayBeginTokenPath reports the first letters of tokenPaths, and what is left out of a
+// name.
+func mayBeginTokenPath(c byte) bool {
+	const first = 1<<('r'-'a') | 1<<('p'-'a') | 1<<('m'-'a') | 1<<('t'-'a') | 1<<('v'-'a') | 1<<('c'-'a') |
+		1<<('a'-'a') | 1<<('i'-'a') | 1<<('u'-'a') | 1<<('l'-'a') | 1<<('s'-'a')
+	if marks[c]&mLetter == 0 {
+		return marks[c]&mJoint != 0
+	}
+	return first>>(c|0x20-'a')&1 != 0
+}
+
 // findMarkup looks for values of form fields and of telling elements in HTML and XML.
 func (s *scanner) findMarkup(v view) {
 	t := v.text
-	for i := 0; i+1 < len(t); i++ {
-		if t[i] != '<' || !isLower(t[i+1]|0x20) {
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(t[min(i, len(t)):], '<')
+		if i += next; next < 0 || i+1 >= len(t) {
+			return
+		}
+		if !isLower(t[i+1] | 0x20) {
 			continue
 		}
 		end := runEnd(t, i+1, ":.")
@@ -234,9 +250,9 @@ func (s *scanner) findMarkup(v view) {
 		if isFormTag(name) {
 			s.valueAttribute(v, end, tagEnd)
 		}
-		class := s.name.judgeKey(name)
+		class := s.judgeKey(name)
 		if foldEqual(name, "textarea") || foldEqual(name, "option") {
-			class = verdict{Form, scalar}
+			class = verdict{classForm, scalar}
 		}
 		if class.rule == keep {
 			continue
@@ -263,10 +279,10 @@ func (s *scanner) valueAttribute(v view, from, to int) {
 			q := t[start : start+n]
 			start += n
 			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-				s.hit(v, start, start+at, Form)
+				s.hit(v, start, start+at, classForm)
 			}
 		} else if end := min(wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-			s.hit(v, start, end, Form)
+			s.hit(v, start, end, classForm)
 		}
 	}
 }

@@ -10,14 +10,13 @@ import (
 // input in long pieces; only what goes is written anew.
 type walker struct {
 	parser
-	scan    *scanner
 	o       Options
 	out     []byte
 	copied  int // input before this is in out
 	budget  int // bytes the output may still grow
 	report  Report
 	path    []step
-	scratch []byte
+	cleaned [2][]byte // a text before and after a round of cleaning
 	quoted  []byte
 	names   []byte
 }
@@ -36,9 +35,15 @@ type place struct {
 	card     bool    // the name speaks of a card
 }
 
+func newWalker() *walker {
+	s := &scanner{words: &memory{}}
+	return &walker{parser: parser{scan: s, names: &memory{}}}
+}
+
 func (w *walker) reset(o Options, in []byte) {
 	w.o = o
 	w.in, w.nodes, w.maxDepth = in, w.nodes[:0], o.MaxDepth
+	w.said, w.force = 0, false
 	w.out, w.copied = nil, 0
 	w.budget = len(in) / growthShare
 	w.report = Report{}
@@ -69,80 +74,48 @@ func (w *walker) object(i int, p place) {
 	form := w.formOf(i)
 	fhir := p.force.rule == keep && w.isFHIR(i)
 	pairVerdict := w.pairVerdict(i)
-	for k := i + 1; k < w.nodes[i].next; {
+	for k := i + 1; k < int(w.nodes[i].next); {
 		v := k + 1
-		key := w.text(k)
-		inner := w.member(key, p)
+		said := w.nodes[k].said
+		inner := place{
+			force:    w.nodes[k].force,
+			identity: p.identity || said&saysPerson != 0,
+			card:     p.card || said&saysCard != 0,
+		}
 		switch {
 		case p.force.rule != keep && p.force.rule != ownText:
 			inner.force = p.force
-		case fhir && !foldEqual(key, "resourcetype"):
+		case fhir && !foldEqual(w.text(k), "resourcetype"):
 			inner.force = isHealth
-		case form.holds(key):
-			inner.force = verdict{Form, scalar}
-		case pairVerdict.rule != keep && isPairValue(key):
+		case form.holds(said):
+			inner.force = verdict{classForm, scalar}
+		case pairVerdict.rule != keep && said&saysValue != 0:
 			inner.force = pairVerdict
 		}
-		w.cleanKey(k, key) // the scratch buffer holds the key until here
+		if said&hasHits != 0 {
+			w.cleanKey(k, w.text(k))
+		}
 		w.path = append(w.path, step{node: k})
 		w.value(v, inner)
 		w.path = w.path[:len(w.path)-1]
-		k = w.nodes[v].next
+		k = int(w.nodes[v].next)
 	}
-}
-
-// member derives what a member's name says about its value.
-func (w *walker) member(key []byte, p place) place {
-	inner := place{identity: p.identity, card: p.card}
-	inner.force = w.judge(key)
-	if inner.force.class == Card {
-		inner.card = true
-	}
-	switch {
-	case foldEqual(key, "user"), foldEqual(key, "traits"), foldEqual(key, "$set"), foldEqual(key, "$set_once"),
-		foldEqual(key, "person"):
-		inner.identity = true
-	case foldEqual(key, "formdata"), foldEqual(key, "form_data"), foldEqual(key, "formvalues"),
-		foldEqual(key, "form_values"), foldEqual(key, "field_values"), foldEqual(key, "fieldvalues"):
-		inner.force = verdict{Form, scalar}
-	}
-	return inner
-}
-
-// judge is judgeKey for a name that may hold something to remove itself: what remains
-// of it is judged as well, so that a second pass agrees with the first.
-func (w *walker) judge(name []byte) verdict {
-	v := w.scan.name.judgeKey(name)
-	if v.rule != keep {
-		return v
-	}
-	hits := w.scan.scan(name, true, false)
-	if len(hits) == 0 {
-		return v
-	}
-	var rest []byte
-	from := 0
-	for _, h := range hits {
-		rest = append(append(rest, name[from:h.start]...), ' ')
-		from = h.end
-	}
-	return w.scan.name.judgeKey(append(rest, name[from:]...))
 }
 
 func (w *walker) array(i int, p place) {
 	if p.force.rule == keep && w.splitCard(i) {
-		p.force = verdict{Card, scalar}
+		p.force = verdict{classCard, scalar}
 	}
-	raw := p.force.rule == keep && isRawHeaders(w.parent())
+	raw := p.force.rule == keep && w.parent()&saysHeaders != 0
 	index := 0
 	var before verdict
-	for k := i + 1; k < w.nodes[i].next; k = w.nodes[k].next {
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
 		inner := p
 		if raw && index%2 == 1 && before.rule != keep {
 			inner.force = before
 		}
 		if raw && w.nodes[k].kind == '"' {
-			before = w.judge(w.text(k))
+			before = w.scan.judge(w.text(k))
 		}
 		w.path = append(w.path, step{index: index})
 		if v, ok := w.listPair(k); ok && inner.force.rule == keep {
@@ -161,6 +134,9 @@ func (w *walker) array(i int, p place) {
 // leaf judges a text, number, boolean or null.
 func (w *walker) leaf(i int, p place) {
 	n := w.nodes[i]
+	if n.clean && p.force.rule == keep {
+		return
+	}
 	switch n.kind {
 	case 'n':
 		return
@@ -212,12 +188,18 @@ func (w *walker) number(n node, p place) {
 			return
 		}
 	}
-	if len(raw) < 13 && !strings.ContainsAny(string(raw), "eE") {
-		return
+	if isCardAsNumber(raw, p.card) {
+		w.replaceAll(n, classCard)
 	}
-	if d := wholeDigits(raw); len(d) >= 13 && len(d) <= 19 && luhn(d) && issuedAs(d, p.card) {
-		w.replaceAll(n, Card)
+}
+
+// isCardAsNumber reports a JSON number that is a payment card's.
+func isCardAsNumber(raw []byte, cardContext bool) bool {
+	if len(raw) < 13 && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 {
+		return false
 	}
+	d := wholeDigits(raw)
+	return len(d) >= 13 && len(d) <= 19 && issuedAs(d, cardContext) && luhn(d)
 }
 
 // wholeDigits returns the digits of a number without a fraction, however it is written.
@@ -253,19 +235,20 @@ func (w *walker) cleanText(text string, emails bool) string {
 	if len(hits) == 0 {
 		return text
 	}
-	return w.clean(w.scratch, hits, emails, false)
+	return string(w.clean(w.scratch, hits, emails, false))
 }
 
 // clean replaces the hits. What comes out is judged again, because cutting one thing can
-// complete another; a text that does not settle goes as a whole.
-func (w *walker) clean(text []byte, hits []hit, emails, card bool) string {
+// complete another; a text that does not settle goes as a whole. The result is valid
+// until the next call.
+func (w *walker) clean(text []byte, hits []hit, emails, card bool) []byte {
 	const maxRounds = 4
 	current := text
 	for round := 0; ; round++ {
+		next := w.cleaned[round%2][:0]
 		if round == maxRounds {
-			return w.spend(len(current), Secret)
+			return append(next, w.spend(len(current), classSecret)...)
 		}
-		next := make([]byte, 0, len(current)+32)
 		from := 0
 		for _, h := range hits {
 			next = append(next, current[from:h.start]...)
@@ -273,15 +256,16 @@ func (w *walker) clean(text []byte, hits []hit, emails, card bool) string {
 			w.report.add(h.class, 1)
 			from = h.end
 		}
-		current = append(next, current[from:]...)
+		next = append(next, current[from:]...)
+		w.cleaned[round%2], current = next, next
 		if hits = w.scan.scan(current, emails, card); len(hits) == 0 {
-			return string(current)
+			return current
 		}
 	}
 }
 
 // spend returns the marker, or nothing when the output would grow too much.
-func (w *walker) spend(old int, c Class) string {
+func (w *walker) spend(old int, c class) string {
 	m := marker(c)
 	if growth := len(m) - old; growth > 0 {
 		if growth > w.budget {
@@ -293,8 +277,8 @@ func (w *walker) spend(old int, c Class) string {
 }
 
 // replaceAll puts a marker in a leaf's place.
-func (w *walker) replaceAll(n node, c Class) {
-	old := n.end - n.start
+func (w *walker) replaceAll(n node, c class) {
+	old := int(n.end - n.start)
 	if n.kind == '"' {
 		old -= 2
 	}
@@ -304,7 +288,7 @@ func (w *walker) replaceAll(n node, c Class) {
 	if m == "" && n.kind != '"' {
 		w.quoted = append(w.quoted[:0], emptied(old)...)
 	} else {
-		w.quoted = appendQuoted(w.quoted[:0], m)
+		w.quoted = append(append(append(w.quoted[:0], '"'), m...), '"') // a marker needs no escapes
 	}
 	w.splice(n, w.quoted)
 }
@@ -333,15 +317,16 @@ func (w *walker) splice(n node, with []byte) {
 	}
 	w.out = append(w.out, w.in[w.copied:n.start]...)
 	w.out = append(w.out, with...)
-	w.copied = n.end
+	w.copied = int(n.end)
 }
 
-// parent is the name of the innermost member around, or nothing.
-func (w *walker) parent() []byte {
-	if len(w.path) == 0 {
-		return nil
+// parent is what the name of the innermost value around says, which is nothing for an
+// element of a list.
+func (w *walker) parent() said {
+	if len(w.path) == 0 || w.path[len(w.path)-1].node == 0 {
+		return 0
 	}
-	return w.name(w.path[len(w.path)-1])
+	return w.nodes[w.path[len(w.path)-1].node].said
 }
 
 // name returns the member's name of a step; valid until the next call when it had escapes.
@@ -383,28 +368,31 @@ func (w *walker) note() {
 	if len(w.report.Pointers) >= maxPointers {
 		return
 	}
-	var b strings.Builder
+	b := w.quoted[:0]
 	for _, s := range w.path {
-		b.WriteByte('/')
+		b = append(b, '/')
 		if s.node == 0 {
-			b.WriteString(strconv.Itoa(s.index))
+			b = strconv.AppendInt(b, int64(s.index), 10)
 			continue
 		}
 		name := w.name(s)
-		if hits := w.scan.scan(name, true, false); len(hits) > 0 {
+		if w.nodes[s.node].said&hasHits != 0 {
 			// What was removed from a name must not come back in the report.
-			name = append(append(w.names[:0], name[:hits[0].start]...), marker(hits[0].class)...)
+			if hits := w.scan.scan(name, true, false); len(hits) > 0 {
+				name = append(append(w.names[:0], name[:hits[0].start]...), marker(hits[0].class)...)
+			}
 		}
 		for _, c := range name {
 			switch c {
 			case '~':
-				b.WriteString("~0")
+				b = append(b, "~0"...)
 			case '/':
-				b.WriteString("~1")
+				b = append(b, "~1"...)
 			default:
-				b.WriteByte(c)
+				b = append(b, c)
 			}
 		}
 	}
-	w.report.Pointers = append(w.report.Pointers, b.String())
+	w.quoted = b
+	w.report.Pointers = append(w.report.Pointers, string(b))
 }

@@ -6,15 +6,15 @@ import "strings"
 // All of them are in the folded form of keys.go (lower case, no accents), and read-only.
 
 var (
-	isSecret     = verdict{Secret, scalar}
-	isSecretText = verdict{Secret, texts}
-	isOwnSecret  = verdict{Secret, ownText}
-	isFormValue  = verdict{Form, scalar}
-	isCardCode   = verdict{Card, scalar}
-	isCardNumber = verdict{Card, digits}
-	isHealth     = verdict{Health, fact}
-	isGovID      = verdict{GovID, scalar}
-	isBank       = verdict{Bank, scalar}
+	isSecret     = verdict{classSecret, scalar}
+	isSecretText = verdict{classSecret, texts}
+	isOwnSecret  = verdict{classSecret, ownText}
+	isFormValue  = verdict{classForm, scalar}
+	isCardCode   = verdict{classCard, scalar}
+	isCardNumber = verdict{classCard, digits}
+	isHealth     = verdict{classHealth, fact}
+	isGovID      = verdict{classGovID, scalar}
+	isBank       = verdict{classBank, scalar}
 )
 
 // wholeNames count only when they are the complete name.
