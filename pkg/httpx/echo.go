@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -23,8 +21,8 @@ const HeaderRequestID = echo.HeaderXRequestID
 // defaultBodyLimit bounds a request body when Options does not say otherwise.
 const defaultBodyLimit = 1 << 20
 
-// apiPolicy forbids a browser to do anything with an answer but hand it to the caller.
-const apiPolicy = "default-src 'none'; frame-ancestors 'none'"
+// APIPolicy forbids a browser to do anything with an answer but hand it to the caller.
+const APIPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 // Options of NewEcho; the zero value is a plain JSON API.
 type Options struct {
@@ -42,7 +40,7 @@ func NewEcho(log *zap.Logger, o Options) *echo.Echo {
 		o.BodyLimit = defaultBodyLimit
 	}
 	if o.Policy == "" {
-		o.Policy = apiPolicy
+		o.Policy = APIPolicy
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -63,16 +61,9 @@ func WriteProblem(c echo.Context, err error) { c.Error(err) }
 // RequestID returns the id of the request being handled.
 func RequestID(c echo.Context) string { return c.Response().Header().Get(HeaderRequestID) }
 
-var acceptableID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
-
-// requestID keeps a caller's well-formed X-Request-Id, so a trace can cross proxies, or makes one.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		id := c.Request().Header.Get(HeaderRequestID)
-		if !acceptableID.MatchString(id) {
-			id = uuid.NewString()
-		}
-		c.Response().Header().Set(HeaderRequestID, id)
+		c.Response().Header().Set(HeaderRequestID, RequestIDOf(c.Request()))
 		return next(c)
 	}
 }
@@ -80,14 +71,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 func securityHeaders(o Options) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			h := c.Response().Header()
-			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("X-Frame-Options", "DENY")
-			h.Set("Referrer-Policy", "no-referrer")
-			h.Set("Content-Security-Policy", o.Policy)
-			if o.HTTPS {
-				h.Set("Strict-Transport-Security", "max-age=31536000")
-			}
+			SecureHeaders(c.Response().Header(), o.Policy, o.HTTPS)
 			return next(c)
 		}
 	}
@@ -98,11 +82,7 @@ func observe(o Options) echo.MiddlewareFunc {
 	if o.Registerer == nil {
 		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
 	}
-	seconds := telemetry.MustRegister(o.Registerer, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "specter_http_request_seconds",
-		Help:    "Time to answer an HTTP request.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-	}, []string{"service", "method", "route", "status"}))
+	seconds := requestSeconds(o.Registerer)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			start := time.Now()

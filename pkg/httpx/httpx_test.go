@@ -224,6 +224,50 @@ func TestServerFinishesRequestsInFlightAndEndsStreams(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+func TestServerSpeaksHTTP2WithoutTLS(t *testing.T) {
+	t.Parallel()
+	server := httpx.NewServer("127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}), zap.NewNop())
+	ctx, stop := context.WithCancel(t.Context())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- server.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	for version, enable := range map[int]func(*http.Protocols, bool){1: (*http.Protocols).SetHTTP1, 2: (*http.Protocols).SetUnencryptedHTTP2} {
+		protocols := &http.Protocols{}
+		enable(protocols, true)
+		transport := &http.Transport{Protocols: protocols}
+		res, err := (&http.Client{Transport: transport}).Post("http://"+server.Addr(), "text/plain", strings.NewReader("hello"))
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		require.Equal(t, version, res.ProtoMajor)
+		require.Equal(t, "hello", string(body))
+		transport.CloseIdleConnections()
+	}
+	stop()
+	require.NoError(t, <-done)
+}
+
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 100 {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		id := httpx.RequestIDOf(r)
+		require.Len(t, id, 32)
+		require.False(t, seen[id])
+		seen[id] = true
+		for _, bad := range []string{"short", strings.Repeat("x", 65), "with space", "new\nline1", "ünïcode1"} {
+			r.Header.Set("X-Request-Id", bad)
+			require.NotEqual(t, bad, httpx.RequestIDOf(r))
+		}
+		r.Header.Set("X-Request-Id", id)
+		require.Equal(t, id, httpx.RequestIDOf(r), "a caller's own is kept")
+	}
+}
+
 func TestServerSaysWhyItCannotListen(t *testing.T) {
 	t.Parallel()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -21,6 +21,7 @@ const (
 	idleTimeout       = 75 * time.Second // longer than the usual proxy's 60 s, so the proxy closes first
 	maxHeaderBytes    = 16 << 10
 	maxConnections    = 8192
+	maxStreams        = 250 // of one HTTP/2 connection
 	drainTimeout      = 4 * time.Second
 )
 
@@ -65,6 +66,8 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		Protocols:         protocols(),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          zap.NewStdLog(s.log.Named("http")),
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
@@ -94,6 +97,15 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("serving http: %w", err)
 	}
 	return nil
+}
+
+// protocols are HTTP/1.1, and HTTP/2 without TLS for proxies that know we speak it: TLS ends at the
+// edge.
+func protocols() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 type drainingKey struct{}
