@@ -34,6 +34,14 @@ type Message[M proto.Message] struct {
 	Body      M
 }
 
+// Encoded is a Message whose body has been marshalled already.
+type Encoded struct {
+	ID        uuid.UUID
+	AccountID uuid.UUID
+	Time      time.Time
+	Body      []byte
+}
+
 // Ack is the broker's word that a message is stored.
 type Ack struct {
 	Stream    string
@@ -52,8 +60,26 @@ func Publish[M proto.Message](ctx context.Context, b *Bus, t event.Type[M], m Me
 	return b.publish(ctx, t.Info().Tag(), msg)
 }
 
+// PublishEncoded is Publish for a body that the caller has marshalled; it is not kept afterwards.
+func PublishEncoded[M proto.Message](ctx context.Context, b *Bus, t event.Type[M], m Encoded) (Ack, error) {
+	msg, err := wrap(ctx, t, m)
+	if err != nil {
+		return Ack{}, err
+	}
+	return b.publish(ctx, t.Info().Tag(), msg)
+}
+
 // Encode builds the broker's message without sending it, with the trace of ctx in its headers.
 func Encode[M proto.Message](ctx context.Context, t event.Type[M], m Message[M]) (*nats.Msg, error) {
+	body, err := proto.Marshal(m.Body)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", t.Info().Tag(), err)
+	}
+	return wrap(ctx, t, Encoded{ID: m.ID, AccountID: m.AccountID, Time: m.Time, Body: body})
+}
+
+// wrap puts the envelope around a body.
+func wrap[M proto.Message](ctx context.Context, t event.Type[M], m Encoded) (*nats.Msg, error) {
 	info := t.Info()
 	switch {
 	case m.ID == uuid.Nil:
@@ -62,16 +88,11 @@ func Encode[M proto.Message](ctx context.Context, t event.Type[M], m Message[M])
 		return nil, fmt.Errorf("encoding %s: the message has no time", info.Tag())
 	case (m.AccountID == uuid.Nil) != (info.Scope() == event.ManyAccounts):
 		return nil, fmt.Errorf("encoding %s: account %s does not fit its scope", info.Tag(), m.AccountID)
-	}
-	data, err := proto.Marshal(m.Body)
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", info.Tag(), err)
-	}
-	if len(data) > event.MaxMessageBytes-headerRoom {
+	case len(m.Body) > event.MaxMessageBytes-headerRoom:
 		return nil, fmt.Errorf("encoding %s: %w", info.Tag(), fault.Permanent(tooLarge(nil)))
 	}
 	msg := nats.NewMsg(info.Subject(m.AccountID))
-	msg.Data = data
+	msg.Data = m.Body
 	msg.Header.Set(jetstream.MsgIDHeader, m.ID.String())
 	msg.Header.Set(HeaderEvent, info.Tag())
 	msg.Header.Set(HeaderTime, m.Time.UTC().Format(time.RFC3339Nano))
