@@ -36,6 +36,11 @@ type Config struct {
 const (
 	// Two messages in flight: while one is being written to disk the next travels.
 	committers = 2
+	// A lone sender and a few never wait for company; a crowd waits less than it waits for its turn
+	// on a processor.
+	crowd     = 32
+	pause     = 3 * time.Millisecond
+	heapFloor = 64 << 20
 	// With StoreTimeout's default a request has its answer within two seconds.
 	waitSlack     = 300 * time.Millisecond
 	probeInterval = 250 * time.Millisecond
@@ -87,7 +92,7 @@ func (c Config) batch() batch.Options {
 		Committers: committers, MaxSignals: c.BatchSignals, MaxBytes: c.BatchBytes,
 		QueueRequests: c.QueueRequests, QueueBytes: c.QueueBytes,
 		AppendTimeout: c.StoreTimeout, WaitTimeout: c.StoreTimeout + waitSlack,
-		ProbeInterval: probeInterval, DrainTimeout: drainTimeout,
+		Crowd: crowd, Pause: pause, ProbeInterval: probeInterval, DrainTimeout: drainTimeout,
 	}
 }
 

@@ -15,7 +15,6 @@
 //
 //	internal/httpapi    bytes in: key, content type, encoding, sizes
 //	internal/ingest     is the key good, is the rate kept; scrub; store
-//	internal/directory  what a key allows, from the copy of the catalogue
 //	internal/signal     bytes to signals, strictly
 //	internal/batch      group commit: requests in flight share one acknowledgement
 //	internal/publish    one message to JetStream

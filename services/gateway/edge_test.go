@@ -5,11 +5,14 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +36,11 @@ func gzipped(w io.Writer) (io.WriteCloser, error)   { return gzip.NewWriter(w), 
 func zlibbed(w io.Writer) (io.WriteCloser, error)   { return zlib.NewWriter(w), nil }
 func deflated(w io.Writer) (io.WriteCloser, error)  { return flate.NewWriter(w, flate.BestCompression) }
 func zstandard(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }
+func brotlied(w io.Writer) (io.WriteCloser, error)  { return brotli.NewWriterLevel(w, 5), nil }
+func widely(w io.Writer) (io.WriteCloser, error) {
+	return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 5, LGWin: 24}), nil
+}
+
 func sized(n int) []byte {
 	body := []byte(`{"type":"a","x":"`)
 	return append(append(body, bytes.Repeat([]byte("x"), n-len(body)-2)...), `"}`...)
@@ -42,7 +50,7 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := []byte(`{"type":"a","payload":{"x":"` + strings.Repeat("x", 500) + `"}}`)
-	gz, zs := packed(t, gzipped, good), packed(t, zstandard, good)
+	gz, zs, br := packed(t, gzipped, good), packed(t, zstandard, good), packed(t, brotlied, good)
 	badCRC := bytes.Clone(gz)
 	badCRC[len(badCRC)-5] ^= 1
 	bomb := bytes.Repeat([]byte("0"), 64*mib)
@@ -81,15 +89,24 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 		"gzip that is not declared": {gz, nil, 400},
 		"an empty gzip body":        {nil, []string{"Content-Encoding", "gzip"}, 400},
 		"twice gzip":                {packed(t, gzipped, gz), []string{"Content-Encoding", "gzip, gzip"}, 415},
-		"brotli":                    {good, []string{"Content-Encoding", "br"}, 415},
+		"brotli":                    {br, []string{"Content-Encoding", "br"}, 200},
+		"brotli at the limit":       {packed(t, brotlied, sized(mib)), []string{"Content-Encoding", "br"}, 200},
+		"brotli one over":           {packed(t, brotlied, sized(mib+1)), []string{"Content-Encoding", "br"}, 413},
+		"brotli bomb":               {packed(t, brotlied, bomb), []string{"Content-Encoding", "br"}, 413},
+		"brotli cut in half":        {br[:len(br)/2], []string{"Content-Encoding", "br"}, 400},
+		"brotli and something":      {append(bytes.Clone(br), "more"...), []string{"Content-Encoding", "br"}, 400},
+		"brotli of a huge window":   {packed(t, widely, good), []string{"Content-Encoding", "br"}, 413},
+		"brotli beyond the RFC":     {[]byte{0x11, 0x19, 0, 0}, []string{"Content-Encoding", "br"}, 413},
+		"an empty brotli body":      {nil, []string{"Content-Encoding", "br"}, 400},
+		"an unknown encoding":       {good, []string{"Content-Encoding", "compress"}, 415},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := w.send("/api/signals", c.body, c.headers...)
+			got := w.send("/api/signals", c.body, append([]string{"Origin", "https://shop.example"}, c.headers...)...)
 			require.Equal(t, c.status, got.status, got.body)
 			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "a page must be able to read the refusal")
 			if c.status == http.StatusUnsupportedMediaType && strings.Contains(name, "g") && len(c.headers) > 0 && c.headers[0] == "Content-Encoding" {
-				require.Equal(t, "gzip, deflate, zstd", got.header.Get("Accept-Encoding"))
-				require.Contains(t, got.problem(t).Detail, "gzip, deflate or zstd")
+				require.Equal(t, "gzip, deflate, br, zstd", got.header.Get("Accept-Encoding"))
+				require.Contains(t, got.problem(t).Detail, "gzip, deflate, br or zstd")
 			}
 		})
 	}
@@ -118,6 +135,61 @@ func TestCurlsDefaultContentTypeOnIngest(t *testing.T) {
 	w := newWorld(t)
 	got := w.do(http.MethodPost, "/api/ingest?key="+w.key, []byte(`{"type":"a"}`), "Content-Type", "application/x-www-form-urlencoded")
 	require.JSONEq(t, `{"received":1}`, got.body)
+}
+
+func TestAHeadRequestChecksAKeyAndCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/api/signals", "/api/ingest"} {
+		got := w.do(http.MethodHead, path, nil, "X-Api-Key", w.key)
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, got.header.Get("X-RateLimit-Limit"), got.header.Get("X-RateLimit-Remaining"))
+		require.Empty(t, got.body)
+		require.Equal(t, http.StatusUnauthorized, w.do(http.MethodHead, path, nil, "X-Api-Key", "wrong").status)
+	}
+}
+
+func TestBadSignalsAreLeftOutWhenThatIsPreferred(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := []byte(`[{"type":"a"},{"type":""},{"type":"b","payload":` + strings.Repeat(`{"x":`, 40) + "1" + strings.Repeat("}", 40) + `},
+		{"type":"c","payload":{"a":1,"a":2}},7,{"type":"d","timestamp":"yesterday"},{"type":"e"}]`)
+	for name, c := range map[string]struct{ path, prefer string }{
+		"by the query":      {"/api/signals?partial=true", ""},
+		"by preference":     {"/api/signals", "handling=lenient"},
+		"by one preference": {"/api/signals", "respond-async, handling = lenient"},
+		"on ingest":         {"/api/ingest?partial=1", ""},
+	} {
+		got := w.send(c.path, body, "Prefer", c.prefer)
+		require.Equal(t, http.StatusOK, got.status, "%s: %s", name, got.body)
+		var answer struct {
+			Received int
+			Rejected []struct {
+				Index        int
+				Code, Detail string
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(got.body), &answer))
+		var codes []string
+		for _, r := range answer.Rejected {
+			codes = append(codes, fmt.Sprint(r.Index, " ", r.Code))
+			require.NotEmpty(t, r.Detail)
+		}
+		if c.path == "/api/ingest?partial=1" {
+			require.Equal(t, []string{"1 missing_type", "2 too_deep", "3 invalid_json", "4 invalid_json"}, codes, "a time is not looked at")
+			continue
+		}
+		require.Equal(t, 2, answer.Received, name)
+		require.Equal(t, []string{"1 missing_type", "2 too_deep", "3 invalid_json", "4 invalid_json", "5 invalid_json"}, codes, name)
+	}
+	require.Equal(t, http.StatusBadRequest, w.send("/api/signals", body).status, "all or nothing is the default")
+	require.Equal(t, http.StatusBadRequest, w.send("/api/signals?partial=true", []byte(`[{"type":"a"},{"type":]`)).status, "what is no JSON has no elements")
+	require.Equal(t, http.StatusBadRequest, w.send("/api/signals?partial=true", []byte(`[{"type":"a","payload":{"a":1,"a":2},]}`)).status)
+
+	got := w.send("/api/signals?partial=true", []byte(`{"payload":{}}`))
+	require.Equal(t, http.StatusOK, got.status)
+	require.Contains(t, got.body, `{"received":0,"rejected":[{`)
+	require.Len(t, w.stored(), 3*2+3)
 }
 
 func TestPreflight(t *testing.T) {

@@ -6,11 +6,11 @@ import (
 	"net/http"
 
 	"github.com/draftlabs/specter/pkg/catalog"
+	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/services/gateway/internal/batch"
-	"github.com/draftlabs/specter/services/gateway/internal/directory"
 	"github.com/draftlabs/specter/services/gateway/internal/httpapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
 	"github.com/draftlabs/specter/services/gateway/internal/publish"
@@ -40,13 +40,16 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	}
 	watcher := catalog.NewWatcher(p.Bus, p.Log, p.Now)
 	publisher := publish.New(p.Bus, p.Now, signal.NewID)
-	batcher := batch.New(c.batch(), publisher, p.Log, p.Metrics)
-	limits := c.limits()
+	limits := c.batch()
+	limits.MaxBytes = min(limits.MaxBytes, p.Bus.MaxMessageBytes())
+	batcher := batch.New(limits, publisher, p.Log, p.Metrics)
 	service := ingest.New(
-		ingest.Options{Limits: limits, RatePerSecond: c.RatePerSecond, Now: p.Now, NewID: signal.NewID, Metrics: p.Metrics},
-		directory.New(watcher),
+		ingest.Options{
+			Limits: c.limits(), RatePerSecond: c.RatePerSecond, Now: p.Now, NewID: signal.NewID, Encode: publish.Encode, Metrics: p.Metrics,
+		},
+		watcher,
 		// One level more than is accepted: the lenient path may wrap what it was sent.
-		scrub.New(scrub.Options{MaxDepth: limits.Depth + 1}),
+		scrub.New(scrub.Options{MaxDepth: c.MaxDepth + 1}),
 		batcher,
 	)
 	handler, err := httpapi.New(httpapi.Options{
@@ -55,7 +58,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
-	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, batcher)}, nil
+	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(heapfloor.Keep(heapFloor), watcher, batcher)}, nil
 }
 
 // Handler serves the ingest API and the script tag. It answers properly while Run is ready.

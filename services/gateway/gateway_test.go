@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,9 @@ func TestKeysComeByHeaderBearerAndQuery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := w.do(http.MethodPost, c.path, body, c.header...)
 			require.Equal(t, c.status, got.status, got.body)
-			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+			if slices.Contains(c.header, "Origin") {
+				require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "also a refusal is to be read")
+			}
 			if c.code != "" {
 				require.Equal(t, c.code, got.problem(t).Code)
 			}

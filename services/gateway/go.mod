@@ -3,6 +3,7 @@ module github.com/draftlabs/specter/services/gateway
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.3.0
 	github.com/draftlabs/specter/pkg v0.0.0
 	github.com/draftlabs/specter/pkg/testkit v0.0.0
 	github.com/draftlabs/specter/proto v0.0.0
@@ -18,6 +19,7 @@ require (
 	golang.org/x/sync v0.24.0
 	golang.org/x/time v0.16.0
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -11,6 +11,60 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for Source.
+const (
+	SourceScript Source = "script"
+	SourceSdk    Source = "sdk"
+)
+
+// Valid indicates whether the value is a known member of the Source enum.
+func (e Source) Valid() bool {
+	switch e {
+	case SourceScript:
+		return true
+	case SourceSdk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IngestParamsSource.
+const (
+	IngestParamsSourceScript IngestParamsSource = "script"
+	IngestParamsSourceSdk    IngestParamsSource = "sdk"
+)
+
+// Valid indicates whether the value is a known member of the IngestParamsSource enum.
+func (e IngestParamsSource) Valid() bool {
+	switch e {
+	case IngestParamsSourceScript:
+		return true
+	case IngestParamsSourceSdk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SendSignalsParamsSource.
+const (
+	SendSignalsParamsSourceScript SendSignalsParamsSource = "script"
+	SendSignalsParamsSourceSdk    SendSignalsParamsSource = "sdk"
+)
+
+// Valid indicates whether the value is a known member of the SendSignalsParamsSource enum.
+func (e SendSignalsParamsSource) Valid() bool {
+	switch e {
+	case SendSignalsParamsSourceScript:
+		return true
+	case SendSignalsParamsSourceSdk:
+		return true
+	default:
+		return false
+	}
+}
+
 // NewSignal defines model for NewSignal.
 type NewSignal struct {
 	ContextId *openapi_types.UUID `json:"context_id,omitempty"`
@@ -59,7 +113,32 @@ type Problem struct {
 // Received defines model for Received.
 type Received struct {
 	Received int `json:"received"`
+
+	// Rejected Only with `partial`, and only when there are any.
+	Rejected *[]Rejected `json:"rejected,omitempty"`
 }
+
+// Rejected defines model for Rejected.
+type Rejected struct {
+	// Code As in Problem: missing_type, unknown_context, quota_exceeded …
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+
+	// Index Where the signal stands in the array, 0 for a single object.
+	Index int `json:"index"`
+}
+
+// Partial defines model for Partial.
+type Partial = bool
+
+// Prefer defines model for Prefer.
+type Prefer = string
+
+// SentAt defines model for SentAt.
+type SentAt = int64
+
+// Source defines model for Source.
+type Source string
 
 // IngestJSONBody defines parameters for Ingest.
 type IngestJSONBody map[string]interface{}
@@ -68,6 +147,24 @@ type IngestJSONBody map[string]interface{}
 type IngestFormdataBody struct {
 }
 
+// IngestParams defines parameters for Ingest.
+type IngestParams struct {
+	// Partial `true`: good signals are taken, and each bad one is named in `rejected`. The body must still be well-formed JSON.
+	Partial *Partial `form:"partial,omitempty" json:"partial,omitempty"`
+
+	// Source How the signals came, when it is not plain REST.
+	Source *IngestParamsSource `form:"source,omitempty" json:"source,omitempty"`
+
+	// SentAt The client's clock when it sends, in milliseconds since 1970; corrects the timestamps of the signals.
+	SentAt *SentAt `form:"sent_at,omitempty" json:"sent_at,omitempty"`
+
+	// Prefer `handling=lenient` (RFC 7240) means the same as `partial=true`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// IngestParamsSource defines parameters for Ingest.
+type IngestParamsSource string
+
 // SendSignalsJSONBody defines parameters for SendSignals.
 type SendSignalsJSONBody struct {
 	union json.RawMessage
@@ -75,6 +172,24 @@ type SendSignalsJSONBody struct {
 
 // SendSignalsTextBody defines parameters for SendSignals.
 type SendSignalsTextBody = string
+
+// SendSignalsParams defines parameters for SendSignals.
+type SendSignalsParams struct {
+	// Partial `true`: good signals are taken, and each bad one is named in `rejected`. The body must still be well-formed JSON.
+	Partial *Partial `form:"partial,omitempty" json:"partial,omitempty"`
+
+	// Source How the signals came, when it is not plain REST.
+	Source *SendSignalsParamsSource `form:"source,omitempty" json:"source,omitempty"`
+
+	// SentAt The client's clock when it sends, in milliseconds since 1970; corrects the timestamps of the signals.
+	SentAt *SentAt `form:"sent_at,omitempty" json:"sent_at,omitempty"`
+
+	// Prefer `handling=lenient` (RFC 7240) means the same as `partial=true`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// SendSignalsParamsSource defines parameters for SendSignals.
+type SendSignalsParamsSource string
 
 // SendSignalsJSONBody1 defines parameters for SendSignals.
 type SendSignalsJSONBody1 = []NewSignal

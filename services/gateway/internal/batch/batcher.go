@@ -2,33 +2,33 @@ package batch
 
 import (
 	"context"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/fault"
-	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
-// Store makes signals durable: Append returns nil only when all of them are. A *fault.Error of the
-// kind TooLarge says that they can never be stored together.
+// Store makes messages durable: Append returns nil only when the whole message is. It does not
+// keep the message after it has returned. A *fault.Error of the kind TooLarge says that the message
+// can never be stored.
 type Store interface {
-	Append(ctx context.Context, signals []signal.Signal) error
+	Append(ctx context.Context, message []byte) error
 }
 
 // Options bound the batcher.
 type Options struct {
 	Committers    int           // messages in flight at once
 	MaxSignals    int           // in one message; a larger request still travels whole
-	MaxBytes      int           // of one message, estimated; a larger request still travels whole
-	QueueRequests int           // waiting requests
-	QueueBytes    int           // estimated bytes of waiting and travelling requests
+	MaxBytes      int           // of one message; a larger request still travels whole
+	QueueRequests int           // waiting and travelling requests
+	QueueBytes    int           // of waiting and travelling requests
 	AppendTimeout time.Duration // for one message
-	WaitTimeout   time.Duration // for one request, from Submit to its answer
+	WaitTimeout   time.Duration // from the first Submit of a message to its answer
+	Crowd         int           // requests at once from which on a message waits for company
+	Pause         time.Duration // that it waits at most after the message before
 	ProbeInterval time.Duration // between tries while the store is down
 	DrainTimeout  time.Duration // for what is queued when Run is asked to stop
 }
@@ -46,89 +46,92 @@ type Batcher struct {
 	store   Store
 	log     *zap.Logger
 	metrics metrics
-	health  health
 
-	mu     sync.RWMutex // held for reading while sending to queue, for writing while closing it
-	open   bool
-	queue  chan *request
-	queued atomic.Int64 // bytes
+	mu       sync.Mutex
+	work     sync.Cond // signalled when there is something to commit, and at the end
+	open     bool
+	ending   bool
+	queue    []*message // the last one takes more requests in
+	requests int        // waiting and travelling
+	bytes    int        // of these
+	crowd    int        // the most requests there were lately
+	company  int        // requests that a message waits for; 0 when it does not
+	taken    time.Time  // when the last message was
+	health   health
+	spare    [][]byte // buffers of messages that are done
 }
 
 // New returns a batcher that appends to store. A nil m keeps the metrics to itself.
 func New(o Options, store Store, log *zap.Logger, m prometheus.Registerer) *Batcher {
-	return &Batcher{
-		options: o, store: store, log: log, metrics: newMetrics(m),
-		health: health{interval: o.ProbeInterval},
-		queue:  make(chan *request, o.QueueRequests),
-	}
+	b := &Batcher{options: o, store: store, log: log, metrics: newMetrics(m), health: health{interval: o.ProbeInterval}}
+	b.work.L = &b.mu
+	return b
 }
 
-// request is one caller's signals. Exactly one side takes it out of waiting.
-type request struct {
-	signals []signal.Signal
-	bytes   int
-	probe   bool
-	state   atomic.Uint32
-	done    chan error // buffered
+// message is requests that travel together.
+type message struct {
+	body     []byte
+	signals  int
+	requests int
+	began    time.Time
+	done     chan struct{} // closed when err is final
+	err      error
 }
 
-const (
-	waiting uint32 = iota
-	taken          // a committer works on it
-	dropped        // its caller has gone
-)
+// Ticket stands for one request on its way.
+type Ticket struct{ message *message }
 
-// Submit returns nil when every signal is durable. After an error the signals are not stored,
-// unless the store's acknowledgement was lost on its way: then they may be, and a retry with the
-// same client ids counts once.
-func (b *Batcher) Submit(ctx context.Context, signals []signal.Signal) error {
-	r := &request{signals: signals, bytes: size(signals), done: make(chan error, 1)}
-	ok, probe := b.health.admit()
-	if !ok {
-		b.metrics.refused("stalled")
-		return ErrStalled
-	}
-	r.probe = probe
-	if err := b.enqueue(r); err != nil {
-		b.health.give(r.probe)
-		return err
-	}
-	patience := time.NewTimer(b.options.WaitTimeout)
-	defer patience.Stop()
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		r.state.CompareAndSwap(waiting, dropped)
-		return fmt.Errorf("waiting for signals to be stored: %w", ctx.Err())
-	case <-patience.C:
-		r.state.CompareAndSwap(waiting, dropped)
-		b.metrics.refused("timeout")
-		return ErrStalled
-	}
+// Wait returns nil when every signal of the request is durable. After an error the signals are not
+// stored, unless the store's acknowledgement was lost on its way: then they may be, and a retry
+// with the same client ids counts once. The batcher bounds the wait.
+func (t Ticket) Wait() error {
+	<-t.message.done
+	return t.message.err
 }
 
-func (b *Batcher) enqueue(r *request) error {
-	if total := b.queued.Add(int64(r.bytes)); total > int64(b.options.QueueBytes) {
-		b.queued.Add(-int64(r.bytes))
-		b.metrics.refused("full")
-		return ErrFull
+// Submit takes a request of so many encoded signals, whose bytes it copies. The encoding must be
+// one that stays valid when requests are joined end to end.
+func (b *Batcher) Submit(encoded []byte, signals int) (Ticket, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.open:
+		b.metrics.refused("stopping", 1)
+		return Ticket{}, ErrStopping
+	case b.requests >= b.options.QueueRequests, b.bytes+len(encoded) > b.options.QueueBytes:
+		b.metrics.refused("full", 1)
+		return Ticket{}, ErrFull
+	case !b.health.admit(): // last: a request that is admitted may be the one that finds out
+		b.metrics.refused("stalled", 1)
+		return Ticket{}, ErrStalled
 	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if !b.open {
-		b.queued.Add(-int64(r.bytes))
-		b.metrics.refused("stopping")
-		return ErrStopping
+	b.requests++
+	b.bytes += len(encoded)
+	m := b.last(len(encoded), signals)
+	m.body = append(m.body, encoded...)
+	m.signals += signals
+	m.requests++
+	if m.requests == b.company {
+		b.work.Signal()
 	}
-	select {
-	case b.queue <- r:
-		return nil
-	default:
-		b.queued.Add(-int64(r.bytes))
-		b.metrics.refused("full")
-		return ErrFull
+	return Ticket{m}, nil
+}
+
+// last returns the message that takes the next request.
+func (b *Batcher) last(bytes, signals int) *message {
+	if n := len(b.queue); n > 0 {
+		m := b.queue[n-1]
+		if m.signals+signals <= b.options.MaxSignals && len(m.body)+bytes <= b.options.MaxBytes {
+			return m
+		}
 	}
+	m := &message{began: time.Now(), done: make(chan struct{})}
+	if n := len(b.spare); n > 0 {
+		m.body, b.spare = b.spare[n-1], b.spare[:n-1]
+	}
+	b.queue = append(b.queue, m)
+	b.work.Signal()
+	return m
 }
 
 // Run commits until ctx ends, then commits what is queued and returns. It runs once.
@@ -144,8 +147,7 @@ func (b *Batcher) Run(ctx context.Context, ready func()) error {
 	ready()
 
 	<-ctx.Done()
-	b.setOpen(false)
-	close(b.queue)
+	b.setOpen(false) // wakes the committers for the last time
 	drained := time.AfterFunc(b.options.DrainTimeout, cancel)
 	defer drained.Stop()
 	committers.Wait()
@@ -155,140 +157,123 @@ func (b *Batcher) Run(ctx context.Context, ready func()) error {
 func (b *Batcher) setOpen(open bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.open = open
+	b.open, b.ending = open, !open
+	b.work.Broadcast()
 }
 
-// commit works until the queue is closed and empty. A request that did not fit into one message
-// begins the next.
+// commit works until the batcher is closed and empty.
 func (b *Batcher) commit(ctx context.Context) {
-	var next *request
+	for m := b.take(); m != nil; m = b.take() {
+		b.append(ctx, m)
+	}
+}
+
+// take waits for the oldest message; nil when there will be none any more.
+func (b *Batcher) take() *message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for {
-		group, rest, more := b.collect(next)
-		if len(group) > 0 {
-			b.append(ctx, group)
-		}
-		if next = rest; next == nil && !more {
-			return
-		}
-	}
-}
-
-// collect waits for a first request and then takes what else is queued, without waiting.
-func (b *Batcher) collect(first *request) (group []*request, rest *request, more bool) {
-	if first == nil {
-		r, open := <-b.queue
-		if !open {
-			return nil, nil, false
-		}
-		if !b.take(r) {
-			return nil, nil, true
-		}
-		first = r
-	}
-	group = []*request{first}
-	signals, bytes := len(first.signals), first.bytes
-	for signals < b.options.MaxSignals && bytes < b.options.MaxBytes {
-		select {
-		case r, open := <-b.queue:
-			if !open {
-				return group, nil, false
-			}
-			if !b.take(r) {
-				continue
-			}
-			if signals+len(r.signals) > b.options.MaxSignals || bytes+r.bytes > b.options.MaxBytes {
-				return group, r, true
-			}
-			group = append(group, r)
-			signals += len(r.signals)
-			bytes += r.bytes
+		wait, ripe := b.ripe()
+		switch {
+		case ripe:
+			m := b.queue[0]
+			b.queue = append(b.queue[:0], b.queue[1:]...)
+			b.crowd = max(b.requests, b.crowd-b.crowd/8)
+			b.company, b.taken = 0, time.Now()
+			return m
+		case b.ending && len(b.queue) == 0:
+			return nil
+		case wait > 0:
+			alarm := time.AfterFunc(wait, b.wake)
+			b.work.Wait()
+			alarm.Stop()
 		default:
-			return group, nil, true
+			b.work.Wait()
 		}
 	}
-	return group, nil, true
 }
 
-// take claims a request for the committer; false when its caller has gone.
-func (b *Batcher) take(r *request) bool {
-	if r.state.CompareAndSwap(waiting, taken) {
-		return true
-	}
-	b.queued.Add(-int64(r.bytes))
-	b.health.give(r.probe)
-	return false
+// wake signals under the lock: between take's look and its wait nobody else can hold it, so that the
+// signal cannot come too early to be heard.
+func (b *Batcher) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.work.Signal()
 }
 
-func (b *Batcher) append(ctx context.Context, group []*request) {
-	signals := group[0].signals
-	if len(group) > 1 {
-		signals = nil
-		for _, r := range group {
-			signals = append(signals, r.signals...)
-		}
+// ripe reports whether the oldest message is to be sent, or else how long it may still wait for
+// company: among many senders a sync that only a few share is one that the others wait for. It is
+// sent when half the crowd is in it, when another waits behind it, or when the pause is over.
+func (b *Batcher) ripe() (wait time.Duration, ripe bool) {
+	switch {
+	case len(b.queue) == 0:
+		return 0, false
+	case b.crowd < b.options.Crowd, b.ending, len(b.queue) > 1, b.queue[0].requests >= b.crowd/2:
+		return 0, true
 	}
-	appendCtx, cancel := context.WithTimeout(ctx, b.options.AppendTimeout)
+	b.company = b.crowd / 2
+	wait = b.options.Pause - time.Since(b.taken)
+	return wait, wait <= 0
+}
+
+// append stores one message and releases its requests. Messages are taken in their order and none
+// outlives WaitTimeout, so neither does the wait for a committer.
+func (b *Batcher) append(ctx context.Context, m *message) {
 	started := time.Now()
-	err := b.store.Append(appendCtx, signals)
-	cancel()
-	b.metrics.appended(len(group), len(signals), time.Since(started), err)
-	if err != nil && len(group) > 1 && fault.Is(err, fault.TooLarge) {
-		// The estimate was too low. Each on its own: one caller's signals must not cost another's.
-		for _, r := range group {
-			b.append(ctx, []*request{r})
-		}
-		return
+	deadline := started.Add(b.options.AppendTimeout)
+	if last := m.began.Add(b.options.WaitTimeout); last.Before(deadline) {
+		deadline = last
 	}
+	appendCtx, cancel := context.WithDeadline(ctx, deadline)
+	err := b.store.Append(appendCtx, m.body)
+	cancel()
+	b.metrics.appended(m.requests, m.signals, time.Since(started), err)
 	if err != nil && fault.As(err) == nil {
 		err = fault.Wrap(err, ErrStalled.Kind, ErrStalled.Code, ErrStalled.Detail)
 	}
-	wasDown, isDown := b.health.observe(err)
-	for _, r := range group {
-		b.answer(r, err)
+	wasDown, isDown, refused := b.settle(m, err)
+	m.release(err)
+	for _, waiting := range refused {
+		b.metrics.refused("stalled", waiting.requests)
+		waiting.release(ErrStalled)
 	}
 	switch {
-	case isDown:
-		b.refuseQueued()
-		if !wasDown {
-			b.log.Warn("signals cannot be stored; answering 503 until it works again", zap.Error(err))
-		}
-	case wasDown:
+	case isDown && !wasDown:
+		b.log.Warn("signals cannot be stored; answering 503 until it works again", zap.Error(err))
+	case wasDown && !isDown:
 		b.log.Info("signals are stored again")
 	}
 }
 
-func (b *Batcher) answer(r *request, err error) {
-	b.queued.Add(-int64(r.bytes))
-	r.done <- err
-}
-
-// refuseQueued answers those who wait: what has just failed would fail for them too, only later.
-func (b *Batcher) refuseQueued() {
-	for {
-		select {
-		case r, open := <-b.queue:
-			if !open {
-				return
-			}
-			if b.take(r) {
-				b.health.give(r.probe)
-				b.metrics.refused("stalled")
-				b.answer(r, ErrStalled)
-			}
-		default:
-			return
+// settle takes a message off the books. When its append failed, so would those of the messages
+// that wait, only later: they are given back to be refused.
+func (b *Batcher) settle(m *message, err error) (wasDown, isDown bool, refused []*message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wasDown, isDown = b.health.observe(err)
+	b.forget(m)
+	if isDown {
+		for _, waiting := range b.queue {
+			b.forget(waiting)
 		}
+		refused, b.queue = b.queue, nil
 	}
+	return wasDown, isDown, refused
 }
 
-// perSignal is what ids, times and framing add to the text of a signal.
-const perSignal = 128
+// maxSpare bounds the buffers kept, each of one full message.
+const maxSpare = 4
 
-// size estimates the bytes that signals take in a message.
-func size(signals []signal.Signal) int {
-	total := 0
-	for i := range signals {
-		total += perSignal + len(signals[i].Type) + len(signals[i].Payload) + len(signals[i].SessionID)
+func (b *Batcher) forget(m *message) {
+	b.requests -= m.requests
+	b.bytes -= len(m.body)
+	if cap(m.body) <= 2*b.options.MaxBytes && len(b.spare) < maxSpare {
+		b.spare = append(b.spare, m.body[:0])
 	}
-	return total
+	m.body = nil
+}
+
+func (m *message) release(err error) {
+	m.err = err
+	close(m.done)
 }

@@ -3,15 +3,16 @@
 // Every acknowledgement of the broker costs one fsync, so requests that are in flight together are
 // packed into one message and released by one acknowledgement:
 //
-//	Submit ──▶ ┌───────┐      ┌────────────────────┐ ack   every caller of
-//	Submit ──▶ │ queue │ ───▶ │ one message        │ ────▶ the message returns nil
-//	Submit ──▶ └───────┘      │ (one store.Append) │ ────▶ or the same error
-//	           bounded        └────────────────────┘ error
+//	Submit ──▶ ┌──────────────┐      ┌────────────────────┐ ack   every Ticket of
+//	Submit ──▶ │ next message │ ───▶ │ one message        │ ────▶ the message returns nil
+//	Submit ──▶ └──────────────┘      │ (one store.Append) │ ────▶ or the same error
+//	           bounded               └────────────────────┘ error
 //
 // Nothing waits for company: an idle committer takes what is there at once, and while it waits for
-// the disk the next message fills up by itself.
+// the disk the next message fills up by itself. A request arrives encoded and is copied to the end
+// of the message that is filling, so a message is ready to be sent the moment it is taken.
 //
-// The queue is bounded in bytes and requests. When it is full, or when the store has stopped
+// What waits is bounded in bytes and requests. When it is full, or when the store has stopped
 // answering, Submit fails at once with a retryable error; memory stays flat and callers are told
 // the truth. While the store is down one request at a time is let through to find out whether it
 // is back:

@@ -32,12 +32,14 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
 		})),
 		refusals: telemetry.MustRegister(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "specter_gateway_refused_requests_total", Help: "Requests answered 503, by reason: full, stalled, timeout, stopping.",
+			Name: "specter_gateway_refused_requests_total", Help: "Requests answered 503, by reason: full, stalled, stopping.",
 		}, []string{"reason"})),
 	}
 }
 
-func (m metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
+func (m metrics) refused(reason string, requests int) {
+	m.refusals.WithLabelValues(reason).Add(float64(requests))
+}
 
 func (m metrics) appended(requests, signals int, took time.Duration, err error) {
 	outcome := "stored"

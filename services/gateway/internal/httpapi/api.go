@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,11 +9,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"golang.org/x/sync/semaphore"
 
-	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/httpx"
-	"github.com/draftlabs/specter/proto/gen/go/ingestapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
 	"github.com/draftlabs/specter/services/gateway/internal/script"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
@@ -22,10 +18,10 @@ import (
 
 // Ingest is what the handlers need of the ingest service.
 type Ingest interface {
-	Authorize(key, origin string) (ingest.Grant, error)
-	Rate(g ingest.Grant) ingest.Rate
-	Admit(g ingest.Grant) error
-	Accept(ctx context.Context, g ingest.Grant, r ingest.Request) (int, error)
+	Authorize(key, origin string) (ingest.Sender, error)
+	Rate(from ingest.Sender) ingest.Rate
+	Admit(from ingest.Sender) error
+	Accept(from ingest.Sender, r ingest.Request) (ingest.Outcome, error)
 }
 
 // Options of New.
@@ -36,113 +32,119 @@ type Options struct {
 	Metrics     prometheus.Registerer
 }
 
+const service = "gateway"
+
 // New returns the gateway's handler.
 func New(o Options, in Ingest, s script.Script, log *zap.Logger) (http.Handler, error) {
 	tag, err := newTag(s)
 	if err != nil {
 		return nil, err
 	}
-	a := &api{ingest: in, bodies: bodies{limit: o.BodyBytes, memory: semaphore.NewWeighted(o.MemoryBytes)}}
+	bodies, err := newBodies(o.BodyBytes, o.MemoryBytes)
+	if err != nil {
+		return nil, err
+	}
 	e := httpx.NewEcho(log, httpx.Options{
-		Service: "gateway", BodyLimit: o.BodyBytes, HTTPS: o.HTTPS, ErrorSentence: true, Registerer: o.Metrics,
+		Service: service, BodyLimit: o.BodyBytes, HTTPS: o.HTTPS, ErrorSentence: true, Registerer: o.Metrics,
 	})
 	// Before everything, also before the body limit answers: without these headers a page cannot
 	// read the status of its request and takes every refusal for a broken network.
 	e.Pre(allowAnyOrigin)
-
-	e.POST("/api/signals", a.signals)
-	e.OPTIONS("/api/signals", preflight)
-	e.POST("/api/ingest", a.lenient)
-	e.OPTIONS("/api/ingest", preflight)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(method, "/s.js", tag.latest)
 		e.Add(method, "/s/:file", tag.pinned)
 	}
-	return e, nil
-}
-
-type api struct {
-	ingest Ingest
-	bodies bodies
-}
-
-// signals handles POST /api/signals.
-func (a *api) signals(c echo.Context) error {
-	return a.accept(c, func(media string, _ []byte) (ingest.Format, bool) {
-		return ingest.Strict, media != mediaForm
-	}, signal.REST)
-}
-
-// lenient handles POST /api/ingest. A form's media type on a body that is JSON is curl's default.
-func (a *api) lenient(c echo.Context) error {
-	return a.accept(c, func(media string, body []byte) (ingest.Format, bool) {
-		if media == mediaForm && !looksLikeJSON(body) {
-			return ingest.Form, true
+	doors := map[string]*door{}
+	for path, d := range map[string]door{
+		"/api/signals": {formatOf: strict, source: signal.REST},
+		"/api/ingest":  {formatOf: lenient, source: signal.Webhook},
+	} {
+		d.ingest, d.bodies, d.log, d.https = in, bodies, log.With(zap.String("route", path)), o.HTTPS
+		d.meter = httpx.NewRouteMeter(o.Metrics, service, http.MethodPost, path)
+		doors[path] = &d
+		e.HEAD(path, d.check)
+		e.OPTIONS(path, preflight)
+		// What is posted never gets here; the router must know that it could.
+		e.POST(path, echo.NotFoundHandler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if d, ok := doors[r.URL.Path]; ok {
+				d.ServeHTTP(w, r)
+				return
+			}
 		}
-		return ingest.Lenient, true
-	}, signal.Webhook)
+		e.ServeHTTP(w, r)
+	}), nil
 }
 
+// formatOf says how to read a body of a media type; false when this door does not take the type.
 type formatOf func(media string, body []byte) (ingest.Format, bool)
 
-func (a *api) accept(c echo.Context, formatOf formatOf, source signal.Source) error {
-	received, err := a.receive(c, formatOf, source)
-	switch {
-	case fault.Is(err, fault.Unavailable):
-		// Answered here, so that an outage of the broker is one line in the log (the batcher's)
-		// and not one a request.
-		httpx.ServeProblem(c.Response(), c.Request(), err, httpx.RequestID(c), true)
-		return nil
-	case err != nil:
-		return err
-	}
-	return c.JSON(http.StatusOK, ingestapi.Received{Received: received})
-}
+// strict is the format of POST /api/signals.
+func strict(media string, _ []byte) (ingest.Format, bool) { return ingest.Strict, media != mediaForm }
 
-func (a *api) receive(c echo.Context, formatOf formatOf, source signal.Source) (int, error) {
-	r := c.Request()
-	grant, err := a.ingest.Authorize(key(r), r.Header.Get(echo.HeaderOrigin))
-	if err != nil {
-		return 0, err
+// lenient is the format of POST /api/ingest. A form's media type on a body that is JSON is curl's
+// default.
+func lenient(media string, body []byte) (ingest.Format, bool) {
+	if media == mediaForm && !looksLikeJSON(body) {
+		return ingest.Form, true
 	}
-	// After the work: the headers tell what is left when the answer is written.
-	c.Response().Before(func() { writeRate(c.Response().Header(), a.ingest.Rate(grant)) })
-	if err := a.ingest.Admit(grant); err != nil {
-		return 0, err
-	}
-	media, err := mediaType(r)
-	if err != nil {
-		return 0, err
-	}
-	body, release, err := a.bodies.read(c.Response().Header(), r)
-	defer release()
-	if err != nil {
-		return 0, err
-	}
-	format, ok := formatOf(media, body)
-	if !ok {
-		return 0, errMediaType
-	}
-	return a.ingest.Accept(r.Context(), grant, ingest.Request{
-		Body: body, Format: format, Source: sourceOf(r, source), SentAt: sentAt(r),
-	})
+	return ingest.Lenient, true
 }
 
 // key finds the API key: the header first, and the query last, because a URL may have been
 // written down by somebody else.
-func key(r *http.Request) string {
-	if key := r.Header.Get("X-Api-Key"); key != "" {
-		return key
+func key(r *http.Request, query query) string {
+	if key := r.Header["X-Api-Key"]; len(key) > 0 && key[0] != "" {
+		return key[0]
 	}
 	if scheme, token, ok := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token)
 	}
-	return r.URL.Query().Get("key")
+	return query.key
+}
+
+// query is what the ingest paths read of a URL.
+type query struct {
+	key     string
+	source  string
+	partial bool
+	sentAt  time.Time // the client's clock at the time of sending; zero when not told
+}
+
+func queryOf(r *http.Request) query {
+	if r.URL.RawQuery == "" {
+		return query{}
+	}
+	values := r.URL.Query()
+	q := query{key: values.Get("key"), source: values.Get("source")}
+	q.partial = values.Get("partial") == "true" || values.Get("partial") == "1"
+	if ms, err := strconv.ParseInt(values.Get("sent_at"), 10, 64); err == nil && ms > 0 {
+		q.sentAt = time.UnixMilli(ms)
+	}
+	return q
+}
+
+// wantsPartial reports whether bad signals are to be left out instead of costing the whole body: by
+// the query, or by RFC 7240's preference.
+func wantsPartial(r *http.Request, q query) bool {
+	if q.partial {
+		return true
+	}
+	for _, header := range r.Header["Prefer"] {
+		for preference := range strings.SplitSeq(header, ",") {
+			if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(preference), " ", ""), "handling=lenient") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sourceOf believes a client that calls itself the script or an SDK.
-func sourceOf(r *http.Request, otherwise signal.Source) signal.Source {
-	switch r.URL.Query().Get("source") {
+func sourceOf(q query, otherwise signal.Source) signal.Source {
+	switch q.source {
 	case "script":
 		return signal.Script
 	case "sdk":
@@ -150,13 +152,4 @@ func sourceOf(r *http.Request, otherwise signal.Source) signal.Source {
 	default:
 		return otherwise
 	}
-}
-
-// sentAt is the client's clock at the time of sending, in milliseconds since 1970.
-func sentAt(r *http.Request) time.Time {
-	ms, err := strconv.ParseInt(r.URL.Query().Get("sent_at"), 10, 64)
-	if err != nil || ms <= 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
@@ -9,21 +10,35 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/draftlabs/specter/proto/gen/go/ingestapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
+	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
 var exposed = strings.Join([]string{
 	"Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", echo.HeaderXRequestID,
 }, ", ")
 
-// allowAnyOrigin lets every page send: what counts is the key. No credentials of a browser are
-// ever looked at, so none are allowed.
+// Header values that never change are shared by all answers.
+var (
+	anyOrigin       = []string{"*"}
+	exposedHeaders  = []string{exposed}
+	crossOrigin     = []string{"cross-origin"}
+	jsonType        = []string{"application/json"}
+	strictTransport = []string{"max-age=31536000"}
+)
+
+// allowOrigin lets every page send: what counts is the key. No credentials of a browser are ever
+// looked at, so none are allowed.
+func allowOrigin(h http.Header) {
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Expose-Headers"] = exposedHeaders
+	h["Cross-Origin-Resource-Policy"] = crossOrigin
+}
+
 func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set(echo.HeaderAccessControlAllowOrigin, "*")
-		h.Set(echo.HeaderAccessControlExposeHeaders, exposed)
-		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		allowOrigin(c.Response().Header())
 		return next(c)
 	}
 }
@@ -42,11 +57,27 @@ func preflight(c echo.Context) error {
 // classic ones.
 func writeRate(h http.Header, r ingest.Rate) {
 	limit, remaining, reset := strconv.Itoa(r.Limit), strconv.Itoa(r.Remaining), seconds(r.Reset)
-	h.Set("RateLimit-Policy", `"signals";q=`+limit+`;w=`+seconds(r.Window))
-	h.Set("RateLimit", `"signals";r=`+remaining+`;t=`+reset)
-	h.Set("X-RateLimit-Limit", limit)
-	h.Set("X-RateLimit-Remaining", remaining)
-	h.Set("X-RateLimit-Reset", reset)
+	values := [...]string{
+		`"signals";q=` + limit + `;w=` + seconds(r.Window),
+		`"signals";r=` + remaining + `;t=` + reset,
+		limit, remaining, reset,
+	}
+	for i, name := range rateHeaders {
+		h[name] = values[i : i+1 : i+1]
+	}
 }
 
+// As net/http writes them.
+var rateHeaders = [...]string{"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"}
+
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
+
+// appendRejected appends the list of what was left out.
+func appendRejected(dst []byte, rejected []signal.Rejected) []byte {
+	list := make([]ingestapi.Rejected, len(rejected))
+	for i, r := range rejected {
+		list[i] = ingestapi.Rejected{Index: r.Index, Code: r.Code, Detail: r.Detail}
+	}
+	text, _ := json.Marshal(list) // cannot fail: numbers and strings
+	return append(dst, text...)
+}

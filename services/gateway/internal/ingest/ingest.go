@@ -1,48 +1,31 @@
 package ingest
 
 import (
-	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/fault"
-	"github.com/draftlabs/specter/pkg/scrub"
-	"github.com/draftlabs/specter/pkg/telemetry"
+	"github.com/draftlabs/specter/services/gateway/internal/batch"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
 // Directory knows the keys.
 type Directory interface {
-	// Find looks a key up by its hash. known is false for keys that never were or are forgotten.
-	Find(keyHash []byte) (grant Grant, known bool)
+	// Resolve looks a key up by its SHA-256; false for keys that never were or are forgotten.
+	Resolve(keyHash [32]byte) (*catalog.Grant, bool)
 }
 
-// Grant is what a key allows.
-type Grant struct {
-	AccountID     uuid.UUID
-	ProductID     uuid.UUID
-	Revoked       bool
-	Closed        bool     // the account takes no signals any more
-	Incomplete    bool     // the product behind the key has not arrived here yet
-	Origins       []string // that may use the key in a browser; empty allows all
-	RatePerSecond int      // 0: the default
-	HasContext    func(uuid.UUID) bool
-}
-
-// Store makes signals durable and returns when they are.
+// Store makes signals durable.
 type Store interface {
-	Submit(ctx context.Context, signals []signal.Signal) error
-}
-
-// Scrubber removes secrets and personal data.
-type Scrubber interface {
-	JSON(payload []byte) ([]byte, scrub.Report, error)
-	Text(text string) (string, scrub.Report)
+	// Submit copies encoded signals; the ticket says when they are durable.
+	Submit(encoded []byte, signals int) (batch.Ticket, error)
 }
 
 // Format is how a body is to be read.
@@ -57,10 +40,11 @@ const (
 
 // Request is one body with what is known about it.
 type Request struct {
-	Body   []byte
-	Format Format
-	Source signal.Source
-	SentAt time.Time // zero when the client did not say
+	Body    []byte
+	Format  Format
+	Source  signal.Source
+	SentAt  time.Time // zero when the client did not say
+	Partial bool      // bad signals are left out instead of costing the whole body
 }
 
 // Service is safe for concurrent use.
@@ -68,11 +52,11 @@ type Service struct {
 	directory Directory
 	rates     *rates
 	decoder   signal.Decoder
-	typeLimit int
-	scrubber  Scrubber
+	cleaner   cleaner
+	encode    func(dst []byte, signals []signal.Signal) []byte
+	encoded   sync.Pool // of *[]byte
 	store     Store
 	now       func() time.Time
-	redacted  *prometheus.CounterVec
 }
 
 // Options of New.
@@ -81,6 +65,7 @@ type Options struct {
 	RatePerSecond int // signals of one product, when the catalogue names no other rate
 	Now           func() time.Time
 	NewID         func() uuid.UUID
+	Encode        func(dst []byte, signals []signal.Signal) []byte // see batch.Batcher.Submit
 	Metrics       prometheus.Registerer
 }
 
@@ -88,15 +73,13 @@ type Options struct {
 func New(o Options, d Directory, s Scrubber, store Store) *Service {
 	return &Service{
 		directory: d,
-		rates:     newRates(o.RatePerSecond, o.Limits.Signals, o.Now),
+		rates:     newRates(o.RatePerSecond, o.Limits.Signals),
 		decoder:   signal.NewDecoder(o.Limits, o.NewID),
-		typeLimit: o.Limits.TypeLength,
-		scrubber:  s,
+		cleaner:   newCleaner(s, o.Limits.TypeLength, o.Metrics),
+		encode:    o.Encode,
+		encoded:   sync.Pool{New: func() any { return new([]byte) }},
 		store:     store,
 		now:       o.Now,
-		redacted: telemetry.MustRegister(o.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "specter_gateway_redactions_total", Help: "Values removed from signals before they were stored, by class.",
-		}, []string{"class"})),
 	}
 }
 
@@ -111,61 +94,96 @@ var (
 	errIncomplete = fault.New(fault.Unavailable, "unavailable", "This product is still being set up. Try again.")
 )
 
-// Authorize says what a key allows. origin is the browser's Origin header, "" without one.
-func (s *Service) Authorize(key, origin string) (Grant, error) {
+// Sender is who sends, and what the key it sends with allows.
+type Sender struct {
+	grant  *catalog.Grant
+	bucket *bucket
+}
+
+// Authorize finds out who sends. origin is the browser's Origin header, "" without one.
+func (s *Service) Authorize(key, origin string) (Sender, error) {
 	if key == "" {
-		return Grant{}, errMissingKey
+		return Sender{}, errMissingKey
 	}
 	switch prefix, err := apikey.Parse(key); {
 	case err != nil: // the checksum refuses typing errors without a look-up
-		return Grant{}, errInvalidKey
+		return Sender{}, errInvalidKey
 	case prefix != apikey.Ingest:
-		return Grant{}, errToken
+		return Sender{}, errToken
 	}
-	grant, known := s.directory.Find(apikey.Hash(key))
+	grant, known := s.directory.Resolve(apikey.Sum(key))
 	switch {
 	case !known:
-		return Grant{}, errInvalidKey
+		return Sender{}, errInvalidKey
 	case grant.Revoked:
-		return Grant{}, errRevokedKey
+		return Sender{}, errRevokedKey
 	case grant.Closed:
-		return Grant{}, errClosed
+		return Sender{}, errClosed
 	case grant.Incomplete:
-		return Grant{}, errIncomplete
+		return Sender{}, errIncomplete
 	case origin != "" && len(grant.Origins) > 0 && !slices.ContainsFunc(grant.Origins, func(o string) bool { return strings.EqualFold(o, origin) }):
-		return Grant{}, errOrigin
+		return Sender{}, errOrigin
 	}
-	return grant, nil
+	return Sender{grant: grant, bucket: s.rates.bucket(grant, s.now())}, nil
 }
 
-// Rate tells how much of a product's rate is left.
-func (s *Service) Rate(g Grant) Rate { return s.rates.state(g) }
+// Rate tells how much of the product's rate is left.
+func (s *Service) Rate(from Sender) Rate { return from.bucket.state(s.now()) }
 
 // Admit counts a request against the product's rate before its body is read.
-func (s *Service) Admit(g Grant) error { return s.rates.take(g, 1) }
+func (s *Service) Admit(from Sender) error { return from.bucket.take(1, s.now()) }
 
-// Accept returns how many signals the body held, once all of them are durable.
-func (s *Service) Accept(ctx context.Context, g Grant, r Request) (int, error) {
-	signals, err := s.decode(g, r)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.rates.take(g, len(signals)-1); err != nil { // Admit took the first
-		return 0, err
-	}
-	for i := range signals {
-		s.scrub(&signals[i])
-	}
-	if err := s.store.Submit(ctx, signals); err != nil {
-		return 0, err //nolint:wrapcheck // a fault, to be shown as it is
-	}
-	return len(signals), nil
+// Outcome is what became of a body.
+type Outcome struct {
+	Received int
+	Rejected []signal.Rejected // without their elements
+
+	ticket batch.Ticket
 }
 
-func (s *Service) decode(g Grant, r Request) ([]signal.Signal, error) {
+// Wait returns nil once everything received is durable.
+func (o Outcome) Wait() error {
+	if o.Received == 0 {
+		return nil
+	}
+	return o.ticket.Wait() //nolint:wrapcheck // a fault, to be shown as it is
+}
+
+// keptEncoded bounds the buffers that are kept for the next request.
+const keptEncoded = 1 << 20
+
+// Accept takes a body in, which may be reused afterwards. Nothing is promised before Outcome.Wait
+// has returned nil.
+func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
+	decoded, err := s.decode(from, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer decoded.Release()
+	if err := from.bucket.take(len(decoded.Signals)-1, s.now()); err != nil { // Admit took the first
+		return Outcome{}, err
+	}
+	out := Outcome{Received: len(decoded.Signals), Rejected: slices.Clone(decoded.Rejected)}
+	for i := range out.Rejected {
+		out.Rejected[i].Element = nil
+	}
+	if out.Received == 0 {
+		return out, nil
+	}
+	s.cleaner.clean(decoded.Signals)
+	encoded, _ := s.encoded.Get().(*[]byte)
+	*encoded = s.encode((*encoded)[:0], decoded.Signals)
+	out.ticket, err = s.store.Submit(*encoded, out.Received)
+	if cap(*encoded) <= keptEncoded {
+		s.encoded.Put(encoded)
+	}
+	return out, err //nolint:wrapcheck // a fault, to be shown as it is
+}
+
+func (s *Service) decode(from Sender, r Request) (*signal.Batch, error) {
 	receipt := signal.Receipt{
-		AccountID: g.AccountID, ProductID: g.ProductID, Source: r.Source,
-		At: s.now(), SentAt: r.SentAt, HasContext: g.HasContext,
+		AccountID: from.grant.AccountID, ProductID: from.grant.ProductID, Source: r.Source,
+		At: s.now(), SentAt: r.SentAt, Partial: r.Partial, HasContext: from.grant.HasContext,
 	}
 	switch r.Format {
 	case Lenient:
@@ -175,42 +193,4 @@ func (s *Service) decode(g Grant, r Request) ([]signal.Signal, error) {
 	default:
 		return s.decoder.Decode(r.Body, receipt)
 	}
-}
-
-// scrub runs over every text a client chose freely.
-func (s *Service) scrub(sig *signal.Signal) {
-	if sig.Payload != nil {
-		clean, report, err := s.scrubber.JSON(sig.Payload)
-		if err != nil { // better a signal without a payload than a payload nobody has looked through
-			clean = nil
-			s.redacted.WithLabelValues("unreadable").Inc()
-		}
-		sig.Payload = clean
-		s.count(report)
-	}
-	name, report := s.scrubber.Text(sig.Type)
-	if report.Total() > 0 {
-		sig.Type = firstRunes(name, s.typeLimit)
-		s.count(report)
-	}
-	if _, report = s.scrubber.Text(sig.SessionID); report.Total() > 0 {
-		// A redacted session would be one session for everybody; none is more honest.
-		sig.SessionID = ""
-		s.count(report)
-	}
-}
-
-func (s *Service) count(r scrub.Report) {
-	for class, n := range r.Counts {
-		s.redacted.WithLabelValues(string(class)).Add(float64(n))
-	}
-}
-
-func firstRunes(text string, n int) string {
-	for i := range text {
-		if n--; n < 0 {
-			return text[:i]
-		}
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -9,10 +10,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/scrub"
+	"github.com/draftlabs/specter/services/gateway/internal/batch"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
@@ -25,89 +29,117 @@ func newClock() *clock { return &clock{at: time.Date(2026, 3, 2, 10, 0, 0, 0, ti
 
 func TestAProductsKeysShareOneBucket(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	r := newRates(10, 5, c.now)
-	product, other := Grant{ProductID: uuid.New()}, Grant{ProductID: uuid.New()}
-	require.NoError(t, r.take(product, 20), "two seconds' worth at once")
-	require.NoError(t, r.take(other, 1), "other products do not suffer")
+	at := newClock().at
+	r := newRates(10, 5)
+	product, other := r.bucket(&catalog.Grant{ProductID: uuid.New()}, at), r.bucket(&catalog.Grant{ProductID: uuid.New()}, at)
+	require.NoError(t, product.take(20, at), "two seconds' worth at once")
+	require.NoError(t, other.take(1, at), "other products do not suffer")
 
-	err := r.take(product, 15)
+	err := product.take(15, at)
 	require.True(t, fault.Is(err, fault.RateLimited))
 	require.Equal(t, 2*time.Second, fault.As(err).RetryAfter, "1.5 s, in whole seconds")
-	require.Equal(t, Rate{Limit: 20, Window: 2 * time.Second, Remaining: 0, Reset: 2 * time.Second}, r.state(product))
-
-	c.at = c.at.Add(1500 * time.Millisecond)
-	require.NoError(t, r.take(product, 15))
+	require.Equal(t, Rate{Limit: 20, Window: 2 * time.Second, Remaining: 0, Reset: 2 * time.Second}, product.state(at))
+	require.NoError(t, product.take(15, at.Add(1500*time.Millisecond)))
 }
 
 func TestABucketHoldsAtLeastOneFullRequest(t *testing.T) {
 	t.Parallel()
-	r := newRates(1, 1000, newClock().now)
-	require.NoError(t, r.take(Grant{ProductID: uuid.New()}, 1000))
+	at := newClock().at
+	require.NoError(t, newRates(1, 1000).bucket(&catalog.Grant{ProductID: uuid.New()}, at).take(1000, at))
 }
 
 func TestARateFollowsTheCatalogue(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	r := newRates(10, 1, c.now)
-	g := Grant{ProductID: uuid.New()}
-	require.NoError(t, r.take(g, 20))
-	require.Error(t, r.take(g, 1))
+	at := newClock().at
+	r := newRates(10, 1)
+	g := catalog.Grant{ProductID: uuid.New()}
+	require.NoError(t, r.bucket(&g, at).take(20, at))
+	require.Error(t, r.bucket(&g, at).take(1, at))
 	g.RatePerSecond = 100
-	require.Equal(t, 200, r.state(g).Limit)
-	c.at = c.at.Add(time.Second)
-	require.NoError(t, r.take(g, 100))
+	require.Equal(t, 200, r.bucket(&g, at).state(at).Limit)
+	require.Error(t, r.bucket(&g, at).take(1, at), "what was spent stays spent")
+	require.NoError(t, r.bucket(&g, at).take(100, at.Add(time.Second)))
 }
 
 func TestIdleBucketsAreForgotten(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	r := newRates(10, 1, c.now)
-	busy := Grant{ProductID: uuid.New()}
-	for range maxRates - 1 {
-		require.NoError(t, r.take(Grant{ProductID: uuid.New()}, 1))
+	at := newClock().at
+	r := newRates(10, 1)
+	busy := &catalog.Grant{ProductID: uuid.New()}
+	for range maxBuckets - 1 {
+		require.NoError(t, r.bucket(&catalog.Grant{ProductID: uuid.New()}, at).take(1, at))
 	}
-	c.at = c.at.Add(time.Minute)
-	require.NoError(t, r.take(busy, 20))
-	require.NoError(t, r.take(Grant{ProductID: uuid.New()}, 1))
-	require.Len(t, r.limiters, 2)
-	require.Error(t, r.take(busy, 1), "who has spent something is remembered")
+	at = at.Add(time.Minute)
+	require.NoError(t, r.bucket(busy, at).take(20, at))
+	require.NoError(t, r.bucket(&catalog.Grant{ProductID: uuid.New()}, at).take(1, at))
+	require.Len(t, r.buckets, 2)
+	require.Error(t, r.bucket(busy, at).take(1, at), "who has spent something is remembered")
 }
 
 // broken is a scrubber that fails.
 type broken struct{}
 
-func (broken) JSON([]byte) ([]byte, scrub.Report, error) {
+func (broken) Valid([]byte) ([]byte, scrub.Report, error) {
 	return nil, scrub.Report{}, errors.New("bug")
 }
 func (broken) Text(text string) (string, scrub.Report) { return text, scrub.Report{} }
 
-// shelf is a store and a directory of one product.
+// shelf is a directory of one product and the far end of a batcher.
 type shelf struct {
-	grant   Grant
-	signals []signal.Signal
+	grant   catalog.Grant
+	signals []signal.Signal // as they were to be encoded
 	err     error
 }
 
-func (s *shelf) Find([]byte) (Grant, bool) { return s.grant, true }
+func (s *shelf) Resolve([32]byte) (*catalog.Grant, bool) { return &s.grant, true }
 
-func (s *shelf) Submit(_ context.Context, signals []signal.Signal) error {
-	s.signals = append(s.signals, signals...)
-	return s.err
+func (s *shelf) Append(context.Context, []byte) error { return s.err }
+
+func (s *shelf) encode(dst []byte, signals []signal.Signal) []byte {
+	for _, one := range signals {
+		one.Payload = bytes.Clone(one.Payload)
+		s.signals = append(s.signals, one)
+	}
+	return append(dst, make([]byte, len(signals))...)
 }
 
-func service(s *shelf, scrubber Scrubber) *Service {
+func service(t *testing.T, s *shelf, scrubber Scrubber) *Service {
+	t.Helper()
+	b := batch.New(batch.Options{
+		Committers: 1, MaxSignals: 1000, MaxBytes: 1000, QueueRequests: 10, QueueBytes: 10_000,
+		AppendTimeout: time.Second, WaitTimeout: time.Second, Crowd: 100, DrainTimeout: time.Second,
+	}, s, zap.NewNop(), nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- b.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
 	return New(Options{
-		Limits: signal.DefaultLimits(), RatePerSecond: 1000, Now: newClock().now, NewID: signal.NewID, Metrics: prometheus.NewRegistry(),
-	}, s, scrubber, s)
+		Limits: signal.DefaultLimits(), RatePerSecond: 1000, Now: newClock().now, NewID: signal.NewID, Encode: s.encode, Metrics: prometheus.NewRegistry(),
+	}, s, scrubber, b)
+}
+
+// accept sends one body as the product's key does.
+func accept(t *testing.T, s *Service, body string, partial bool) (Outcome, error) {
+	t.Helper()
+	from, err := s.Authorize(apikey.New(apikey.Ingest), "")
+	require.NoError(t, err)
+	out, err := s.Accept(from, Request{Body: []byte(body), Partial: partial})
+	if err == nil {
+		err = out.Wait()
+	}
+	return out, err
 }
 
 func TestAPayloadThatCouldNotBeScrubbedIsDropped(t *testing.T) {
 	t.Parallel()
 	s := &shelf{}
-	n, err := service(s, broken{}).Accept(context.Background(), Grant{}, Request{Body: []byte(`{"type":"a","payload":{"secret":"x"}}`)})
+	out, err := accept(t, service(t, s, broken{}), `{"type":"a","payload":{"secret":"x"}}`, false)
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, out.Received)
 	require.Nil(t, s.signals[0].Payload)
 	require.Equal(t, "a", s.signals[0].Type)
 }
@@ -115,19 +147,54 @@ func TestAPayloadThatCouldNotBeScrubbedIsDropped(t *testing.T) {
 func TestNothingIsReportedAsReceivedWhenItCouldNotBeStored(t *testing.T) {
 	t.Parallel()
 	s := &shelf{err: fault.New(fault.Unavailable, "unavailable", "away")}
-	n, err := service(s, scrub.New(scrub.Options{})).Accept(context.Background(), Grant{}, Request{Body: []byte(`{"type":"a"}`)})
+	_, err := accept(t, service(t, s, scrub.New(scrub.Options{})), `{"type":"a"}`, false)
 	require.True(t, fault.Is(err, fault.Unavailable))
-	require.Zero(t, n)
+}
+
+func TestPartialTakesTheGoodAndNamesTheBad(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	in := service(t, s, scrub.New(scrub.Options{}))
+	out, err := accept(t, in, `[{"type":"a"},{"payload":{}},{"type":"b","context_id":"019cafe0-0000-7000-8000-000000000001"},{"type":"c"}]`, true)
+	require.NoError(t, err)
+	require.Equal(t, 2, out.Received)
+	require.Equal(t, []string{"a", "c"}, []string{s.signals[0].Type, s.signals[1].Type})
+	require.Len(t, out.Rejected, 2)
+	require.Equal(t, 1, out.Rejected[0].Index)
+	require.Equal(t, "missing_type", out.Rejected[0].Code)
+	require.Equal(t, "unknown_context", out.Rejected[1].Code)
+
+	out, err = accept(t, in, `[{},{}]`, true)
+	require.NoError(t, err, "nothing good is an answer too")
+	require.Zero(t, out.Received)
+	require.Len(t, out.Rejected, 2)
 }
 
 func TestAProductThatHasNotArrivedYetIsWorthARetry(t *testing.T) {
 	t.Parallel()
-	s := &shelf{grant: Grant{Incomplete: true}}
-	_, err := service(s, scrub.New(scrub.Options{})).Authorize(apikey.New(apikey.Ingest), "")
+	s := &shelf{grant: catalog.Grant{Incomplete: true}}
+	in := service(t, s, scrub.New(scrub.Options{}))
+	_, err := in.Authorize(apikey.New(apikey.Ingest), "")
 	require.True(t, fault.Is(err, fault.Unavailable))
 	s.grant.Revoked = true
-	_, err = service(s, scrub.New(scrub.Options{})).Authorize(apikey.New(apikey.Ingest), "")
+	_, err = in.Authorize(apikey.New(apikey.Ingest), "")
 	require.Equal(t, "key_revoked", fault.As(err).Code, "a retry cannot help")
+}
+
+func TestSignalsOfOneSessionAreAllCleaned(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	_, err := accept(t, service(t, s, scrub.New(scrub.Options{})), `[
+		{"type":"mail anna@example.com","session_id":"4111 1111 1111 1111"},{"type":"mail anna@example.com","session_id":"4111 1111 1111 1111"},
+		{"type":"a","session_id":"s1"},{"type":"a","session_id":"s1"},{"type":"a"}]`, false)
+	require.NoError(t, err)
+	for _, dirty := range s.signals[:2] {
+		require.NotContains(t, dirty.Type, "anna")
+		require.Empty(t, dirty.SessionID)
+	}
+	require.Equal(t, "s1", s.signals[2].SessionID)
+	require.Equal(t, "s1", s.signals[3].SessionID)
+	require.Empty(t, s.signals[4].SessionID)
 }
 
 func TestARedactedTypeStaysWithinItsLength(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
+	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/fault"
 )
 
@@ -19,82 +20,90 @@ type Rate struct {
 	Reset     time.Duration // until everything is available again
 }
 
-// maxRates bounds the limiters kept; beyond it those that are full, and so have nothing to
+// maxBuckets bounds the buckets kept; beyond it those that are full, and so have nothing to
 // remember, are dropped.
-const maxRates = 4096
+const maxBuckets = 4096
 
-// rates is a token bucket per product: all keys of a product share it. A bucket holds two seconds'
-// worth, and at least one full request.
+// rates keeps a token bucket per product: all keys of a product share it. A bucket holds two
+// seconds' worth, and at least one full request.
 type rates struct {
 	byDefault int
 	minBurst  int
-	now       func() time.Time
 
-	mu       sync.Mutex
-	limiters map[uuid.UUID]*rate.Limiter
+	mu      sync.RWMutex
+	buckets map[uuid.UUID]*bucket
 }
 
-func newRates(perSecond, minBurst int, now func() time.Time) *rates {
-	return &rates{byDefault: perSecond, minBurst: minBurst, now: now, limiters: map[uuid.UUID]*rate.Limiter{}}
+type bucket struct {
+	limiter   *rate.Limiter
+	perSecond int
 }
 
-// take uses n of the product's tokens or none.
-func (r *rates) take(g Grant, n int) error {
-	if n == 0 {
-		return nil
-	}
-	limiter := r.limiter(g)
-	now := r.now()
-	if limiter.AllowN(now, n) {
-		return nil
-	}
-	missing := float64(n) - limiter.TokensAt(now)
-	wait := time.Duration(math.Ceil(missing/float64(limiter.Limit()))) * time.Second
-	return fault.Newf(fault.RateLimited, "rate_limited", "This product sends more than %d signals a second.", int(limiter.Limit())).
-		After(max(wait, time.Second))
+func newRates(perSecond, minBurst int) *rates {
+	return &rates{byDefault: perSecond, minBurst: minBurst, buckets: map[uuid.UUID]*bucket{}}
 }
 
-func (r *rates) state(g Grant) Rate {
-	limiter := r.limiter(g)
-	tokens := max(0, limiter.TokensAt(r.now()))
-	missing := float64(limiter.Burst()) - tokens
-	return Rate{
-		Limit:     limiter.Burst(),
-		Window:    time.Duration(math.Ceil(float64(limiter.Burst())/float64(limiter.Limit()))) * time.Second,
-		Remaining: int(tokens),
-		Reset:     time.Duration(math.Ceil(missing/float64(limiter.Limit()))) * time.Second,
-	}
-}
-
-// limiter returns the product's bucket at the rate the catalogue says now.
-func (r *rates) limiter(g Grant) *rate.Limiter {
+// bucket returns the product's bucket at the rate the catalogue says now.
+func (r *rates) bucket(g *catalog.Grant, now time.Time) *bucket {
 	perSecond := g.RatePerSecond
 	if perSecond == 0 {
 		perSecond = r.byDefault
 	}
-	burst := max(2*perSecond, r.minBurst)
+	r.mu.RLock()
+	b, ok := r.buckets[g.ProductID]
+	r.mu.RUnlock()
+	if ok && b.perSecond == perSecond {
+		return b
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	limiter, ok := r.limiters[g.ProductID]
-	if !ok {
-		r.sweep()
-		limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
-		r.limiters[g.ProductID] = limiter
-	} else if limiter.Limit() != rate.Limit(perSecond) {
-		limiter.SetLimitAt(r.now(), rate.Limit(perSecond))
-		limiter.SetBurstAt(r.now(), burst)
+	b, ok = r.buckets[g.ProductID]
+	if ok && b.perSecond == perSecond {
+		return b
 	}
-	return limiter
+	burst := max(2*perSecond, r.minBurst)
+	limiter := rate.NewLimiter(rate.Limit(perSecond), burst)
+	if ok { // the rate changed; what was spent stays spent
+		limiter = b.limiter
+		limiter.SetLimitAt(now, rate.Limit(perSecond))
+		limiter.SetBurstAt(now, burst)
+	} else {
+		r.sweep(now)
+	}
+	b = &bucket{limiter: limiter, perSecond: perSecond}
+	r.buckets[g.ProductID] = b
+	return b
 }
 
-func (r *rates) sweep() {
-	if len(r.limiters) < maxRates {
+func (r *rates) sweep(now time.Time) {
+	if len(r.buckets) < maxBuckets {
 		return
 	}
-	now := r.now()
-	for id, limiter := range r.limiters {
-		if limiter.TokensAt(now) >= float64(limiter.Burst()) {
-			delete(r.limiters, id)
+	for id, b := range r.buckets {
+		if b.limiter.TokensAt(now) >= float64(b.limiter.Burst()) {
+			delete(r.buckets, id)
 		}
+	}
+}
+
+// take uses n of the product's tokens or none.
+func (b *bucket) take(n int, now time.Time) error {
+	if n <= 0 || b.limiter.AllowN(now, n) {
+		return nil
+	}
+	missing := float64(n) - b.limiter.TokensAt(now)
+	wait := time.Duration(math.Ceil(missing/float64(b.limiter.Limit()))) * time.Second
+	return fault.Newf(fault.RateLimited, "rate_limited", "This product sends more than %d signals a second.", b.perSecond).
+		After(max(wait, time.Second))
+}
+
+func (b *bucket) state(now time.Time) Rate {
+	perSecond, burst := float64(b.perSecond), b.limiter.Burst()
+	tokens := max(0, b.limiter.TokensAt(now))
+	return Rate{
+		Limit:     burst,
+		Window:    time.Duration(math.Ceil(float64(burst)/perSecond)) * time.Second,
+		Remaining: int(tokens),
+		Reset:     time.Duration(math.Ceil((float64(burst)-tokens)/perSecond)) * time.Second,
 	}
 }

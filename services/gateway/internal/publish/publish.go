@@ -7,13 +7,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
-	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
-	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
 // Publisher is a batch.Store.
@@ -48,53 +45,11 @@ func (p Publisher) CheckDurable(ctx context.Context) error {
 	}
 }
 
-// Append publishes signals as one message and returns after the broker's acknowledgement.
-func (p Publisher) Append(ctx context.Context, signals []signal.Signal) error {
-	body := &eventv1.SignalBatch{Signals: make([]*eventv1.Signal, len(signals))}
-	for i := range signals {
-		body.Signals[i] = encode(&signals[i])
-	}
-	_, err := bus.Publish(ctx, p.bus, event.SignalBatch, bus.Message[*eventv1.SignalBatch]{ID: p.newID(), Time: p.now(), Body: body})
+// Append publishes an encoded SignalBatch and returns after the broker's acknowledgement.
+func (p Publisher) Append(ctx context.Context, message []byte) error {
+	_, err := bus.PublishEncoded(ctx, p.bus, event.SignalBatch, bus.Encoded{ID: p.newID(), Time: p.now(), Body: message})
 	if fault.Is(err, fault.TooLarge) {
 		return fault.Wrap(err, fault.TooLarge, "payload_too_large", "The signals of this request are too large to be stored together. Send fewer at once.")
 	}
 	return err //nolint:wrapcheck // says "publishing signal.batch.v1" already
-}
-
-func encode(s *signal.Signal) *eventv1.Signal {
-	return &eventv1.Signal{
-		Id:         s.ID[:],
-		ClientId:   optional(s.ClientID),
-		AccountId:  s.AccountID[:],
-		ProductId:  s.ProductID[:],
-		ContextId:  optional(s.ContextID),
-		Type:       s.Type,
-		Payload:    s.Payload,
-		OccurredAt: timestamppb.New(s.OccurredAt),
-		ReceivedAt: timestamppb.New(s.ReceivedAt),
-		SessionId:  s.SessionID,
-		Source:     sources[s.Source],
-		TimeMark:   marks[s.TimeMark],
-	}
-}
-
-func optional(id uuid.UUID) []byte {
-	if id == uuid.Nil {
-		return nil
-	}
-	return id[:]
-}
-
-var sources = [...]eventv1.Source{
-	signal.REST:    eventv1.Source_SOURCE_REST,
-	signal.Script:  eventv1.Source_SOURCE_SCRIPT,
-	signal.SDK:     eventv1.Source_SOURCE_SDK,
-	signal.Webhook: eventv1.Source_SOURCE_WEBHOOK,
-}
-
-var marks = [...]eventv1.TimeMark{
-	signal.TimeAsSent:        eventv1.TimeMark_TIME_MARK_UNSPECIFIED,
-	signal.TimeReceived:      eventv1.TimeMark_TIME_MARK_RECEIVED,
-	signal.TimeClampedOld:    eventv1.TimeMark_TIME_MARK_CLAMPED_OLD,
-	signal.TimeClampedFuture: eventv1.TimeMark_TIME_MARK_CLAMPED_FUTURE,
 }

@@ -49,10 +49,10 @@ func testJSONFiles(t *testing.T, files []suiteFile) {
 		t.Run(f.File, func(t *testing.T) {
 			t.Parallel()
 			body := f.body(t)
-			_, err := decoder().Decode(body, receipt())
+			_, err := decodeBody(body, receipt())
 			require.True(t, fault.Is(err, fault.Invalid), "as a body: %v", err)
 
-			signals, err := decoder().Decode([]byte(`{"type":"a","payload":{"v":`+string(body)+`}}`), receipt())
+			signals, err := decodeBody([]byte(`{"type":"a","payload":{"v":`+string(body)+`}}`), receipt())
 			want := string(f.AsValue)
 			if !strings.HasPrefix(want, `"202`) {
 				require.True(t, fault.Is(err, fault.Invalid), "as a value: %v", err)

@@ -2,8 +2,7 @@ package signal
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -11,21 +10,177 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 )
 
-// Decoder turns request bodies into signals.
+// Decoder turns request bodies into signals. It is safe for concurrent use.
 type Decoder struct {
-	limits Limits
-	newID  func() uuid.UUID
+	limits  Limits
+	newID   func() uuid.UUID
+	batches *sync.Pool
 }
 
 // NewDecoder returns a decoder; newID makes UUIDv7s.
 func NewDecoder(limits Limits, newID func() uuid.UUID) Decoder {
-	return Decoder{limits: limits, newID: newID}
+	return Decoder{limits: limits, newID: newID, batches: &sync.Pool{New: func() any { return new(Batch) }}}
 }
 
-// Decode reads the body of POST /api/signals: one object, or an array of them. Errors are
-// *fault.Error and name the first bad element and, in Fields, up to ten.
-func (d Decoder) Decode(body []byte, r Receipt) ([]Signal, error) {
+// Batch is what a body held, in its order. Payloads are pieces of the body and of the batch's own
+// memory: they are good until the body changes or Release is called.
+type Batch struct {
+	Signals  []Signal
+	Rejected []Rejected // only with Receipt.Partial
+
+	decoding decoding
+	pool     *sync.Pool
+}
+
+// Rejected is an element that was left out.
+type Rejected struct {
+	Index   int
+	Code    string // of the public contract
+	Detail  string // a sentence
+	Element []byte // as sent, a piece of the body
+}
+
+// ElementError is the refusal of a body because of one of its elements.
+type ElementError struct {
+	Fault   *fault.Error
+	Element []byte // the first bad one as sent, a piece of the body
+}
+
+func (e *ElementError) Error() string { return e.Fault.Error() }
+
+// Unwrap returns the fault.
+func (e *ElementError) Unwrap() error { return e.Fault }
+
+// Release gives the batch's memory to the next body.
+func (b *Batch) Release() {
+	const keptSignals, keptBytes = 1024, 256 << 10
+	if cap(b.Signals) > keptSignals || cap(b.decoding.owned) > keptBytes {
+		return
+	}
+	clear(b.Signals)
+	clear(b.Rejected)
+	b.Signals, b.Rejected = b.Signals[:0], b.Rejected[:0]
+	b.decoding.reset()
+	b.pool.Put(b)
+}
+
+// Decode reads the body of POST /api/signals: one object, or an array of them. Errors carry a
+// *fault.Error that names the first bad element and, in Fields, up to ten. With Receipt.Partial
+// bad elements of well-formed JSON are left out instead.
+func (d Decoder) Decode(body []byte, r Receipt) (*Batch, error) {
 	return d.decode(body, r, (*decoding).signal)
+}
+
+// element reads one signal at the current position.
+type element func(d *decoding, s *Signal, at place) *malformed
+
+var (
+	errEmpty     = fault.New(fault.Invalid, codeInvalid, "The body is empty; send one signal or an array of signals.")
+	errNotUTF8   = fault.New(fault.Invalid, codeInvalid, "The body is not valid UTF-8.")
+	errNoSignals = fault.New(fault.Invalid, codeInvalid, "The array holds no signals.")
+)
+
+func (d Decoder) decode(body []byte, r Receipt, read element) (*Batch, error) {
+	switch {
+	case len(bytes.TrimLeft(body, " \t\r\n")) == 0:
+		return nil, errEmpty
+	case !utf8.Valid(body):
+		return nil, errNotUTF8
+	}
+	b, _ := d.batches.Get().(*Batch)
+	b.pool = d.batches
+	b.decoding.begin(body, d.limits, r)
+	if err := b.elements(read); err != nil {
+		b.Release()
+		return nil, err
+	}
+	for i := range b.Signals {
+		b.Signals[i].ID = d.newID()
+	}
+	return b, nil
+}
+
+// elements reads the whole body.
+func (b *Batch) elements(read element) error {
+	dec := &b.decoding
+	if dec.peek() != '[' {
+		err := b.element(read, single)
+		if err == nil {
+			err = dec.end()
+		}
+		return b.verdict(err, single)
+	}
+	dec.pos++
+	if dec.peek() == ']' {
+		dec.pos++
+		if err := dec.end(); err != nil {
+			return unreadable(err, single)
+		}
+		return errNoSignals
+	}
+	for at := place(0); ; at++ {
+		if int(at) == dec.limits.Signals {
+			// One past the limit: the answer no longer depends on the rest.
+			return fault.Newf(fault.TooLarge, codeBatch, "A request holds at most %d signals.", dec.limits.Signals)
+		}
+		if err := b.element(read, at); err != nil {
+			return b.verdict(err, at)
+		}
+		more, err := dec.next()
+		if err == nil && !more {
+			return b.verdict(dec.end(), single)
+		}
+		if err != nil {
+			return b.verdict(err, at)
+		}
+	}
+}
+
+// element reads one signal, or notes what is wrong with it.
+func (b *Batch) element(read element, at place) *malformed {
+	dec := &b.decoding
+	dec.nodes, dec.names = 0, dec.names[:0]
+	dec.peek()
+	start := dec.pos
+	b.Signals = append(b.Signals, Signal{})
+	s := &b.Signals[len(b.Signals)-1]
+	dec.blank(s)
+	err := read(dec, s, at)
+	if err != nil && dec.receipt.Partial && err.wellFormed {
+		dec.problems.note(err, at)
+		dec.pos = start
+		err = dec.skipLoosely()
+	}
+	if err != nil {
+		dec.problems.element = dec.data[start:dec.pos]
+		return err
+	}
+	if dec.problems.first == nil || dec.problems.element != nil {
+		return nil
+	}
+	if !dec.receipt.Partial {
+		dec.problems.element = dec.data[start:dec.pos]
+		return nil
+	}
+	b.Signals = b.Signals[:len(b.Signals)-1]
+	b.Rejected = append(b.Rejected, Rejected{
+		Index: max(0, int(at)), Code: dec.problems.first.Code, Detail: dec.problems.fields[0].Detail, Element: dec.data[start:dec.pos],
+	})
+	dec.problems.reset()
+	return nil
+}
+
+// verdict is the answer to a body that has been read to its end or to where it breaks off.
+func (b *Batch) verdict(broken *malformed, at place) error {
+	p := &b.decoding.problems
+	switch {
+	case broken != nil:
+		return &ElementError{Fault: unreadable(broken, at), Element: p.element}
+	case p.first != nil:
+		return &ElementError{Fault: p.fault(), Element: p.element}
+	default:
+		return nil
+	}
 }
 
 // decoding is one body on its way.
@@ -33,283 +188,70 @@ type decoding struct {
 	scanner
 	receipt  Receipt
 	problems problems
-	payloads []byte // backs the payloads of all signals
-	scratch  []byte // for values that are read and dropped
+	owned    []byte            // backs what is not kept as it was sent
+	types    map[string]string // seen before: a product has few
+	session  string            // of the signal before
 }
 
-// element reads one signal at the current position.
-type element func(d *decoding, at place) (Signal, *malformed)
-
-func (d Decoder) decode(body []byte, r Receipt, read element) ([]Signal, error) {
-	switch {
-	case len(bytes.TrimLeft(body, " \t\r\n")) == 0:
-		return nil, fault.New(fault.Invalid, codeInvalid, "The body is empty; send one signal or an array of signals.")
-	case !utf8.Valid(body):
-		return nil, fault.New(fault.Invalid, codeInvalid, "The body is not valid UTF-8.")
-	}
-	// A compact payload is never longer than what was sent, but for replaced surrogates.
-	dec := &decoding{scanner: scanner{data: body, limits: d.limits}, receipt: r, payloads: make([]byte, 0, len(body))}
-
-	signals, at, broken := dec.elements(read)
-	if broken != nil {
-		return nil, unreadable(broken, at)
-	}
-	if len(signals) > d.limits.Signals {
-		return nil, fault.Newf(fault.TooLarge, codeBatch, "A request holds at most %d signals.", d.limits.Signals)
-	}
-	if err := dec.problems.err(); err != nil {
-		return nil, err
-	}
-	if len(signals) == 0 {
-		return nil, fault.New(fault.Invalid, codeInvalid, "The array holds no signals.")
-	}
-	for i := range signals {
-		signals[i].ID = d.newID()
-	}
-	return signals, nil
+func (d *decoding) begin(body []byte, limits Limits, r Receipt) {
+	d.data, d.pos, d.limits, d.receipt = body, 0, limits, r
 }
 
-// elements reads the whole body. On failure it says at which element. It stops one element past
-// the limit, since the answer no longer depends on the rest.
-func (d *decoding) elements(read element) ([]Signal, place, *malformed) {
-	const single = place(-1)
-	if d.peek() != '[' {
-		s, err := read(d, single)
-		if err == nil {
-			err = d.end()
-		}
-		return []Signal{s}, single, err
+// reset forgets the body, and keeps what helps with the next.
+func (d *decoding) reset() {
+	const keptTypes = 256
+	names := d.names[:cap(d.names)]
+	clear(names)
+	if len(d.types) > keptTypes {
+		d.types = nil
 	}
-	d.pos++
-	if d.peek() == ']' {
-		d.pos++
-		return nil, single, d.end()
-	}
-	var signals []Signal
-	for {
-		at := place(len(signals))
-		s, err := read(d, at)
-		if err != nil {
-			return nil, at, err
-		}
-		if signals = append(signals, s); len(signals) > d.limits.Signals {
-			return signals, at, nil
-		}
-		more, err := d.next(']')
-		if err != nil {
-			return nil, at, err
-		}
-		if !more {
-			return signals, single, d.end()
-		}
-	}
+	*d = decoding{scanner: scanner{names: names[:0]}, owned: d.owned[:0], types: d.types, problems: d.problems}
+	d.problems.reset()
 }
 
 // end makes sure that nothing follows the value.
 func (d *decoding) end() *malformed {
-	if d.space(); d.pos < len(d.data) {
+	if d.peek(); d.pos < len(d.data) {
 		return d.fail("something follows the JSON value")
 	}
 	return nil
 }
 
-// begin prepares for the next element; false when it is no object, which has been noted then.
-func (d *decoding) begin(at place) (bool, *malformed) {
-	d.nodes = 0
+// isObject reports whether an object is next; what else there is has been noted and skipped then.
+func (d *decoding) isObject(at place) (bool, *malformed) {
 	if d.peek() == '{' {
 		return true, nil
 	}
-	if err := d.skip(); err != nil {
+	if err := d.value(0); err != nil {
 		return false, err
 	}
 	d.problems.add(fault.Invalid, codeInvalid, at, "", "not_an_object", "a signal must be an object.")
 	return false, nil
 }
 
-func (d *decoding) signal(at place) (Signal, *malformed) {
-	s := d.blank()
-	if isObject, err := d.begin(at); err != nil || !isObject {
-		return s, err
-	}
-	typed := false
-	err := d.object(0, func(name []byte) *malformed {
-		switch field := unquote(name); field {
-		case "type":
-			typed = true
-			return d.typeField(&s, at)
-		case "payload":
-			return d.payloadField(&s, at)
-		case "context_id":
-			return d.contextField(&s, at)
-		case "id":
-			return d.idField(&s, at)
-		case "timestamp":
-			return d.timestampField(&s, at)
-		case "session_id":
-			return d.sessionField(&s, at)
-		default:
-			if known := misspelt(field); known != "" {
-				d.problems.add(fault.Invalid, codeInvalid, at, field, "misspelt_name", "names are lower case: "+known+".")
-			}
-			return d.skip() // unknown fields are not kept
-		}
-	})
-	if err == nil && !typed {
-		d.missingType(at)
-	}
-	return s, err
+func (d *decoding) blank(s *Signal) {
+	s.AccountID, s.ProductID = d.receipt.AccountID, d.receipt.ProductID
+	s.OccurredAt, s.ReceivedAt = d.receipt.At, d.receipt.At
+	s.Source, s.TimeMark = d.receipt.Source, TimeReceived
 }
 
-// misspelt returns the known name that field differs from only in case. Parsers that fold case
-// (encoding/json among them) would read it as that name, so it must not pass as an unknown one.
-func misspelt(field string) string {
-	for _, known := range []string{"type", "payload", "context_id", "id", "timestamp", "session_id"} {
-		if strings.EqualFold(known, field) {
-			return known
-		}
-	}
-	return ""
-}
-
-func (d *decoding) blank() Signal {
-	return Signal{
-		AccountID: d.receipt.AccountID, ProductID: d.receipt.ProductID,
-		OccurredAt: d.receipt.At, ReceivedAt: d.receipt.At,
-		Source: d.receipt.Source, TimeMark: TimeReceived,
-	}
-}
-
-// skip reads a value and drops it.
-func (d *decoding) skip() *malformed {
-	var err *malformed
-	d.scratch, err = d.value(d.scratch[:0], 0)
-	return err
-}
-
-// literal reads a value into the scratch space. absent is true for null.
+// literal reads a value that is looked at and not kept. absent is true for null.
 func (d *decoding) literal() (literal []byte, absent bool, err *malformed) {
-	err = d.skip()
-	return d.scratch, err == nil && d.scratch[0] == 'n', err
+	d.peek()
+	start := d.pos
+	if err := d.value(0); err != nil {
+		return nil, false, err
+	}
+	literal = d.data[start:d.pos]
+	return literal, literal[0] == 'n', nil
 }
 
-func (d *decoding) missingType(at place) {
-	d.problems.add(fault.Invalid, codeMissingType, at, "type", codeMissingType, "type is missing; it must be a string that is not empty.")
-}
-
-func (d *decoding) typeField(s *Signal, at place) *malformed {
-	literal, _, err := d.literal()
-	if err == nil {
-		d.setType(s, at, literal)
+// compacted returns a value that has just been read, as sent when that is compact already.
+func (d *decoding) compacted(value []byte) []byte {
+	if !d.loose {
+		return value
 	}
-	return err
-}
-
-func (d *decoding) setType(s *Signal, at place, literal []byte) {
-	if literal[0] != '"' {
-		d.missingType(at)
-		return
-	}
-	s.Type = unquote(literal)
-	switch {
-	case strings.TrimSpace(s.Type) == "":
-		d.missingType(at)
-	case utf8.RuneCountInString(s.Type) > d.limits.TypeLength:
-		d.problems.add(fault.Invalid, codeTypeTooLong, at, "type", codeTypeTooLong,
-			fmt.Sprintf("type is longer than %d characters.", d.limits.TypeLength))
-	}
-}
-
-func (d *decoding) payloadField(s *Signal, at place) *malformed {
-	kind := d.peek()
-	sent, start := d.pos, len(d.payloads)
-	var err *malformed
-	if d.payloads, err = d.value(d.payloads, 0); err != nil {
-		return err
-	}
-	switch {
-	case d.pos-sent > d.limits.PayloadBytes:
-		d.payloadTooLarge(at)
-	case kind == '{':
-		s.Payload = d.payloads[start:len(d.payloads):len(d.payloads)]
-	case kind != 'n':
-		d.problems.add(fault.Invalid, codeInvalid, at, "payload", "not_an_object", "payload must be an object.")
-	}
-	return nil
-}
-
-func (d *decoding) payloadTooLarge(at place) {
-	d.problems.add(fault.TooLarge, codeTooLarge, at, "payload", codeTooLarge,
-		fmt.Sprintf("payload is larger than %d bytes.", d.limits.PayloadBytes))
-}
-
-func (d *decoding) idField(s *Signal, at place) *malformed {
-	literal, absent, err := d.literal()
-	if err != nil || absent {
-		return err
-	}
-	var bad bool
-	if s.ClientID, bad = parseUUID(literal); bad {
-		d.problems.add(fault.Invalid, codeInvalid, at, "id", "invalid_uuid", "id must be a UUID.")
-	}
-	return nil
-}
-
-func (d *decoding) contextField(s *Signal, at place) *malformed {
-	literal, absent, err := d.literal()
-	if err == nil && !absent {
-		d.setContext(s, at, literal)
-	}
-	return err
-}
-
-func (d *decoding) setContext(s *Signal, at place, literal []byte) {
-	id, bad := parseUUID(literal)
-	switch {
-	case bad:
-		d.problems.add(fault.Invalid, codeInvalid, at, "context_id", "invalid_uuid", "context_id must be a UUID.")
-	case !d.receipt.HasContext(id):
-		d.problems.add(fault.Invalid, codeContext, at, "context_id", codeContext, "context_id names no context of this product.")
-	}
-	s.ContextID = id
-}
-
-// parseUUID takes the usual 36 characters only. The nil UUID is refused: sent as the id of every
-// signal it would make all of them one.
-func parseUUID(literal []byte) (id uuid.UUID, bad bool) {
-	if len(literal) != len(`""`)+36 || literal[0] != '"' {
-		return uuid.Nil, true
-	}
-	id, err := uuid.ParseBytes(literal[1 : len(literal)-1])
-	return id, err != nil || id == uuid.Nil
-}
-
-func (d *decoding) timestampField(s *Signal, at place) *malformed {
-	literal, absent, err := d.literal()
-	if err != nil || absent {
-		return err
-	}
-	sent, bad := parseTimestamp(literal)
-	if bad != nil {
-		d.problems.add(fault.Invalid, codeInvalid, at, "timestamp", "invalid_timestamp", "timestamp is "+bad.Error()+".")
-		return nil
-	}
-	s.OccurredAt, s.TimeMark = d.receipt.occurred(sent)
-	return nil
-}
-
-func (d *decoding) sessionField(s *Signal, at place) *malformed {
-	literal, absent, err := d.literal()
-	if err != nil || absent {
-		return err
-	}
-	if literal[0] != '"' {
-		d.problems.add(fault.Invalid, codeInvalid, at, "session_id", "not_a_string", "session_id must be a string.")
-		return nil
-	}
-	s.SessionID = unquote(literal)
-	if utf8.RuneCountInString(s.SessionID) > d.limits.SessionLength {
-		d.problems.add(fault.Invalid, codeInvalid, at, "session_id", "session_id_too_long",
-			fmt.Sprintf("session_id is longer than %d characters.", d.limits.SessionLength))
-	}
-	return nil
+	start := len(d.owned)
+	d.owned = compact(d.owned, value)
+	return d.owned[start:len(d.owned):len(d.owned)]
 }

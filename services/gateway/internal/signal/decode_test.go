@@ -1,8 +1,10 @@
 package signal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,18 +24,40 @@ func receipt() Receipt {
 	return Receipt{At: now, HasContext: func(id uuid.UUID) bool { return id == context }}
 }
 
-func decoder() Decoder { return NewDecoder(DefaultLimits(), NewID) }
+// Every case is decoded by one decoder, so that what a batch leaves behind meets the next.
+var shared = NewDecoder(DefaultLimits(), NewID)
+
+func decodeBody(body []byte, r Receipt) ([]Signal, error) { return unpooled(shared.Decode(body, r)) }
+func decodeLenient(body []byte, r Receipt) ([]Signal, error) {
+	return unpooled(shared.DecodeLenient(body, r))
+}
+func decodeForm(body []byte, r Receipt) ([]Signal, error) {
+	return unpooled(shared.DecodeForm(body, r))
+}
+
+// unpooled copies the signals and releases their batch.
+func unpooled(b *Batch, err error) ([]Signal, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer b.Release()
+	signals := slices.Clone(b.Signals)
+	for i := range signals {
+		signals[i].Payload = bytes.Clone(signals[i].Payload)
+	}
+	return signals, nil
+}
 
 func decode(t *testing.T, body string) []Signal {
 	t.Helper()
-	signals, err := decoder().Decode([]byte(body), receipt())
+	signals, err := decodeBody([]byte(body), receipt())
 	require.NoError(t, err)
 	return signals
 }
 
 func refused(t *testing.T, body string) *fault.Error {
 	t.Helper()
-	signals, err := decoder().Decode([]byte(body), receipt())
+	signals, err := decodeBody([]byte(body), receipt())
 	require.Empty(t, signals)
 	problem := fault.As(err)
 	require.NotNil(t, problem, "%v", err)
@@ -45,7 +69,7 @@ func TestOneObjectIsOneSignal(t *testing.T) {
 	r := receipt()
 	r.AccountID, r.ProductID, r.Source = uuid.New(), uuid.New(), Script
 	id := uuid.New()
-	signals, err := decoder().Decode([]byte(`
+	signals, err := decodeBody([]byte(`
 		{"type": "page_view", "payload": { "path" : "/a b" , "n" : [1, 2.50] }, "context_id": "`+context.String()+`",
 		 "id": "`+id.String()+`", "session_id": "s1", "unknown": {"kept": false}}`), r)
 	require.NoError(t, err)
@@ -238,7 +262,7 @@ func TestTimestamps(t *testing.T) {
 			if c.skew != 0 {
 				r.SentAt = now.Add(c.skew)
 			}
-			signals, err := decoder().Decode([]byte(`{"type":"a","timestamp":`+c.sent+`}`), r)
+			signals, err := decodeBody([]byte(`{"type":"a","timestamp":`+c.sent+`}`), r)
 			require.NoError(t, err)
 			require.Equal(t, c.want, signals[0].OccurredAt.UTC())
 			require.Equal(t, c.mark, signals[0].TimeMark)
@@ -252,13 +276,15 @@ func BenchmarkDecode(b *testing.B) {
 	for _, n := range []int{1, 20, 1000} {
 		body := []byte("[" + strings.Repeat(one+",", n-1) + one + "]")
 		b.Run(fmt.Sprintf("signals=%d", n), func(b *testing.B) {
-			d := decoder()
+			d := NewDecoder(DefaultLimits(), NewID)
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.Decode(body, receipt()); err != nil {
+				batch, err := d.Decode(body, receipt())
+				if err != nil {
 					b.Fatal(err)
 				}
+				batch.Release()
 			}
 		})
 	}

@@ -24,9 +24,10 @@ const maxReported = 10
 
 // malformed is a body that cannot be read any further.
 type malformed struct {
-	code   string // of errors[]
-	detail string
-	offset int
+	code       string // of errors[]
+	detail     string
+	offset     int
+	wellFormed bool // it is JSON, beyond a limit
 }
 
 func (m *malformed) Error() string { return fmt.Sprintf("%s at byte %d", m.detail, m.offset) }
@@ -34,8 +35,21 @@ func (m *malformed) Error() string { return fmt.Sprintf("%s at byte %d", m.detai
 // problems collects what is wrong with the elements of a well-formed body; the first one gives the
 // answer its status and code.
 type problems struct {
-	first  *fault.Error
-	fields []fault.Field
+	first   *fault.Error
+	fields  []fault.Field
+	element []byte // the first bad one
+}
+
+func (p *problems) reset() { p.first, p.fields, p.element = nil, nil, nil }
+
+// note turns what stopped the reading of an element into a problem of that element.
+func (p *problems) note(m *malformed, at place) {
+	p.reset()
+	code := codeInvalid
+	if m.code == codeTooDeep {
+		code = codeTooDeep
+	}
+	p.add(fault.Invalid, code, at, "", m.code, m.Error()+".")
 }
 
 func (p *problems) add(kind fault.Kind, code string, at place, field, fieldCode, detail string) {
@@ -47,16 +61,16 @@ func (p *problems) add(kind fault.Kind, code string, at place, field, fieldCode,
 	}
 }
 
-func (p *problems) err() error {
-	if p.first == nil {
-		return nil
-	}
+// fault is the answer to a body with problems.
+func (p *problems) fault() *fault.Error {
 	p.first.Fields = p.fields
 	return p.first
 }
 
 // place is where an element stands: its index, or -1 for a body that is one object.
 type place int
+
+const single place = -1
 
 func (at place) pointer(field string) string {
 	pointer := ""
@@ -77,7 +91,7 @@ func (at place) sentence(detail string) string {
 }
 
 // unreadable is the answer to a body that breaks off at m.
-func unreadable(m *malformed, at place) error {
+func unreadable(m *malformed, at place) *fault.Error {
 	code, detail := codeInvalid, m.Error()+"."
 	if m.code == codeTooDeep {
 		code = codeTooDeep

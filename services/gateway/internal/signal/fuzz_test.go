@@ -24,7 +24,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, decode := range []func([]byte, Receipt) ([]Signal, error){decoder().Decode, decoder().DecodeLenient, decoder().DecodeForm} {
+		for _, decode := range []func([]byte, Receipt) ([]Signal, error){decodeBody, decodeLenient, decodeForm} {
 			signals, err := decode(body, receipt())
 			if err != nil {
 				problem := fault.As(err)
@@ -37,11 +37,11 @@ func FuzzDecode(f *testing.F) {
 				check(t, s)
 			}
 		}
-		signals, err := decoder().Decode(body, receipt())
+		signals, err := decodeBody(body, receipt())
 		if err == nil {
 			require.True(t, json.Valid(body), "accepted, but encoding/json refuses it")
 			if len(signals) == 1 && signals[0].Payload != nil {
-				again, err := decoder().Decode([]byte(`{"type":"a","payload":`+string(signals[0].Payload)+`}`), receipt())
+				again, err := decodeBody([]byte(`{"type":"a","payload":`+string(signals[0].Payload)+`}`), receipt())
 				require.NoError(t, err, "what came out must go in again")
 				require.Equal(t, string(signals[0].Payload), string(again[0].Payload))
 			}

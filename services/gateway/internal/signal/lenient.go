@@ -18,12 +18,12 @@ var (
 // DecodeLenient reads the body of POST /api/ingest. The type is under type, event or event_type;
 // the payload under payload, data or properties, and without any of these the remaining fields are
 // the payload. A payload that is a string of JSON, as form fields are, is unpacked.
-func (d Decoder) DecodeLenient(body []byte, r Receipt) ([]Signal, error) {
+func (d Decoder) DecodeLenient(body []byte, r Receipt) (*Batch, error) {
 	return d.decode(body, r, (*decoding).lenient)
 }
 
 // DecodeForm is DecodeLenient for a form-encoded body.
-func (d Decoder) DecodeForm(body []byte, r Receipt) ([]Signal, error) {
+func (d Decoder) DecodeForm(body []byte, r Receipt) (*Batch, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, codeInvalid, "The body is not a valid form.")
@@ -46,68 +46,79 @@ func (d Decoder) DecodeForm(body []byte, r Receipt) ([]Signal, error) {
 	return d.DecodeLenient(object, r)
 }
 
-// member is one field of a lenient object.
-type member struct {
-	name  []byte // literal
+// part is one field of a lenient object.
+type part struct {
+	name  []byte // a literal
 	value []byte // compact
 	size  int    // as sent
 }
 
-func (d *decoding) lenient(at place) (Signal, *malformed) {
-	s := d.blank()
-	if isObject, err := d.begin(at); err != nil || !isObject {
-		return s, err
+func (d *decoding) lenient(s *Signal, at place) *malformed {
+	if isObject, err := d.isObject(at); err != nil || !isObject {
+		return err
 	}
-	members := map[string]member{}
-	var order []string
-	err := d.object(0, func(name []byte) *malformed {
-		d.space()
-		sent, start := d.pos, len(d.payloads)
-		var err *malformed
-		if d.payloads, err = d.value(d.payloads, 0); err != nil {
-			return err
-		}
-		key := unquote(name)
-		members[key] = member{name: name, value: d.payloads[start:len(d.payloads):len(d.payloads)], size: d.pos - sent}
-		order = append(order, key)
-		return nil
-	})
+	parts, order, err := d.parts()
 	if err != nil {
-		return s, err
+		return err
 	}
 	used := map[string]bool{"context_id": true}
-	if m, name := pick(members, typeNames); name != "" {
+	if m, name := pick(parts, typeNames); name != "" {
 		used[name] = true
-		d.setType(&s, at, m.value)
+		d.setType(s, at, m.value)
 	} else {
 		d.missingType(at)
 	}
-	d.lenientContext(&s, at, members["context_id"])
-	if m, name := pick(members, payloadNames); name != "" {
-		return s, d.lenientPayload(&s, at, m)
+	d.lenientContext(s, at, parts["context_id"])
+	if m, name := pick(parts, payloadNames); name != "" {
+		d.lenientPayload(s, at, m)
+		return nil
 	}
-	return s, d.remaining(&s, at, members, order, used)
+	d.remaining(s, at, parts, order, used)
+	return nil
+}
+
+// parts reads an object whose names mean something only when all of them are known.
+func (d *decoding) parts() (parts map[string]part, order []string, err *malformed) {
+	if err := d.open(0); err != nil {
+		return nil, nil, err
+	}
+	parts = map[string]part{}
+	for {
+		name, more, err := d.member(0)
+		if err != nil || !more {
+			return parts, order, err
+		}
+		d.peek()
+		start := d.pos
+		d.loose = false
+		if err := d.value(0); err != nil {
+			return nil, nil, err
+		}
+		quoted, _ := json.Marshal(string(name)) // cannot fail: a string
+		parts[string(name)] = part{name: quoted, value: d.compacted(d.data[start:d.pos]), size: d.pos - start}
+		order = append(order, string(name))
+	}
 }
 
 // pick returns the first of names that is there and not null.
-func pick(members map[string]member, names []string) (member, string) {
+func pick(parts map[string]part, names []string) (part, string) {
 	for _, name := range names {
-		if m, ok := members[name]; ok && m.value[0] != 'n' {
+		if m, ok := parts[name]; ok && m.value[0] != 'n' {
 			return m, name
 		}
 	}
-	return member{}, ""
+	return part{}, ""
 }
 
 // lenientContext takes an empty string for none: a form's field that nobody filled in.
-func (d *decoding) lenientContext(s *Signal, at place, m member) {
+func (d *decoding) lenientContext(s *Signal, at place, m part) {
 	if m.value == nil || m.value[0] == 'n' || string(m.value) == `""` {
 		return
 	}
 	d.setContext(s, at, m.value)
 }
 
-func (d *decoding) lenientPayload(s *Signal, at place, m member) *malformed {
+func (d *decoding) lenientPayload(s *Signal, at place, m part) {
 	switch {
 	case m.size > d.limits.PayloadBytes:
 		d.payloadTooLarge(at)
@@ -119,7 +130,6 @@ func (d *decoding) lenientPayload(s *Signal, at place, m member) *malformed {
 	if s.Payload == nil {
 		s.Payload = wrap(m.value)
 	}
-	return nil
 }
 
 // unpack returns the object that text holds, nil when it holds something else.
@@ -128,11 +138,10 @@ func (d *decoding) unpack(text string) []byte {
 	if inner.peek() != '{' {
 		return nil
 	}
-	object, err := inner.value(nil, 0)
-	if err != nil || inner.end() != nil {
+	if inner.value(0) != nil || inner.end() != nil {
 		return nil
 	}
-	return object
+	return compact(nil, []byte(text))
 }
 
 // wrap makes an object of a payload that is none.
@@ -141,14 +150,14 @@ func wrap(value []byte) []byte {
 }
 
 // remaining makes the payload of the fields that have no meaning of their own.
-func (d *decoding) remaining(s *Signal, at place, members map[string]member, order []string, used map[string]bool) *malformed {
+func (d *decoding) remaining(s *Signal, at place, parts map[string]part, order []string, used map[string]bool) {
 	size := 0
 	payload := []byte{'{'}
 	for _, name := range order {
 		if used[name] {
 			continue
 		}
-		m := members[name]
+		m := parts[name]
 		size += len(m.name) + m.size
 		if len(payload) > 1 {
 			payload = append(payload, ',')
@@ -161,5 +170,4 @@ func (d *decoding) remaining(s *Signal, at place, members map[string]member, ord
 	if len(payload) > 1 {
 		s.Payload = append(payload, '}')
 	}
-	return nil
 }

@@ -27,7 +27,7 @@ func TestLenientNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			signals, err := decoder().DecodeLenient([]byte(c.body), receipt())
+			signals, err := decodeLenient([]byte(c.body), receipt())
 			require.NoError(t, err)
 			require.Len(t, signals, 1)
 			require.Equal(t, c.typ, signals[0].Type)
@@ -50,7 +50,7 @@ func TestLenientIsStrictAboutJSONAndContexts(t *testing.T) {
 		`{"type":"a","context_id":"019cafe0-0000-7000-8000-0000000000ff"}`: "unknown_context",
 		`{"event":"a","data":{"x":"` + string(make([]byte, 0)) + `\q"}}`:   "invalid_json",
 	} {
-		_, err := decoder().DecodeLenient([]byte(body), receipt())
+		_, err := decodeLenient([]byte(body), receipt())
 		require.Equal(t, code, fault.As(err).Code, body)
 	}
 }
@@ -65,14 +65,14 @@ func TestForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			signals, err := decoder().DecodeForm([]byte(c.form), receipt())
+			signals, err := decodeForm([]byte(c.form), receipt())
 			require.NoError(t, err)
 			require.Equal(t, c.typ, signals[0].Type)
 			require.Equal(t, c.payload, string(signals[0].Payload))
 		})
 	}
 	for _, form := range []string{"type=%zz", "type=a&x=%ff", "%ff=1"} {
-		_, err := decoder().DecodeForm([]byte(form), receipt())
+		_, err := decodeForm([]byte(form), receipt())
 		require.Equal(t, "invalid_json", fault.As(err).Code, form)
 	}
 }

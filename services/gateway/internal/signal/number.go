@@ -15,8 +15,8 @@ const (
 	maxPlaces    = 1000
 )
 
-// number appends the number at the current position.
-func (s *scanner) number(dst []byte) ([]byte, *malformed) {
+// number steps over the number at the current position.
+func (s *scanner) number() *malformed {
 	start := s.pos
 	if s.data[s.pos] == '-' {
 		s.pos++
@@ -24,17 +24,20 @@ func (s *scanner) number(dst []byte) ([]byte, *malformed) {
 	wholeStart := s.pos
 	whole := s.digits()
 	if whole == 0 || whole > 1 && s.data[wholeStart] == '0' {
-		return dst, s.fail("not a JSON number")
+		return s.fail("not a JSON number")
 	}
 	fraction := 0
 	if s.at('.') {
 		s.pos++
 		if fraction = s.digits(); fraction == 0 {
-			return dst, s.fail("not a JSON number")
+			return s.fail("not a JSON number")
 		}
 	}
 	mantissa := s.data[wholeStart:s.pos]
 	exponent := 0
+	if len(mantissa) < maxDigits && !s.at('e') && !s.at('E') {
+		return nil
+	}
 	if s.at('e') || s.at('E') {
 		s.pos++
 		signed := s.pos
@@ -42,7 +45,7 @@ func (s *scanner) number(dst []byte) ([]byte, *malformed) {
 			s.pos++
 		}
 		if s.digits() == 0 {
-			return dst, s.fail("not a JSON number")
+			return s.fail("not a JSON number")
 		}
 		var err error
 		if exponent, err = strconv.Atoi(string(s.data[signed:s.pos])); err != nil {
@@ -51,9 +54,9 @@ func (s *scanner) number(dst []byte) ([]byte, *malformed) {
 	}
 	literal := s.data[start:s.pos]
 	if !printable(literal, mantissa, fraction, exponent) {
-		return dst, s.over("number_out_of_range", "a number with more than %d digits or outside the range of a float64", maxDigits)
+		return s.over("number_out_of_range", "a number with more than %d digits or outside the range of a float64", maxDigits)
 	}
-	return append(dst, literal...), nil
+	return nil
 }
 
 func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }

@@ -2,158 +2,178 @@ package signal
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
-// replacement is U+FFFD, what becomes of a NUL and of a lone surrogate.
-const replacement = "\uFFFD"
-
-// scanner reads one JSON text strictly (RFC 8259, I-JSON's unique names) and copies values in a
-// compact form. The text must be valid UTF-8; whoever makes a scanner has checked that.
+// scanner reads one JSON text strictly (RFC 8259, I-JSON's unique names) where it stands: nothing
+// is copied, a value is the piece of the text it was sent as. The text must be valid UTF-8; whoever
+// makes a scanner has checked that.
 type scanner struct {
 	data   []byte
 	pos    int
 	limits Limits
-	nodes  int // values of the current signal
+	nodes  int    // values of the current signal
+	loose  bool   // something read is not as compact would write it
+	names  []name // of the objects being read, the innermost object's last
+}
+
+// name is one name of an object. The sum tells most names apart without looking at them.
+type name struct {
+	sum  uint64
+	text []byte // unescaped
 }
 
 func (s *scanner) fail(detail string) *malformed {
 	return &malformed{code: codeInvalid, detail: detail, offset: s.pos}
 }
 
+// over is a limit that is passed by well-formed JSON.
 func (s *scanner) over(code, format string, args ...any) *malformed {
-	return &malformed{code: code, detail: fmt.Sprintf(format, args...), offset: s.pos}
-}
-
-func (s *scanner) space() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
-	}
+	return &malformed{code: code, detail: fmt.Sprintf(format, args...), offset: s.pos, wellFormed: true}
 }
 
 // peek skips white space and returns the next byte, 0 at the end (which no JSON text contains).
 func (s *scanner) peek() byte {
-	s.space()
-	if s.pos == len(s.data) {
-		return 0
+	for s.pos < len(s.data) {
+		c := s.data[s.pos]
+		if c > ' ' {
+			return c
+		}
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return c
+		}
+		s.loose = true
+		s.pos++
 	}
-	return s.data[s.pos]
+	return 0
 }
 
-// value appends the next value to dst; depth counts the containers around it.
-func (s *scanner) value(dst []byte, depth int) ([]byte, *malformed) {
+// value steps over the next value; depth counts the containers around it.
+func (s *scanner) value(depth int) *malformed {
 	if s.nodes++; s.nodes > s.limits.Nodes {
-		return dst, s.over("too_many_nodes", "more than %d values in one signal", s.limits.Nodes)
+		return s.over("too_many_nodes", "more than %d values in one signal", s.limits.Nodes)
 	}
 	switch c := s.peek(); {
-	case c == '{':
-		dst = append(dst, '{')
-		first := true
-		err := s.object(depth, func(literal []byte) *malformed {
-			if !first {
-				dst = append(dst, ',')
-			}
-			first = false
-			dst = append(append(dst, literal...), ':')
-			var err *malformed
-			dst, err = s.value(dst, depth+1)
-			return err
-		})
-		return append(dst, '}'), err
-	case c == '[':
-		return s.array(dst, depth)
 	case c == '"':
-		literal, err := s.text()
-		return append(dst, literal...), err
+		_, err := s.text()
+		return err
+	case c == '{':
+		return s.object(depth)
+	case c == '[':
+		return s.array(depth)
 	case c == '-' || '0' <= c && c <= '9':
-		return s.number(dst)
+		return s.number()
 	case c == 't':
-		return s.word(dst, "true")
+		return s.word("true")
 	case c == 'f':
-		return s.word(dst, "false")
+		return s.word("false")
 	case c == 'n':
-		return s.word(dst, "null")
+		return s.word("null")
 	case c == 0 && s.pos == len(s.data):
-		return dst, s.fail("unexpected end of the JSON text")
+		return s.fail("unexpected end of the JSON text")
 	default:
-		return dst, s.fail("not a JSON value")
+		return s.fail("not a JSON value")
 	}
 }
 
-// object reads an object at the current position and calls member after each name, which comes as
-// a JSON string literal in repaired form. member reads the value.
-func (s *scanner) object(depth int, member func(name []byte) *malformed) *malformed {
+func (s *scanner) object(depth int) *malformed {
 	if err := s.open(depth); err != nil {
 		return err
 	}
-	if s.peek() == '}' {
-		s.pos++
-		return nil
-	}
-	var seen names
+	base := len(s.names)
 	for {
-		if s.peek() != '"' {
-			return s.fail("an object name must be a string")
-		}
-		start := s.pos
-		name, err := s.text()
+		_, more, err := s.member(base)
 		if err != nil {
 			return err
 		}
-		if s.pos-start-2 > s.limits.KeyBytes {
-			return s.over("key_too_long", "an object name longer than %d bytes", s.limits.KeyBytes)
+		if !more {
+			s.names = s.names[:base]
+			return nil
 		}
-		switch n, fresh := seen.add(name); {
-		case !fresh:
-			return s.over("duplicate_name", "the name %s appears twice in one object", name)
-		case n > s.limits.Keys:
-			return s.over("too_many_keys", "more than %d names in one object", s.limits.Keys)
-		}
-		if s.peek() != ':' {
-			return s.fail("expected ':' after an object name")
-		}
-		s.pos++
-		if err := member(name); err != nil {
-			return err
-		}
-		if more, err := s.next('}'); err != nil || !more {
+		if err := s.value(depth + 1); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *scanner) array(dst []byte, depth int) ([]byte, *malformed) {
-	if err := s.open(depth); err != nil {
-		return dst, err
+// member steps to the next value of an object whose bracket open has taken, and returns its
+// unescaped name; more is false behind the last one. base is where the object's names begin.
+func (s *scanner) member(base int) (text []byte, more bool, err *malformed) {
+	c := s.peek()
+	switch {
+	case c == '}':
+		s.pos++
+		return nil, false, nil
+	case len(s.names) == base: // the first name has no comma before it
+	case c == ',':
+		s.pos++
+		c = s.peek()
+	default:
+		return nil, false, s.fail("expected ',' or '}'")
 	}
-	dst = append(dst, '[')
+	if c != '"' {
+		return nil, false, s.fail("an object name must be a string")
+	}
+	literal, err := s.text()
+	if err != nil {
+		return nil, false, err
+	}
+	if len(literal)-2 > s.limits.KeyBytes {
+		return nil, false, s.over("key_too_long", "an object name longer than %d bytes", s.limits.KeyBytes)
+	}
+	text = literal[1 : len(literal)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		text = []byte(unquote(literal))
+	}
+	sum := sumOf(text)
+	for i := base; i < len(s.names); i++ {
+		if s.names[i].sum == sum && bytes.Equal(s.names[i].text, text) {
+			return nil, false, s.over("duplicate_name", "the name %s appears twice in one object", literal)
+		}
+	}
+	if len(s.names)-base >= s.limits.Keys {
+		return nil, false, s.over("too_many_keys", "more than %d names in one object", s.limits.Keys)
+	}
+	s.names = append(s.names, name{sum, text})
+	if s.peek() != ':' {
+		return nil, false, s.fail("expected ':' after an object name")
+	}
+	s.pos++
+	return text, true, nil
+}
+
+// sumOf mixes the length, the beginning and the end of a name.
+func sumOf(text []byte) uint64 {
+	const prime = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio
+	var head, tail uint64
+	if n := len(text); n >= 8 {
+		head, tail = binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+	} else {
+		for _, c := range text {
+			head = head<<8 | uint64(c)
+		}
+	}
+	return (head*prime ^ tail) + uint64(len(text))
+}
+
+func (s *scanner) array(depth int) *malformed {
+	if err := s.open(depth); err != nil {
+		return err
+	}
 	if s.peek() == ']' {
 		s.pos++
-		return append(dst, ']'), nil
+		return nil
 	}
 	for {
-		var err *malformed
-		if dst, err = s.value(dst, depth+1); err != nil {
-			return dst, err
+		if err := s.value(depth + 1); err != nil {
+			return err
 		}
-		more, err := s.next(']')
-		if err != nil {
-			return dst, err
+		if more, err := s.next(); err != nil || !more {
+			return err
 		}
-		if !more {
-			return append(dst, ']'), nil
-		}
-		dst = append(dst, ',')
 	}
 }
 
@@ -166,145 +186,128 @@ func (s *scanner) open(depth int) *malformed {
 	return nil
 }
 
-// next steps over a comma (more is true) or over the closing bracket.
-func (s *scanner) next(closing byte) (more bool, err *malformed) {
+// next steps over a comma between the elements of an array (more is true) or over its end.
+func (s *scanner) next() (more bool, err *malformed) {
 	switch s.peek() {
 	case ',':
 		s.pos++
 		return true, nil
-	case closing:
+	case ']':
 		s.pos++
 		return false, nil
 	default:
-		return false, s.fail("expected ',' or '" + string(closing) + "'")
+		return false, s.fail("expected ',' or ']'")
 	}
 }
 
-func (s *scanner) word(dst []byte, word string) ([]byte, *malformed) {
+func (s *scanner) word(word string) *malformed {
 	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
-		return dst, s.fail("not a JSON value")
+		return s.fail("not a JSON value")
 	}
 	s.pos += len(word)
-	return append(dst, word...), nil
+	return nil
 }
 
-// text reads the string literal at the current position, quotes included. What it returns is part
-// of the scanned text unless something had to be replaced.
+// text steps over the string literal at the current position and returns it as it was sent,
+// quotes included.
 func (s *scanner) text() ([]byte, *malformed) {
-	var repaired []byte
-	start := s.pos // of what is not in repaired yet
+	start := s.pos
 	s.pos++
-	for s.pos < len(s.data) {
-		switch c := s.data[s.pos]; {
-		case c == '"':
+	for {
+		s.pos = plain(s.data, s.pos)
+		if s.pos == len(s.data) {
+			return nil, s.fail("unexpected end of the JSON text in a string")
+		}
+		switch s.data[s.pos] {
+		case '"':
 			s.pos++
-			if repaired == nil {
-				return s.data[start:s.pos:s.pos], nil
-			}
-			return append(repaired, s.data[start:s.pos]...), nil
-		case c < 0x20:
-			return nil, s.fail("an unescaped control character in a string")
-		case c != '\\':
-			s.pos++
-		default:
-			length, sound := s.escape()
+			return s.data[start:s.pos], nil
+		case '\\':
+			length, sound := escape(s.data[s.pos:])
 			if length == 0 {
 				return nil, s.fail("not an escape sequence")
 			}
-			if !sound {
-				repaired = append(append(repaired, s.data[start:s.pos]...), replacement...)
-				start = s.pos + length
-			}
+			s.loose = s.loose || !sound
 			s.pos += length
+		default:
+			return nil, s.fail("an unescaped control character in a string")
 		}
 	}
-	return nil, s.fail("unexpected end of the JSON text in a string")
 }
 
-// escape measures the escape sequence (a surrogate pair is one) at the current position; length 0
-// means that it is none, sound is false for what must be replaced.
-func (s *scanner) escape() (length int, sound bool) {
-	rest := s.data[s.pos:]
-	if len(rest) < 2 {
-		return 0, false
-	}
-	if rest[1] != 'u' {
-		if strings.IndexByte(`"\/bfnrt`, rest[1]) < 0 {
-			return 0, false
+// plain returns the first place from i on that holds a quote, a backslash or a control character,
+// eight bytes at a time (the bit tricks are those of "Determine if a word has a byte less than n",
+// Bit Twiddling Hacks, S. E. Anderson; the lowest mark is always true).
+func plain(data []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(data); i += 8 {
+		w := binary.LittleEndian.Uint64(data[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		marks := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs
+		if marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
 		}
-		return 2, true
 	}
-	r, ok := hexRune(rest)
-	switch {
-	case !ok:
-		return 0, false
-	case r == 0:
-		return 6, false
-	case !utf16.IsSurrogate(r):
-		return 6, true
+	for ; i < len(data); i++ {
+		if c := data[i]; c == '"' || c == '\\' || c < 0x20 {
+			return i
+		}
 	}
-	if low, ok := hexRune(rest[6:]); ok && utf16.DecodeRune(r, low) != utf8.RuneError {
-		return 12, true
-	}
-	return 6, false
+	return i
 }
 
-// hexRune reads a \u escape at the start of b.
-func hexRune(b []byte) (rune, bool) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return 0, false
-	}
-	var raw [2]byte
-	if _, err := hex.Decode(raw[:], b[2:6]); err != nil {
-		return 0, false
-	}
-	return rune(raw[0])<<8 | rune(raw[1]), true
-}
-
-// unquote returns the text of a string literal that text has read.
-func unquote(literal []byte) string {
-	if bytes.IndexByte(literal, '\\') < 0 {
-		return string(literal[1 : len(literal)-1])
-	}
-	var text string
-	// Cannot fail: the literal was validated by the scanner.
-	_ = json.Unmarshal(literal, &text)
-	return text
-}
-
-// names is the set of names of one object. Few are compared one by one; many go into a map, so
-// that a large object costs linear time.
-type names struct {
-	few  [][]byte
-	many map[string]struct{}
-	n    int
-}
-
-const fewNames = 16
-
-// add returns the size of the set, and false when the name was there already, however it was
-// escaped.
-func (n *names) add(literal []byte) (size int, fresh bool) {
-	if bytes.IndexByte(literal, '\\') >= 0 {
-		literal = []byte(`"` + unquote(literal) + `"`)
-	}
-	n.n++
-	if n.many == nil && n.n <= fewNames {
-		for _, other := range n.few {
-			if bytes.Equal(other, literal) {
-				return n.n, false
+// array elements and objects are skipped whole when a limit was passed inside one: loosely, since
+// only where it ends matters. The text may still turn out to be no JSON.
+func (s *scanner) skipLoosely() *malformed {
+	var closing []byte
+	for {
+		switch c := s.peek(); c {
+		case '{':
+			closing = append(closing, '}')
+			s.pos++
+		case '[':
+			closing = append(closing, ']')
+			s.pos++
+		case '}', ']':
+			if len(closing) == 0 || closing[len(closing)-1] != c {
+				return s.fail("not a JSON value")
 			}
+			closing = closing[:len(closing)-1]
+			s.pos++
+		case '"':
+			if _, err := s.text(); err != nil {
+				return err
+			}
+		case 0:
+			return s.fail("unexpected end of the JSON text")
+		case ',', ':':
+			if len(closing) == 0 {
+				return s.fail("not a JSON value")
+			}
+			s.pos++
+		default:
+			end := bytes.IndexAny(s.data[s.pos:], ",:]}[{\" \t\r\n")
+			if end <= 0 {
+				return s.fail("not a JSON value")
+			}
+			s.pos += end
 		}
-		n.few = append(n.few, literal)
-		return n.n, true
-	}
-	if n.many == nil {
-		n.many = make(map[string]struct{}, 2*fewNames)
-		for _, other := range n.few {
-			n.many[string(other)] = struct{}{}
+		if len(closing) == 0 {
+			return nil
 		}
 	}
-	before := len(n.many)
-	n.many[string(literal)] = struct{}{}
-	return n.n, len(n.many) > before
+}
+
+// unquoted returns what a literal without escapes holds.
+func unquoted(literal []byte) (text []byte, ok bool) {
+	return literal[1 : len(literal)-1], bytes.IndexByte(literal, '\\') < 0
+}
+
+// unquote returns the text of a string literal that text has read, with what cannot be stored
+// replaced.
+func unquote(literal []byte) string {
+	if text, ok := unquoted(literal); ok {
+		return string(text)
+	}
+	return strings.ReplaceAll(unescape(literal), "\x00", replacement)
 }

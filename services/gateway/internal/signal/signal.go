@@ -51,6 +51,8 @@ type Receipt struct {
 	At        time.Time // the server's clock
 	SentAt    time.Time // the client's clock when it sent the request; zero when not told
 
+	Partial bool // bad elements are left out instead of costing the whole body
+
 	// HasContext reports whether a context belongs to the product.
 	HasContext func(uuid.UUID) bool
 }
@@ -74,6 +76,3 @@ func DefaultLimits() Limits {
 		Depth: 32, Keys: 256, KeyBytes: 128, Nodes: 2000,
 	}
 }
-
-// NewID returns a UUIDv7: an old signal is found by the time in its id.
-func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
