@@ -8,8 +8,9 @@
 //	Submit ──▶ └──────────────┘      │ (one store.Append) │ ────▶ or the same error
 //	           bounded               └────────────────────┘ error
 //
-// Nothing waits for company: an idle committer takes what is there at once, and while it waits for
-// the disk the next message fills up by itself. A request arrives encoded and is copied to the end
+// A lone request never waits for company: an idle committer takes it at once, and while that waits for
+// the disk the next message fills up by itself. In a crowd a message waits until half the crowd is in
+// it, or for Options.Pause (ADR 10). A request arrives encoded and is copied to the end
 // of the message that is filling, so a message is ready to be sent the moment it is taken.
 //
 // What waits is bounded in bytes and requests. When it is full, or when the store has stopped

@@ -149,7 +149,7 @@ func (b *Batch) element(read element, at place) *malformed {
 	if err != nil && dec.receipt.Partial && err.wellFormed {
 		dec.problems.note(err, at)
 		dec.pos = start
-		err = dec.skipLoosely()
+		err = dec.skipWhole()
 	}
 	if err != nil {
 		dec.problems.element = dec.data[start:dec.pos]

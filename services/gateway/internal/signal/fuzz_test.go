@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"unicode/utf8"
@@ -45,6 +46,51 @@ func FuzzDecode(f *testing.F) {
 				require.NoError(t, err, "what came out must go in again")
 				require.Equal(t, string(signals[0].Payload), string(again[0].Payload))
 			}
+		}
+	})
+}
+
+// FuzzPartial: leaving bad elements out never changes what is made of the good ones, and every
+// element is either taken or named, once.
+func FuzzPartial(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Add([]byte(`[{"type":"a"},{"type":""},{"type":"b","payload":{"a":1,"a":2}},7,{"type":"c"}]`))
+	f.Add([]byte(`[{"type":"a","payload":{"x":1e999}},{"type":"b"}]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := receipt()
+		r.Partial = true
+		batch, err := shared.Decode(body, r)
+		whole, strictErr := decodeBody(body, receipt())
+		if err != nil {
+			require.Error(t, strictErr, "what is too broken to take in part is too broken to take whole")
+			return
+		}
+		defer batch.Release()
+		require.True(t, json.Valid(body))
+		if strictErr == nil {
+			require.Empty(t, batch.Rejected)
+			require.Len(t, batch.Signals, len(whole))
+		} else {
+			require.NotEmpty(t, batch.Rejected)
+		}
+		var elements []json.RawMessage
+		if json.Unmarshal(body, &elements) != nil {
+			elements = []json.RawMessage{body}
+		}
+		require.Len(t, elements, len(batch.Signals)+len(batch.Rejected))
+		for _, s := range batch.Signals {
+			check(t, s)
+		}
+		last := -1
+		for _, rejected := range batch.Rejected {
+			require.Greater(t, rejected.Index, last)
+			last = rejected.Index
+			require.NotEmpty(t, rejected.Code)
+			require.Equal(t, string(bytes.TrimSpace(elements[rejected.Index])), string(bytes.TrimSpace(rejected.Element)))
+			_, err := decodeBody(elements[rejected.Index], receipt())
+			require.Error(t, err, "alone it is refused as well")
 		}
 	})
 }

@@ -3,6 +3,7 @@ package signal
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -256,8 +257,20 @@ func plain(data []byte, i int) int {
 	return i
 }
 
-// array elements and objects are skipped whole when a limit was passed inside one: loosely, since
-// only where it ends matters. The text may still turn out to be no JSON.
+// skipWhole steps over a value in which a limit was passed.
+func (s *scanner) skipWhole() *malformed {
+	start := s.pos
+	if err := s.skipLoosely(); err != nil {
+		return err
+	}
+	if !json.Valid(s.data[start:s.pos]) {
+		s.pos = start
+		return s.fail("not a JSON value")
+	}
+	return nil
+}
+
+// skipLoosely finds the end of a value by its brackets, however deep they are.
 func (s *scanner) skipLoosely() *malformed {
 	var closing []byte
 	for {
