@@ -14,6 +14,7 @@ import (
 	"github.com/draftlabs/specter/pkg/svcmain"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -80,7 +81,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
-	work := lifecycle.Group(box.Relay(p.DB, p.Bus, p.Log), consume.Deletions(p.Bus, name, accounts, now))
+	work := lifecycle.Group(
+		box.Relay(p.DB, p.Bus, p.Log),
+		consume.Deletions(p.Bus, name, accounts, now),
+		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
+	)
 	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
 }
 

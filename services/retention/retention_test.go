@@ -197,7 +197,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	bucket, err := s.bus.JetStream().KeyValue(t.Context(), event.CatalogBucket)
 	require.NoError(t, err)
 	for _, who := range []testkit.Tenant{gone, stays} {
-		for _, name := range []string{catalog.KeyName(who.KeyHash), catalog.ProductName(who.ProductID)} {
+		for _, name := range []string{catalog.KeyName(who.KeyHash), catalog.ProductName(who.ProductID), catalog.AccountName(who.AccountID)} {
 			_, err := bucket.Put(t.Context(), name, []byte((&catalogv1.Key{KeyId: "x"}).String()))
 			require.NoError(t, err)
 		}
@@ -225,7 +225,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	for table, n := range certificate.Tables {
 		require.Positive(t, n, table)
 	}
-	require.GreaterOrEqual(t, certificate.Catalog, 2)
+	require.GreaterOrEqual(t, certificate.Catalog, 3)
 	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, certificate.Streams)
 	require.NotContains(t, string(text), gone.Email)
 	require.NotContains(t, string(text), gone.UserID.String())
@@ -235,7 +235,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	require.Equal(t, gone.UserID.String(), d.Body.GetOwnerUserId())
 	testkit.Eventually(t, func() bool {
 		keys, err := bucket.Keys(t.Context())
-		return err == nil && len(keys) == 2
+		return err == nil && len(keys) == 3
 	}, "the gateway forgets the account and keeps the other")
 	_, err = bucket.Get(t.Context(), catalog.KeyName(stays.KeyHash))
 	require.NoError(t, err)

@@ -33,6 +33,8 @@ type Account struct {
 	ClosedAt    *time.Time
 	DeletionID  *uuid.UUID
 	CreatedAt   time.Time
+	// Signals accepted in a calendar month (UTC) over all products; 0 means unlimited.
+	MonthlySignalLimit int64
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
