@@ -472,7 +472,7 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 
 	streams, err := b.PurgeAccount(t.Context(), account)
 	require.NoError(t, err)
-	require.Equal(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, streams)
+	require.Equal(t, []string{"SIGNALS", "EVENTS", "DEADLETTER", "QUOTA"}, streams)
 	left := deadLetters(t, b)
 	require.Len(t, left, 1)
 	require.Equal(t, other.AccountID.String(), left[0].AccountID)

@@ -20,11 +20,27 @@ const (
 	MaxMessageBytes = 2 * mib
 )
 
-// CatalogBucket is the key-value bucket of what the gateway knows: keys, products, quotas.
+// CatalogBucket is the key-value bucket of what the gateway knows: keys, products, accounts.
 const CatalogBucket = "CATALOG"
 
 // CatalogSubject is where a write of a bucket's key lands.
 func CatalogSubject(key string) string { return "$KV." + CatalogBucket + "." + key }
+
+// QuotaBucket is the key-value bucket of what accounts have used of their monthly limits.
+const QuotaBucket = "QUOTA"
+
+// QuotaKeep is longer than anybody asks after a month that is over.
+const QuotaKeep = 100 * 24 * time.Hour
+
+// QuotaKey is the bucket's key of an account's calendar month (UTC) that holds at.
+func QuotaKey(account uuid.UUID, at time.Time) string {
+	return account.String() + "." + at.UTC().Format("2006-01")
+}
+
+// QuotaAccountSubjects is where the writes of an account's keys land.
+func QuotaAccountSubjects(account uuid.UUID) string {
+	return "$KV." + QuotaBucket + "." + account.String() + ".*"
+}
 
 var signals = Stream{
 	Name: "SIGNALS", Prefix: "signals", MaxAge: week, MaxBytes: 4 * gib,
