@@ -55,8 +55,12 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 	advisories := b.config(event.Advisories())
 	// Notices about messages, not messages: when full, the oldest make room for the newest.
 	advisories.Discard = jetstream.DiscardOld
-	if err := b.ensure(ctx, advisories); err != nil {
-		return err
+	refusals := b.config(event.Refusals())
+	refusals.Discard = jetstream.DiscardOld // likewise
+	for _, c := range []jetstream.StreamConfig{advisories, refusals} {
+		if err := b.ensure(ctx, c); err != nil {
+			return err
+		}
 	}
 	// The largest last: on a small disk it makes do with what is left.
 	for _, s := range []event.Stream{event.DeadLetters(), event.Facts(), event.Signals()} {

@@ -54,6 +54,14 @@ var facts = Stream{
 	Doc: "Facts, past tense: what one service found out or a person decided, for every other service.",
 }
 
+// What was refused is told as far as there is room: a sender who floods a gateway with nonsense
+// must not fill the streams that others depend on.
+var refusals = Stream{
+	Name: "REFUSALS", Prefix: "refusals", MaxAge: 2 * 24 * time.Hour, MaxBytes: 64 * mib,
+	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
+	Doc: "What gateways refused, counted and sampled, for the people who wonder why nothing arrives. The oldest make room.",
+}
+
 // DeadLetters holds what no consumer could process, with the reason, until somebody replays it.
 // Its subjects are deadletter.<consumer>.<the original subject>.
 func DeadLetters() Stream {
@@ -80,13 +88,16 @@ func Advisories() Stream {
 }
 
 // Streams are the streams that hold catalogue types.
-func Streams() []Stream { return []Stream{signals, facts} }
+func Streams() []Stream { return []Stream{signals, facts, refusals} }
 
 // Signals is the stream of signal batches.
 func Signals() Stream { return signals }
 
 // Facts is the stream of events.
 func Facts() Stream { return facts }
+
+// Refusals is the stream of what gateways refused.
+func Refusals() Stream { return refusals }
 
 // DeadLetterSubject is where consumer's dead letter of a message from subject goes.
 func DeadLetterSubject(consumer, subject string) string {

@@ -226,7 +226,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 		require.Positive(t, n, table)
 	}
 	require.GreaterOrEqual(t, certificate.Catalog, 3)
-	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "DEADLETTER", "QUOTA"}, certificate.Streams)
+	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "REFUSALS", "DEADLETTER", "QUOTA"}, certificate.Streams)
 	require.NotContains(t, string(text), gone.Email)
 	require.NotContains(t, string(text), gone.UserID.String())
 

@@ -42,7 +42,7 @@ func render(protos fs.FS) ([]byte, error) {
 	b.WriteString("# Events\n\nEverything that travels on the bus. A message's subject is its stream's prefix, its name, its version and the account:\n`events.proposal.created.v1.<account>`; `_` stands for messages that carry many accounts.\n")
 	b.WriteString("Headers: `Nats-Msg-Id` (the event's id, a UUID), `Specter-Event` (`<name>.v<version>`), `Specter-Account`, `Specter-Time`, `traceparent`.\n")
 
-	b.WriteString("\n## Streams\n\nAll are file streams with limits retention; an acknowledged message is on disk. The two data streams and the dead letters refuse new messages when full, so nothing unread is dropped to make room.\n\n")
+	b.WriteString("\n## Streams\n\nAll are file streams with limits retention; an acknowledged message is on disk. SIGNALS, EVENTS and the dead letters refuse new messages when full, so nothing unread is dropped to make room.\n\n")
 	b.WriteString("| stream | subjects | kept | default size | holds |\n|---|---|---|---|---|\n")
 	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
 		fmt.Fprintf(&b, "| %s | `%s` | %d days | %d MiB | %s |\n", s.Name, strings.Join(s.Subjects(), "` `"), int(s.MaxAge.Hours()/24), s.MaxBytes>>20, s.Doc)
