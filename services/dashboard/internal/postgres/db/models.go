@@ -144,6 +144,22 @@ type Import struct {
 	CompletedAt *time.Time
 }
 
+// writer: dashboard. The newest few refused signals of each product and code, redacted; kept 7 days.
+type IngestRefusalSample struct {
+	AccountID uuid.UUID
+	ID        uuid.UUID
+	ProductID uuid.UUID
+	Code      string
+	At        time.Time
+	Detail    string
+	N         int64
+	Origin    string
+	Source    string
+	UserAgent string
+	Element   string
+	ClientID  *uuid.UUID
+}
+
 // writer: dashboard. A site or app that sends signals.
 type Product struct {
 	ID         uuid.UUID
