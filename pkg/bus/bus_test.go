@@ -37,7 +37,11 @@ func TestStreamsHaveTheSettingsThatKeepAcknowledgedMessages(t *testing.T) {
 		c := stream.CachedInfo().Config
 		require.Equal(t, jetstream.FileStorage, c.Storage, s.Name)
 		require.Equal(t, jetstream.LimitsPolicy, c.Retention, s.Name)
-		require.Equal(t, jetstream.DiscardNew, c.Discard, s.Name)
+		discard := jetstream.DiscardNew
+		if s.Name == event.Refusals().Name { // notices, not data
+			discard = jetstream.DiscardOld
+		}
+		require.Equal(t, discard, c.Discard, s.Name)
 		require.Equal(t, s.MaxAge, c.MaxAge, s.Name)
 		require.Equal(t, 1, c.Replicas, s.Name)
 		require.GreaterOrEqual(t, c.Duplicates, 2*time.Minute, s.Name)
@@ -49,8 +53,10 @@ func TestStreamsHaveTheSettingsThatKeepAcknowledgedMessages(t *testing.T) {
 	}
 	_, err := b.JetStream().Stream(t.Context(), "ADVISORIES")
 	require.NoError(t, err)
-	_, err = b.JetStream().KeyValue(t.Context(), event.CatalogBucket)
-	require.NoError(t, err)
+	for _, bucket := range []string{event.CatalogBucket, event.QuotaBucket} {
+		_, err = b.JetStream().KeyValue(t.Context(), bucket)
+		require.NoError(t, err)
+	}
 }
 
 func TestAMessageArrivesWholeAndOnce(t *testing.T) {
@@ -472,7 +478,7 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 
 	streams, err := b.PurgeAccount(t.Context(), account)
 	require.NoError(t, err)
-	require.Equal(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, streams)
+	require.Equal(t, []string{"SIGNALS", "EVENTS", "REFUSALS", "DEADLETTER", "QUOTA"}, streams)
 	left := deadLetters(t, b)
 	require.Len(t, left, 1)
 	require.Equal(t, other.AccountID.String(), left[0].AccountID)

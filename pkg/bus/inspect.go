@@ -43,8 +43,8 @@ func (b *Bus) StreamLastSequence(ctx context.Context, t event.Describer) (uint64
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
-// PurgeAccount removes what the streams still hold about an account, its facts and its dead
-// letters, and returns the streams' names. Batches of many accounts are not touched; they leave by
+// PurgeAccount removes what the streams still hold about an account, its facts, its dead
+// letters and its use of limits, and returns the streams' names. Batches of many accounts are not touched; they leave by
 // age within a week.
 func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) ([]string, error) {
 	dead := event.DeadLetters().Name
@@ -58,7 +58,10 @@ func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) ([]string, er
 		}
 		purged = append(purged, s.Name)
 	}
-	return append(purged, dead), nil
+	if err := b.purge(ctx, "KV_"+event.QuotaBucket, event.QuotaAccountSubjects(account)); err != nil {
+		return purged, err
+	}
+	return append(purged, dead, event.QuotaBucket), nil
 }
 
 func (b *Bus) purge(ctx context.Context, stream, filter string) error {

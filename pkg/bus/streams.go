@@ -14,6 +14,9 @@ import (
 // CatalogMaxBytes bounds the CATALOG bucket: about 300 bytes a key, product or account.
 const CatalogMaxBytes = 64 << 20
 
+// QuotaMaxBytes bounds the QUOTA bucket: about 300 bytes an account and month.
+const QuotaMaxBytes = 64 << 20
+
 const (
 	// minStreamBytes is the least a stream is worth having with.
 	minStreamBytes = 16 << 20
@@ -23,12 +26,12 @@ const (
 )
 
 // EnsureStreams creates what is missing and brings the settings of what exists up to date: the
-// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG bucket. Any number of processes may
+// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG and QUOTA buckets. Any number of processes may
 // call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:      event.CatalogBucket,
-		Description: "What the gateway knows: keys, products, quotas. Written through the dashboard's outbox only.",
+		Description: "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only.",
 		History:     1,
 		MaxBytes:    b.maxBytes(event.CatalogBucket, CatalogMaxBytes),
 		Storage:     jetstream.FileStorage,
@@ -37,11 +40,27 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ensuring bucket %s: %w", event.CatalogBucket, err)
 	}
+	_, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:      event.QuotaBucket,
+		Description: "What accounts have used of their monthly limits, and what gateways hold of the rest.",
+		History:     1,
+		TTL:         event.QuotaKeep,
+		MaxBytes:    b.maxBytes(event.QuotaBucket, QuotaMaxBytes),
+		Storage:     jetstream.FileStorage,
+		Replicas:    b.replicas(),
+	})
+	if err != nil {
+		return fmt.Errorf("ensuring bucket %s: %w", event.QuotaBucket, err)
+	}
 	advisories := b.config(event.Advisories())
 	// Notices about messages, not messages: when full, the oldest make room for the newest.
 	advisories.Discard = jetstream.DiscardOld
-	if err := b.ensure(ctx, advisories); err != nil {
-		return err
+	refusals := b.config(event.Refusals())
+	refusals.Discard = jetstream.DiscardOld // likewise
+	for _, c := range []jetstream.StreamConfig{advisories, refusals} {
+		if err := b.ensure(ctx, c); err != nil {
+			return err
+		}
 	}
 	// The largest last: on a small disk it makes do with what is left.
 	for _, s := range []event.Stream{event.DeadLetters(), event.Facts(), event.Signals()} {

@@ -6,6 +6,8 @@ import eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 var (
 	SignalBatch = define[*eventv1.SignalBatch](signals, "signal.batch", 1, ManyAccounts)
 
+	IngestRefused = define[*eventv1.IngestRefused](refusals, "ingest.refused", 1, ManyAccounts)
+
 	SignalFirstReceived = define[*eventv1.SignalFirstReceived](facts, "signal.first_received", 1, OneAccount)
 	ImportCompleted     = define[*eventv1.ImportCompleted](facts, "import.completed", 1, OneAccount)
 
@@ -38,7 +40,7 @@ var (
 // All lists the catalogue in the order of a signal's life.
 func All() []Info {
 	types := []Describer{
-		SignalBatch,
+		SignalBatch, IngestRefused,
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened,
 		ProposalCreated, ProposalApproved, ProposalRejected, ProposalReopened, ProposalExpired,

@@ -20,11 +20,27 @@ const (
 	MaxMessageBytes = 2 * mib
 )
 
-// CatalogBucket is the key-value bucket of what the gateway knows: keys, products, quotas.
+// CatalogBucket is the key-value bucket of what the gateway knows: keys, products, accounts.
 const CatalogBucket = "CATALOG"
 
 // CatalogSubject is where a write of a bucket's key lands.
 func CatalogSubject(key string) string { return "$KV." + CatalogBucket + "." + key }
+
+// QuotaBucket is the key-value bucket of what accounts have used of their monthly limits.
+const QuotaBucket = "QUOTA"
+
+// QuotaKeep is longer than anybody asks after a month that is over.
+const QuotaKeep = 100 * 24 * time.Hour
+
+// QuotaKey is the bucket's key of an account's calendar month (UTC) that holds at.
+func QuotaKey(account uuid.UUID, at time.Time) string {
+	return account.String() + "." + at.UTC().Format("2006-01")
+}
+
+// QuotaAccountSubjects is where the writes of an account's keys land.
+func QuotaAccountSubjects(account uuid.UUID) string {
+	return "$KV." + QuotaBucket + "." + account.String() + ".*"
+}
 
 var signals = Stream{
 	Name: "SIGNALS", Prefix: "signals", MaxAge: week, MaxBytes: 4 * gib,
@@ -36,6 +52,14 @@ var facts = Stream{
 	Name: "EVENTS", Prefix: "events", MaxAge: week, MaxBytes: 1 * gib,
 	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
 	Doc: "Facts, past tense: what one service found out or a person decided, for every other service.",
+}
+
+// What was refused is told as far as there is room: a sender who floods a gateway with nonsense
+// must not fill the streams that others depend on.
+var refusals = Stream{
+	Name: "REFUSALS", Prefix: "refusals", MaxAge: 2 * 24 * time.Hour, MaxBytes: 64 * mib,
+	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
+	Doc: "What gateways refused, counted and sampled, for the people who wonder why nothing arrives. The oldest make room.",
 }
 
 // DeadLetters holds what no consumer could process, with the reason, until somebody replays it.
@@ -64,13 +88,16 @@ func Advisories() Stream {
 }
 
 // Streams are the streams that hold catalogue types.
-func Streams() []Stream { return []Stream{signals, facts} }
+func Streams() []Stream { return []Stream{signals, facts, refusals} }
 
 // Signals is the stream of signal batches.
 func Signals() Stream { return signals }
 
 // Facts is the stream of events.
 func Facts() Stream { return facts }
+
+// Refusals is the stream of what gateways refused.
+func Refusals() Stream { return refusals }
 
 // DeadLetterSubject is where consumer's dead letter of a message from subject goes.
 func DeadLetterSubject(consumer, subject string) string {

@@ -132,7 +132,9 @@ func newProvider(db *pgxpool.Pool) (*goose.Provider, func(), error) {
 		return nil, nil, fmt.Errorf("opening the embedded migrations: %w", err)
 	}
 	sqlDB := stdlib.OpenDBFromPool(db)
-	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, sub)
+	// A release may add a migration whose number lies below the last one, which is the local auth
+	// server's: a database that has that one must still get it.
+	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, sub, goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("reading the embedded migrations: %w", err), sqlDB.Close())
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/draftlabs/specter/pkg/svcmain"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -24,7 +25,10 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
+	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
+	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 	"github.com/draftlabs/specter/services/dashboard/internal/web"
 )
 
@@ -66,6 +70,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		p.Log.Warn("SPECTER_SUPABASE_SERVICE_KEY is not set: the auth server keeps the e-mail address and password of people who delete their account, until it is")
 	}
 	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
+	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
 		Accounts:    accounts,
@@ -75,12 +80,20 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
 		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
+		Usage:       usage.New(postgres.Usage{Store: store}, broker.NewQuotas(p.Bus), now),
+		Refusals:    refusals,
+		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus)),
 	})
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
-	work := lifecycle.Group(box.Relay(p.DB, p.Bus, p.Log), consume.Deletions(p.Bus, name, accounts, now))
+	work := lifecycle.Group(
+		box.Relay(p.DB, p.Bus, p.Log),
+		consume.Deletions(p.Bus, name, accounts, now),
+		consume.Refusals(p.Bus, name, refusals),
+		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
+	)
 	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
 }
 

@@ -1,16 +1,19 @@
 // Package dashboard is what people, the command line and agents talk to: the API of
 // proto/openapi/dashboard.v1.yaml and the web app.
 //
-// Consumes: account.deleted, to have the auth server forget the owner. Everything else it reads from
-// what the others wrote, under row-level security.
+// Consumes: account.deleted, to have the auth server forget the owner; ingest.refused, to show what
+// gateways refused. Everything else it reads from what the others wrote, under row-level security,
+// and for one signal's receipt from the queue.
 //
 // Produces: proposal.approved, proposal.rejected, proposal.reopened, deployment.created,
 // deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
 // import.completed, endpoint.tested, account.deletion_scheduled, account.deletion_cancelled;
-// signal.batch for imported history; and the gateway's catalogue (keys, products).
+// signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
+// which it makes anew at start when the broker has lost it.
 //
 // Stores: accounts, web_sessions, access_tokens, products, contexts, api_keys,
-// proposal_decisions, deployments, webhook_endpoints, imports, idempotency_keys, audit_log.
+// proposal_decisions, deployments, webhook_endpoints, imports, idempotency_keys, audit_log,
+// ingest_refusals, ingest_refusal_samples.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;

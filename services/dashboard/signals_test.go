@@ -23,6 +23,7 @@ import (
 
 type stored struct {
 	ID         uuid.UUID      `json:"id"`
+	ClientID   *uuid.UUID     `json:"client_id,omitempty"`
 	Type       string         `json:"type"`
 	Payload    map[string]any `json:"payload"`
 	At         time.Time      `json:"at"`

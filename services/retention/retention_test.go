@@ -197,7 +197,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	bucket, err := s.bus.JetStream().KeyValue(t.Context(), event.CatalogBucket)
 	require.NoError(t, err)
 	for _, who := range []testkit.Tenant{gone, stays} {
-		for _, name := range []string{catalog.KeyName(who.KeyHash), catalog.ProductName(who.ProductID)} {
+		for _, name := range []string{catalog.KeyName(who.KeyHash), catalog.ProductName(who.ProductID), catalog.AccountName(who.AccountID)} {
 			_, err := bucket.Put(t.Context(), name, []byte((&catalogv1.Key{KeyId: "x"}).String()))
 			require.NoError(t, err)
 		}
@@ -225,8 +225,8 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	for table, n := range certificate.Tables {
 		require.Positive(t, n, table)
 	}
-	require.GreaterOrEqual(t, certificate.Catalog, 2)
-	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "DEADLETTER"}, certificate.Streams)
+	require.GreaterOrEqual(t, certificate.Catalog, 3)
+	require.ElementsMatch(t, []string{"SIGNALS", "EVENTS", "REFUSALS", "DEADLETTER", "QUOTA"}, certificate.Streams)
 	require.NotContains(t, string(text), gone.Email)
 	require.NotContains(t, string(text), gone.UserID.String())
 
@@ -235,7 +235,7 @@ func TestADeletedAccountLeavesNoRowAndOthersLoseNone(t *testing.T) {
 	require.Equal(t, gone.UserID.String(), d.Body.GetOwnerUserId())
 	testkit.Eventually(t, func() bool {
 		keys, err := bucket.Keys(t.Context())
-		return err == nil && len(keys) == 2
+		return err == nil && len(keys) == 3
 	}, "the gateway forgets the account and keeps the other")
 	_, err = bucket.Get(t.Context(), catalog.KeyName(stays.KeyHash))
 	require.NoError(t, err)
@@ -319,6 +319,8 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 		`INSERT INTO signal_ids VALUES ($1, gen_random_uuid(), '2020-01-01'), ($1, gen_random_uuid(), (now() AT TIME ZONE 'UTC')::date)`,
 		`INSERT INTO imported_ids SELECT $1, gen_random_uuid(), at FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months']) at`,
 		`INSERT INTO idempotency_keys SELECT $1, 'op', at::text, '', 200, '', at FROM unnest(ARRAY[now() - interval '25 hours', now()]) at`,
+		`INSERT INTO ingest_refusals SELECT account_id, id, date_trunc('hour', at), 'x', 1, at FROM products, unnest(ARRAY[now() - interval '91 days', now()]) at WHERE account_id = $1`,
+		`INSERT INTO ingest_refusal_samples SELECT account_id, gen_random_uuid(), id, 'x', at, 'x', 1 FROM products, unnest(ARRAY[now() - interval '8 days', now()]) at WHERE account_id = $1`,
 		`INSERT INTO deliveries SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), 'x', '', 'delivered', 1, at FROM unnest(ARRAY[now() - interval '31 days', now()]) at`,
 	} {
 		_, err := s.owner.Exec(t.Context(), sql, who.AccountID)
@@ -335,6 +337,8 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 	require.Equal(t, 1, s.rows("imported_ids", who.AccountID))
 	require.Equal(t, 1, s.rows("idempotency_keys", who.AccountID))
 	require.Equal(t, 1, s.rows("deliveries", who.AccountID))
+	require.Equal(t, 1, s.rows("ingest_refusals", who.AccountID))
+	require.Equal(t, 1, s.rows("ingest_refusal_samples", who.AccountID))
 	var report struct {
 		Partitions []struct{ Name string }
 		Rows       map[string]int64
@@ -342,7 +346,7 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &report))
 	require.Empty(t, report.Errors)
-	require.Equal(t, map[string]int64{"imported_ids": 1, "idempotency_keys": 1, "deliveries": 1}, report.Rows)
+	require.Equal(t, map[string]int64{"imported_ids": 1, "idempotency_keys": 1, "deliveries": 1, "ingest_refusals": 1, "ingest_refusal_samples": 1}, report.Rows)
 	names := []string{}
 	for _, p := range report.Partitions {
 		names = append(names, p.Name)

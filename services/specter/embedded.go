@@ -2,6 +2,7 @@ package specter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -20,10 +21,14 @@ func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
 		return err
 	}
 	h.add(unitPostgres, lifecycle.Func(func(ctx context.Context, ready func()) error {
-		return server.Run(ctx, func() {
+		var told error
+		err := server.Run(ctx, func() {
 			h.databaseURL = server.URL()
+			// For the operator's commands, which reach the database beside this process.
+			told = datadir.WriteFile(dir.Path(databaseFile), []byte(h.databaseURL+"\n"))
 			ready()
 		})
+		return errors.Join(err, told)
 	}))
 	return nil
 }

@@ -81,6 +81,17 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 
 // surroundings adds what Up brings itself because no setting names another.
 func (h *host) surroundings(own Config, dir *datadir.Dir) error {
+	if err := h.stores(own, dir); err != nil {
+		return err
+	}
+	if own.AuthURL == "" {
+		return h.localAuth(own, dir.Path("mail"))
+	}
+	return nil
+}
+
+// stores adds the database with its schema and the broker with its streams.
+func (h *host) stores(own Config, dir *datadir.Dir) error {
 	h.databaseURL = h.platform.DatabaseURL
 	if h.databaseURL == "" {
 		if err := h.privatePostgres(own, dir); err != nil {
@@ -94,9 +105,6 @@ func (h *host) surroundings(own Config, dir *datadir.Dir) error {
 	}
 	h.schema()
 	h.bus()
-	if own.AuthURL == "" {
-		return h.localAuth(own, dir.Path("mail"))
-	}
 	return nil
 }
 

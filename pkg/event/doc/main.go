@@ -42,12 +42,12 @@ func render(protos fs.FS) ([]byte, error) {
 	b.WriteString("# Events\n\nEverything that travels on the bus. A message's subject is its stream's prefix, its name, its version and the account:\n`events.proposal.created.v1.<account>`; `_` stands for messages that carry many accounts.\n")
 	b.WriteString("Headers: `Nats-Msg-Id` (the event's id, a UUID), `Specter-Event` (`<name>.v<version>`), `Specter-Account`, `Specter-Time`, `traceparent`.\n")
 
-	b.WriteString("\n## Streams\n\nAll are file streams with limits retention; an acknowledged message is on disk. The two data streams and the dead letters refuse new messages when full, so nothing unread is dropped to make room.\n\n")
+	b.WriteString("\n## Streams\n\nAll are file streams with limits retention; an acknowledged message is on disk. SIGNALS, EVENTS and the dead letters refuse new messages when full, so nothing unread is dropped to make room.\n\n")
 	b.WriteString("| stream | subjects | kept | default size | holds |\n|---|---|---|---|---|\n")
 	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
 		fmt.Fprintf(&b, "| %s | `%s` | %d days | %d MiB | %s |\n", s.Name, strings.Join(s.Subjects(), "` `"), int(s.MaxAge.Hours()/24), s.MaxBytes>>20, s.Doc)
 	}
-	fmt.Fprintf(&b, "\nThe key-value bucket `%s` holds what the gateway knows: keys and products (`proto/specter/catalog/v1`).\n", event.CatalogBucket)
+	fmt.Fprintf(&b, "\nThe key-value bucket `%s` holds what the gateway knows: keys, products and accounts; `%s` what accounts have used of their monthly limits and what gateways hold of the rest, kept for %d days (both `proto/specter/catalog/v1`).\n", event.CatalogBucket, event.QuotaBucket, int(event.QuotaKeep.Hours()/24))
 
 	b.WriteString("\n## Messages\n\n| event | means | body |\n|---|---|---|\n")
 	for _, i := range event.All() {

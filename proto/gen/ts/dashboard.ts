@@ -371,6 +371,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/signals/{signal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of one signal
+         * @description By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+         */
+        get: operations["getSignalReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/rejections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the gateway refused, by code and time, with samples */
+        get: operations["getRejections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/products/{product_id}/signals/stream": {
         parameters: {
             query?: never;
@@ -856,9 +893,46 @@ export interface components {
             month: string;
             /** Format: int64 */
             signals: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Absent when there is none.
+             */
             signals_limit?: number;
+            /**
+             * Format: int64
+             * @description Counted against the limit, up to some seconds ago. Absent without a limit.
+             */
+            signals_used?: number;
+            /** Format: int64 */
+            signals_remaining?: number;
+            /**
+             * Format: date-time
+             * @description When the month ends (UTC).
+             */
+            resets_at?: string;
+            /**
+             * Format: date-time
+             * @description When the limit will be reached at this month's pace; absent when the month ends first.
+             */
+            limit_reached_at?: string;
             by_type?: components["schemas"]["TypeCount"][];
+            /** @description Stored signals by day (UTC) on which they happened. */
+            by_day?: components["schemas"]["DayCount"][];
+            /** @description Signals refused this month. */
+            refused?: components["schemas"]["CodeCount"][];
+        };
+        DayCount: {
+            /** Format: date */
+            day: string;
+            /** Format: int64 */
+            count: number;
+        };
+        CodeCount: {
+            code: string;
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            last_at?: string;
         };
         TypeCount: {
             type: string;
@@ -1039,6 +1113,75 @@ export interface components {
             received_at: string;
             time_mark?: string;
             imported?: boolean;
+        };
+        SignalReceipt: {
+            /**
+             * Format: uuid
+             * @description As it was asked for.
+             */
+            id: string;
+            /** @enum {string} */
+            status: "stored" | "queued" | "rejected";
+            /**
+             * Format: date-time
+             * @description When it was received or refused.
+             */
+            at: string;
+            signal?: components["schemas"]["Signal"];
+            reason?: components["schemas"]["RejectionReason"];
+        };
+        RejectionReason: {
+            code: string;
+            detail: string;
+        };
+        Rejections: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @enum {string} */
+            step: "hour" | "day";
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: date-time
+             * @description When the newest stored signal was received.
+             */
+            last_good_at?: string;
+            /** @description Most frequent first. */
+            by_code: components["schemas"]["CodeCount"][];
+            /** @description Every step, also those without refusals. */
+            points: components["schemas"]["RejectionPoint"][];
+            /** @description The newest first; a few of each code, kept 7 days. */
+            samples: components["schemas"]["RejectionSample"][];
+        };
+        RejectionPoint: {
+            /** Format: date-time */
+            at: string;
+            counts: components["schemas"]["CodeCount"][];
+        };
+        RejectionSample: {
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            code: string;
+            /** @description The sentence the sender was answered with. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Signals refused with it.
+             */
+            count: number;
+            /** @description Host of the page it came from. */
+            origin?: string;
+            source?: components["schemas"]["Source"];
+            /** @description Family of the sender's program. */
+            user_agent?: string;
+            /** @description What was sent, redacted and cut; not always JSON. */
+            element?: string;
+            /** Format: uuid */
+            client_id?: string;
         };
         SignalPage: {
             items: components["schemas"]["Signal"][];
@@ -2177,6 +2320,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignalPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSignalReceipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                signal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description SignalReceipt. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalReceipt"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRejections: {
+        parameters: {
+            query?: {
+                /** @description Until now. Steps are hours for 24h and days of the product for the others. */
+                range?: "24h" | "7d" | "30d";
+            };
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rejections. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rejections"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -103,7 +103,7 @@ func loopback(address string) (host string, port int, err error) {
 // catalogueBytes is what the streams may take together: JetStream reserves a
 // stream's limit when it is made.
 func catalogueBytes() int64 {
-	total := int64(bus.CatalogMaxBytes + natsSlack)
+	total := int64(bus.CatalogMaxBytes + bus.QuotaMaxBytes + natsSlack)
 	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
 		total += s.MaxBytes
 	}

@@ -259,6 +259,24 @@ func (e ProposalStatus) Valid() bool {
 	}
 }
 
+// Defines values for RejectionsStep.
+const (
+	RejectionsStepDay  RejectionsStep = "day"
+	RejectionsStepHour RejectionsStep = "hour"
+)
+
+// Valid indicates whether the value is a known member of the RejectionsStep enum.
+func (e RejectionsStep) Valid() bool {
+	switch e {
+	case RejectionsStepDay:
+		return true
+	case RejectionsStepHour:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	AccountAdmin     Scope = "account:admin"
@@ -301,6 +319,27 @@ func (e Scope) Valid() bool {
 	case WebhooksRead:
 		return true
 	case WebhooksWrite:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignalReceiptStatus.
+const (
+	SignalReceiptStatusQueued   SignalReceiptStatus = "queued"
+	SignalReceiptStatusRejected SignalReceiptStatus = "rejected"
+	SignalReceiptStatusStored   SignalReceiptStatus = "stored"
+)
+
+// Valid indicates whether the value is a known member of the SignalReceiptStatus enum.
+func (e SignalReceiptStatus) Valid() bool {
+	switch e {
+	case SignalReceiptStatusQueued:
+		return true
+	case SignalReceiptStatusRejected:
+		return true
+	case SignalReceiptStatusStored:
 		return true
 	default:
 		return false
@@ -403,6 +442,27 @@ func (e GetContextHealthParamsStep) Valid() bool {
 	}
 }
 
+// Defines values for GetRejectionsParamsRange.
+const (
+	N24h GetRejectionsParamsRange = "24h"
+	N30d GetRejectionsParamsRange = "30d"
+	N7d  GetRejectionsParamsRange = "7d"
+)
+
+// Valid indicates whether the value is a known member of the GetRejectionsParamsRange enum.
+func (e GetRejectionsParamsRange) Valid() bool {
+	switch e {
+	case N24h:
+		return true
+	case N30d:
+		return true
+	case N7d:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessToken defines model for AccessToken.
 type AccessToken struct {
 	CreatedAt  time.Time          `json:"created_at"`
@@ -496,6 +556,13 @@ type AuditEntry struct {
 type AuditEntryPage struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// CodeCount defines model for CodeCount.
+type CodeCount struct {
+	Code   string     `json:"code"`
+	Count  int64      `json:"count"`
+	LastAt *time.Time `json:"last_at,omitempty"`
 }
 
 // Context defines model for Context.
@@ -594,6 +661,12 @@ type DailyPoint struct {
 	Negative int64    `json:"negative"`
 	Positive int64    `json:"positive"`
 	Post     *bool    `json:"post,omitempty"`
+}
+
+// DayCount defines model for DayCount.
+type DayCount struct {
+	Count int64              `json:"count"`
+	Day   openapi_types.Date `json:"day"`
 }
 
 // DeletionRequest defines model for DeletionRequest.
@@ -978,6 +1051,64 @@ type ProposalPage struct {
 // ProposalStatus defines model for ProposalStatus.
 type ProposalStatus string
 
+// RejectionPoint defines model for RejectionPoint.
+type RejectionPoint struct {
+	At     time.Time   `json:"at"`
+	Counts []CodeCount `json:"counts"`
+}
+
+// RejectionReason defines model for RejectionReason.
+type RejectionReason struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// RejectionSample defines model for RejectionSample.
+type RejectionSample struct {
+	At       time.Time           `json:"at"`
+	ClientId *openapi_types.UUID `json:"client_id,omitempty"`
+	Code     string              `json:"code"`
+
+	// Count Signals refused with it.
+	Count int64 `json:"count"`
+
+	// Detail The sentence the sender was answered with.
+	Detail string `json:"detail"`
+
+	// Element What was sent, redacted and cut; not always JSON.
+	Element *string            `json:"element,omitempty"`
+	Id      openapi_types.UUID `json:"id"`
+
+	// Origin Host of the page it came from.
+	Origin *string `json:"origin,omitempty"`
+	Source *Source `json:"source,omitempty"`
+
+	// UserAgent Family of the sender's program.
+	UserAgent *string `json:"user_agent,omitempty"`
+}
+
+// Rejections defines model for Rejections.
+type Rejections struct {
+	// ByCode Most frequent first.
+	ByCode []CodeCount `json:"by_code"`
+	From   time.Time   `json:"from"`
+
+	// LastGoodAt When the newest stored signal was received.
+	LastGoodAt *time.Time `json:"last_good_at,omitempty"`
+
+	// Points Every step, also those without refusals.
+	Points []RejectionPoint `json:"points"`
+
+	// Samples The newest first; a few of each code, kept 7 days.
+	Samples []RejectionSample `json:"samples"`
+	Step    RejectionsStep    `json:"step"`
+	To      time.Time         `json:"to"`
+	Total   int64             `json:"total"`
+}
+
+// RejectionsStep defines model for Rejections.Step.
+type RejectionsStep string
+
 // RollbackReport defines model for RollbackReport.
 type RollbackReport struct {
 	RolledBackAt *time.Time `json:"rolled_back_at,omitempty"`
@@ -1018,6 +1149,21 @@ type SignalPage struct {
 	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
+// SignalReceipt defines model for SignalReceipt.
+type SignalReceipt struct {
+	// At When it was received or refused.
+	At time.Time `json:"at"`
+
+	// Id As it was asked for.
+	Id     openapi_types.UUID  `json:"id"`
+	Reason *RejectionReason    `json:"reason,omitempty"`
+	Signal *Signal             `json:"signal,omitempty"`
+	Status SignalReceiptStatus `json:"status"`
+}
+
+// SignalReceiptStatus defines model for SignalReceipt.Status.
+type SignalReceiptStatus string
+
 // SignalType defines model for SignalType.
 type SignalType struct {
 	Count  int64     `json:"count"`
@@ -1041,11 +1187,28 @@ type TypeCount struct {
 
 // Usage defines model for Usage.
 type Usage struct {
-	ByType       *[]TypeCount `json:"by_type,omitempty"`
-	Month        string       `json:"month"`
-	Plan         string       `json:"plan"`
-	Signals      int64        `json:"signals"`
-	SignalsLimit *int64       `json:"signals_limit,omitempty"`
+	// ByDay Stored signals by day (UTC) on which they happened.
+	ByDay  *[]DayCount  `json:"by_day,omitempty"`
+	ByType *[]TypeCount `json:"by_type,omitempty"`
+
+	// LimitReachedAt When the limit will be reached at this month's pace; absent when the month ends first.
+	LimitReachedAt *time.Time `json:"limit_reached_at,omitempty"`
+	Month          string     `json:"month"`
+	Plan           string     `json:"plan"`
+
+	// Refused Signals refused this month.
+	Refused *[]CodeCount `json:"refused,omitempty"`
+
+	// ResetsAt When the month ends (UTC).
+	ResetsAt *time.Time `json:"resets_at,omitempty"`
+	Signals  int64      `json:"signals"`
+
+	// SignalsLimit Absent when there is none.
+	SignalsLimit     *int64 `json:"signals_limit,omitempty"`
+	SignalsRemaining *int64 `json:"signals_remaining,omitempty"`
+
+	// SignalsUsed Counted against the limit, up to some seconds ago. Absent without a limit.
+	SignalsUsed *int64 `json:"signals_used,omitempty"`
 }
 
 // Verdict defines model for Verdict.
@@ -1264,6 +1427,15 @@ type ListProposalsParams struct {
 	Cursor *Cursor         `form:"cursor,omitempty" json:"cursor,omitempty"`
 	Status *ProposalStatus `form:"status,omitempty" json:"status,omitempty"`
 }
+
+// GetRejectionsParams defines parameters for GetRejections.
+type GetRejectionsParams struct {
+	// Range Until now. Steps are hours for 24h and days of the product for the others.
+	Range *GetRejectionsParamsRange `form:"range,omitempty" json:"range,omitempty"`
+}
+
+// GetRejectionsParamsRange defines parameters for GetRejections.
+type GetRejectionsParamsRange string
 
 // ListSignalsParams defines parameters for ListSignals.
 type ListSignalsParams struct {
@@ -1757,6 +1929,11 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
 	ListProposals(ctx context.Context, productId ProductID, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRejections What the gateway refused, by code and time, with samples
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/rejections (the `GetRejections` operationId).
+	GetRejections(ctx context.Context, productId ProductID, params *GetRejectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSignals Signals, newest first
 	//
 	// Corresponds with GET /api/v1/products/{product_id}/signals (the `ListSignals` operationId).
@@ -1800,6 +1977,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/session (the `GetSession` operationId).
 	GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSignalReceipt What became of one signal
+	//
+	// By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+	//
+	// Corresponds with GET /api/v1/signals/{signal_id} (the `GetSignalReceipt` operationId).
+	GetSignalReceipt(ctx context.Context, signalId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Access tokens
 	//
@@ -2679,6 +2863,21 @@ func (c *Client) ListProposals(ctx context.Context, productId ProductID, params 
 	return c.Client.Do(req)
 }
 
+// GetRejections What the gateway refused, by code and time, with samples
+//
+// Corresponds with GET /api/v1/products/{product_id}/rejections (the `GetRejections` operationId).
+func (c *Client) GetRejections(ctx context.Context, productId ProductID, params *GetRejectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRejectionsRequest(c.Server, productId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSignals Signals, newest first
 //
 // Corresponds with GET /api/v1/products/{product_id}/signals (the `ListSignals` operationId).
@@ -2793,6 +2992,23 @@ func (c *Client) DecideProposal(ctx context.Context, proposalId ProposalID, body
 // Corresponds with GET /api/v1/session (the `GetSession` operationId).
 func (c *Client) GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSessionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSignalReceipt What became of one signal
+//
+// By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+//
+// Corresponds with GET /api/v1/signals/{signal_id} (the `GetSignalReceipt` operationId).
+func (c *Client) GetSignalReceipt(ctx context.Context, signalId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSignalReceiptRequest(c.Server, signalId)
 	if err != nil {
 		return nil, err
 	}
@@ -4942,6 +5158,67 @@ func NewListProposalsRequest(server string, productId ProductID, params *ListPro
 	return req, nil
 }
 
+// NewGetRejectionsRequest constructs an http.Request for the GetRejections method
+func NewGetRejectionsRequest(server string, productId ProductID, params *GetRejectionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/rejections", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Range != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "range", *params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListSignalsRequest constructs an http.Request for the ListSignals method
 func NewListSignalsRequest(server string, productId ProductID, params *ListSignalsParams) (*http.Request, error) {
 	var err error
@@ -5322,6 +5599,40 @@ func NewGetSessionRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/session")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSignalReceiptRequest constructs an http.Request for the GetSignalReceipt method
+func NewGetSignalReceiptRequest(server string, signalId openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "signal_id", signalId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/signals/%s", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6259,6 +6570,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
 	ListProposalsWithResponse(ctx context.Context, productId ProductID, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*ListProposalsResponse, error)
 
+	// GetRejectionsWithResponse What the gateway refused, by code and time, with samples
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/rejections (the `GetRejections` operationId).
+	GetRejectionsWithResponse(ctx context.Context, productId ProductID, params *GetRejectionsParams, reqEditors ...RequestEditorFn) (*GetRejectionsResponse, error)
+
 	// ListSignalsWithResponse Signals, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6314,6 +6632,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/session (the `GetSession` operationId).
 	GetSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSessionResponse, error)
+
+	// GetSignalReceiptWithResponse What became of one signal
+	//
+	// By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/signals/{signal_id} (the `GetSignalReceipt` operationId).
+	GetSignalReceiptWithResponse(ctx context.Context, signalId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetSignalReceiptResponse, error)
 
 	// ListTokensWithResponse Access tokens
 	//
@@ -8121,6 +8448,54 @@ func (r ListProposalsResponse) ContentType() string {
 	return ""
 }
 
+type GetRejectionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Rejections
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRejectionsResponse) GetJSON200() *Rejections {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRejectionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRejectionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRejectionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRejectionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRejectionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListSignalsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8444,6 +8819,54 @@ func (r GetSessionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSignalReceiptResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignalReceipt
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSignalReceiptResponse) GetJSON200() *SignalReceipt {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSignalReceiptResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSignalReceiptResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSignalReceiptResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSignalReceiptResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSignalReceiptResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9602,6 +10025,19 @@ func (c *ClientWithResponses) ListProposalsWithResponse(ctx context.Context, pro
 	return ParseListProposalsResponse(rsp)
 }
 
+// GetRejectionsWithResponse What the gateway refused, by code and time, with samples
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{product_id}/rejections (the `GetRejections` operationId).
+func (c *ClientWithResponses) GetRejectionsWithResponse(ctx context.Context, productId ProductID, params *GetRejectionsParams, reqEditors ...RequestEditorFn) (*GetRejectionsResponse, error) {
+	rsp, err := c.GetRejections(ctx, productId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRejectionsResponse(rsp)
+}
+
 // ListSignalsWithResponse Signals, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9704,6 +10140,21 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseGetSessionResponse(rsp)
+}
+
+// GetSignalReceiptWithResponse What became of one signal
+//
+// By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/signals/{signal_id} (the `GetSignalReceipt` operationId).
+func (c *ClientWithResponses) GetSignalReceiptWithResponse(ctx context.Context, signalId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetSignalReceiptResponse, error) {
+	rsp, err := c.GetSignalReceipt(ctx, signalId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSignalReceiptResponse(rsp)
 }
 
 // ListTokensWithResponse Access tokens
@@ -11064,6 +11515,39 @@ func ParseListProposalsResponse(rsp *http.Response) (*ListProposalsResponse, err
 	return response, nil
 }
 
+// ParseGetRejectionsResponse parses an HTTP response from a GetRejectionsWithResponse call
+func ParseGetRejectionsResponse(rsp *http.Response) (*GetRejectionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRejectionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Rejections
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListSignalsResponse parses an HTTP response from a ListSignalsWithResponse call
 func ParseListSignalsResponse(rsp *http.Response) (*ListSignalsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11271,6 +11755,39 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Session
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSignalReceiptResponse parses an HTTP response from a GetSignalReceiptWithResponse call
+func ParseGetSignalReceiptResponse(rsp *http.Response) (*GetSignalReceiptResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSignalReceiptResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignalReceipt
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -11749,6 +12266,9 @@ type ServerInterface interface {
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx echo.Context, productId ProductID, params ListProposalsParams) error
+	// GetRejections What the gateway refused, by code and time, with samples
+	// (GET /api/v1/products/{product_id}/rejections)
+	GetRejections(ctx echo.Context, productId ProductID, params GetRejectionsParams) error
 	// ListSignals Signals, newest first
 	// (GET /api/v1/products/{product_id}/signals)
 	ListSignals(ctx echo.Context, productId ProductID, params ListSignalsParams) error
@@ -11770,6 +12290,9 @@ type ServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx echo.Context) error
+	// GetSignalReceipt What became of one signal
+	// (GET /api/v1/signals/{signal_id})
+	GetSignalReceipt(ctx echo.Context, signalId openapi_types.UUID) error
 	// ListTokens Access tokens
 	// (GET /api/v1/tokens)
 	ListTokens(ctx echo.Context, params ListTokensParams) error
@@ -12650,6 +13173,31 @@ func (w *ServerInterfaceWrapper) ListProposals(ctx echo.Context) error {
 	return err
 }
 
+// GetRejections converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRejections(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRejectionsParams
+	// ------------- Optional query parameter "range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "range", ctx.QueryParams(), &params.Range, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter range: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRejections(ctx, productId, params)
+	return err
+}
+
 // ListSignals converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSignals(ctx echo.Context) error {
 	var err error
@@ -12839,6 +13387,22 @@ func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetSession(ctx)
+	return err
+}
+
+// GetSignalReceipt converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSignalReceipt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "signal_id" -------------
+	var signalId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "signal_id", ctx.Param("signal_id"), &signalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter signal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSignalReceipt(ctx, signalId)
 	return err
 }
 
@@ -13146,6 +13710,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/contexts/:context_id/health", wrapper.GetContextHealth, options.OperationMiddlewares["getContextHealth"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/types", wrapper.ListSignalTypes, options.OperationMiddlewares["listSignalTypes"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/signals", wrapper.ListSignals, options.OperationMiddlewares["listSignals"]...)
+	router.GET(options.BaseURL+"/api/v1/signals/:signal_id", wrapper.GetSignalReceipt, options.OperationMiddlewares["getSignalReceipt"]...)
+	router.GET(options.BaseURL+"/api/v1/products/:product_id/rejections", wrapper.GetRejections, options.OperationMiddlewares["getRejections"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/signals/stream", wrapper.StreamSignals, options.OperationMiddlewares["streamSignals"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
 	router.GET(options.BaseURL+"/api/v1/imports/:import_id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
@@ -14584,6 +15150,46 @@ func (response ListProposalsdefaultApplicationProblemPlusJSONResponse) VisitList
 	return err
 }
 
+type GetRejectionsRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	Params    GetRejectionsParams
+}
+
+type GetRejectionsResponseObject interface {
+	VisitGetRejectionsResponse(w http.ResponseWriter) error
+}
+
+type GetRejections200JSONResponse Rejections
+
+func (response GetRejections200JSONResponse) VisitGetRejectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRejectionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRejectionsdefaultApplicationProblemPlusJSONResponse) VisitGetRejectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSignalsRequestObject struct {
 	ProductId ProductID `json:"product_id"`
 	Params    ListSignalsParams
@@ -14878,6 +15484,45 @@ type GetSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignalReceiptRequestObject struct {
+	SignalId openapi_types.UUID `json:"signal_id"`
+}
+
+type GetSignalReceiptResponseObject interface {
+	VisitGetSignalReceiptResponse(w http.ResponseWriter) error
+}
+
+type GetSignalReceipt200JSONResponse SignalReceipt
+
+func (response GetSignalReceipt200JSONResponse) VisitGetSignalReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignalReceiptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSignalReceiptdefaultApplicationProblemPlusJSONResponse) VisitGetSignalReceiptResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15413,6 +16058,9 @@ type StrictServerInterface interface {
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx context.Context, request ListProposalsRequestObject) (ListProposalsResponseObject, error)
+	// GetRejections What the gateway refused, by code and time, with samples
+	// (GET /api/v1/products/{product_id}/rejections)
+	GetRejections(ctx context.Context, request GetRejectionsRequestObject) (GetRejectionsResponseObject, error)
 	// ListSignals Signals, newest first
 	// (GET /api/v1/products/{product_id}/signals)
 	ListSignals(ctx context.Context, request ListSignalsRequestObject) (ListSignalsResponseObject, error)
@@ -15434,6 +16082,9 @@ type StrictServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// GetSignalReceipt What became of one signal
+	// (GET /api/v1/signals/{signal_id})
+	GetSignalReceipt(ctx context.Context, request GetSignalReceiptRequestObject) (GetSignalReceiptResponseObject, error)
 	// ListTokens Access tokens
 	// (GET /api/v1/tokens)
 	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
@@ -16683,6 +17334,32 @@ func (sh *strictHandler) ListProposals(ctx echo.Context, productId ProductID, pa
 	return nil
 }
 
+// GetRejections operation middleware
+func (sh *strictHandler) GetRejections(ctx echo.Context, productId ProductID, params GetRejectionsParams) error {
+	var request GetRejectionsRequestObject
+
+	request.ProductId = productId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRejections(ctx.Request().Context(), request.(GetRejectionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRejections")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRejectionsResponseObject); ok {
+		return validResponse.VisitGetRejectionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSignals operation middleware
 func (sh *strictHandler) ListSignals(ctx echo.Context, productId ProductID, params ListSignalsParams) error {
 	var request ListSignalsRequestObject
@@ -16876,6 +17553,31 @@ func (sh *strictHandler) GetSession(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		return validResponse.VisitGetSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSignalReceipt operation middleware
+func (sh *strictHandler) GetSignalReceipt(ctx echo.Context, signalId openapi_types.UUID) error {
+	var request GetSignalReceiptRequestObject
+
+	request.SignalId = signalId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSignalReceipt(ctx.Request().Context(), request.(GetSignalReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSignalReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSignalReceiptResponseObject); ok {
+		return validResponse.VisitGetSignalReceiptResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -17,10 +17,12 @@ type Account struct {
 	OwnerUserID uuid.UUID
 	Email       string
 	Plan        string
-	CreatedAt   time.Time
-	ClosedAt    *time.Time // deletion is scheduled: every door is closed
-	DeletionID  *uuid.UUID
-	PurgeAt     *time.Time // when everything is gone
+	// MonthlySignalLimit is what may come in a calendar month (UTC); 0 is unlimited.
+	MonthlySignalLimit int64
+	CreatedAt          time.Time
+	ClosedAt           *time.Time // deletion is scheduled: every door is closed
+	DeletionID         *uuid.UUID
+	PurgeAt            *time.Time // when everything is gone
 }
 
 // DefaultPlan is the plan of an account without billing.

@@ -7,7 +7,7 @@ import "github.com/google/uuid"
 // Actor is a person or a token at work in one account.
 type Actor struct {
 	Account uuid.UUID
-	Name    string // "user:<uuid>" or "token:<uuid>"
+	Name    string // "user:<uuid>", "token:<uuid>" or "service:<name>"
 }
 
 // User is a signed-in person.
@@ -19,3 +19,6 @@ func User(account, user uuid.UUID) Actor {
 func Token(account, token uuid.UUID) Actor {
 	return Actor{Account: account, Name: "token:" + token.String()}
 }
+
+// Operator is who runs this Specter, at its command line.
+func Operator(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:operator"} }

@@ -21,6 +21,9 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
+	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
+	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
+	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
 // bodyLimit bounds a request; the largest is a batch of imported signals.
@@ -41,6 +44,9 @@ type Options struct {
 	Deployments *deployment.Service
 	Endpoints   *endpoint.Service
 	Imports     *importing.Service
+	Usage       *usage.Service
+	Refusals    *refusal.Service
+	Receipts    *receipt.Service
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }

@@ -166,13 +166,3 @@ func toAudit(e insight.Audit) (contract.AuditEntry, error) {
 		Id: e.ID, At: e.At.UTC(), Actor: e.Actor, Action: e.Action, SubjectType: e.SubjectType, SubjectId: e.SubjectID, Detail: &detail,
 	}, err
 }
-
-// GetUsage answers GET /api/v1/usage.
-func (a *api) GetUsage(ctx context.Context, _ contract.GetUsageRequestObject) (contract.GetUsageResponseObject, error) {
-	u, err := a.Insights.Usage(ctx, principal(ctx).Account)
-	if err != nil {
-		return nil, err
-	}
-	types, _ := each(u.ByType, plain(func(t insight.TypeCount) contract.TypeCount { return contract.TypeCount{Type: t.Type, Count: t.Count} }))
-	return contract.GetUsage200JSONResponse{Plan: u.Plan, Month: u.Month.Format("2006-01"), Signals: u.Signals, ByType: &types}, nil
-}

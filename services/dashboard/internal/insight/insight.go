@@ -1,5 +1,5 @@
 // Package insight is what the other services found out, read for people: signals, health series,
-// analyses, findings, usage. It changes nothing, except that it asks for an analysis.
+// analyses, findings. It changes nothing, except that it asks for an analysis.
 package insight
 
 import (
@@ -10,7 +10,6 @@ import (
 
 	"github.com/draftlabs/specter/pkg/fault"
 
-	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
@@ -142,14 +141,6 @@ type TypeCount struct {
 	LastAt time.Time
 }
 
-// Usage is a month's signals.
-type Usage struct {
-	Plan    string
-	Month   time.Time
-	Signals int64
-	ByType  []TypeCount
-}
-
 // Audit is one line of the audit log.
 type Audit struct {
 	ID          int64
@@ -187,7 +178,6 @@ type Reader interface {
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
 	Findings(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Finding], error)
 	AuditLog(ctx context.Context, account uuid.UUID, subject *uuid.UUID, r page.Request) (page.Of[Audit], error)
-	UsageByType(ctx context.Context, account uuid.UUID, from, to time.Time) ([]TypeCount, error)
 	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, asOf *time.Time, at time.Time) error
 }
 
@@ -313,21 +303,6 @@ func fill(c product.Context, counts []Count, step Step, begin, end time.Time) []
 func midnight(t time.Time) time.Time {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
-}
-
-// Usage counts this month's signals (UTC) of the account.
-func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
-	now := s.now().UTC()
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	types, err := s.UsageByType(ctx, a.ID, month, month.AddDate(0, 1, 0))
-	if err != nil {
-		return Usage{}, err
-	}
-	u := Usage{Plan: a.Plan, Month: month, ByType: types}
-	for _, t := range types {
-		u.Signals += t.Count
-	}
-	return u, nil
 }
 
 // Types lists the types of the last days.

@@ -35,11 +35,13 @@ func (s Accounts) AccountOf(ctx context.Context, fresh account.Account) (account
 	if !fault.Is(err, fault.NotFound) {
 		return have, err
 	}
-	err = s.in(ctx, fresh.ID, func(_ pgx.Tx, q *db.Queries) error {
-		err := q.InsertAccount(ctx, db.InsertAccountParams{
-			ID: fresh.ID, OwnerUserID: fresh.OwnerUserID, Email: fresh.Email, Plan: fresh.Plan, CreatedAt: fresh.CreatedAt,
-		})
+	err = s.in(ctx, fresh.ID, func(tx pgx.Tx, q *db.Queries) error {
+		row := db.Account{ID: fresh.ID, OwnerUserID: fresh.OwnerUserID, Email: fresh.Email, Plan: fresh.Plan, CreatedAt: fresh.CreatedAt}
+		err := q.InsertAccount(ctx, db.InsertAccountParams{ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, CreatedAt: row.CreatedAt})
 		if err != nil {
+			return err
+		}
+		if err := s.publishAccount(ctx, tx, row); err != nil {
 			return err
 		}
 		return audit(ctx, q, change{
@@ -70,7 +72,7 @@ func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account,
 
 func (s Accounts) toAccount(row db.Account, purgeAt *time.Time) account.Account {
 	out := account.Account{
-		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, CreatedAt: row.CreatedAt,
+		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, MonthlySignalLimit: row.MonthlySignalLimit, CreatedAt: row.CreatedAt,
 		ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, PurgeAt: purgeAt,
 	}
 	if out.ClosedAt != nil && out.PurgeAt == nil {
@@ -91,6 +93,7 @@ func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, e
 		}
 		out = s.toAccount(db.Account{
 			ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, CreatedAt: row.CreatedAt,
+			MonthlySignalLimit: row.MonthlySignalLimit,
 		}, row.PurgeAt)
 		return nil
 	})
@@ -119,6 +122,9 @@ func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, 
 		}
 		out = s.toAccount(row, &purgeAt)
 		if _, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &at, Keep: &keep}); err != nil {
+			return err
+		}
+		if err := s.publishAccount(ctx, tx, row); err != nil {
 			return err
 		}
 		if err := s.publishProducts(ctx, tx, q, a.Account, true); err != nil {
@@ -157,6 +163,9 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 			return err
 		}
 		out = s.toAccount(row, nil)
+		if err := s.publishAccount(ctx, tx, row); err != nil {
+			return err
+		}
 		if err := s.publishProducts(ctx, tx, q, a.Account, false); err != nil {
 			return err
 		}
@@ -166,20 +175,6 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 		return emit(ctx, tx, s.Store, event.AccountDeletionCancelled, a, at, &eventv1.AccountDeletionCancelled{DeletionId: before.DeletionID.String()})
 	})
 	return out, wrap(err, "cancelling the deletion")
-}
-
-// publishProducts writes every product's catalogue entry again, open or closed.
-func (s *Store) publishProducts(ctx context.Context, tx pgx.Tx, q *db.Queries, accountID uuid.UUID, closed bool) error {
-	ids, err := q.AllProductIDs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := s.publishProduct(ctx, tx, q, accountID, id, closed); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // AddToken keeps a token's hash.

@@ -167,17 +167,6 @@ func (s Insights) SignalTypes(ctx context.Context, accountID, productID uuid.UUI
 	return out, wrap(err, "listing signal types")
 }
 
-// UsageByType counts all signals of the account.
-func (s Insights) UsageByType(ctx context.Context, accountID uuid.UUID, from, to time.Time) ([]insight.TypeCount, error) {
-	var out []insight.TypeCount
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		rows, err := q.UsageByType(ctx, db.UsageByTypeParams{FromAt: from, ToAt: to})
-		out = mapped(rows, func(r db.UsageByTypeRow) insight.TypeCount { return insight.TypeCount{Type: r.Type, Count: r.N} })
-		return err
-	})
-	return out, wrap(err, "reading the usage")
-}
-
 // Analyses lists the looks at a context.
 func (s Insights) Analyses(ctx context.Context, accountID, contextID uuid.UUID, r page.Request) (page.Of[insight.Analysis], error) {
 	var out []insight.Analysis

@@ -3,16 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/fault"
-	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
@@ -59,37 +55,6 @@ func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.
 	}
 	c.Key, err = s.insertKey(ctx, tx, q, a, c.Key, keyHash)
 	return c, err
-}
-
-// publishProduct writes the product's catalogue entry. The caller holds the product's lock, so that
-// entries leave in the order of the changes.
-func (s *Store) publishProduct(ctx context.Context, tx pgx.Tx, q *db.Queries, accountID, id uuid.UUID, closed bool) error {
-	contexts, err := q.ContextIDs(ctx, id)
-	if err != nil {
-		return fmt.Errorf("reading the product's contexts: %w", err)
-	}
-	entry := &catalogv1.Product{ProductId: id.String(), AccountId: accountID.String(), Closed: closed}
-	for _, c := range contexts {
-		if c.IsDefault {
-			entry.DefaultContextId = c.ID.String()
-		}
-		entry.ContextIds = append(entry.ContextIds, c.ID.String())
-	}
-	value, err := proto.Marshal(entry)
-	if err != nil {
-		return fmt.Errorf("encoding the product's catalogue entry: %w", err)
-	}
-	return s.outbox.PutKV(ctx, tx, catalog.ProductName(id), value)
-}
-
-func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, k db.ApiKey) error {
-	value, err := proto.Marshal(&catalogv1.Key{
-		KeyId: k.ID.String(), AccountId: accountID.String(), ProductId: k.ProductID.String(), AllowedOrigins: k.AllowedOrigins, Revoked: k.RevokedAt != nil,
-	})
-	if err != nil {
-		return fmt.Errorf("encoding the key's catalogue entry: %w", err)
-	}
-	return s.outbox.PutKV(ctx, tx, catalog.KeyName(k.KeyHash), value)
 }
 
 // Update edits a product.

@@ -56,6 +56,9 @@ func New(pool *pgxpool.Pool, o outbox.Outbox, secretKey string) (*Store, error) 
 	return s, nil
 }
 
+// Operator returns a Store for work that neither seals nor opens a secret.
+func Operator(pool *pgxpool.Pool, o outbox.Outbox) *Store { return &Store{db: pool, outbox: o} }
+
 // in runs fn as one account.
 func (s *Store) in(ctx context.Context, account uuid.UUID, fn func(tx pgx.Tx, q *db.Queries) error) error {
 	return tenant.Tx(ctx, s.db, account, func(tx pgx.Tx) error { return fn(tx, db.New(tx)) })

@@ -15,6 +15,8 @@ const (
 	importedMonths  = 24                  // ids that dedupe imports
 	answersKeep     = 24 * time.Hour      // answers kept for an Idempotency-Key
 	deliveriesKeep  = 30 * 24 * time.Hour // the delivery log
+	refusalsKeep    = 90 * 24 * time.Hour // counts of what was refused
+	samplesKeep     = 7 * 24 * time.Hour  // what some of it looked like
 	aheadMonths     = 2                   // partitions that exist before they are needed
 	behindMonths    = 1
 	batch           = 5000
@@ -22,6 +24,8 @@ const (
 	importedIDs     = "imported_ids"
 	idempotencyKeys = "idempotency_keys"
 	deliveries      = "deliveries"
+	refusals        = "ingest_refusals"
+	refusalSamples  = "ingest_refusal_samples"
 )
 
 // Partition is a part of a table that holds one month, or one day of ids.
@@ -100,6 +104,8 @@ func (k *Keeper) Purge(ctx context.Context) (Report, error) {
 		importedIDs:     now.AddDate(0, -importedMonths, 0),
 		idempotencyKeys: now.Add(-answersKeep),
 		deliveries:      now.Add(-deliveriesKeep),
+		refusals:        now.Add(-refusalsKeep),
+		refusalSamples:  now.Add(-samplesKeep),
 	} {
 		rows, err := k.deleteRows(ctx, table, before)
 		if r.Rows[table] = rows; err != nil {

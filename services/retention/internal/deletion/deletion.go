@@ -36,7 +36,7 @@ type Certificate struct {
 	StartedAt   time.Time        `json:"started_at"`
 	CompletedAt *time.Time       `json:"completed_at,omitempty"`
 	Tables      map[string]int64 `json:"tables"`          // rows deleted, by table
-	Catalog     int              `json:"catalog_entries"` // keys and products the gateway has forgotten
+	Catalog     int              `json:"catalog_entries"` // what the gateway has forgotten: keys, products, the account
 	Streams     []string         `json:"streams"`         // purged of the account's messages
 	// Owner is kept while the purge runs, to be told to the auth server, and removed with its end.
 	Owner *uuid.UUID `json:"owner_user_id,omitempty"`

@@ -75,6 +75,10 @@ func (s *Ages) DeleteRows(ctx context.Context, table string, before time.Time, l
 		rows, err = q.DeleteOldIdempotencyKeys(ctx, db.DeleteOldIdempotencyKeysParams{Before: before, Batch: int32(limit)})
 	case "deliveries":
 		rows, err = q.DeleteOldDeliveries(ctx, db.DeleteOldDeliveriesParams{Before: before, Batch: int32(limit)})
+	case "ingest_refusals":
+		rows, err = q.DeleteOldRefusals(ctx, db.DeleteOldRefusalsParams{Before: before, Batch: int32(limit)})
+	case "ingest_refusal_samples":
+		rows, err = q.DeleteOldRefusalSamples(ctx, db.DeleteOldRefusalSamplesParams{Before: before, Batch: int32(limit)})
 	default:
 		err = fmt.Errorf("rows of this table have no age")
 	}

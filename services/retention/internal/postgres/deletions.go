@@ -119,7 +119,7 @@ func (s *Deletions) begin(ctx context.Context, tx pgx.Tx, q *db.Queries, d db.De
 	if err != nil {
 		return fmt.Errorf("reading the account's products: %w", err)
 	}
-	names := make([]string, 0, len(hashes)+len(products))
+	names := append(make([]string, 0, 1+len(hashes)+len(products)), catalog.AccountName(d.AccountID))
 	for _, hash := range hashes {
 		names = append(names, catalog.KeyName(hash))
 	}

@@ -13,21 +13,22 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
 `
 
 type AccountRow struct {
-	ID          uuid.UUID
-	OwnerUserID uuid.UUID
-	Email       string
-	Plan        string
-	ClosedAt    *time.Time
-	DeletionID  *uuid.UUID
-	CreatedAt   time.Time
-	PurgeAt     *time.Time
+	ID                 uuid.UUID
+	OwnerUserID        uuid.UUID
+	Email              string
+	Plan               string
+	ClosedAt           *time.Time
+	DeletionID         *uuid.UUID
+	CreatedAt          time.Time
+	MonthlySignalLimit int64
+	PurgeAt            *time.Time
 }
 
 func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error) {
@@ -41,13 +42,14 @@ func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error)
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -61,12 +63,66 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 	)
 	return i, err
 }
 
+const accountIDs = `-- name: AccountIDs :many
+SELECT account_id::uuid AS id FROM specter_account_ids($1::uuid, $2::int)
+`
+
+type AccountIDsParams struct {
+	AfterID  uuid.UUID
+	RowLimit int32
+}
+
+func (q *Queries) AccountIDs(ctx context.Context, arg AccountIDsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, accountIDs, arg.AfterID, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const accountsByEmail = `-- name: AccountsByEmail :many
+SELECT account_id::uuid AS id FROM specter_accounts_by_email($1::text)
+`
+
+func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, accountsByEmail, email)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
 `
 
 type CloseAccountParams struct {
@@ -86,6 +142,7 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 	)
 	return i, err
 }
@@ -428,7 +485,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Acces
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -442,6 +499,7 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 	)
 	return i, err
 }
@@ -456,7 +514,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -470,12 +528,25 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 	)
 	return i, err
 }
 
+const purgeBegun = `-- name: PurgeBegun :one
+SELECT EXISTS (SELECT FROM deletions WHERE account_id = $1 AND certificate IS NOT NULL)
+`
+
+// Retention has made the gateway forget the account, or is about to.
+func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, purgeBegun, accountID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -489,6 +560,7 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.ClosedAt,
 		&i.DeletionID,
 		&i.CreatedAt,
+		&i.MonthlySignalLimit,
 	)
 	return i, err
 }
@@ -578,6 +650,31 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 	var refresh_token_sealed []byte
 	err := row.Scan(&refresh_token_sealed)
 	return refresh_token_sealed, err
+}
+
+const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
+UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
+`
+
+type SetMonthlySignalLimitParams struct {
+	ID                 uuid.UUID
+	MonthlySignalLimit int64
+}
+
+func (q *Queries) SetMonthlySignalLimit(ctx context.Context, arg SetMonthlySignalLimitParams) (Account, error) {
+	row := q.db.QueryRow(ctx, setMonthlySignalLimit, arg.ID, arg.MonthlySignalLimit)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.OwnerUserID,
+		&i.Email,
+		&i.Plan,
+		&i.ClosedAt,
+		&i.DeletionID,
+		&i.CreatedAt,
+		&i.MonthlySignalLimit,
+	)
+	return i, err
 }
 
 const storeIdempotentAnswer = `-- name: StoreIdempotentAnswer :exec

@@ -33,6 +33,8 @@ type Account struct {
 	ClosedAt    *time.Time
 	DeletionID  *uuid.UUID
 	CreatedAt   time.Time
+	// Signals accepted in a calendar month (UTC) over all products; 0 means unlimited.
+	MonthlySignalLimit int64
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
@@ -140,6 +142,22 @@ type Import struct {
 	CreatedBy   string
 	CreatedAt   time.Time
 	CompletedAt *time.Time
+}
+
+// writer: dashboard. The newest few refused signals of each product and code, redacted; kept 7 days.
+type IngestRefusalSample struct {
+	AccountID uuid.UUID
+	ID        uuid.UUID
+	ProductID uuid.UUID
+	Code      string
+	At        time.Time
+	Detail    string
+	N         int64
+	Origin    string
+	Source    string
+	UserAgent string
+	Element   string
+	ClientID  *uuid.UUID
 }
 
 // writer: dashboard. A site or app that sends signals.

@@ -442,6 +442,41 @@ func (q *Queries) LockContext(ctx context.Context, id uuid.UUID) (Context, error
 	return i, err
 }
 
+const lockKeys = `-- name: LockKeys :many
+SELECT id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at FROM api_keys ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockKeys(ctx context.Context) ([]ApiKey, error) {
+	rows, err := q.db.Query(ctx, lockKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ApiKey
+	for rows.Next() {
+		var i ApiKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.ProductID,
+			&i.Name,
+			&i.KeyHash,
+			&i.KeySealed,
+			&i.Hint,
+			&i.AllowedOrigins,
+			&i.CreatedAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockProduct = `-- name: LockProduct :one
 SELECT id, account_id, name, time_zone, version, created_at, archived_at FROM products WHERE id = $1 FOR UPDATE
 `
@@ -459,6 +494,30 @@ func (q *Queries) LockProduct(ctx context.Context, id uuid.UUID) (Product, error
 		&i.ArchivedAt,
 	)
 	return i, err
+}
+
+const lockProducts = `-- name: LockProducts :many
+SELECT id FROM products ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockProducts(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, lockProducts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const product = `-- name: Product :one

@@ -107,5 +107,18 @@ SELECT type, sum(n)::bigint AS n FROM rollup_hourly
 WHERE hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
 GROUP BY type ORDER BY n DESC, type;
 
+-- name: SetMonthlySignalLimit :one
+UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING *;
+
+-- name: AccountIDs :many
+SELECT account_id::uuid AS id FROM specter_account_ids(sqlc.arg(after_id)::uuid, sqlc.arg(row_limit)::int);
+
+-- name: AccountsByEmail :many
+SELECT account_id::uuid AS id FROM specter_accounts_by_email(sqlc.arg(email)::text);
+
+-- name: PurgeBegun :one
+-- Retention has made the gateway forget the account, or is about to.
+SELECT EXISTS (SELECT FROM deletions WHERE account_id = $1 AND certificate IS NOT NULL);
+
 -- name: PlainAccount :one
 SELECT * FROM accounts WHERE id = $1;

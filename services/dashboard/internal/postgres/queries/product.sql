@@ -32,6 +32,12 @@ ORDER BY p.created_at DESC, p.id DESC LIMIT sqlc.arg(row_limit);
 -- name: AllProductIDs :many
 SELECT id FROM products ORDER BY id;
 
+-- name: LockProducts :many
+SELECT id FROM products ORDER BY id FOR UPDATE;
+
+-- name: LockKeys :many
+SELECT * FROM api_keys ORDER BY id FOR UPDATE;
+
 -- name: InsertKey :one
 INSERT INTO api_keys (id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, confidenceWord } from "./format";
+import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, confidenceWord, prettyJson } from "./format";
 
 describe("numbers people read", () => {
   it("shows a ratio with one decimal and a dash when there is none", () => {
@@ -48,5 +48,12 @@ describe("confidence", () => {
     expect(confidenceWord(0.9)).toBe("high");
     expect(confidenceWord(0.7)).toBe("medium");
     expect(confidenceWord(0.1)).toBe("low");
+  });
+});
+
+describe("what was sent", () => {
+  it("is laid out when it is JSON and left alone when it is not", () => {
+    expect(prettyJson('{"type":1}')).toBe('{\n  "type": 1\n}');
+    expect(prettyJson('{"type":1,,')).toBe('{"type":1,,');
   });
 });

@@ -50,3 +50,12 @@ export function confidenceWord(x: number): string {
   if (x >= 0.6) return "medium";
   return "low";
 }
+
+/** JSON with line breaks; a text that is not JSON stays as it is. */
+export function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

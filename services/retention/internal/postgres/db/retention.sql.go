@@ -109,6 +109,46 @@ func (q *Queries) DeleteOldImportedIDs(ctx context.Context, arg DeleteOldImporte
 	return result.RowsAffected(), nil
 }
 
+const deleteOldRefusalSamples = `-- name: DeleteOldRefusalSamples :execrows
+DELETE FROM ingest_refusal_samples s USING (
+    SELECT o.account_id, o.id FROM ingest_refusal_samples o WHERE o.at < $1 ORDER BY o.at LIMIT $2
+) old
+WHERE s.account_id = old.account_id AND s.id = old.id
+`
+
+type DeleteOldRefusalSamplesParams struct {
+	Before time.Time
+	Batch  int32
+}
+
+func (q *Queries) DeleteOldRefusalSamples(ctx context.Context, arg DeleteOldRefusalSamplesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldRefusalSamples, arg.Before, arg.Batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteOldRefusals = `-- name: DeleteOldRefusals :execrows
+DELETE FROM ingest_refusals r USING (
+    SELECT o.account_id, o.product_id, o.hour, o.code FROM ingest_refusals o WHERE o.hour < $1 ORDER BY o.hour LIMIT $2
+) old
+WHERE r.account_id = old.account_id AND r.product_id = old.product_id AND r.hour = old.hour AND r.code = old.code
+`
+
+type DeleteOldRefusalsParams struct {
+	Before time.Time
+	Batch  int32
+}
+
+func (q *Queries) DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldRefusals, arg.Before, arg.Batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertDeletion = `-- name: InsertDeletion :execrows
 INSERT INTO deletions (id, account_id, requested_at, purge_at)
 VALUES ($1, $2, $3, $4)

@@ -46,3 +46,15 @@ DELETE FROM deliveries d USING (
     SELECT o.account_id, o.id FROM deliveries o WHERE o.created_at < @before ORDER BY o.created_at LIMIT @batch
 ) old
 WHERE d.account_id = old.account_id AND d.id = old.id;
+
+-- name: DeleteOldRefusals :execrows
+DELETE FROM ingest_refusals r USING (
+    SELECT o.account_id, o.product_id, o.hour, o.code FROM ingest_refusals o WHERE o.hour < @before ORDER BY o.hour LIMIT @batch
+) old
+WHERE r.account_id = old.account_id AND r.product_id = old.product_id AND r.hour = old.hour AND r.code = old.code;
+
+-- name: DeleteOldRefusalSamples :execrows
+DELETE FROM ingest_refusal_samples s USING (
+    SELECT o.account_id, o.id FROM ingest_refusal_samples o WHERE o.at < @before ORDER BY o.at LIMIT @batch
+) old
+WHERE s.account_id = old.account_id AND s.id = old.id;

@@ -263,6 +263,154 @@ func (x *Account) GetPlan() string {
 	return ""
 }
 
+// Quota is what one account has used of its limit in one calendar month (UTC).
+// Stored in the QUOTA bucket under "<account>.<yyyy-mm>"; every gateway changes
+// it by compare-and-set. used + lost + all that is held never exceeds the limit.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limit as the last gateway knew it.
+	MonthlySignalLimit int64 `protobuf:"varint,1,opt,name=monthly_signal_limit,json=monthlySignalLimit,proto3" json:"monthly_signal_limit,omitempty"`
+	// Signals accepted, as far as their gateways have told.
+	Used int64 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
+	// Held by gateways that went silent: taken for used, because it may have been.
+	Lost          int64         `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	Leases        []*QuotaLease `protobuf:"bytes,4,rep,name=leases,proto3" json:"leases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_specter_catalog_v1_catalog_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Quota) GetMonthlySignalLimit() int64 {
+	if x != nil {
+		return x.MonthlySignalLimit
+	}
+	return 0
+}
+
+func (x *Quota) GetUsed() int64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Quota) GetLost() int64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *Quota) GetLeases() []*QuotaLease {
+	if x != nil {
+		return x.Leases
+	}
+	return nil
+}
+
+// QuotaLease is what one gateway may accept without asking.
+type QuotaLease struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One run of one gateway (16 bytes).
+	Holder []byte `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
+	// Not accepted yet when the gateway last told.
+	Held int64 `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
+	// Counts the holder's writes, so that it can tell whether one whose answer
+	// was lost took effect.
+	Serial uint64 `protobuf:"varint,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	// After this others count held as lost (unix milliseconds).
+	ExpiresAt     int64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuotaLease) Reset() {
+	*x = QuotaLease{}
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuotaLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuotaLease) ProtoMessage() {}
+
+func (x *QuotaLease) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_catalog_v1_catalog_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuotaLease.ProtoReflect.Descriptor instead.
+func (*QuotaLease) Descriptor() ([]byte, []int) {
+	return file_specter_catalog_v1_catalog_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *QuotaLease) GetHolder() []byte {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *QuotaLease) GetHeld() int64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *QuotaLease) GetSerial() uint64 {
+	if x != nil {
+		return x.Serial
+	}
+	return 0
+}
+
+func (x *QuotaLease) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
 var File_specter_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
@@ -291,7 +439,19 @@ const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x120\n" +
 	"\x14monthly_signal_limit\x18\x02 \x01(\x03R\x12monthlySignalLimit\x12\x16\n" +
 	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
-	"\x04plan\x18\x04 \x01(\tR\x04planB\xd8\x01\n" +
+	"\x04plan\x18\x04 \x01(\tR\x04plan\"\x99\x01\n" +
+	"\x05Quota\x120\n" +
+	"\x14monthly_signal_limit\x18\x01 \x01(\x03R\x12monthlySignalLimit\x12\x12\n" +
+	"\x04used\x18\x02 \x01(\x03R\x04used\x12\x12\n" +
+	"\x04lost\x18\x03 \x01(\x03R\x04lost\x126\n" +
+	"\x06leases\x18\x04 \x03(\v2\x1e.specter.catalog.v1.QuotaLeaseR\x06leases\"o\n" +
+	"\n" +
+	"QuotaLease\x12\x16\n" +
+	"\x06holder\x18\x01 \x01(\fR\x06holder\x12\x12\n" +
+	"\x04held\x18\x02 \x01(\x03R\x04held\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\x04R\x06serial\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\x03R\texpiresAtB\xd8\x01\n" +
 	"\x16com.specter.catalog.v1B\fCatalogProtoP\x01ZFgithub.com/draftlabs/specter/proto/gen/go/specter/catalog/v1;catalogv1\xa2\x02\x03SCX\xaa\x02\x12Specter.Catalog.V1\xca\x02\x12Specter\\Catalog\\V1\xe2\x02\x1eSpecter\\Catalog\\V1\\GPBMetadata\xea\x02\x14Specter::Catalog::V1b\x06proto3"
 
 var (
@@ -306,18 +466,21 @@ func file_specter_catalog_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_specter_catalog_v1_catalog_proto_rawDescData
 }
 
-var file_specter_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_specter_catalog_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_specter_catalog_v1_catalog_proto_goTypes = []any{
-	(*Key)(nil),     // 0: specter.catalog.v1.Key
-	(*Product)(nil), // 1: specter.catalog.v1.Product
-	(*Account)(nil), // 2: specter.catalog.v1.Account
+	(*Key)(nil),        // 0: specter.catalog.v1.Key
+	(*Product)(nil),    // 1: specter.catalog.v1.Product
+	(*Account)(nil),    // 2: specter.catalog.v1.Account
+	(*Quota)(nil),      // 3: specter.catalog.v1.Quota
+	(*QuotaLease)(nil), // 4: specter.catalog.v1.QuotaLease
 }
 var file_specter_catalog_v1_catalog_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	4, // 0: specter.catalog.v1.Quota.leases:type_name -> specter.catalog.v1.QuotaLease
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_specter_catalog_v1_catalog_proto_init() }
@@ -331,7 +494,7 @@ func file_specter_catalog_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_catalog_v1_catalog_proto_rawDesc), len(file_specter_catalog_v1_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,8 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useState, type ReactNode } from "react";
+import { useSearchParams } from "wouter";
 import { api, unwrap, type Signal } from "../api";
 import { ago, asMoment } from "../format";
-import { Chip, Empty, Failure, Loading, Title, type Tone } from "../parts/ui";
+import { Chip, Empty, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
+import { RejectionsView } from "./rejections";
 
 const polarityLooks: Record<Signal["polarity"], [Tone, string]> = {
   positive: ["good", "▲ positive"],
@@ -10,7 +12,26 @@ const polarityLooks: Record<Signal["polarity"], [Tone, string]> = {
   neutral: ["neutral", "○ neutral"],
 };
 
+const views = [
+  ["received", "Received"],
+  ["rejected", "Rejected"],
+] as const;
+
 export function SignalsPage({ product }: { product: string }) {
+  const [search] = useSearchParams();
+  const view = search.get("view") === "rejected" ? "rejected" : "received";
+  const tabs = <Tabs label="Signals" current={view} tabs={views} href={(name) => `/p/${product}/signals${name === "received" ? "" : `?view=${name}`}`} />;
+  if (view === "received") return <Received product={product} tabs={tabs} />;
+  return (
+    <>
+      <Title>Signals</Title>
+      {tabs}
+      <RejectionsView product={product} />
+    </>
+  );
+}
+
+function Received({ product, tabs }: { product: string; tabs: ReactNode }) {
   const live = useLive(product);
   const signals = useQuery({
     queryKey: ["signals", product],
@@ -20,9 +41,10 @@ export function SignalsPage({ product }: { product: string }) {
   return (
     <>
       <Title aside={<Chip tone={live ? "good" : "warn"}>{live ? "● live" : "○ reconnecting"}</Chip>}>Signals</Title>
+      {tabs}
       {signals.isPending && <Loading what="Loading signals" />}
       {signals.error && <Failure error={signals.error} />}
-      {signals.data?.items.length === 0 && <Empty>Waiting for your first signal. The script tag and a curl example are under Settings.</Empty>}
+      {signals.data?.items.length === 0 && <Empty>Waiting for your first signal. The script tag and a curl example are under Settings; what was sent and refused is under Rejected.</Empty>}
       {signals.data && signals.data.items.length > 0 && (
         <div className="overflow-x-auto rounded-xl border border-line bg-card">
           <table className="w-full text-left text-sm">

@@ -1,4 +1,5 @@
 import type { ButtonHTMLAttributes, ReactNode } from "react";
+import { Link } from "wouter";
 import { ApiError } from "../api";
 
 export type Tone = "neutral" | "good" | "bad" | "warn" | "accent";
@@ -93,3 +94,28 @@ export function Field({ label, children }: { label: string; children: ReactNode 
 }
 
 export const inputClass = "w-full rounded-lg border border-line bg-ground px-3 py-2 text-ink";
+
+interface TabsProps<T extends string> {
+  label: string;
+  current: T;
+  tabs: readonly (readonly [T, string])[];
+  href: (tab: T) => string;
+}
+
+/** Views of one page; each has an address of its own. */
+export function Tabs<T extends string>({ label, current, tabs, href }: TabsProps<T>) {
+  return (
+    <nav aria-label={label} className="mb-4 flex gap-4 border-b border-line">
+      {tabs.map(([name, words]) => (
+        <Link
+          key={name}
+          href={href(name)}
+          aria-current={current === name ? "page" : undefined}
+          className={`-mb-px border-b-2 px-1 pb-2 text-sm font-medium ${current === name ? "border-accent text-ink" : "border-transparent text-soft hover:text-ink"}`}
+        >
+          {words}
+        </Link>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/catalog"
+	"github.com/draftlabs/specter/pkg/event"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/rebuild"
+)
+
+// Catalog is the rebuild.Bucket.
+type Catalog struct{ bus *bus.Bus }
+
+var _ rebuild.Bucket = Catalog{}
+
+// NewCatalog returns the bucket behind b.
+func NewCatalog(b *bus.Bus) Catalog { return Catalog{bus: b} }
+
+// State tells the newest revision and whether accounts have entries.
+func (c Catalog) State(ctx context.Context) (newest uint64, accounts bool, err error) {
+	bucket, err := c.open(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	status, err := bucket.Status(ctx)
+	if err != nil {
+		return 0, false, fmt.Errorf("reading the state of bucket %s: %w", event.CatalogBucket, err)
+	}
+	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		newest = s.StreamInfo().State.LastSeq
+	}
+	seen, err := list(ctx, bucket, catalog.EveryAccount, 1)
+	return newest, len(seen) > 0, err
+}
+
+// Entries lists what the bucket holds.
+func (c Catalog) Entries(ctx context.Context) ([]rebuild.Entry, error) {
+	bucket, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, bucket, jetstream.AllKeys, 0)
+}
+
+// Remove deletes e unless it was changed since.
+func (c Catalog) Remove(ctx context.Context, e rebuild.Entry) (bool, error) {
+	bucket, err := c.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = bucket.Delete(ctx, e.Name, jetstream.LastRevision(e.Revision))
+	if isWrongRevision(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("removing a catalogue entry: %w", err)
+	}
+	return true, nil
+}
+
+func (c Catalog) open(ctx context.Context) (jetstream.KeyValue, error) {
+	bucket, err := c.bus.JetStream().KeyValue(ctx, event.CatalogBucket)
+	if err != nil {
+		return nil, fmt.Errorf("opening bucket %s: %w", event.CatalogBucket, err)
+	}
+	return bucket, nil
+}
+
+// list reads the names that match pattern, at most limit of them; 0 is all.
+func list(ctx context.Context, bucket jetstream.KeyValue, pattern string, limit int) ([]rebuild.Entry, error) {
+	watch, err := bucket.Watch(ctx, pattern, jetstream.IgnoreDeletes(), jetstream.MetaOnly())
+	if err != nil {
+		return nil, fmt.Errorf("listing the catalogue: %w", err)
+	}
+	defer func() { _ = watch.Stop() }() // fails only when the connection is gone, and the watch with it
+	var out []rebuild.Entry
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("listing the catalogue: %w", context.Cause(ctx))
+		case e, open := <-watch.Updates():
+			if !open {
+				return nil, errors.New("listing the catalogue: the watch ended")
+			}
+			if e == nil { // all that was there when the watch began
+				return out, nil
+			}
+			if out = append(out, rebuild.Entry{Name: e.Key(), Revision: e.Revision()}); len(out) == limit {
+				return out, nil
+			}
+		}
+	}
+}
+
+func isWrongRevision(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}

@@ -1,0 +1,47 @@
+package usage
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/account"
+)
+
+// figures is a database and a counter that say what a test wants.
+type figures struct {
+	used int64
+	err  error
+}
+
+func (f figures) Month(context.Context, uuid.UUID, time.Time, time.Time) ([]TypeCount, []DayCount, []CodeCount, error) {
+	return []TypeCount{{"a", 3}, {"b", 4}}, nil, nil, nil
+}
+
+func (f figures) Used(context.Context, uuid.UUID, time.Time) (int64, error) { return f.used, f.err }
+
+func TestALimitIsProjectedAtTheMonthsPace(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC) // ten days in
+	at := func(limit int64, f figures) Usage {
+		u, err := New(f, f, func() time.Time { return now }).Usage(t.Context(), account.Account{ID: uuid.New(), Plan: "team", MonthlySignalLimit: limit})
+		require.NoError(t, err)
+		require.EqualValues(t, 7, u.Stored)
+		require.Equal(t, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), u.Resets)
+		return u
+	}
+	u := at(2000, figures{used: 1000})
+	require.Equal(t, time.Date(2026, 6, 21, 0, 0, 0, 0, time.UTC), *u.Reached)
+	require.EqualValues(t, 1000, *u.Remaining())
+	require.Nil(t, at(3000, figures{used: 1000}).Reached, "the month ends first")
+	require.Nil(t, at(1000, figures{used: 1000}).Reached, "it is reached")
+	require.Zero(t, *at(900, figures{used: 1000}).Remaining())
+	require.Nil(t, at(0, figures{used: 1000}).Used, "nothing counts without a limit")
+	u = at(2000, figures{err: errors.New("away")})
+	require.Nil(t, u.Used)
+	require.Nil(t, u.Remaining())
+}

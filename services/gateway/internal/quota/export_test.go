@@ -1,0 +1,6 @@
+package quota
+
+import "time"
+
+// Hasten shortens what would make tests wait: a lease expires after life and tells every life/4.
+func (m *Meter) Hasten(life time.Duration) { m.life, m.tell = life, life/4 }

@@ -1,0 +1,167 @@
+package quota
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+)
+
+// lease is what this gateway may take of one account in one calendar month.
+//
+//	begun ──▶ in use ⇄ settled ──▶ ended (month over, idle, or the gateway stops)
+type lease struct {
+	account uuid.UUID
+	key     string    // of the bucket
+	began   time.Time // by the injected clock
+	until   int64     // the month's end, unix seconds
+	first   bool      // begun in the month's first minute: what is given back may be the month before's
+
+	available atomic.Int64 // to take
+	limit     atomic.Int64
+	low       atomic.Int64 // below it more is fetched ahead of need
+	free      atomic.Int64 // of the account beyond all leases, at the last settlement
+	checked   atomic.Int64 // when that was, unix nanoseconds; 0 = it is no longer believed
+	failed    atomic.Int64 // when a settlement last failed, unix nanoseconds
+	known     atomic.Bool  // free has been found out once
+	queued    atomic.Bool  // waits to be settled
+	ended     atomic.Bool  // takes and gives go elsewhere
+
+	mu       sync.Mutex
+	demand   int64 // of everybody who waits
+	smallest int64 // of them, since the last settlement; 0 = nobody
+	changed  chan struct{}
+
+	settling sync.Mutex // guards what follows
+	recorded int64      // the lease as the bucket has it
+	serial   uint64     // of the last write
+	doubtful *write     // whose answer was lost
+	quota    *catalogv1.Quota
+	revision uint64 // of quota, as last read or written; 0 = none
+	settled  time.Time
+	pace     int64 // signals a second, forgetting
+	busy     int64 // signals taken since the last look for idle leases
+}
+
+// write is one change of the bucket's entry.
+type write struct {
+	serial   uint64
+	recorded int64
+	grant    int64 // to be added to available
+	reserved int64 // was taken out of available before
+	leave    bool
+}
+
+func newLease(account uuid.UUID, limit int64, now time.Time) *lease {
+	now = now.UTC()
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	l := &lease{
+		account: account, key: event.QuotaKey(account, now), began: now, until: month.AddDate(0, 1, 0).Unix(),
+		first: now.Sub(month) < newMonth, changed: make(chan struct{}), busy: 1, settled: now,
+	}
+	l.limit.Store(limit)
+	return l
+}
+
+// take uses n of what is available, or none.
+func (l *lease) take(n int64) bool {
+	for {
+		have := l.available.Load()
+		if have < n {
+			return false
+		}
+		if l.available.CompareAndSwap(have, have-n) {
+			return true
+		}
+	}
+}
+
+// takeUpTo uses up to n, and nothing when that is less than least.
+func (l *lease) takeUpTo(n, least int64) int64 {
+	for {
+		have := l.available.Load()
+		if have < least {
+			return 0
+		}
+		got := min(have, n)
+		if l.available.CompareAndSwap(have, have-got) {
+			return got
+		}
+	}
+}
+
+// rest is what can be had without the broker.
+func (l *lease) rest(n, least int64) (int64, error) {
+	if got := l.takeUpTo(n, least); got > 0 {
+		return got, nil
+	}
+	return 0, errUnavailable
+}
+
+// cannot reports whether n are more than the account has left, by what was found out just now.
+func (l *lease) cannot(now time.Time, n int64) bool {
+	checked := l.checked.Load()
+	return checked != 0 && now.UnixNano()-checked < int64(recheckAfter) && l.available.Load()+l.free.Load() < n
+}
+
+func (l *lease) reset(now time.Time) time.Duration {
+	return max(0, time.Unix(l.until, 0).Sub(now))
+}
+
+func (l *lease) exceeded(now time.Time) error {
+	return fault.Newf(fault.QuotaExceeded, "quota_exceeded", "The account's limit of %d signals a month is used up. The next month begins at %s.",
+		l.limit.Load(), time.Unix(l.until, 0).UTC().Format(time.RFC3339)).After(l.reset(now))
+}
+
+// wants notes what a waiting caller needs; the channel is closed by the next settlement.
+func (l *lease) wants(n, least int64) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.demand += n
+	if l.smallest == 0 || least < l.smallest {
+		l.smallest = least
+	}
+	return l.changed
+}
+
+// next is closed by the next settlement.
+func (l *lease) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
+
+func (l *lease) served(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.demand -= n
+}
+
+func (l *lease) wish() wish {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return wish{demand: l.demand, smallest: l.smallest}
+}
+
+// wake lets everybody who waits look again.
+func (l *lease) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.smallest = 0
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// idle reports whether nothing was taken since it was last asked.
+func (l *lease) idle() bool {
+	l.settling.Lock()
+	defer l.settling.Unlock()
+	taken := l.busy + l.recorded - l.available.Load()
+	l.busy = l.available.Load() - l.recorded // so that the next sum counts from here
+	return taken == 0
+}

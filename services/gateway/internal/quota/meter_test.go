@@ -1,0 +1,443 @@
+package quota_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/testkit"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
+)
+
+func TestMain(m *testing.M) { testkit.NoLeaks(m) }
+
+// running is a meter at work.
+type running struct {
+	*quota.Meter
+	cancel context.CancelFunc
+	ended  chan error
+	once   sync.Once
+}
+
+func start(t testing.TB, b *bus.Bus, now func() time.Time, change ...func(*quota.Meter)) *running {
+	t.Helper()
+	r := &running{Meter: quota.New(b, zap.NewNop(), prometheus.NewRegistry(), now), ended: make(chan error, 1)}
+	for _, f := range change {
+		f(r.Meter)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	ready := make(chan struct{})
+	go func() { r.ended <- r.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+func (r *running) stop(t testing.TB) {
+	r.once.Do(func() {
+		r.cancel()
+		require.NoError(t, <-r.ended)
+	})
+}
+
+// stored is the bucket's word about this month.
+func stored(t testing.TB, b *bus.Bus, account uuid.UUID, at time.Time) *catalogv1.Quota {
+	t.Helper()
+	kv, err := b.JetStream().KeyValue(context.Background(), event.QuotaBucket)
+	require.NoError(t, err)
+	q := &catalogv1.Quota{}
+	if e, err := kv.Get(context.Background(), event.QuotaKey(account, at)); err == nil {
+		require.NoError(t, proto.Unmarshal(e.Value(), q))
+	}
+	return q
+}
+
+func noHeld(q *catalogv1.Quota) bool {
+	for _, l := range q.GetLeases() {
+		if l.GetHeld() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func TestNoLimitCostsNothing(t *testing.T) {
+	t.Parallel()
+	m := quota.New(testkit.Bus(t), zap.NewNop(), prometheus.NewRegistry(), time.Now) // nobody runs it
+	account := uuid.New()
+	require.NoError(t, m.Take(account, 0, 1000))
+	n, err := m.TakeUpTo(account, 0, 1000)
+	require.NoError(t, err)
+	require.Equal(t, 1000, n)
+	_, ok := m.State(account, 0)
+	require.False(t, ok)
+	m.Give(account, 5)
+}
+
+// Row 30 of the fault matrix: exactly the allowed number.
+func TestOneGatewayAcceptsExactlyTheLimit(t *testing.T) {
+	t.Parallel()
+	b := testkit.Bus(t)
+	m := start(t, b, time.Now)
+	for _, limit := range []int64{1, 7, 100, 2500} {
+		account := uuid.New()
+		var accepted atomic.Int64
+		var senders sync.WaitGroup
+		for range 4 {
+			senders.Go(func() {
+				for {
+					err := m.Take(account, limit, 1)
+					if fault.Is(err, fault.QuotaExceeded) {
+						return
+					}
+					if err == nil {
+						accepted.Add(1)
+					}
+				}
+			})
+		}
+		senders.Wait()
+		require.Equal(t, limit, accepted.Load())
+
+		state, ok := m.State(account, limit)
+		require.True(t, ok)
+		require.Zero(t, state.Remaining)
+		err := m.Take(account, limit, 1)
+		require.Equal(t, "quota_exceeded", fault.As(err).Code)
+		require.InDelta(t, state.Reset.Seconds(), fault.As(err).RetryAfter.Seconds(), 5)
+	}
+}
+
+func TestABatchIsAllOrNothingAndAPartIsTakenOnRequest(t *testing.T) {
+	t.Parallel()
+	m := start(t, testkit.Bus(t), time.Now)
+	account := uuid.New()
+	require.NoError(t, m.Take(account, 100, 60))
+	require.True(t, fault.Is(m.Take(account, 100, 60), fault.QuotaExceeded))
+	n, err := m.TakeUpTo(account, 100, 30)
+	require.NoError(t, err)
+	require.Equal(t, 30, n)
+	n, err = m.TakeUpTo(account, 100, 30)
+	require.NoError(t, err)
+	require.Equal(t, 10, n, "what is left")
+	_, err = m.TakeUpTo(account, 100, 30)
+	require.True(t, fault.Is(err, fault.QuotaExceeded))
+
+	m.Give(account, 4)
+	require.NoError(t, m.Take(account, 100, 4), "what was not stored can be sent again")
+	require.Error(t, m.Take(account, 100, 1))
+}
+
+func TestARaisedLimitWorksAtOnceAndALoweredOneHolds(t *testing.T) {
+	t.Parallel()
+	b := testkit.Bus(t)
+	m := start(t, b, time.Now)
+	account := uuid.New()
+	require.NoError(t, m.Take(account, 10, 10))
+	require.Error(t, m.Take(account, 10, 1))
+	require.NoError(t, m.Take(account, 20, 10))
+	require.Error(t, m.Take(account, 20, 1))
+	require.Error(t, m.Take(account, 5, 1))
+	require.NoError(t, m.Take(account, 1_000_000, 1))
+	require.True(t, fault.Is(m.Take(account, 20, 500), fault.QuotaExceeded), "also when a lease of the larger limit is in hand")
+}
+
+func TestEightGatewaysTogetherAcceptTheLimit(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit, gateways = 20_000, 8
+	account := uuid.New()
+	var accepted, unavailable atomic.Int64
+	var meters []*running
+	var all sync.WaitGroup
+	for range gateways {
+		m := start(t, nats.Bus(t), time.Now)
+		meters = append(meters, m)
+		for range 2 {
+			all.Go(func() {
+				for {
+					err := m.Take(account, limit, 1)
+					switch {
+					case err == nil:
+						accepted.Add(1)
+					case fault.Is(err, fault.QuotaExceeded):
+						return
+					default:
+						unavailable.Add(1)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	require.LessOrEqual(t, accepted.Load(), int64(limit))
+	require.GreaterOrEqual(t, accepted.Load(), int64(limit*99/100))
+	for _, m := range meters {
+		m.stop(t)
+	}
+	q := stored(t, nats.Bus(t), account, time.Now())
+	require.Equal(t, accepted.Load(), q.GetUsed(), "every gateway told what it took")
+	require.Zero(t, q.GetLost())
+	require.Empty(t, q.GetLeases())
+	t.Logf("accepted %d of %d; %d had to ask again", accepted.Load(), limit, unavailable.Load())
+}
+
+func TestBatchesOfManyGatewaysLeaveLessThanOneBatch(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit, gateways, batch = 10_000, 4, 50
+	account := uuid.New()
+	var accepted atomic.Int64
+	var all sync.WaitGroup
+	for range gateways {
+		m := start(t, nats.Bus(t), time.Now)
+		all.Go(func() {
+			for {
+				err := m.Take(account, limit, batch)
+				if fault.Is(err, fault.QuotaExceeded) {
+					return
+				}
+				if err == nil {
+					accepted.Add(batch)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, accepted.Load(), int64(limit))
+	require.GreaterOrEqual(t, accepted.Load(), int64(limit*99/100))
+}
+
+// A gateway that dies takes its lease with it. However many die, the limit is never passed, and
+// what they held is at most a hundredth of it.
+func TestGatewaysThatDieCostAtMostAHundredth(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit, deaths = 100_000, 12
+	account := uuid.New()
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	accepted := int64(0)
+	for range deaths {
+		b := nats.Bus(t)
+		m := start(t, b, now)
+		for range 1000 {
+			require.NoError(t, m.Take(account, limit, 1))
+			accepted++
+		}
+		m.die(t, b)
+		offset.Add(int64(10 * time.Second)) // others notice after a while
+	}
+	m := start(t, nats.Bus(t), now)
+	offset.Add(int64(time.Hour))
+	for {
+		n, err := m.TakeUpTo(account, limit, 1000)
+		if fault.Is(err, fault.QuotaExceeded) {
+			break
+		}
+		require.NoError(t, err)
+		accepted += int64(n)
+	}
+	require.LessOrEqual(t, accepted, int64(limit))
+	require.GreaterOrEqual(t, accepted, int64(limit*99/100))
+	m.stop(t)
+	q := stored(t, nats.Bus(t), account, now())
+	require.Equal(t, int64(limit), q.GetUsed()+q.GetLost())
+	t.Logf("accepted %d of %d after %d deaths; lost %d", accepted, limit, deaths, q.GetLost())
+}
+
+// die ends a meter without a word to the broker.
+func (r *running) die(t testing.TB, b *bus.Bus) {
+	t.Helper()
+	b.Conn().Close()
+	r.stop(t)
+}
+
+// A gateway that was taken for dead and comes back neither loses nor doubles anything.
+func TestAGatewayThatWasSilentComesBack(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit = 100_000
+	account := uuid.New()
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	silent, other := start(t, nats.Bus(t), now), start(t, nats.Bus(t), now)
+	require.NoError(t, silent.Take(account, limit, 10))
+	offset.Add(int64(time.Minute))
+	require.NoError(t, other.Take(account, limit, 10)) // finds the other's lease expired
+	b := nats.Bus(t)
+	testkit.Eventually(t, func() bool { return stored(t, b, account, now()).GetLost() > 0 }, "the silent one's lease counts as lost")
+	silent.stop(t)
+	other.stop(t)
+	q := stored(t, b, account, now())
+	require.EqualValues(t, 20, q.GetUsed())
+	require.Zero(t, q.GetLost(), "it was there, and gave the rest back")
+	require.Empty(t, q.GetLeases())
+}
+
+func TestAnIdleLeaseGoesBackToTheOthers(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit = 1000
+	account := uuid.New()
+	idle := start(t, nats.Bus(t), time.Now, func(m *quota.Meter) { m.Hasten(200 * time.Millisecond) })
+	require.NoError(t, idle.Take(account, limit, 1))
+	b := nats.Bus(t)
+	testkit.Eventually(t, func() bool {
+		q := stored(t, b, account, time.Now())
+		return q.GetUsed() == 1 && len(q.GetLeases()) == 0
+	}, "the idle gateway gives its lease back")
+	busy := start(t, b, time.Now)
+	n, err := busy.TakeUpTo(account, limit, limit)
+	require.NoError(t, err)
+	require.Equal(t, limit-1, n)
+	require.True(t, fault.Is(idle.Take(account, limit, 1), fault.QuotaExceeded))
+}
+
+func TestAMonthEndsAtMidnightUTC(t *testing.T) {
+	t.Parallel()
+	b := testkit.Bus(t)
+	var at atomic.Int64
+	now := func() time.Time { return time.Unix(0, at.Load()).In(time.FixedZone("ahead", 5*3600)) }
+	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	at.Store(end.Add(-time.Nanosecond).UnixNano())
+	m := start(t, b, now)
+	account := uuid.New()
+	require.NoError(t, m.Take(account, 10, 10))
+	err := m.Take(account, 10, 1)
+	require.True(t, fault.Is(err, fault.QuotaExceeded))
+	require.Equal(t, time.Nanosecond, fault.As(err).RetryAfter)
+	require.Contains(t, fault.As(err).Detail, "2026-12-01T00:00:00Z")
+
+	at.Store(end.UnixNano())
+	_, ok := m.State(account, 10)
+	require.False(t, ok, "nothing is known of the new month")
+	m.Give(account, 10) // of the old one, most likely
+	require.NoError(t, m.Take(account, 10, 10), "the new month begins anew")
+	require.True(t, fault.Is(m.Take(account, 10, 1), fault.QuotaExceeded))
+	state, ok := m.State(account, 10)
+	require.True(t, ok)
+	require.Equal(t, 31*24*time.Hour, state.Reset)
+
+	m.stop(t)
+	require.EqualValues(t, 10, stored(t, b, account, end.Add(-time.Hour)).GetUsed())
+	require.EqualValues(t, 10, stored(t, b, account, end).GetUsed())
+}
+
+func TestWhileTheBrokerIsAwayALeaseInHandServesAndOthersAreToldToRetry(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	b := nats.Bus(t)
+	m := start(t, b, time.Now)
+	known, unknown := uuid.New(), uuid.New()
+	const limit = 1_000_000
+	require.NoError(t, m.Take(known, limit, 1))
+	testkit.Eventually(t, func() bool { s, ok := m.State(known, limit); return ok && s.Remaining == limit-1 }, "a lease is in hand")
+
+	nats.Kill(t)
+	testkit.Eventually(t, func() bool { return !b.Conn().IsConnected() }, "the loss is noticed")
+	require.NoError(t, m.Take(known, limit, 10))
+	began := time.Now()
+	err := m.Take(unknown, limit, 1)
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+	require.Less(t, time.Since(began), 1900*time.Millisecond)
+	require.Positive(t, fault.As(err).RetryAfter)
+	var failed error
+	for range limit { // uses up what is in hand
+		if failed = m.Take(known, limit, 10); failed != nil {
+			break
+		}
+	}
+	require.True(t, fault.Is(failed, fault.Unavailable))
+
+	nats.Start(t)
+	testkit.Eventually(t, func() bool { return m.Take(unknown, limit, 1) == nil && m.Take(known, limit, 1) == nil }, "leases come again")
+	m.stop(t)
+	q := stored(t, nats.Bus(t), unknown, time.Now())
+	require.EqualValues(t, 1, q.GetUsed())
+	require.True(t, noHeld(q))
+}
+
+func TestAllWordsOfALeaseTakenTogetherNeverPassTheLimit(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit = 3000
+	account := uuid.New()
+	var balance, peak atomic.Int64
+	var all sync.WaitGroup
+	for i := range 3 {
+		m := start(t, nats.Bus(t), time.Now, func(m *quota.Meter) { m.Hasten(time.Second) })
+		all.Go(func() {
+			for n := range 1500 {
+				size := n%7 + 1
+				if m.Take(account, limit, size) != nil {
+					continue
+				}
+				now := balance.Add(int64(size))
+				for old := peak.Load(); now > old && !peak.CompareAndSwap(old, now); old = peak.Load() {
+				}
+				if n%3 == i {
+					balance.Add(int64(-size)) // before it can be taken again
+					m.Give(account, size)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, peak.Load(), int64(limit), fmt.Sprint("balance ", balance.Load()))
+}
+
+func BenchmarkTake(b *testing.B) {
+	m := start(b, testkit.Bus(b), time.Now)
+	account := uuid.New()
+	const limit = int64(1) << 60
+	require.NoError(b, m.Take(account, limit, 1))
+	b.Run("leased", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := m.Take(account, limit, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if err := m.Take(account, limit, 1); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+	b.Run("unlimited", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := m.Take(account, 0, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("state", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := m.State(account, limit); !ok {
+				b.Fatal("a lease is in hand")
+			}
+		}
+	})
+}

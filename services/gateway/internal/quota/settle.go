@@ -1,0 +1,208 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/draftlabs/specter/pkg/event"
+	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+)
+
+const (
+	// callTime bounds one question to the broker.
+	callTime = time.Second
+	// attempts bounds the compare-and-sets of one settlement that others were faster in.
+	attempts = 50
+	// lookAhead is for how long a lease should last at the account's pace.
+	lookAhead    = 2 * time.Second
+	giveBackTime = 3 * time.Second
+)
+
+var errContended = errors.New("other gateways were faster every time")
+
+// settle tells the bucket what was taken from the lease and leases what will be needed.
+func (m *Meter) settle(ctx context.Context, l *lease) {
+	l.settling.Lock()
+	defer l.settling.Unlock()
+	defer l.wake()
+	l.low.Store(0) // until this has its result nobody need ask again
+	var err error
+	for attempt := range attempts {
+		var done bool
+		if done, err = m.attempt(ctx, l); done || err != nil {
+			break
+		}
+		err = errContended
+		pause(ctx, attempt)
+	}
+	if err == nil {
+		m.metrics.settled.WithLabelValues("done").Inc()
+		return
+	}
+	m.metrics.settled.WithLabelValues("failed").Inc()
+	l.failed.Store(m.now().UnixNano())
+	m.log.Debug("settling a lease", zap.Error(err)) // the bus tells of the outage, once
+}
+
+// attempt is one read, if needed, and one write; done is false when somebody else wrote first.
+func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	if err != nil {
+		return false, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
+	}
+	if l.quota == nil {
+		if err := l.read(ctx, bucket); err != nil {
+			return false, err
+		}
+	}
+	l.resolve(m)
+	if l.ended.Load() && l.serial == 0 {
+		return true, nil // there is nothing of it in the bucket
+	}
+	next, w := m.plan(l)
+	value, err := proto.Marshal(next)
+	if err != nil {
+		l.available.Add(w.reserved)
+		return false, fmt.Errorf("encoding the account's quota: %w", err)
+	}
+	revision, err := bucket.Update(ctx, l.key, value, l.revision)
+	if isWrongRevision(err) {
+		l.available.Add(w.reserved)
+		l.quota = nil
+		return false, nil
+	}
+	if err != nil {
+		l.doubtful, l.quota = w, nil // it may have been written
+		return false, fmt.Errorf("writing the account's quota: %w", err)
+	}
+	m.metrics.lost.Add(float64(max(0, next.GetLost()-l.quota.GetLost())))
+	l.quota, l.revision = next, revision
+	m.wrote(l, w)
+	l.learn(next, m.now())
+	return true, nil
+}
+
+func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
+	entry, err := bucket.Get(ctx, l.key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		l.quota, l.revision = &catalogv1.Quota{}, 0
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the account's quota: %w", err)
+	}
+	q := &catalogv1.Quota{}
+	if err := proto.Unmarshal(entry.Value(), q); err != nil {
+		return fmt.Errorf("decoding the account's quota: %w", err)
+	}
+	l.quota, l.revision = q, entry.Revision()
+	return nil
+}
+
+// resolve finds out whether the write whose answer was lost took effect.
+func (l *lease) resolve(m *Meter) {
+	w := l.doubtful
+	if w == nil {
+		return
+	}
+	l.doubtful = nil
+	serial, there := uint64(0), false
+	for _, lease := range l.quota.GetLeases() {
+		if string(lease.GetHolder()) == string(m.holder[:]) {
+			serial, there = lease.GetSerial(), true
+		}
+	}
+	if there && serial == w.serial || !there && w.leave {
+		m.wrote(l, w)
+		return
+	}
+	l.available.Add(w.reserved)
+}
+
+// plan is the entry as it should become.
+func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
+	now := m.now()
+	w := &write{serial: l.serial + 1, leave: l.ended.Load()}
+	wanted := l.wish()
+	wanted.pace = l.pace * int64(lookAhead/time.Second)
+	if w.leave {
+		w.reserved = l.takeUpTo(max(0, l.available.Load()), 1)
+	}
+	for {
+		// What is taken while this is under way is told the next time.
+		unspent := l.available.Load()
+		if w.leave {
+			unspent = 0 // what somebody gives back at this moment counts as taken
+		}
+		next := proto.CloneOf(l.quota)
+		free := apply(next, statement{
+			holder: m.holder, serial: w.serial, now: now, expires: now.Add(m.life), limit: l.limit.Load(),
+			recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
+		})
+		w.recorded = unspent
+		if w.leave {
+			return next, w
+		}
+		n := share(next, unspent, free, wanted)
+		if n < 0 { // out of everybody's reach before it is given back
+			if got := l.takeUpTo(-n, 1); got > 0 {
+				w.reserved += got
+				wanted.demand, wanted.pace = 0, 0
+				continue
+			}
+			n = 0
+		}
+		if w.reserved > 0 {
+			n = 0
+		}
+		grow(next, m.holder, n)
+		w.grant, w.recorded = n, unspent+n
+		return next, w
+	}
+}
+
+// wrote makes the lease what the bucket says it is.
+func (m *Meter) wrote(l *lease, w *write) {
+	spent := l.recorded - (w.recorded - w.grant) - w.reserved
+	now := m.now()
+	elapsed := max(now.Sub(l.settled), 10*time.Millisecond)
+	l.pace = max(l.pace/2, max(0, spent)*int64(time.Second)/int64(elapsed))
+	l.busy += spent
+	l.settled = now
+	l.recorded, l.serial = w.recorded, w.serial
+	if w.leave {
+		l.serial = 0
+	}
+	l.low.Store(l.available.Add(w.grant) / 2)
+}
+
+// learn keeps what is left of the account beyond all leases.
+func (l *lease) learn(q *catalogv1.Quota, now time.Time) {
+	l.free.Store(q.GetMonthlySignalLimit() - q.GetUsed() - q.GetLost() - held(q))
+	l.checked.Store(now.UnixNano())
+	l.known.Store(true)
+}
+
+// pause before the next try, longer and more at random the more gateways compete.
+func pause(ctx context.Context, attempt int) {
+	timer := time.NewTimer(rand.N(time.Duration(min(attempt+1, 10)) * time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func isWrongRevision(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}

@@ -1,0 +1,113 @@
+package specter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/pg"
+	"github.com/draftlabs/specter/services/dashboard"
+	"github.com/draftlabs/specter/services/specter/internal/datadir"
+)
+
+// databaseFile holds, while Up runs its private Postgres, the URL under which this machine's
+// operator reaches it.
+const databaseFile = "database.url"
+
+// LimitAccount sets how many signals the account with this e-mail address may send in a calendar
+// month; 0 is unlimited. The database is that of SPECTER_DATABASE_URL, else of the Specter that
+// runs on the data directory.
+func LimitAccount(ctx context.Context, src config.Source, email string, limit int64) error {
+	own, platform, err := load(src)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	url := platform.DatabaseURL
+	if url == "" {
+		if url, err = runningDatabase(own.DataDir); err != nil {
+			return err
+		}
+	}
+	db, err := operatorPool(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = dashboard.LimitAccount(ctx, db, email, limit, time.Now())
+	return err
+}
+
+func runningDatabase(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, databaseFile))
+	holder, holderErr := datadir.Holder(dir)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("reading where the database of %s is: %w", dir, err)
+	case err != nil, holderErr == nil && holder == 0:
+		return "", fmt.Errorf("%w: SPECTER_DATABASE_URL is not set and no Specter is running on %s: start it with `specter up` first", ErrSettings, dir)
+	case holderErr != nil:
+		return "", holderErr
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+func operatorPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Options{URL: url, Role: "specter_" + dashboardName, AppName: "specter-operator", MaxConns: 4})
+}
+
+// RebuildCatalog makes the gateways' catalogue anew from the database. With SPECTER_DATABASE_URL
+// and SPECTER_NATS_URL it works beside what runs there; otherwise it starts the private Postgres
+// and the embedded broker of the data directory, which nobody else may be using, for this work.
+func RebuildCatalog(ctx context.Context, src config.Source) (report dashboard.Rebuilt, err error) {
+	own, platform, err := load(src)
+	if err != nil {
+		return report, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	h, err := newHost(src, platform, platform.HTTPAddr)
+	if err != nil {
+		return report, err
+	}
+	defer h.sync()
+	if platform.DatabaseURL == "" || src["SPECTER_NATS_URL"] == "" {
+		dir, err := datadir.Claim(own.DataDir)
+		if err != nil {
+			return report, err
+		}
+		defer func() { err = errors.Join(err, dir.Release()) }()
+		if err := h.stores(own, dir); err != nil {
+			return report, err
+		}
+	} else {
+		h.databaseURL = platform.DatabaseURL
+		h.bus()
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	var failed error
+	h.add("rebuild", lifecycle.Func(func(ctx context.Context, ready func()) error {
+		ready()
+		report, failed = h.rebuildCatalog(ctx)
+		done()
+		<-ctx.Done()
+		return nil
+	}), unitSchema, unitBus)
+	return report, errors.Join(h.run(ctx), failed)
+}
+
+func (h *host) rebuildCatalog(ctx context.Context) (dashboard.Rebuilt, error) {
+	db, err := operatorPool(ctx, h.databaseURL)
+	if err != nil {
+		return dashboard.Rebuilt{}, err
+	}
+	defer db.Close()
+	return dashboard.RebuildCatalog(ctx, db, h.broker, h.log)
+}

@@ -1,0 +1,46 @@
+package specter_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/services/specter/internal/client"
+)
+
+func TestAnOperatorLimitsAccountsAndRebuildsTheCatalogue(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	code, _, errOut := p.specter(t, "account", "limit", "ann@example.test", "5")
+	require.Equal(t, 2, code, errOut)
+	require.Contains(t, errOut, "specter up")
+
+	s := p.up(t)
+	facts := p.facts(t)
+	code, out, errOut := p.specter(t, "account", "limit", facts.Email, "100000")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, "100000 signals a month")
+	code, _, errOut = p.specter(t, "account", "limit", "nobody@example.test", "5")
+	require.Equal(t, 4, code, errOut)
+	code, _, errOut = p.specter(t, "account", "limit", facts.Email, "many")
+	require.Equal(t, 2, code, errOut)
+
+	code, _, errOut = p.specter(t, "catalog", "rebuild")
+	require.Equal(t, 1, code, errOut)
+	require.Contains(t, errOut, "stop it", "its broker lives in the running process")
+	s.stop(syscall.SIGTERM)
+
+	// The broker's disk is lost, and with it the catalogue.
+	require.NoError(t, os.RemoveAll(filepath.Join(p.dir, "nats")))
+	code, out, errOut = p.specter(t, "catalog", "rebuild", "-o", "json")
+	require.Zero(t, code, errOut)
+	require.JSONEq(t, `{"accounts":1,"written":3,"removed":0}`, out)
+
+	s = p.up(t)
+	require.NoError(t, connect(t, facts).Send(t.Context(), facts.IngestKey, client.LiveSignal{ID: uuid.New(), Type: "cta_click"}))
+	s.stop(syscall.SIGTERM)
+}
