@@ -86,6 +86,11 @@ verify: ## fail when a generated file, the formatting or a go.mod is out of date
 bench: build ## benchmarks of the hot code and load on the whole, BENCHTIME each (1s)
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -p 1 -timeout 30m $(BENCHMARKS)
 
+.PHONY: bench-ingest
+bench-ingest: build ## the way in, durable, against bare handlers, the bare broker and plain COPY (4 min)
+	@go build -o bin/bench-ingest ./deploy/bench/cmd/ingest
+	@bin/bench-ingest -gateway bin/gateway
+
 .PHONY: tidy
 tidy: ## go mod tidy in every module
 	@for module in $(MODULES); do echo "tidy $$module"; (cd $$module && go mod tidy) || exit 1; done

@@ -1,11 +1,11 @@
 // Package gateway takes signals from outside and makes them durable.
 //
 // Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js) and the
-// CATALOG bucket, which tells it keys, products and contexts.
+// CATALOG bucket, which tells it keys, products, contexts and monthly limits.
 //
-// Produces: event.SignalBatch on the SIGNALS stream.
+// Produces: event.SignalBatch on the SIGNALS stream, and event.IngestRefused for what it refused.
 //
-// Stores: nothing. It never opens a database; any number of instances may run.
+// Stores: leases of monthly limits in the QUOTA bucket. It never opens a database; any number of instances may run.
 //
 // Promises: 200 means that every signal of the request is in the stream and on disk. A request is
 // taken whole or not at all. Every refusal says whether a retry can help, and when the broker is
@@ -16,6 +16,8 @@
 //	internal/httpapi    bytes in: key, content type, encoding, sizes
 //	internal/ingest     is the key good, is the rate kept; scrub; store
 //	internal/signal     bytes to signals, strictly
+//	internal/quota      leases of the account's month
+//	internal/refusal    counts and samples of what was refused, for the dashboard
 //	internal/batch      group commit: requests in flight share one acknowledgement
 //	internal/publish    one message to JetStream
 //	internal/script     the built script tag

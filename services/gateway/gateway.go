@@ -14,6 +14,8 @@ import (
 	"github.com/draftlabs/specter/services/gateway/internal/httpapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
 	"github.com/draftlabs/specter/services/gateway/internal/publish"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
+	"github.com/draftlabs/specter/services/gateway/internal/refusal"
 	"github.com/draftlabs/specter/services/gateway/internal/script"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
@@ -43,14 +45,17 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	limits := c.batch()
 	limits.MaxBytes = min(limits.MaxBytes, p.Bus.MaxMessageBytes())
 	batcher := batch.New(limits, publisher, p.Log, p.Metrics)
+	// One level more than is accepted: the lenient path may wrap what it was sent.
+	scrubber := scrub.New(scrub.Options{MaxDepth: c.MaxDepth + 1})
+	meter := quota.New(p.Bus, p.Log, p.Metrics, p.Now)
+	recorder := refusal.New(p.Bus, scrubber, p.Log, p.Metrics, p.Now)
 	service := ingest.New(
 		ingest.Options{
 			Limits: c.limits(), RatePerSecond: c.RatePerSecond, Now: p.Now, NewID: signal.NewID, Encode: publish.Encode, Metrics: p.Metrics,
 		},
 		watcher,
-		// One level more than is accepted: the lenient path may wrap what it was sent.
-		scrub.New(scrub.Options{MaxDepth: c.MaxDepth + 1}),
-		batcher,
+		scrubber,
+		batcher, meter, told{recorder},
 	)
 	handler, err := httpapi.New(httpapi.Options{
 		BodyBytes: c.MaxBodyBytes, MemoryBytes: c.MemoryBytes, HTTPS: c.https(), Metrics: p.Metrics,
@@ -58,7 +63,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
-	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(heapfloor.Keep(heapFloor), watcher, batcher)}, nil
+	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(heapfloor.Keep(heapFloor), watcher, meter, recorder, batcher)}, nil
 }
 
 // Handler serves the ingest API and the script tag. It answers properly while Run is ready.
@@ -71,4 +76,14 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("running the gateway: %w", err)
 	}
 	return s.parts.Run(ctx, ready)
+}
+
+// told passes refusals on to the recorder that tells the dashboard of them.
+type told struct{ recorder *refusal.Recorder }
+
+func (t told) Record(r ingest.Refusal) {
+	t.recorder.Record(refusal.Refusal{
+		AccountID: r.AccountID, ProductID: r.ProductID, Code: r.Code, Detail: r.Detail, N: r.N, Element: r.Element, ClientID: r.ClientID,
+		Origin: r.Caller.Origin, UserAgent: r.Caller.UserAgent, Source: publish.Source(r.Caller.Source), At: r.At,
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/draftlabs/specter/pkg/apikey"
+	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -216,6 +219,58 @@ func TestAProductThatSendsTooFastIsToldWhenToComeBack(t *testing.T) {
 
 	w.putProduct(&catalogv1.Product{RateLimitPerSecond: 1000})
 	testkit.Eventually(t, func() bool { return w.send("/api/signals", batch).status == http.StatusOK }, "the new rate to arrive")
+}
+
+func TestAMonthlyLimitIsKeptExactly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(catalog.AccountName(w.account), &catalogv1.Account{AccountId: w.account.String(), MonthlySignalLimit: 20})
+	testkit.Eventually(t, func() bool { return w.do(http.MethodHead, "/api/signals?key="+w.key, nil).status == http.StatusOK }, "the key")
+	taken := 0
+	testkit.Eventually(t, func() bool {
+		got := w.send("/api/signals", []byte(`{"type":"a"}`))
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		taken++
+		return got.header.Get("X-Quota-Limit") == "20"
+	}, "the limit to arrive")
+	before := len(w.stored())
+	got := w.send("/api/signals", []byte(`[{"type":"a"},{"type":"a"},{"type":"a"}]`))
+	left, err := strconv.Atoi(got.header.Get("X-Quota-Remaining"))
+	require.NoError(t, err)
+	require.Contains(t, got.header.Get("RateLimit"), `"month";r=`+strconv.Itoa(left)+";t=")
+	require.Contains(t, got.header.Get("RateLimit-Policy"), `"month";q=20`)
+	require.NotEmpty(t, got.header.Get("X-Quota-Reset"))
+
+	many := []byte("[" + strings.Repeat(`{"type":"a"},`, left) + `{"type":"b"}]`)
+	got = w.send("/api/signals", many)
+	require.Equal(t, http.StatusTooManyRequests, got.status)
+	require.Equal(t, "quota_exceeded", got.problem(t).Code)
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	got = w.send("/api/signals?partial=true", many)
+	require.Equal(t, http.StatusOK, got.status)
+	require.Contains(t, got.body, `{"received":`+strconv.Itoa(left)+`,"rejected":[{"code":"quota_exceeded"`)
+	require.Equal(t, http.StatusTooManyRequests, w.send("/api/signals", []byte(`{"type":"a"}`)).status)
+	require.Len(t, w.stored(), before+3+left)
+}
+
+func TestWhatIsRefusedIsToldToTheDashboard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	told, err := w.bus.Conn().SubscribeSync(event.IngestRefused.Info().Subject(uuid.Nil))
+	require.NoError(t, err)
+	w.send("/api/signals", []byte(`[{"type":"a"},{"type":""}]`), "Origin", "https://shop.example")
+	w.send("/api/signals", []byte(`{"type":"a"}`), "Content-Type", "application/xml")
+	codes := map[string]int64{}
+	testkit.Eventually(t, func() bool {
+		msg, err := told.NextMsg(5 * time.Second)
+		require.NoError(t, err)
+		var refused eventv1.IngestRefused
+		require.NoError(t, proto.Unmarshal(msg.Data, &refused))
+		for _, c := range refused.GetCounts() {
+			codes[c.GetCode()] += c.GetN()
+		}
+		return codes["missing_type"] == 1 && codes["unsupported_media_type"] == 1
+	}, "both refusals")
 }
 
 func TestAGatewayRefusesAStreamThatForgets(t *testing.T) {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -39,6 +40,12 @@ var (
 	ErrStalled  = fault.New(fault.Unavailable, "unavailable", "Signals cannot be stored right now. Try again.")
 	ErrStopping = fault.New(fault.Unavailable, "unavailable", "The server is restarting. Try again.")
 )
+
+// NotStored reports whether signals that ended with err are certainly not stored. Without an
+// acknowledgement they may be.
+func NotStored(err error) bool {
+	return errors.Is(err, ErrStalled) || errors.Is(err, ErrFull) || errors.Is(err, ErrStopping) || fault.Is(err, fault.TooLarge)
+}
 
 // Batcher is a lifecycle.Service. Submit works while Run does.
 type Batcher struct {

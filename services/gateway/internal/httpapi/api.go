@@ -12,16 +12,20 @@ import (
 
 	"github.com/draftlabs/specter/pkg/httpx"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
 	"github.com/draftlabs/specter/services/gateway/internal/script"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
 // Ingest is what the handlers need of the ingest service.
 type Ingest interface {
-	Authorize(key, origin string) (ingest.Sender, error)
+	Authorize(key string, caller ingest.Caller) (ingest.Sender, error)
 	Rate(from ingest.Sender) ingest.Rate
+	Quota(from ingest.Sender) (quota.State, bool)
 	Admit(from ingest.Sender) error
 	Accept(from ingest.Sender, r ingest.Request) (ingest.Outcome, error)
+	Await(from ingest.Sender, out ingest.Outcome) error
+	Refuse(from ingest.Sender, err error)
 }
 
 // Options of New.

@@ -56,17 +56,26 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *door) accept(w http.ResponseWriter, r *http.Request) (ingest.Outcome, error) {
 	query := queryOf(r)
-	from, err := d.ingest.Authorize(key(r, query), r.Header.Get(echo.HeaderOrigin))
+	from, err := d.ingest.Authorize(key(r, query), d.caller(r, query))
 	if err != nil {
 		return ingest.Outcome{}, err //nolint:wrapcheck // a fault, to be shown as it is
 	}
 	outcome, err := d.take(w, r, from, query)
 	if err == nil {
-		err = outcome.Wait()
+		err = d.ingest.Await(from, outcome)
 	}
 	// After the work: the headers tell what is left when the answer is written.
-	writeRate(w.Header(), d.ingest.Rate(from))
+	d.writeLimits(w.Header(), from)
 	return outcome, err
+}
+
+func (d *door) caller(r *http.Request, query query) ingest.Caller {
+	return ingest.Caller{Origin: r.Header.Get(echo.HeaderOrigin), UserAgent: r.UserAgent(), Source: sourceOf(query, d.source)}
+}
+
+func (d *door) writeLimits(h http.Header, from ingest.Sender) {
+	month, limited := d.ingest.Quota(from)
+	writeRate(h, d.ingest.Rate(from), month, limited)
 }
 
 // take reads the body and gives its memory back before anything waits.
@@ -74,22 +83,40 @@ func (d *door) take(w http.ResponseWriter, r *http.Request, from ingest.Sender, 
 	if err := d.ingest.Admit(from); err != nil {
 		return ingest.Outcome{}, err //nolint:wrapcheck // a fault, to be shown as it is
 	}
-	media, err := mediaType(r)
+	body, format, err := d.read(w, r)
 	if err != nil {
-		return ingest.Outcome{}, err
-	}
-	body, err := d.bodies.read(w, r)
-	if err != nil {
+		d.note(from, err)
 		return ingest.Outcome{}, err
 	}
 	defer d.bodies.release(body)
+	return d.ingest.Accept(from, ingest.Request{ //nolint:wrapcheck // a fault, to be shown as it is
+		Body: body.text, Format: format, SentAt: query.sentAt, Partial: wantsPartial(r, query),
+	})
+}
+
+func (d *door) read(w http.ResponseWriter, r *http.Request) (*body, ingest.Format, error) {
+	media, err := mediaType(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	body, err := d.bodies.read(w, r)
+	if err != nil {
+		return nil, 0, err
+	}
 	format, ok := d.formatOf(media, body.text)
 	if !ok {
-		return ingest.Outcome{}, errMediaType
+		d.bodies.release(body)
+		return nil, 0, errMediaType
 	}
-	return d.ingest.Accept(from, ingest.Request{ //nolint:wrapcheck // a fault, to be shown as it is
-		Body: body.text, Format: format, Source: sourceOf(query, d.source), SentAt: query.sentAt, Partial: wantsPartial(r, query),
-	})
+	return body, format, nil
+}
+
+// note tells why a body could not be read, unless that is our fault.
+func (d *door) note(from ingest.Sender, err error) {
+	if p := httpx.NewProblem(err); p.Status < http.StatusInternalServerError {
+		err = fault.New(fault.Invalid, p.Code, p.Detail)
+	}
+	d.ingest.Refuse(from, err)
 }
 
 // confirm answers that everything received is durable.
@@ -135,10 +162,11 @@ var errPanicked = errors.New("handler panicked")
 // check handles HEAD: is this key good here, and what is left of its rate. It costs nothing.
 func (d *door) check(c echo.Context) error {
 	r := c.Request()
-	from, err := d.ingest.Authorize(key(r, queryOf(r)), r.Header.Get(echo.HeaderOrigin))
+	query := queryOf(r)
+	from, err := d.ingest.Authorize(key(r, query), d.caller(r, query))
 	if err != nil {
 		return err //nolint:wrapcheck // a fault, to be shown as it is
 	}
-	writeRate(c.Response().Header(), d.ingest.Rate(from))
+	d.writeLimits(c.Response().Header(), from)
 	return c.NoContent(http.StatusOK)
 }

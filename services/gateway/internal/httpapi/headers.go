@@ -12,11 +12,13 @@ import (
 
 	"github.com/draftlabs/specter/proto/gen/go/ingestapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
 var exposed = strings.Join([]string{
-	"Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", echo.HeaderXRequestID,
+	"Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset", echo.HeaderXRequestID,
 }, ", ")
 
 // Header values that never change are shared by all answers.
@@ -54,21 +56,33 @@ func preflight(c echo.Context) error {
 }
 
 // writeRate says what is left, in the fields of draft-ietf-httpapi-ratelimit-headers and in the
-// classic ones.
-func writeRate(h http.Header, r ingest.Rate) {
+// classic ones; of the month only when it is limited.
+func writeRate(h http.Header, r ingest.Rate, month quota.State, limited bool) {
 	limit, remaining, reset := strconv.Itoa(r.Limit), strconv.Itoa(r.Remaining), seconds(r.Reset)
 	values := [...]string{
 		`"signals";q=` + limit + `;w=` + seconds(r.Window),
 		`"signals";r=` + remaining + `;t=` + reset,
 		limit, remaining, reset,
+		"", "", "",
 	}
-	for i, name := range rateHeaders {
+	names := rateHeaders[:5]
+	if limited {
+		limit, remaining, reset := strconv.FormatInt(month.Limit, 10), strconv.FormatInt(month.Remaining, 10), seconds(month.Reset)
+		values[0] += `, "month";q=` + limit
+		values[1] += `, "month";r=` + remaining + `;t=` + reset
+		values[5], values[6], values[7] = limit, remaining, reset
+		names = rateHeaders[:]
+	}
+	for i, name := range names {
 		h[name] = values[i : i+1 : i+1]
 	}
 }
 
 // As net/http writes them.
-var rateHeaders = [...]string{"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"}
+var rateHeaders = [...]string{
+	"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset",
+	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset",
+}
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/services/gateway/internal/batch"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
@@ -26,6 +27,19 @@ type Directory interface {
 type Store interface {
 	// Submit copies encoded signals; the ticket says when they are durable.
 	Submit(encoded []byte, signals int) (batch.Ticket, error)
+}
+
+// Quota keeps accounts within their monthly limits; 0 is none.
+type Quota interface {
+	Take(account uuid.UUID, limit int64, n int) error
+	TakeUpTo(account uuid.UUID, limit int64, n int) (granted int, err error)
+	Give(account uuid.UUID, n int)
+	State(account uuid.UUID, limit int64) (quota.State, bool)
+}
+
+// Refusals is told what was refused, so that the people of a product can see why nothing arrives.
+type Refusals interface {
+	Record(r Refusal)
 }
 
 // Format is how a body is to be read.
@@ -42,7 +56,6 @@ const (
 type Request struct {
 	Body    []byte
 	Format  Format
-	Source  signal.Source
 	SentAt  time.Time // zero when the client did not say
 	Partial bool      // bad signals are left out instead of costing the whole body
 }
@@ -56,6 +69,8 @@ type Service struct {
 	encode    func(dst []byte, signals []signal.Signal) []byte
 	encoded   sync.Pool // of *[]byte
 	store     Store
+	quota     Quota
+	refusals  Refusals
 	now       func() time.Time
 }
 
@@ -70,7 +85,7 @@ type Options struct {
 }
 
 // New returns a service.
-func New(o Options, d Directory, s Scrubber, store Store) *Service {
+func New(o Options, d Directory, s Scrubber, store Store, q Quota, r Refusals) *Service {
 	return &Service{
 		directory: d,
 		rates:     newRates(o.RatePerSecond, o.Limits.Signals),
@@ -79,6 +94,8 @@ func New(o Options, d Directory, s Scrubber, store Store) *Service {
 		encode:    o.Encode,
 		encoded:   sync.Pool{New: func() any { return new([]byte) }},
 		store:     store,
+		quota:     q,
+		refusals:  r,
 		now:       o.Now,
 	}
 }
@@ -94,14 +111,22 @@ var (
 	errIncomplete = fault.New(fault.Unavailable, "unavailable", "This product is still being set up. Try again.")
 )
 
+// Caller is what a request says about where it comes from.
+type Caller struct {
+	Origin    string // of the browser's page, "" without one
+	UserAgent string
+	Source    signal.Source
+}
+
 // Sender is who sends, and what the key it sends with allows.
 type Sender struct {
+	caller Caller
 	grant  *catalog.Grant
 	bucket *bucket
 }
 
-// Authorize finds out who sends. origin is the browser's Origin header, "" without one.
-func (s *Service) Authorize(key, origin string) (Sender, error) {
+// Authorize finds out who sends.
+func (s *Service) Authorize(key string, caller Caller) (Sender, error) {
 	if key == "" {
 		return Sender{}, errMissingKey
 	}
@@ -112,26 +137,49 @@ func (s *Service) Authorize(key, origin string) (Sender, error) {
 		return Sender{}, errToken
 	}
 	grant, known := s.directory.Resolve(apikey.Sum(key))
-	switch {
-	case !known:
+	if !known {
 		return Sender{}, errInvalidKey
-	case grant.Revoked:
-		return Sender{}, errRevokedKey
-	case grant.Closed:
-		return Sender{}, errClosed
-	case grant.Incomplete:
-		return Sender{}, errIncomplete
-	case origin != "" && len(grant.Origins) > 0 && !slices.ContainsFunc(grant.Origins, func(o string) bool { return strings.EqualFold(o, origin) }):
-		return Sender{}, errOrigin
 	}
-	return Sender{grant: grant, bucket: s.rates.bucket(grant, s.now())}, nil
+	from := Sender{caller: caller, grant: grant}
+	if err := admissible(grant, caller.Origin); err != nil {
+		s.Refuse(from, err)
+		return Sender{}, err
+	}
+	from.bucket = s.rates.bucket(grant, s.now())
+	return from, nil
+}
+
+func admissible(grant *catalog.Grant, origin string) error {
+	switch {
+	case grant.Revoked:
+		return errRevokedKey
+	case grant.Closed:
+		return errClosed
+	case grant.Incomplete:
+		return errIncomplete
+	case origin != "" && len(grant.Origins) > 0 && !slices.ContainsFunc(grant.Origins, func(o string) bool { return strings.EqualFold(o, origin) }):
+		return errOrigin
+	default:
+		return nil
+	}
 }
 
 // Rate tells how much of the product's rate is left.
 func (s *Service) Rate(from Sender) Rate { return from.bucket.state(s.now()) }
 
+// Quota tells how much of the account's month is left; false without a limit.
+func (s *Service) Quota(from Sender) (quota.State, bool) {
+	return s.quota.State(from.grant.AccountID, from.grant.MonthlyLimit)
+}
+
 // Admit counts a request against the product's rate before its body is read.
-func (s *Service) Admit(from Sender) error { return from.bucket.take(1, s.now()) }
+func (s *Service) Admit(from Sender) error {
+	err := from.bucket.take(1, s.now())
+	if err != nil {
+		s.Refuse(from, err)
+	}
+	return err
+}
 
 // Outcome is what became of a body.
 type Outcome struct {
@@ -141,32 +189,27 @@ type Outcome struct {
 	ticket batch.Ticket
 }
 
-// Wait returns nil once everything received is durable.
-func (o Outcome) Wait() error {
-	if o.Received == 0 {
-		return nil
-	}
-	return o.ticket.Wait() //nolint:wrapcheck // a fault, to be shown as it is
-}
-
 // keptEncoded bounds the buffers that are kept for the next request.
 const keptEncoded = 1 << 20
 
-// Accept takes a body in, which may be reused afterwards. Nothing is promised before Outcome.Wait
-// has returned nil.
+// Accept takes a body in, which may be reused afterwards. Nothing is promised before Await has
+// returned nil.
 func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
 	decoded, err := s.decode(from, r)
 	if err != nil {
+		s.Refuse(from, err)
 		return Outcome{}, err
 	}
 	defer decoded.Release()
 	if err := from.bucket.take(len(decoded.Signals)-1, s.now()); err != nil { // Admit took the first
+		s.refuse(from, err, len(decoded.Signals))
 		return Outcome{}, err
 	}
-	out := Outcome{Received: len(decoded.Signals), Rejected: slices.Clone(decoded.Rejected)}
-	for i := range out.Rejected {
-		out.Rejected[i].Element = nil
+	if err := s.charge(from, r, decoded); err != nil {
+		s.refuse(from, err, len(decoded.Signals))
+		return Outcome{}, err
 	}
+	out := Outcome{Received: len(decoded.Signals), Rejected: s.rejected(from, decoded.Rejected)}
 	if out.Received == 0 {
 		return out, nil
 	}
@@ -177,12 +220,46 @@ func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
 	if cap(*encoded) <= keptEncoded {
 		s.encoded.Put(encoded)
 	}
+	if err != nil {
+		s.quota.Give(from.grant.AccountID, out.Received)
+		s.refuse(from, err, out.Received)
+	}
 	return out, err //nolint:wrapcheck // a fault, to be shown as it is
+}
+
+// charge takes the signals from the account's month. With Partial what is left is used up, and the
+// signals beyond it are rejected.
+func (s *Service) charge(from Sender, r Request, decoded *signal.Batch) error {
+	account, limit, n := from.grant.AccountID, from.grant.MonthlyLimit, len(decoded.Signals)
+	if !r.Partial {
+		return s.quota.Take(account, limit, n) //nolint:wrapcheck // a fault, to be shown as it is
+	}
+	granted, err := s.quota.TakeUpTo(account, limit, n)
+	if err == nil && granted < n {
+		decoded.Reject(granted, "quota_exceeded", "The monthly signal limit of this account is reached.")
+	}
+	return err //nolint:wrapcheck // a fault, to be shown as it is
+}
+
+// Await returns nil once everything received is durable.
+func (s *Service) Await(from Sender, out Outcome) error {
+	if out.Received == 0 {
+		return nil
+	}
+	err := out.ticket.Wait()
+	if err == nil {
+		return nil
+	}
+	if batch.NotStored(err) {
+		s.quota.Give(from.grant.AccountID, out.Received)
+	}
+	s.refuse(from, err, out.Received)
+	return err //nolint:wrapcheck // a fault, to be shown as it is
 }
 
 func (s *Service) decode(from Sender, r Request) (*signal.Batch, error) {
 	receipt := signal.Receipt{
-		AccountID: from.grant.AccountID, ProductID: from.grant.ProductID, Source: r.Source,
+		AccountID: from.grant.AccountID, ProductID: from.grant.ProductID, Source: from.caller.Source,
 		At: s.now(), SentAt: r.SentAt, Partial: r.Partial, HasContext: from.grant.HasContext,
 	}
 	switch r.Format {

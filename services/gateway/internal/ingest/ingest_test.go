@@ -17,6 +17,7 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/services/gateway/internal/batch"
+	"github.com/draftlabs/specter/services/gateway/internal/quota"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
@@ -89,6 +90,33 @@ type shelf struct {
 	grant   catalog.Grant
 	signals []signal.Signal // as they were to be encoded
 	err     error
+
+	left     int // of the month, when the grant has a limit
+	refusals []Refusal
+}
+
+func (s *shelf) Take(_ uuid.UUID, limit int64, n int) error {
+	if limit > 0 && n > s.left {
+		return fault.New(fault.QuotaExceeded, "quota_exceeded", "used up")
+	}
+	s.left -= n
+	return nil
+}
+
+func (s *shelf) TakeUpTo(account uuid.UUID, limit int64, n int) (int, error) {
+	if limit > 0 {
+		n = min(n, max(1, s.left))
+	}
+	return n, s.Take(account, limit, n)
+}
+
+func (s *shelf) Give(_ uuid.UUID, n int) { s.left += n }
+
+func (s *shelf) State(uuid.UUID, int64) (quota.State, bool) { return quota.State{}, false }
+
+func (s *shelf) Record(r Refusal) {
+	r.Element = bytes.Clone(r.Element)
+	s.refusals = append(s.refusals, r)
 }
 
 func (s *shelf) Resolve([32]byte) (*catalog.Grant, bool) { return &s.grant, true }
@@ -119,17 +147,17 @@ func service(t *testing.T, s *shelf, scrubber Scrubber) *Service {
 	})
 	return New(Options{
 		Limits: signal.DefaultLimits(), RatePerSecond: 1000, Now: newClock().now, NewID: signal.NewID, Encode: s.encode, Metrics: prometheus.NewRegistry(),
-	}, s, scrubber, b)
+	}, s, scrubber, b, s, s)
 }
 
 // accept sends one body as the product's key does.
 func accept(t *testing.T, s *Service, body string, partial bool) (Outcome, error) {
 	t.Helper()
-	from, err := s.Authorize(apikey.New(apikey.Ingest), "")
+	from, err := s.Authorize(apikey.New(apikey.Ingest), Caller{Origin: "https://shop.example", UserAgent: "Firefox", Source: signal.Script})
 	require.NoError(t, err)
 	out, err := s.Accept(from, Request{Body: []byte(body), Partial: partial})
 	if err == nil {
-		err = out.Wait()
+		err = s.Await(from, out)
 	}
 	return out, err
 }
@@ -174,11 +202,61 @@ func TestAProductThatHasNotArrivedYetIsWorthARetry(t *testing.T) {
 	t.Parallel()
 	s := &shelf{grant: catalog.Grant{Incomplete: true}}
 	in := service(t, s, scrub.New(scrub.Options{}))
-	_, err := in.Authorize(apikey.New(apikey.Ingest), "")
+	_, err := in.Authorize(apikey.New(apikey.Ingest), Caller{})
 	require.True(t, fault.Is(err, fault.Unavailable))
 	s.grant.Revoked = true
-	_, err = in.Authorize(apikey.New(apikey.Ingest), "")
+	_, err = in.Authorize(apikey.New(apikey.Ingest), Caller{})
 	require.Equal(t, "key_revoked", fault.As(err).Code, "a retry cannot help")
+}
+
+func TestAMonthIsChargedForWhatIsStoredOnly(t *testing.T) {
+	t.Parallel()
+	s := &shelf{grant: catalog.Grant{MonthlyLimit: 10}, left: 3}
+	in := service(t, s, scrub.New(scrub.Options{}))
+	_, err := accept(t, in, `[{"type":"a"},{"type":"a"},{"type":"a"},{"type":"a"}]`, false)
+	require.True(t, fault.Is(err, fault.QuotaExceeded), "all or nothing")
+	require.Equal(t, 3, s.left)
+
+	out, err := accept(t, in, `[{"type":"a"},{"type":""},{"type":"b"},{"type":"c"},{"type":"d"}]`, true)
+	require.NoError(t, err)
+	require.Equal(t, 3, out.Received, "in part, what is left is used")
+	require.Equal(t, []int{1, 4}, []int{out.Rejected[0].Index, out.Rejected[1].Index})
+	require.Equal(t, "quota_exceeded", out.Rejected[1].Code)
+	require.Zero(t, s.left)
+
+	s.left, s.err = 5, fault.New(fault.TooLarge, "payload_too_large", "never")
+	_, err = accept(t, in, `[{"type":"a"},{"type":"a"}]`, false)
+	require.Error(t, err)
+	require.Equal(t, 5, s.left, "what is certainly not stored is given back")
+	s.err = errors.New("no answer")
+	_, err = accept(t, in, `[{"type":"a"},{"type":"a"}]`, false)
+	require.Error(t, err)
+	require.Equal(t, 3, s.left, "what may be stored is not")
+}
+
+func TestARefusalIsToldWithItsElementAndItsCaller(t *testing.T) {
+	t.Parallel()
+	s := &shelf{grant: catalog.Grant{AccountID: uuid.New(), ProductID: uuid.New()}}
+	in := service(t, s, scrub.New(scrub.Options{}))
+	id := uuid.New()
+	bad := `{"id":"` + id.String() + `","type":""}`
+	for _, partial := range []bool{false, true} {
+		_, _ = accept(t, in, `[{"type":"a"}, `+bad+` ]`, partial)
+		require.Len(t, s.refusals, 1)
+		got := s.refusals[0]
+		require.Equal(t, s.grant.AccountID, got.AccountID)
+		require.Equal(t, s.grant.ProductID, got.ProductID)
+		require.Equal(t, "missing_type", got.Code)
+		require.NotEmpty(t, got.Detail)
+		require.Equal(t, bad, string(got.Element))
+		require.Equal(t, id, got.ClientID)
+		require.Equal(t, Caller{Origin: "https://shop.example", UserAgent: "Firefox", Source: signal.Script}, got.Caller)
+		s.refusals = nil
+	}
+	s.grant.Revoked = true
+	_, err := in.Authorize(apikey.New(apikey.Ingest), Caller{})
+	require.Error(t, err)
+	require.Equal(t, "key_revoked", s.refusals[0].Code)
 }
 
 func TestSignalsOfOneSessionAreAllCleaned(t *testing.T) {

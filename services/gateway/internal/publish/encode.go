@@ -141,6 +141,9 @@ func sizeNumber(v uint64) int {
 	return sizeTag + (bits.Len64(v)+6)/7
 }
 
+// Source is the door's name on the wire.
+func Source(s signal.Source) eventv1.Source { return sources[s] }
+
 var sources = [...]eventv1.Source{
 	signal.REST:    eventv1.Source_SOURCE_REST,
 	signal.Script:  eventv1.Source_SOURCE_SCRIPT,

@@ -2,6 +2,8 @@ package signal
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -34,16 +36,18 @@ type Batch struct {
 
 // Rejected is an element that was left out.
 type Rejected struct {
-	Index   int
-	Code    string // of the public contract
-	Detail  string // a sentence
-	Element []byte // as sent, a piece of the body
+	Index    int
+	Code     string    // of the public contract
+	Detail   string    // a sentence
+	Element  []byte    // as sent, a piece of the body
+	ClientID uuid.UUID // uuid.Nil without a valid one
 }
 
 // ElementError is the refusal of a body because of one of its elements.
 type ElementError struct {
-	Fault   *fault.Error
-	Element []byte // the first bad one as sent, a piece of the body
+	Fault    *fault.Error
+	Element  []byte    // the first bad one as sent, a piece of the body
+	ClientID uuid.UUID // that it carried, uuid.Nil without a valid one
 }
 
 func (e *ElementError) Error() string { return e.Fault.Error() }
@@ -145,29 +149,40 @@ func (b *Batch) element(read element, at place) *malformed {
 	b.Signals = append(b.Signals, Signal{})
 	s := &b.Signals[len(b.Signals)-1]
 	dec.blank(s)
+	s.index = max(0, int(at))
 	err := read(dec, s, at)
 	if err != nil && dec.receipt.Partial && err.wellFormed {
 		dec.problems.note(err, at)
 		dec.pos = start
 		err = dec.skipWhole()
 	}
-	if err != nil {
-		dec.problems.element = dec.data[start:dec.pos]
+	s.sent = dec.data[start:dec.pos]
+	switch {
+	case err != nil:
+		dec.problems.element, dec.problems.id = s.sent, s.ClientID
 		return err
-	}
-	if dec.problems.first == nil || dec.problems.element != nil {
+	case dec.problems.first == nil || dec.problems.element != nil:
+		return nil
+	case !dec.receipt.Partial:
+		dec.problems.element, dec.problems.id = s.sent, s.ClientID
 		return nil
 	}
-	if !dec.receipt.Partial {
-		dec.problems.element = dec.data[start:dec.pos]
-		return nil
-	}
-	b.Signals = b.Signals[:len(b.Signals)-1]
 	b.Rejected = append(b.Rejected, Rejected{
-		Index: max(0, int(at)), Code: dec.problems.first.Code, Detail: dec.problems.fields[0].Detail, Element: dec.data[start:dec.pos],
+		Index: max(0, int(at)), Code: dec.problems.first.Code, Detail: dec.problems.fields[0].Detail, Element: s.sent, ClientID: s.ClientID,
 	})
+	b.Signals = b.Signals[:len(b.Signals)-1]
 	dec.problems.reset()
 	return nil
+}
+
+// Reject leaves out the signals from the nth on, all for one reason.
+func (b *Batch) Reject(n int, code, detail string) {
+	for i := n; i < len(b.Signals); i++ {
+		s := &b.Signals[i]
+		b.Rejected = append(b.Rejected, Rejected{Index: s.index, Code: code, Detail: detail, Element: s.sent, ClientID: s.ClientID})
+	}
+	b.Signals = b.Signals[:n]
+	slices.SortFunc(b.Rejected, func(x, y Rejected) int { return cmp.Compare(x.Index, y.Index) })
 }
 
 // verdict is the answer to a body that has been read to its end or to where it breaks off.
@@ -175,9 +190,9 @@ func (b *Batch) verdict(broken *malformed, at place) error {
 	p := &b.decoding.problems
 	switch {
 	case broken != nil:
-		return &ElementError{Fault: unreadable(broken, at), Element: p.element}
+		return &ElementError{Fault: unreadable(broken, at), Element: p.element, ClientID: p.id}
 	case p.first != nil:
-		return &ElementError{Fault: p.fault(), Element: p.element}
+		return &ElementError{Fault: p.fault(), Element: p.element, ClientID: p.id}
 	default:
 		return nil
 	}

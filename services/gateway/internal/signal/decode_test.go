@@ -76,7 +76,7 @@ func TestOneObjectIsOneSignal(t *testing.T) {
 	require.Len(t, signals, 1)
 	got := signals[0]
 	require.EqualValues(t, 7, got.ID.Version())
-	got.ID = uuid.Nil
+	got.ID, got.sent = uuid.Nil, nil
 	require.Equal(t, Signal{
 		ClientID: id, AccountID: r.AccountID, ProductID: r.ProductID, ContextID: context, Type: "page_view",
 		Payload: []byte(`{"path":"/a b","n":[1,2.50]}`), OccurredAt: now, ReceivedAt: now,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/draftlabs/specter/pkg/fault"
 )
 
@@ -37,10 +39,11 @@ func (m *malformed) Error() string { return fmt.Sprintf("%s at byte %d", m.detai
 type problems struct {
 	first   *fault.Error
 	fields  []fault.Field
-	element []byte // the first bad one
+	element []byte    // the first bad one
+	id      uuid.UUID // that it carried
 }
 
-func (p *problems) reset() { p.first, p.fields, p.element = nil, nil, nil }
+func (p *problems) reset() { *p = problems{} }
 
 // note turns what stopped the reading of an element into a problem of that element.
 func (p *problems) note(m *malformed, at place) {

@@ -20,6 +20,9 @@ type Signal struct {
 	SessionID  string // opaque, at most Limits.SessionLength characters
 	Source     Source
 	TimeMark   TimeMark
+
+	index int    // in its body
+	sent  []byte // a piece of the body
 }
 
 // Source says by which door a signal came in.
