@@ -55,9 +55,9 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	bucket, err := m.open(ctx)
 	if err != nil {
-		return false, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
+		return false, err
 	}
 	if l.quota == nil {
 		if err := l.read(ctx, bucket); err != nil {
@@ -89,6 +89,19 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	m.wrote(l, w)
 	l.learn(next, m.now())
 	return true, nil
+}
+
+// open looks the bucket up once; the handle outlives the broker's restarts.
+func (m *Meter) open(ctx context.Context) (jetstream.KeyValue, error) {
+	if bucket := m.bucket.Load(); bucket != nil {
+		return *bucket, nil
+	}
+	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	if err != nil {
+		return nil, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
+	}
+	m.bucket.Store(&bucket)
+	return bucket, nil
 }
 
 func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
