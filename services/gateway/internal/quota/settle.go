@@ -19,7 +19,7 @@ const (
 	// callTime bounds one question to the broker.
 	callTime = time.Second
 	// attempts bounds the compare-and-sets of one settlement that others were faster in.
-	attempts = 50
+	attempts = 30
 	// lookAhead is for how long a lease should last at the account's pace.
 	lookAhead    = 2 * time.Second
 	giveBackTime = 3 * time.Second
@@ -44,6 +44,10 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 	}
 	if err == nil {
 		m.metrics.settled.WithLabelValues("done").Inc()
+		return
+	}
+	if errors.Is(err, errContended) { // nobody is away: who still waits asks again
+		m.metrics.settled.WithLabelValues("contended").Inc()
 		return
 	}
 	m.metrics.settled.WithLabelValues("failed").Inc()
@@ -205,9 +209,11 @@ func (l *lease) learn(q *catalogv1.Quota, now time.Time) {
 	l.known.Store(true)
 }
 
-// pause before the next try, longer and more at random the more gateways compete.
+// pause before the next try, at random and longer each time: the more gateways compete, the more
+// they spread.
 func pause(ctx context.Context, attempt int) {
-	timer := time.NewTimer(rand.N(time.Duration(min(attempt+1, 10)) * time.Millisecond))
+	const most = 6 // 64 ms
+	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, most)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
