@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -55,6 +56,7 @@ type Meter struct {
 	work    chan *lease
 	stopped atomic.Bool
 	shards  [shards]shard
+	bucket  atomic.Pointer[jetstream.KeyValue] // once it has been looked up
 
 	life, tell time.Duration
 }

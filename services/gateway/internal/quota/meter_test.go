@@ -54,6 +54,29 @@ func (r *running) stop(t testing.TB) {
 	})
 }
 
+// answer is the meter's word once it has one: like a client, it asks again after "not right now",
+// which a busy machine says now and then.
+func answer(t testing.TB, ask func() error) (err error) {
+	t.Helper()
+	testkit.Eventually(t, func() bool { err = ask(); return !fault.Is(err, fault.Unavailable) }, "an answer")
+	return err
+}
+
+func (r *running) asks(t testing.TB, account uuid.UUID, limit int64, n int) error {
+	t.Helper()
+	return answer(t, func() error { return r.Take(account, limit, n) })
+}
+
+func (r *running) asksUpTo(t testing.TB, account uuid.UUID, limit int64, n int) (got int, err error) {
+	t.Helper()
+	err = answer(t, func() error {
+		var err error
+		got, err = r.TakeUpTo(account, limit, n)
+		return err
+	})
+	return got, err
+}
+
 // stored is the bucket's word about this month.
 func stored(t testing.TB, b *bus.Bus, account uuid.UUID, at time.Time) *catalogv1.Quota {
 	t.Helper()
@@ -116,7 +139,7 @@ func TestOneGatewayAcceptsExactlyTheLimit(t *testing.T) {
 		state, ok := m.State(account, limit)
 		require.True(t, ok)
 		require.Zero(t, state.Remaining)
-		err := m.Take(account, limit, 1)
+		err := m.asks(t, account, limit, 1)
 		require.Equal(t, "quota_exceeded", fault.As(err).Code)
 		require.InDelta(t, state.Reset.Seconds(), fault.As(err).RetryAfter.Seconds(), 5)
 	}
@@ -126,20 +149,20 @@ func TestABatchIsAllOrNothingAndAPartIsTakenOnRequest(t *testing.T) {
 	t.Parallel()
 	m := start(t, testkit.Bus(t), time.Now)
 	account := uuid.New()
-	require.NoError(t, m.Take(account, 100, 60))
-	require.True(t, fault.Is(m.Take(account, 100, 60), fault.QuotaExceeded))
-	n, err := m.TakeUpTo(account, 100, 30)
+	require.NoError(t, m.asks(t, account, 100, 60))
+	require.True(t, fault.Is(m.asks(t, account, 100, 60), fault.QuotaExceeded))
+	n, err := m.asksUpTo(t, account, 100, 30)
 	require.NoError(t, err)
 	require.Equal(t, 30, n)
-	n, err = m.TakeUpTo(account, 100, 30)
+	n, err = m.asksUpTo(t, account, 100, 30)
 	require.NoError(t, err)
 	require.Equal(t, 10, n, "what is left")
-	_, err = m.TakeUpTo(account, 100, 30)
+	_, err = m.asksUpTo(t, account, 100, 30)
 	require.True(t, fault.Is(err, fault.QuotaExceeded))
 
 	m.Give(account, 4)
-	require.NoError(t, m.Take(account, 100, 4), "what was not stored can be sent again")
-	require.Error(t, m.Take(account, 100, 1))
+	require.NoError(t, m.asks(t, account, 100, 4), "what was not stored can be sent again")
+	require.Error(t, m.asks(t, account, 100, 1))
 }
 
 func TestARaisedLimitWorksAtOnceAndALoweredOneHolds(t *testing.T) {
@@ -147,13 +170,13 @@ func TestARaisedLimitWorksAtOnceAndALoweredOneHolds(t *testing.T) {
 	b := testkit.Bus(t)
 	m := start(t, b, time.Now)
 	account := uuid.New()
-	require.NoError(t, m.Take(account, 10, 10))
-	require.Error(t, m.Take(account, 10, 1))
-	require.NoError(t, m.Take(account, 20, 10))
-	require.Error(t, m.Take(account, 20, 1))
-	require.Error(t, m.Take(account, 5, 1))
-	require.NoError(t, m.Take(account, 1_000_000, 1))
-	require.True(t, fault.Is(m.Take(account, 20, 500), fault.QuotaExceeded), "also when a lease of the larger limit is in hand")
+	require.NoError(t, m.asks(t, account, 10, 10))
+	require.Error(t, m.asks(t, account, 10, 1))
+	require.NoError(t, m.asks(t, account, 20, 10))
+	require.Error(t, m.asks(t, account, 20, 1))
+	require.Error(t, m.asks(t, account, 5, 1))
+	require.NoError(t, m.asks(t, account, 1_000_000, 1))
+	require.True(t, fault.Is(m.asks(t, account, 20, 500), fault.QuotaExceeded), "also when a lease of the larger limit is in hand")
 }
 
 func TestEightGatewaysTogetherAcceptTheLimit(t *testing.T) {
@@ -236,7 +259,7 @@ func TestGatewaysThatDieCostAtMostAHundredth(t *testing.T) {
 		b := nats.Bus(t)
 		m := start(t, b, now)
 		for range 1000 {
-			require.NoError(t, m.Take(account, limit, 1))
+			require.NoError(t, m.asks(t, account, limit, 1))
 			accepted++
 		}
 		m.die(t, b)
@@ -245,7 +268,7 @@ func TestGatewaysThatDieCostAtMostAHundredth(t *testing.T) {
 	m := start(t, nats.Bus(t), now)
 	offset.Add(int64(time.Hour))
 	for {
-		n, err := m.TakeUpTo(account, limit, 1000)
+		n, err := m.asksUpTo(t, account, limit, 1000)
 		if fault.Is(err, fault.QuotaExceeded) {
 			break
 		}
@@ -276,9 +299,9 @@ func TestAGatewayThatWasSilentComesBack(t *testing.T) {
 	var offset atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 	silent, other := start(t, nats.Bus(t), now), start(t, nats.Bus(t), now)
-	require.NoError(t, silent.Take(account, limit, 10))
+	require.NoError(t, silent.asks(t, account, limit, 10))
 	offset.Add(int64(time.Minute))
-	require.NoError(t, other.Take(account, limit, 10)) // finds the other's lease expired
+	require.NoError(t, other.asks(t, account, limit, 10)) // finds the other's lease expired
 	b := nats.Bus(t)
 	testkit.Eventually(t, func() bool { return stored(t, b, account, now()).GetLost() > 0 }, "the silent one's lease counts as lost")
 	silent.stop(t)
@@ -295,17 +318,17 @@ func TestAnIdleLeaseGoesBackToTheOthers(t *testing.T) {
 	const limit = 1000
 	account := uuid.New()
 	idle := start(t, nats.Bus(t), time.Now, func(m *quota.Meter) { m.Hasten(200 * time.Millisecond) })
-	require.NoError(t, idle.Take(account, limit, 1))
+	require.NoError(t, idle.asks(t, account, limit, 1))
 	b := nats.Bus(t)
 	testkit.Eventually(t, func() bool {
 		q := stored(t, b, account, time.Now())
 		return q.GetUsed() == 1 && len(q.GetLeases()) == 0
 	}, "the idle gateway gives its lease back")
 	busy := start(t, b, time.Now)
-	n, err := busy.TakeUpTo(account, limit, limit)
+	n, err := busy.asksUpTo(t, account, limit, limit)
 	require.NoError(t, err)
 	require.Equal(t, limit-1, n)
-	require.True(t, fault.Is(idle.Take(account, limit, 1), fault.QuotaExceeded))
+	require.True(t, fault.Is(idle.asks(t, account, limit, 1), fault.QuotaExceeded))
 }
 
 func TestAMonthEndsAtMidnightUTC(t *testing.T) {
@@ -317,8 +340,8 @@ func TestAMonthEndsAtMidnightUTC(t *testing.T) {
 	at.Store(end.Add(-time.Nanosecond).UnixNano())
 	m := start(t, b, now)
 	account := uuid.New()
-	require.NoError(t, m.Take(account, 10, 10))
-	err := m.Take(account, 10, 1)
+	require.NoError(t, m.asks(t, account, 10, 10))
+	err := m.asks(t, account, 10, 1)
 	require.True(t, fault.Is(err, fault.QuotaExceeded))
 	require.Equal(t, time.Nanosecond, fault.As(err).RetryAfter)
 	require.Contains(t, fault.As(err).Detail, "2026-12-01T00:00:00Z")
@@ -327,8 +350,8 @@ func TestAMonthEndsAtMidnightUTC(t *testing.T) {
 	_, ok := m.State(account, 10)
 	require.False(t, ok, "nothing is known of the new month")
 	m.Give(account, 10) // of the old one, most likely
-	require.NoError(t, m.Take(account, 10, 10), "the new month begins anew")
-	require.True(t, fault.Is(m.Take(account, 10, 1), fault.QuotaExceeded))
+	require.NoError(t, m.asks(t, account, 10, 10), "the new month begins anew")
+	require.True(t, fault.Is(m.asks(t, account, 10, 1), fault.QuotaExceeded))
 	state, ok := m.State(account, 10)
 	require.True(t, ok)
 	require.Equal(t, 31*24*time.Hour, state.Reset)

@@ -19,7 +19,7 @@ const (
 	// callTime bounds one question to the broker.
 	callTime = time.Second
 	// attempts bounds the compare-and-sets of one settlement that others were faster in.
-	attempts = 50
+	attempts = 30
 	// lookAhead is for how long a lease should last at the account's pace.
 	lookAhead    = 2 * time.Second
 	giveBackTime = 3 * time.Second
@@ -46,6 +46,10 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 		m.metrics.settled.WithLabelValues("done").Inc()
 		return
 	}
+	if errors.Is(err, errContended) { // nobody is away: who still waits asks again
+		m.metrics.settled.WithLabelValues("contended").Inc()
+		return
+	}
 	m.metrics.settled.WithLabelValues("failed").Inc()
 	l.failed.Store(m.now().UnixNano())
 	m.log.Debug("settling a lease", zap.Error(err)) // the bus tells of the outage, once
@@ -55,9 +59,9 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	bucket, err := m.open(ctx)
 	if err != nil {
-		return false, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
+		return false, err
 	}
 	if l.quota == nil {
 		if err := l.read(ctx, bucket); err != nil {
@@ -89,6 +93,19 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	m.wrote(l, w)
 	l.learn(next, m.now())
 	return true, nil
+}
+
+// open looks the bucket up once; the handle outlives the broker's restarts.
+func (m *Meter) open(ctx context.Context) (jetstream.KeyValue, error) {
+	if bucket := m.bucket.Load(); bucket != nil {
+		return *bucket, nil
+	}
+	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	if err != nil {
+		return nil, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
+	}
+	m.bucket.Store(&bucket)
+	return bucket, nil
 }
 
 func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
@@ -192,9 +209,11 @@ func (l *lease) learn(q *catalogv1.Quota, now time.Time) {
 	l.known.Store(true)
 }
 
-// pause before the next try, longer and more at random the more gateways compete.
+// pause before the next try, at random and longer each time: the more gateways compete, the more
+// they spread.
 func pause(ctx context.Context, attempt int) {
-	timer := time.NewTimer(rand.N(time.Duration(min(attempt+1, 10)) * time.Millisecond))
+	const most = 6 // 64 ms
+	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, most)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
