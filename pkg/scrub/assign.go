@@ -106,8 +106,11 @@ func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, n
 	if len(value) == 0 || bytes.HasPrefix(value, []byte(markerPrefix)) {
 		return 0
 	}
-	if verdict.rule == digits && countDigits(value) < 8 {
+	if verdict.rule == digits && countDigits(value) < 8 || verdict.rule == texts && countDigits(value) == len(value) {
 		return 0
+	}
+	if natural && !r.quoted && isHeaderName(key) && countDigits(value) == 0 && isPlainWord(firstWord(value), true) {
+		return 0 // "Authorization: required in every request"
 	}
 	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth {
 		return 0
@@ -165,14 +168,24 @@ func isKeyByte(c byte) bool {
 	return isAlnum(c) || c >= 0x80 || c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c == ']' || c == '%'
 }
 
+func firstWord(b []byte) []byte {
+	if at := bytes.IndexByte(b, ' '); at > 0 {
+		return b[:at]
+	}
+	return b
+}
+
 // judgeWords reads up to two more words in front of an unquoted name: "card number:",
-// "blood type:", "one-time code is".
+// "blood type:", "one-time code is", "API key provided:".
 func (s *scanner) judgeWords(t []byte, i int, key []byte) verdict {
 	end := i
 	for end > 0 && t[end-1] == ' ' {
 		end--
 	}
 	start := end - len(key)
+	if _, given := givenWords[string(key)]; given && start > 1 && t[start-1] == ' ' {
+		end = start - 1
+	}
 	for range 2 {
 		if start < 2 || t[start-1] != ' ' || !isKeyByte(t[start-2]) {
 			break
@@ -399,16 +412,40 @@ func (s *scanner) flagAt(v view, i int) int {
 		return 0
 	}
 	verdict := s.judgeKey(key)
+	if from-start == 1 && len(key) == 1 && isPasswordOption(t, start, key[0]) {
+		if bytes.HasPrefix(t[i+1:], []byte(markerPrefix)) {
+			return 0
+		}
+		s.hit(v, i+1, end, classSecret)
+		return end
+	}
 	if verdict.rule == keep || from-start < 2 && len(key) < 4 {
 		return 0
 	}
 	return s.takeValue(v, valueRange{i + 1, end, false}, verdict, key, true)
 }
 
+// isPasswordOption knows commands whose -p or -a is followed by a password.
+func isPasswordOption(t []byte, i int, option byte) bool {
+	line := t[max(0, i-128):i]
+	if at := bytes.LastIndexByte(line, '\n'); at >= 0 {
+		line = line[at:]
+	}
+	switch option {
+	case 'p':
+		return containsFold(line, "sshpass") || containsFold(line, "docker login") || containsFold(line, "podman login") ||
+			containsFold(line, "helm registry login") || containsFold(line, "az login")
+	case 'a':
+		return containsFold(line, "redis-cli")
+	}
+	return false
+}
+
 // tellingWords may stand before a value without any delimiter.
 var tellingWords = []string{
 	"password", "passwd", "pwd", "secret", "token", "key", "apikey", "bearer", "basic", "code", "otp", "pin",
-	"passcode", "passphrase", "credential", "credentials", "nhs", "ssn", "mrn",
+	"passcode", "passphrase", "credential", "credentials", "nhs", "ssn", "mrn", "passport", "aadhaar", "cpf", "cnpj",
+	"dni", "nie", "nif", "pesel", "bsn", "nino", "tfn", "sin", "cpr", "hetu", "personnummer",
 }
 
 // sentenceAt judges a telling word at i followed by a value, as in "Bearer eyJ…",
@@ -433,10 +470,12 @@ func (s *scanner) sentenceAt(v view, i int) int {
 		at = skipSpaces(t, at)
 	}
 	said := false
-	for _, link := range [...]string{"is ", "was ", "number ", "no ", "no. "} {
-		if hasPrefixFold(t[at:], link) {
-			at, said = skipSpaces(t, at+len(link)), true
-			break
+	for range 2 { // "number is"
+		for _, link := range [...]string{"is ", "was ", "number ", "no ", "no. "} {
+			if hasPrefixFold(t[at:], link) {
+				at, said = skipSpaces(t, at+len(link)), true
+				break
+			}
 		}
 	}
 	if at < len(t) && (t[at] == '\'' || t[at] == '"' || t[at] == '`') {
@@ -463,7 +502,7 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	case "code", "pin", "otp":
 		yes = said && countDigits(value) >= 4 && s.judgeSentence(t, i, at, word)
 	case "key":
-		yes = looksRandom(value, 20) && !isIdentifier(value)
+		yes = looksRandom(value, 20) && !isIdentifier(value) || looksMixed(value) && afterWord(t, i, "api")
 	case "nhs":
 		class, end = classHealth, groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 10
@@ -472,8 +511,13 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	case "ssn":
 		class, end = classGovID, groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 9
-	case "secret", "token", "credential", "credentials":
-		yes = looksRandom(value, 16) || said && looksRandom(value, 8)
+	case "secret", "token", "apikey", "credential", "credentials":
+		yes = looksRandom(value, 16) || said && looksRandom(value, 8) || looksMixed(value)
+	case "passport":
+		class, yes = classGovID, said && len(value) >= 7 && countDigits(value) >= 5
+	case "aadhaar", "cpf", "cnpj", "dni", "nie", "nif", "pesel", "bsn", "nino", "tfn", "sin", "cpr", "hetu", "personnummer":
+		class, end = classGovID, groupedEnd(t, at, end)
+		yes = countDigits(t[at:end]) >= 7
 	default:
 		yes = looksRandom(value, 8)
 	}
@@ -500,6 +544,9 @@ func skipSpaces(t []byte, i int) int {
 	}
 	return i
 }
+
+// givenWords stand between a name and its value in messages.
+var givenWords = set(`provided given supplied received used entered passed specified found`)
 
 // plainWords follow a telling name in ordinary sentences and code.
 var plainWords = set(`true false null nil undefined none yes no empty missing required invalid incorrect wrong
@@ -549,6 +596,26 @@ func looksRandom(b []byte, n int) bool {
 		number = number || isDigit(c)
 	}
 	return letter && number
+}
+
+// looksMixed reports values that nobody writes by hand: digits and letters of both cases,
+// without anything between them.
+func looksMixed(b []byte) bool {
+	upper, lower := false, false
+	for _, c := range b {
+		if !isAlnum(c) {
+			return false
+		}
+		upper = upper || isUpper(c)
+		lower = lower || isLower(c)
+	}
+	return upper && lower && looksRandom(b, 12)
+}
+
+// afterWord reports that the word before the one at i is this.
+func afterWord(t []byte, i int, lower string) bool {
+	start := i - 1 - len(lower)
+	return start >= 0 && t[i-1] == ' ' && foldEqual(t[start:i-1], lower) && (start == 0 || !isAlnum(t[start-1]))
 }
 
 // isIdentifier reports UUIDs and hexadecimal hashes, which name things.

@@ -1,5 +1,7 @@
 package scrub
 
+import "encoding/base64"
+
 // cardGroup is a run of digits inside a text.
 type cardGroup struct{ start, end int }
 
@@ -68,6 +70,28 @@ func (s *scanner) cardAt(v view, from, end int) int {
 	}
 	s.hit(v, start, stop, classCard)
 	return stop
+}
+
+// findEncodedCards reports card numbers in base64. Digits begin with M, N or O there.
+func (s *scanner) findEncodedCards(v view) {
+	t := v.text
+	for i := 0; i < len(t); i++ {
+		if c := t[i]; c != 'M' && c != 'N' && c != 'O' || i > 0 && marks[t[i-1]]&mAlnum != 0 {
+			continue
+		}
+		end := runEnd(t, i, "+/")
+		var plain [24]byte
+		if n := end - i; n >= 18 && n <= 32 {
+			size, err := base64.RawStdEncoding.Decode(plain[:], t[i:end])
+			if d := plain[:size]; err == nil && countDigits(d) == size && size >= 13 && size <= 19 && issuedAs(d, s.cardContext) && luhn(d) {
+				for end < len(t) && t[end] == '=' {
+					end++
+				}
+				s.hit(v, i, end, classCard)
+			}
+		}
+		i = end - 1
+	}
 }
 
 func (s *scanner) acceptCard(t []byte, groups []cardGroup, total int) bool {
@@ -217,9 +241,11 @@ func issuedAs(d []byte, cardContext bool) bool {
 		return n >= 16
 	case p2 == 60 || p2 == 64 || p2 == 65: // Discover, RuPay, Hipercard, Elo, BCcard
 		return n == 16 || n == 19
+	case p3 == 506 || p4 == 5078 || p4 == 5079: // Verve, Elo
+		return n == 16 || n == 18 || n == 19
 	case p2 == 50 || p2 >= 56 && p2 <= 58 || p2 == 63 || p2 == 67 || p2 == 61 || p2 == 69: // Maestro, Dankort, Verve
 		return n == 16 || cardContext
-	case p2 == 82 || p2 == 66 || p4 == 9792: // RuPay, Troy
+	case p2 == 82 || p2 == 66 || p4 == 9792, p4 == 8600, p4 == 9860: // RuPay, Troy, Uzcard, Humo
 		return n == 16
 	}
 	return false

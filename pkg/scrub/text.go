@@ -93,6 +93,9 @@ func (s *scanner) detect(v view, f *traits) {
 	if f.mayHoldCard() {
 		s.findCards(v)
 	}
+	if f.mayHoldEncodedCard() {
+		s.findEncodedCards(v)
+	}
 	if f.assignment || f.sentence || f.option {
 		s.findAssignments(v, f)
 	}
@@ -111,7 +114,7 @@ func (s *scanner) detect(v view, f *traits) {
 	if f.seen&mAt != 0 {
 		s.findAddresses(v)
 	}
-	if f.seen&mPipe != 0 && bytes.Contains(v.text, []byte("PID|")) {
+	if f.seen&mPipe != 0 {
 		s.findHL7(v)
 	}
 	if f.rule && bytes.Contains(v.text, []byte("-----BEGIN ")) {
