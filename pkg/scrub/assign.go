@@ -76,6 +76,14 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0
 	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
+	if string(key) == "resourceType" {
+		return s.resourceAt(v, i)
+	}
+	if t[i] == '=' && hasSuffixFold(key, "[value") {
+		// a selector: input[value="Jane"]
+		start, end, wasQuoted := valueAfter(t, i, verdict{classForm, scalar}, key, 0)
+		return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict{classForm, scalar}, key, false)
+	}
 	meaning := s.meaningInText(key)
 	verdict := meaning.force
 	if verdict.rule == keep && parameter {
@@ -94,6 +102,24 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0 // "Your password must contain: letters"
 	}
 	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
+}
+
+// resourceAt cuts what follows the type of an HL7 FHIR resource written as text.
+func (s *scanner) resourceAt(v view, i int) int {
+	t := v.text
+	start := skipSpaces(t, i+1)
+	if start >= len(t) || t[start] != '"' {
+		return 0
+	}
+	end := start + 1
+	for end < len(t) && isAlnum(t[end]) {
+		end++
+	}
+	if !isFHIRType(t[start+1:end]) || bytes.HasPrefix(t[min(end+1, len(t)):], []byte(markerPrefix)) {
+		return 0
+	}
+	s.hit(v, min(end+1, len(t)), len(t), classHealth)
+	return len(t)
 }
 
 type valueRange struct {
@@ -238,7 +264,7 @@ func judgeParameter(t []byte, s said, i int) verdict {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
+	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-256):min(len(t), end+64)], "state=")) {
 		return isSecret
 	}
 	return verdict{}
@@ -427,7 +453,7 @@ func (s *scanner) flagAt(v view, i int) int {
 
 // isPasswordOption knows commands whose -p or -a is followed by a password.
 func isPasswordOption(t []byte, i int, option byte) bool {
-	line := t[max(0, i-128):i]
+	line := t[max(0, i-64):i]
 	if at := bytes.LastIndexByte(line, '\n'); at >= 0 {
 		line = line[at:]
 	}
@@ -576,7 +602,7 @@ func isPlainWord(value []byte, sentence bool) bool {
 	}
 	if !sentence {
 		switch string(w) {
-		case "true", "false", "null", "nil", "undefined", "none", "yes", "no":
+		case "true", "false", "null", "nil", "undefined", "none", "yes", "no", "await", "async", "new", "function":
 			return true
 		}
 		return false

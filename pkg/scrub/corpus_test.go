@@ -32,15 +32,17 @@ type corpusCase struct {
 
 func TestScrubberAnswersItsOwnCases(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(filepath.Join("testdata", "cases.json"))
-	require.NoError(t, err)
-	var cases []corpusCase
-	require.NoError(t, json.Unmarshal(raw, &cases))
-	for _, c := range cases {
-		t.Run(c.Why, func(t *testing.T) {
-			t.Parallel()
-			require.NoError(t, judge(c))
-		})
+	for _, file := range []string{"cases.json", "payloads.json"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", file))
+		require.NoError(t, err)
+		var cases []corpusCase
+		require.NoError(t, json.Unmarshal(raw, &cases))
+		for _, c := range cases {
+			t.Run(c.Why, func(t *testing.T) {
+				t.Parallel()
+				require.NoError(t, judge(c))
+			})
+		}
 	}
 }
 

@@ -79,6 +79,22 @@ func (n *name) judgeKey(key []byte) verdict {
 	return n.judge()
 }
 
+// mentions reports a name with a word that says something about a thing or refers to it.
+func (n *name) mentions(key []byte) bool {
+	n.buf, n.words = n.buf[:0], n.words[:0]
+	n.splitASCII(key)
+	for i := range n.words {
+		w := string(n.word(i))
+		if _, ok := attributeWords[w]; ok {
+			return true
+		}
+		if _, ok := referenceWords[w]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // withoutMarkers puts a space in the place of each marker, so that the class in it is
 // not read as part of the name.
 func withoutMarkers(key []byte) []byte {

@@ -73,7 +73,10 @@ func (s *scanner) hit(v view, start, end int, c class) {
 
 // merge joins overlapping parts; the first of them gives its class.
 func (s *scanner) merge() {
-	slices.SortStableFunc(s.hits, func(a, b hit) int { return a.start - b.start })
+	byStart := func(a, b hit) int { return a.start - b.start }
+	if !slices.IsSortedFunc(s.hits, byStart) {
+		slices.SortStableFunc(s.hits, byStart)
+	}
 	out := s.hits[:1]
 	for _, h := range s.hits[1:] {
 		if last := &out[len(out)-1]; h.start < last.end {
@@ -122,14 +125,16 @@ func (s *scanner) detect(v view, f *traits) {
 	}
 }
 
-func containsFold(t []byte, lower string) bool {
+func containsFold(t []byte, lower string) bool { return indexFold(t, lower) >= 0 }
+
+func indexFold(t []byte, lower string) int {
 	first := lower[0]
 	for i := 0; i+len(lower) <= len(t); i++ {
 		if t[i]|0x20 == first && hasPrefixFold(t[i:], lower) {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 func hasPrefixFold(t []byte, lower string) bool {

@@ -48,11 +48,12 @@ func byFirst(list []vendorToken) (out [128][]vendorToken) {
 // findTokens looks for credentials that are recognisable wherever they stand.
 func (s *scanner) findTokens(v view) {
 	t := v.text
+	run := 0 // where the run of letters, digits, - and _ ends that was read last
 	for i := 0; i < len(t); i++ {
-		if t[i] >= 0x80 || i > 0 && (isAlnum(t[i-1]) || t[i-1] == '_') {
+		if marks[t[i]]&mAlnum == 0 || i > 0 && (isAlnum(t[i-1]) || t[i-1] == '_') {
 			continue
 		}
-		if end := tokenEnd(t, i); end > 0 {
+		if end := tokenEnd(t, i, &run); end > 0 {
 			s.hit(v, i, end, classSecret)
 			i = end - 1
 		}
@@ -79,16 +80,22 @@ func beginsToken(t []byte) bool {
 	return false
 }
 
-func tokenEnd(t []byte, i int) int {
+func tokenEnd(t []byte, i int, run *int) int {
 	switch c := t[i]; {
 	case c == 'e' && bytes.HasPrefix(t[i:], []byte("eyJ")):
-		return jwtEnd(t, i)
+		if *run <= i {
+			*run = runEnd(t, i, "")
+		}
+		if end := jwtEnd(t, i, *run); end > 0 {
+			return end
+		}
+		return 0
 	case isDigit(c) && i+9 < len(t) && isDigit(t[i+6]):
 		if end := telegramEnd(t, i); end > 0 {
 			return end
 		}
 	case c == 'S' && i+1 < len(t) && t[i+1] == 'K': // Twilio
-		if end := runEnd(t, i, ""); end-i == 34 && isIdentifier(t[i+2:end]) {
+		if end := runEnd(t[:min(len(t), i+36)], i, ""); end-i == 34 && isIdentifier(t[i+2:end]) {
 			return end
 		}
 		return 0
@@ -138,8 +145,7 @@ func runEnd(t []byte, i int, extra string) int {
 
 // jwtEnd accepts two to five dotted base64url parts that start as an encoded "{"
 // (RFC 7519, RFC 7516).
-func jwtEnd(t []byte, i int) int {
-	first := runEnd(t, i, "")
+func jwtEnd(t []byte, i, first int) int {
 	if first-i < 10 || first >= len(t) || t[first] != '.' {
 		return 0
 	}
@@ -157,7 +163,7 @@ func jwtEnd(t []byte, i int) int {
 
 // discordEnd accepts three dotted parts of about 24, 6 and 27 or more characters.
 func discordEnd(t []byte, i int) int {
-	a := runEnd(t, i, "")
+	a := runEnd(t[:min(len(t), i+30)], i, "")
 	if n := a - i; n < 23 || n > 28 || a >= len(t) || t[a] != '.' {
 		return 0
 	}
