@@ -133,6 +133,16 @@ func promises(s *scrub.Scrubber, in, out []byte, report scrub.Report) error {
 	if changed := string(in) != string(out); changed != (report.Total() > 0) {
 		return fmt.Errorf("changed is %v, reported are %v", changed, report.Counts)
 	}
+	if report.Total() == 0 && len(in) > 0 && &in[0] != &out[0] {
+		return fmt.Errorf("a clean payload was copied: %s", in)
+	}
+	valid, _, err := s.Valid(in)
+	if err != nil || string(valid) != string(out) {
+		return fmt.Errorf("Valid makes %s (%w), JSON %s", valid, err, out)
+	}
+	if fresh, _, err := scrub.New(scrub.Options{}).JSON(in); err != nil || string(fresh) != string(out) {
+		return fmt.Errorf("a new scrubber makes %s, one that remembers names %s", fresh, out)
+	}
 	again, second, err := s.JSON(out)
 	if err != nil {
 		return fmt.Errorf("scrubbing twice: %w", err)

@@ -129,3 +129,23 @@ func TestMemoryChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestCleanPayloadsCostNoAllocation looks behind the pool, which the race detector empties.
+func TestCleanPayloadsCostNoAllocation(t *testing.T) {
+	in := []byte(`{"url":"https://shop.example/p/42?page=2&sort=price","title":"Pricing – Shop","message":"TypeError: x is not a function\n    at a.js:1:2",` +
+		`"id":"6f1c9a52-3f0e-4c57-9d0b-0b5d6a1d7f11","at":1778491812345,"element":{"tag":"button","id":"pay","text":"Pay now"},"list":[[1,2],["a","b"]]}`)
+	w := newWalker()
+	allocations := testing.AllocsPerRun(100, func() {
+		w.reset(Options{MaxDepth: defaultMaxDepth}, in)
+		if err := w.parse(); err != nil {
+			t.Fatal(err)
+		}
+		w.walk()
+		if out, report := w.result(); len(out) != len(in) || report.Total() > 0 {
+			t.Fatalf("%s: %v", out, report)
+		}
+	})
+	if allocations > 0 {
+		t.Fatalf("%v allocations", allocations)
+	}
+}

@@ -92,23 +92,34 @@ func TestOneScrubberServesManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-// TestHostileTextsTakeLinearTime guards the budget of 10 ms for 64 KiB (with room for a
-// busy machine and the race detector).
+// hostile are texts that make a detector begin over and over.
+var hostile = []string{
+	"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "eyJ-", "/reset/",
+	"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
+	"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
+	"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
+	"1EG4-TE5-MK73-", "M1-", "MTIz", "SK-", "sk-", "|1|", "DG1|1|", "&#52;", "&lt;", "sshpass -p ", "resourceType:\"Patient", "x[value=",
+	"\u0301", "4\ufe0f", "1 85 05 78 ", "123456-", "/patient/1", "API key provided: ", "number is ", "=:=:", "a: b: ", "12345678:",
+}
+
+// TestHostileTextsTakeLinearTime would take many times as long when a text of twice the
+// length took four times as long. Its limit has room for a busy machine and the race
+// detector; BenchmarkHostile has the figures.
 func TestHostileTextsTakeLinearTime(t *testing.T) {
-	t.Parallel()
 	s := scrub.New(scrub.Options{})
-	for _, piece := range []string{
-		"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "/reset/",
-		"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
-		"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
-		"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
-	} {
-		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 64<<10/len(piece))})
+	for _, piece := range hostile {
+		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 128<<10/len(piece))})
 		require.NoError(t, err)
-		start := time.Now()
-		_, _, err = s.JSON(in)
-		require.NoError(t, err)
-		require.Less(t, time.Since(start), 2*time.Second, piece)
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			_, _, err = s.JSON(in)
+			require.NoError(t, err)
+			if best = min(best, time.Since(start)); best < time.Second {
+				break
+			}
+		}
+		require.Less(t, best, time.Second, piece)
 	}
 }
 

@@ -250,11 +250,16 @@ func (s *scanner) findPathTokens(v view) {
 				name = append(name, c|0x20)
 			}
 		}
+		stop := runEnd(t, end+1, "~=.")
+		value := t[end+1 : stop]
+		if n := string(name); (n == "patient" || n == "patients") && countDigits(value) > 1 {
+			s.hit(v, end+1, stop, classHealth)
+			i = end - 1
+			continue
+		}
 		if _, ok := tokenPaths[string(name)]; !ok {
 			continue
 		}
-		stop := runEnd(t, end+1, "~=.")
-		value := t[end+1 : stop]
 		strict := !bytes.Contains(name, []byte("reset")) && !bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("magic"))
 		if looksRandom(value, 8) && (!strict || looksRandom(value, 16)) && (!strict || !isIdentifier(value)) {
 			s.hit(v, end+1, stop, classSecret)

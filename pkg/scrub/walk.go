@@ -254,7 +254,7 @@ func isCardAsNumber(raw []byte, cardContext bool) bool {
 	if len(raw) < 13 && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 {
 		return false
 	}
-	d := wholeDigits(raw)
+	d := wholeDigits(bytes.TrimPrefix(raw, []byte("-")))
 	return len(d) >= 13 && len(d) <= 19 && issuedAs(d, cardContext) && luhn(d)
 }
 

@@ -135,7 +135,8 @@ var attributeWords = set(`strength length len field fields visible visibility us
 	stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
 	expected received open opened close closed selected chosen tapped hovered loaded rendered seen remaining left
 	total sum avg average balance sale menu deal offer level mission garden recipe dough flavor flavour jar cutter qty
-	quantity notice sent requested verified channel masked domain accepted declined scanned`)
+	quantity notice sent requested verified channel masked domain accepted declined scanned
+	entropy autofilled symbol address decimals per ring category blocked lifetime`)
 
 // healthAttributeWords are fewer: a date, a type or a status of an illness is health
 // information itself.
@@ -164,7 +165,7 @@ var (
 var countWords = set(`max min num number total n prompt completion input output remaining`)
 
 // harmlessSequences are places in lists, not tokens that let one in.
-var harmlessSequences = set(`pagetoken nextpagetoken nexttoken continuationtoken paginationtoken`)
+var harmlessSequences = set(`partycookies pagetoken nextpagetoken nexttoken continuationtoken paginationtoken`)
 
 // gluedStems are found inside longer words written without separators.
 var gluedStems = []struct {
