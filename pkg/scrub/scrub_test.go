@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -71,6 +72,20 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestCharactersAreNotCutInTwo(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	for pad := range 4 {
+		for _, before := range []string{"diagnosis: ", "%B4242424242424242^", "password: "} {
+			in, err := json.Marshal(map[string]string{"v": before + strings.Repeat("x", pad) + strings.Repeat("ключ", 1200)})
+			require.NoError(t, err)
+			out, _, err := s.JSON(in)
+			require.NoError(t, err)
+			require.True(t, utf8.Valid(out), "%s, %d", before, pad)
+		}
+	}
+}
+
 func TestOneScrubberServesManyGoroutines(t *testing.T) {
 	t.Parallel()
 	s := scrub.New(scrub.Options{})
@@ -130,7 +145,8 @@ var fragments = []string{
 	"example.com", "https://", "u:", "/", "?", "&", ";", "code", "Bearer ", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0",
 	"[redacted:secret]", "[redacted:card]", "%3D", "%40", "\\u0034", "ö", "４", "<input value=", ">", "\n", "Cookie: ",
 	"123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "|||", "-----BEGIN PRIVATE KEY-----", "{", "}",
-	"[", "]", ",", "diagnosis: ", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
+	"[", "]", ",", "diagnosis: ", "\f", "\b", "/patients/P-99812", "11.222.333/0001-81", "131052-308T", "AB 12 34 56 C", "DG1|1|", "&#52;", "&lt;",
+	"NDI0MjQyNDI0MjQyNDI0Mg==", "resourceType\":\"Patient\"", "[value=", "sshpass -p ", "API key provided: ", "yes", "http://snomed.info/sct", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
 }
 
 var keys = []string{
@@ -143,7 +159,7 @@ func anyValue(depth int) *rapid.Generator[any] {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(fragments), 0, 12).Draw(t, "text"), "")
 	})
 	leaf := rapid.OneOf(text, text,
-		rapid.SampledFrom([]any{nil, true, 1, 4242424242424242, 1.5, "input", "Patient", "password", "textarea"}))
+		rapid.SampledFrom([]any{nil, true, 1, 4242424242424242, 1.5, "input", "Patient", "--password", "off", "4242", 4242, "value", "Authorization", "password", "textarea"}))
 	if depth == 0 {
 		return leaf
 	}

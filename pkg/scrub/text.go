@@ -3,6 +3,7 @@ package scrub
 import (
 	"bytes"
 	"slices"
+	"unicode/utf8"
 )
 
 // view is a text as a detector reads it, with the way back: byte i of text comes from
@@ -26,6 +27,7 @@ type hit struct {
 
 // scanner finds what must go from one text. It is reused.
 type scanner struct {
+	text        []byte
 	hits        []hit
 	name        name
 	words       *memory // what the names in texts say
@@ -49,6 +51,7 @@ func (s *scanner) scan(text []byte, emails, cardContext bool) []hit {
 	if f.clean() {
 		return nil
 	}
+	s.text = text
 	s.hits, s.emails, s.cardContext = s.hits[:0], emails, cardContext
 	v := view{text: text}
 	s.detect(v, &f)
@@ -66,6 +69,13 @@ func (s *scanner) scan(text []byte, emails, cardContext bool) []hit {
 // hit records a part of a view.
 func (s *scanner) hit(v view, start, end int, c class) {
 	a, b := v.origin(start), v.origin(end)
+	// Some detectors stop after so many bytes; a character is not to be cut in two.
+	for a > 0 && a < len(s.text) && !utf8.RuneStart(s.text[a]) {
+		a--
+	}
+	for b < len(s.text) && !utf8.RuneStart(s.text[b]) {
+		b++
+	}
 	if a < b {
 		s.hits = append(s.hits, hit{a, b, c})
 	}

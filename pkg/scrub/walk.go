@@ -114,8 +114,8 @@ func inherited(outer, own verdict, s said) verdict {
 		if own.rule != keep || s&saysAbout != 0 {
 			return own
 		}
-	case texts:
-		if own.rule == scalar || own.rule == fact {
+	case texts, scalar:
+		if own.rule == fact || own.rule == scalar && own.class != outer.class {
 			return own
 		}
 	}
@@ -144,8 +144,8 @@ func (w *walker) array(i int, p place) {
 			if raw {
 				before = w.scan.judge(text)
 			}
-			if isOption(text) {
-				option = w.scan.judge(text)
+			if w.nodes[k].clean && isOption(text) {
+				option = w.scan.judgeKey(text)
 			}
 		}
 		w.path = append(w.path, step{index: index})
@@ -246,7 +246,7 @@ func isSwitch(text []byte) bool {
 
 // isOption reports "--password" among the arguments of a command.
 func isOption(text []byte) bool {
-	return len(text) > 3 && len(text) <= maxKeyBytes && text[0] == '-' && text[1] == '-' && bytes.IndexByte(text, '=') < 0
+	return len(text) > 3 && len(text) <= maxKeyBytes && text[0] == '-' && text[1] == '-' && runEnd(text, 0, ".") == len(text)
 }
 
 // isCardAsNumber reports a JSON number that is a payment card's.
