@@ -76,6 +76,14 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0
 	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
+	if string(key) == "resourceType" {
+		return s.resourceAt(v, i)
+	}
+	if t[i] == '=' && hasSuffixFold(key, "[value") {
+		// a selector: input[value="Jane"]
+		start, end, wasQuoted := valueAfter(t, i, verdict{classForm, scalar}, key, 0)
+		return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict{classForm, scalar}, key, false)
+	}
 	meaning := s.meaningInText(key)
 	verdict := meaning.force
 	if verdict.rule == keep && parameter {
@@ -96,6 +104,24 @@ func (s *scanner) assignmentAt(v view, i int) int {
 	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
 }
 
+// resourceAt cuts what follows the type of an HL7 FHIR resource written as text.
+func (s *scanner) resourceAt(v view, i int) int {
+	t := v.text
+	start := skipSpaces(t, i+1)
+	if start >= len(t) || t[start] != '"' {
+		return 0
+	}
+	end := start + 1
+	for end < len(t) && isAlnum(t[end]) {
+		end++
+	}
+	if !isFHIRType(t[start+1:end]) || bytes.HasPrefix(t[min(end+1, len(t)):], []byte(markerPrefix)) {
+		return 0
+	}
+	s.hit(v, min(end+1, len(t)), len(t), classHealth)
+	return len(t)
+}
+
 type valueRange struct {
 	start, end int
 	quoted     bool
@@ -106,8 +132,11 @@ func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, n
 	if len(value) == 0 || bytes.HasPrefix(value, []byte(markerPrefix)) {
 		return 0
 	}
-	if verdict.rule == digits && countDigits(value) < 8 {
+	if verdict.rule == digits && countDigits(value) < 8 || verdict.rule == texts && countDigits(value) == len(value) {
 		return 0
+	}
+	if natural && !r.quoted && isHeaderName(key) && countDigits(value) == 0 && isPlainWord(firstWord(value), true) {
+		return 0 // "Authorization: required in every request"
 	}
 	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth {
 		return 0
@@ -165,14 +194,24 @@ func isKeyByte(c byte) bool {
 	return isAlnum(c) || c >= 0x80 || c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c == ']' || c == '%'
 }
 
+func firstWord(b []byte) []byte {
+	if at := bytes.IndexByte(b, ' '); at > 0 {
+		return b[:at]
+	}
+	return b
+}
+
 // judgeWords reads up to two more words in front of an unquoted name: "card number:",
-// "blood type:", "one-time code is".
+// "blood type:", "one-time code is", "API key provided:".
 func (s *scanner) judgeWords(t []byte, i int, key []byte) verdict {
 	end := i
 	for end > 0 && t[end-1] == ' ' {
 		end--
 	}
 	start := end - len(key)
+	if _, given := givenWords[string(key)]; given && start > 1 && t[start-1] == ' ' {
+		end = start - 1
+	}
 	for range 2 {
 		if start < 2 || t[start-1] != ' ' || !isKeyByte(t[start-2]) {
 			break
@@ -225,7 +264,7 @@ func judgeParameter(t []byte, s said, i int) verdict {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-512):min(len(t), i+1024)], "state=")) {
+	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-256):min(len(t), end+64)], "state=")) {
 		return isSecret
 	}
 	return verdict{}
@@ -371,206 +410,4 @@ func groupedEnd(t []byte, start, end int) int {
 		end = wordEnd(t, end+1)
 	}
 	return end
-}
-
-// flagAt judges "--password value" and "-u user:password".
-func (s *scanner) flagAt(v view, i int) int {
-	t := v.text
-	start := i
-	for i < len(t) && t[i] == '-' && i-start < 2 {
-		i++
-	}
-	from := i
-	for i < len(t) && isKeyByte(t[i]) && i-from < maxKeyBytes {
-		i++
-	}
-	if i == from || i+1 >= len(t) || t[i] != ' ' || t[i+1] == '-' {
-		return 0
-	}
-	key := t[from:i]
-	end := wordEnd(t, i+1)
-	if i-start == 2 && (key[0] == 'u') {
-		if at := bytes.IndexByte(t[i+1:end], ':'); at > 0 && i+2+at < end && t[i+2+at] != '/' {
-			if !bytes.HasPrefix(t[i+2+at:], []byte(markerPrefix)) {
-				s.hit(v, i+2+at, end, classSecret)
-			}
-			return end
-		}
-		return 0
-	}
-	verdict := s.judgeKey(key)
-	if verdict.rule == keep || from-start < 2 && len(key) < 4 {
-		return 0
-	}
-	return s.takeValue(v, valueRange{i + 1, end, false}, verdict, key, true)
-}
-
-// tellingWords may stand before a value without any delimiter.
-var tellingWords = []string{
-	"password", "passwd", "pwd", "secret", "token", "key", "apikey", "bearer", "basic", "code", "otp", "pin",
-	"passcode", "passphrase", "credential", "credentials", "nhs", "ssn", "mrn",
-}
-
-// sentenceAt judges a telling word at i followed by a value, as in "Bearer eyJ…",
-// "the secret wJalr…" or "one-time code is 492817".
-func (s *scanner) sentenceAt(v view, i int) int {
-	t := v.text
-	last := i
-	for last < len(t) && marks[t[last]]&mAlnum != 0 {
-		last++
-	}
-	word := tellingWord(t[i:last])
-	at := i + len(word)
-	if word == "" || at >= len(t) || t[at] != ' ' {
-		return 0
-	}
-	at = skipSpaces(t, at)
-	if hasPrefixFold(t[at:], "for ") { // "the password for bob is …"
-		at = skipSpaces(t, at+4)
-		for at < len(t) && t[at] != ' ' && t[at] != '\n' {
-			at++
-		}
-		at = skipSpaces(t, at)
-	}
-	said := false
-	for _, link := range [...]string{"is ", "was ", "number ", "no ", "no. "} {
-		if hasPrefixFold(t[at:], link) {
-			at, said = skipSpaces(t, at+len(link)), true
-			break
-		}
-	}
-	if at < len(t) && (t[at] == '\'' || t[at] == '"' || t[at] == '`') {
-		at++
-	}
-	end := at
-	for end < len(t) && (isAlnum(t[end]) || bytes.IndexByte([]byte("._~+/=-!@$%^*"), t[end]) >= 0) {
-		end++
-	}
-	for end > at && (t[end-1] == '.' || t[end-1] == '!') {
-		end--
-	}
-	value := t[at:end]
-	if len(value) == 0 {
-		return 0
-	}
-	class := classSecret
-	var yes bool
-	switch word {
-	case "bearer":
-		yes = len(value) >= 8 && (countDigits(value) > 0 || len(value) >= 20)
-	case "basic":
-		yes = decodesToCredentials(value)
-	case "code", "pin", "otp":
-		yes = said && countDigits(value) >= 4 && s.judgeSentence(t, i, at, word)
-	case "key":
-		yes = looksRandom(value, 20) && !isIdentifier(value)
-	case "nhs":
-		class, end = classHealth, groupedEnd(t, at, end)
-		yes = countDigits(t[at:end]) == 10
-	case "mrn":
-		class, yes = classHealth, said && countDigits(value) >= 5
-	case "ssn":
-		class, end = classGovID, groupedEnd(t, at, end)
-		yes = countDigits(t[at:end]) == 9
-	case "secret", "token", "credential", "credentials":
-		yes = looksRandom(value, 16) || said && looksRandom(value, 8)
-	default:
-		yes = looksRandom(value, 8)
-	}
-	if !yes {
-		return 0
-	}
-	s.hit(v, at, end, class)
-	return end
-}
-
-// judgeSentence asks whether the words before "is" name a secret: "verification code"
-// does, "country code" does not.
-func (s *scanner) judgeSentence(t []byte, i, at int, word string) bool {
-	if word != "code" {
-		return true
-	}
-	end := i + len(word)
-	return at > end && s.judgeWords(t, end, t[i:end]).class == classSecret
-}
-
-func skipSpaces(t []byte, i int) int {
-	for i < len(t) && (t[i] == ' ' || t[i] == ':') {
-		i++
-	}
-	return i
-}
-
-// plainWords follow a telling name in ordinary sentences and code.
-var plainWords = set(`true false null nil undefined none yes no empty missing required invalid incorrect wrong
-	expired optional must is are was not cannot can should too and or to the a an for of in on your this that
-	string number object boolean int text type hidden masked redacted unknown n/a na unset default set
-	enabled disabled accepted denied valid ok failed reset changed updated needed mismatch weak strong
-	banner dismissed please enter field minimum at function async await new return`)
-
-// isPlainWord reports values that say nothing: placeholders and, in sentences, words.
-func isPlainWord(value []byte, sentence bool) bool {
-	var folded [16]byte
-	b := bytes.TrimRight(value, ".!?")
-	if len(b) == 0 || len(b) > len(folded) {
-		return len(b) == 0
-	}
-	w := folded[:len(b)]
-	stars := true
-	for i, c := range b {
-		stars = stars && (c == '*' || c == 'x' || c == 'X' || c == '.')
-		if isUpper(c) {
-			c |= 0x20
-		}
-		w[i] = c
-	}
-	if stars {
-		return true
-	}
-	if !sentence {
-		switch string(w) {
-		case "true", "false", "null", "nil", "undefined", "none", "yes", "no":
-			return true
-		}
-		return false
-	}
-	_, ok := plainWords[string(w)]
-	return ok
-}
-
-// looksRandom reports a run of at least n characters that mixes letters and digits.
-func looksRandom(b []byte, n int) bool {
-	if len(b) < n {
-		return false
-	}
-	letter, number := false, false
-	for _, c := range b {
-		letter = letter || isLower(c|0x20)
-		number = number || isDigit(c)
-	}
-	return letter && number
-}
-
-// isIdentifier reports UUIDs and hexadecimal hashes, which name things.
-func isIdentifier(b []byte) bool {
-	for _, c := range b {
-		if hexDigit(c) < 0 && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func countDigits(b []byte) int {
-	n := 0
-	for _, c := range b {
-		if isDigit(c) {
-			n++
-		}
-	}
-	return n
-}
-
-func hasSuffixFold(b []byte, lower string) bool {
-	return len(b) >= len(lower) && hasPrefixFold(b[len(b)-len(lower):], lower)
 }

@@ -1,7 +1,9 @@
 package scrub_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/draftlabs/specter/pkg/scrub"
 )
@@ -66,4 +68,29 @@ func BenchmarkText(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkHostile reports the slowest of the hostile texts, each at its best.
+func BenchmarkHostile(b *testing.B) {
+	s := scrub.New(scrub.Options{})
+	const size = 32 << 10
+	best := make(map[string]time.Duration)
+	for b.Loop() {
+		for _, piece := range hostile {
+			text := strings.Repeat(piece, size/len(piece))
+			start := time.Now()
+			s.Text(text)
+			if took := time.Since(start); best[piece] == 0 || took < best[piece] {
+				best[piece] = took
+			}
+		}
+	}
+	worst := ""
+	for piece, took := range best {
+		if took > best[worst] {
+			worst = piece
+		}
+	}
+	b.ReportMetric(float64(best[worst].Nanoseconds())/size, "worst-ns/B")
+	b.Logf("the slowest is %q", worst)
 }

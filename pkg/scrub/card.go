@@ -1,7 +1,6 @@
 package scrub
 
-// cardGroup is a run of digits inside a text.
-type cardGroup struct{ start, end int }
+import "encoding/base64"
 
 // findCards reports payment card numbers in any formatting: an issuer's range, a
 // length that issuer uses and a valid check digit (ISO/IEC 7812). Numbers inside UUIDs,
@@ -17,6 +16,12 @@ func (s *scanner) findCards(v view) {
 			i = end - 1
 			continue
 		}
+		if end == i+1 && isSeries(t, i) {
+			for i+1 < len(t) && marks[t[i+1]]&(mDigit|mSeparator) != 0 {
+				i++
+			}
+			continue
+		}
 		if next := s.cardAt(v, i, end); next > 0 {
 			i = next - 1
 		} else {
@@ -25,34 +30,72 @@ func (s *scanner) findCards(v view) {
 	}
 }
 
+// isSeries reports more single digits one after the other than there is in anything
+// written about a card: a row of data.
+func isSeries(t []byte, i int) bool {
+	const longest = 64
+	n := 0
+	for ; i < len(t) && n <= longest && isDigit(t[i]) && digitsEnd(t, i) == i+1; n++ {
+		i = separatorEnd(t, i+1)
+	}
+	return n > longest
+}
+
+// cardNumber is what has been read of a number that may be a card's.
+type cardNumber struct {
+	digits [19]byte
+	total  int
+	groups int
+	start  int
+	end    int
+	single bool // every group is one digit
+	wide   bool // every group but the last has at least four
+	last   int  // digits in the last group
+}
+
+func (n *cardNumber) add(t []byte, from, to int) bool {
+	if n.total+to-from > len(n.digits) {
+		return false
+	}
+	n.wide = n.wide && (n.groups == 0 || n.last >= 4)
+	n.last = to - from
+	n.single = n.single && n.last == 1
+	n.total += copy(n.digits[n.total:], t[from:to])
+	n.groups++
+	n.end = to
+	return true
+}
+
+// shaped accepts the groupings people write: all single digits, or groups of at least
+// four, only the last of which may be shorter. Dates, times and versions have none.
+func (n *cardNumber) shaped() bool {
+	return n.groups == 1 || n.single || n.wide && n.last >= 3
+}
+
 // cardAt tries a number that starts with the group at from; it returns where the number
 // ends, or 0.
 func (s *scanner) cardAt(v view, from, end int) int {
 	t := v.text
-	var groups [19]cardGroup
-	groups[0] = cardGroup{from, end}
-	n, total := 1, end-from
+	n := cardNumber{start: from, single: true, wide: true}
 	best := 0
-	for {
-		last := groups[n-1]
-		if total > 19 {
+	for n.add(t, from, end) {
+		if n.total >= 13 && n.shaped() && s.acceptCard(t, &n) {
+			best = n.end
+		}
+		if !n.single && !n.wide {
 			break
 		}
-		if total >= 13 && s.acceptCard(t, groups[:n], total) {
-			best = last.end
-		}
-		next := separatorEnd(t, last.end)
-		if next == last.end || next >= len(t) || !isDigit(t[next]) || n == len(groups) {
+		from = separatorEnd(t, n.end)
+		if from == n.end || from >= len(t) || !isDigit(t[from]) {
 			break
 		}
-		groups[n] = cardGroup{next, digitsEnd(t, next)}
-		total += groups[n].end - next
-		n++
+		end = digitsEnd(t, from)
 	}
 	if best == 0 {
 		return 0
 	}
-	start, stop := from, best
+	start, stop := n.start, best
+	from = start
 	if best < len(t) && t[best] == 'D' {
 		stop = digitsEnd(t, best+1)
 	}
@@ -70,43 +113,45 @@ func (s *scanner) cardAt(v view, from, end int) int {
 	return stop
 }
 
-func (s *scanner) acceptCard(t []byte, groups []cardGroup, total int) bool {
-	first, last := groups[0], groups[len(groups)-1]
-	if last.end < len(t) {
-		if c := t[last.end]; isAlnum(c) && !beforeCardWord(t, last.end) || c == '.' && last.end+1 < len(t) && isDigit(t[last.end+1]) && len(groups) == 1 {
+// findEncodedCards reports card numbers in base64. Digits begin with M, N or O there.
+func (s *scanner) findEncodedCards(v view) {
+	t := v.text
+	for i := 0; i < len(t); i++ {
+		if c := t[i]; c != 'M' && c != 'N' && c != 'O' || i > 0 && marks[t[i-1]]&mAlnum != 0 {
+			continue
+		}
+		end := runEnd(t, i, "+/")
+		var plain [24]byte
+		if n := end - i; n >= 18 && n <= 32 {
+			size, err := base64.RawStdEncoding.Decode(plain[:], t[i:end])
+			if d := plain[:size]; err == nil && countDigits(d) == size && size >= 13 && size <= 19 && issuedAs(d, s.cardContext) && luhn(d) {
+				for end < len(t) && t[end] == '=' {
+					end++
+				}
+				s.hit(v, i, end, classCard)
+			}
+		}
+		i = end - 1
+	}
+}
+
+func (s *scanner) acceptCard(t []byte, n *cardNumber) bool {
+	d := n.digits[:n.total]
+	if !issuedAs(d, s.cardContext) || !luhn(d) {
+		return false
+	}
+	if n.end < len(t) {
+		if c := t[n.end]; isAlnum(c) && !beforeCardWord(t, n.end) || c == '.' && n.end+1 < len(t) && isDigit(t[n.end+1]) && n.groups == 1 {
 			return false
 		}
 	}
-	if len(groups) > 1 && !cardShape(groups) {
-		return false
-	}
-	if first.start >= 2 && t[first.start-1] == '.' && isDigit(t[first.start-2]) && len(groups) == 1 {
+	if n.start >= 2 && t[n.start-1] == '.' && isDigit(t[n.start-2]) && n.groups == 1 {
 		return false // the fraction of a decimal number
 	}
-	if first.start > 0 && t[first.start-1] == '+' && total <= 15 && !afterDigit(t, first.start-1) {
+	if n.start > 0 && t[n.start-1] == '+' && n.total <= 15 && !afterDigit(t, n.start-1) {
 		return false // an international phone number has at most 15 digits (E.164)
 	}
-	if insideUUID(t, first.start, last.end) {
-		return false
-	}
-	var digits [19]byte
-	d := digits[:0]
-	for _, g := range groups {
-		d = append(d, t[g.start:g.end]...)
-	}
-	return luhn(d) && issuedAs(d, s.cardContext)
-}
-
-// cardShape accepts the groupings people write: all single digits, or groups of at
-// least four, only the last of which may be shorter. Dates, times and versions have none.
-func cardShape(groups []cardGroup) bool {
-	single, wide := true, true
-	for i, g := range groups {
-		n := g.end - g.start
-		single = single && n == 1
-		wide = wide && (n >= 4 || n == 3 && i == len(groups)-1)
-	}
-	return single || wide
+	return !insideUUID(t, n.start, n.end)
 }
 
 func afterDigit(t []byte, i int) bool { return i > 0 && isDigit(t[i-1]) }
@@ -217,9 +262,11 @@ func issuedAs(d []byte, cardContext bool) bool {
 		return n >= 16
 	case p2 == 60 || p2 == 64 || p2 == 65: // Discover, RuPay, Hipercard, Elo, BCcard
 		return n == 16 || n == 19
+	case p3 == 506 || p4 == 5078 || p4 == 5079: // Verve, Elo
+		return n == 16 || n == 18 || n == 19
 	case p2 == 50 || p2 >= 56 && p2 <= 58 || p2 == 63 || p2 == 67 || p2 == 61 || p2 == 69: // Maestro, Dankort, Verve
 		return n == 16 || cardContext
-	case p2 == 82 || p2 == 66 || p4 == 9792: // RuPay, Troy
+	case p2 == 82 || p2 == 66 || p4 == 9792, p4 == 8600, p4 == 9860: // RuPay, Troy, Uzcard, Humo
 		return n == 16
 	}
 	return false

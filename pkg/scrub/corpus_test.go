@@ -32,15 +32,17 @@ type corpusCase struct {
 
 func TestScrubberAnswersItsOwnCases(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(filepath.Join("testdata", "cases.json"))
-	require.NoError(t, err)
-	var cases []corpusCase
-	require.NoError(t, json.Unmarshal(raw, &cases))
-	for _, c := range cases {
-		t.Run(c.Why, func(t *testing.T) {
-			t.Parallel()
-			require.NoError(t, judge(c))
-		})
+	for _, file := range []string{"cases.json", "payloads.json"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", file))
+		require.NoError(t, err)
+		var cases []corpusCase
+		require.NoError(t, json.Unmarshal(raw, &cases))
+		for _, c := range cases {
+			t.Run(c.Why, func(t *testing.T) {
+				t.Parallel()
+				require.NoError(t, judge(c))
+			})
+		}
 	}
 }
 
@@ -130,6 +132,16 @@ func promises(s *scrub.Scrubber, in, out []byte, report scrub.Report) error {
 	}
 	if changed := string(in) != string(out); changed != (report.Total() > 0) {
 		return fmt.Errorf("changed is %v, reported are %v", changed, report.Counts)
+	}
+	if report.Total() == 0 && len(in) > 0 && &in[0] != &out[0] {
+		return fmt.Errorf("a clean payload was copied: %s", in)
+	}
+	valid, _, err := s.Valid(in)
+	if err != nil || string(valid) != string(out) {
+		return fmt.Errorf("Valid makes %s (%w), JSON %s", valid, err, out)
+	}
+	if fresh, _, err := scrub.New(scrub.Options{}).JSON(in); err != nil || string(fresh) != string(out) {
+		return fmt.Errorf("a new scrubber makes %s, one that remembers names %s", fresh, out)
 	}
 	again, second, err := s.JSON(out)
 	if err != nil {

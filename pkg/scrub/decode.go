@@ -1,6 +1,7 @@
 package scrub
 
 import (
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,12 +21,16 @@ func (s *scanner) decode(v view, level int) view {
 			b.off = append(b.off, v.origin(from))
 			i += 3
 			continue
-		case c == '&' && entityLength(t[i:]) > 0:
-			r = ' '
-			if t[i+1] != 'n' && t[i+1] != '#' {
-				r = '"'
+		case c == '&':
+			entity, length := entityAt(t[i:])
+			if length == 0 {
+				entity, length = '&', 1
 			}
-			i += entityLength(t[i:])
+			r = plainOf(entity)
+			i += length
+			if r == dropRune {
+				continue
+			}
 		case c == '\\' && i+1 < len(t):
 			r, i = unescapeOne(t, i)
 		case c < utf8.RuneSelf:
@@ -56,14 +61,54 @@ func (s *scanner) decode(v view, level int) view {
 	return view{b.text, b.off}
 }
 
-// entityLength is the length of a space or a quote written as an HTML entity, or 0.
-func entityLength(t []byte) int {
-	for _, e := range [...]string{"&nbsp;", "&#160;", "&#32;", "&#xa0;", "&quot;"} {
-		if hasPrefixFold(t, e) {
-			return len(e)
-		}
+// entities are the named characters of HTML that stand in numbers and in front of values.
+var entities = map[string]rune{
+	"nbsp": ' ', "ensp": ' ', "emsp": ' ', "thinsp": ' ', "hairsp": ' ', "numsp": ' ', "puncsp": ' ', "tab": ' ', "newline": '\n',
+	"ndash": '-', "mdash": '-', "minus": '-', "hyphen": '-', "dash": '-', "shy": dropRune, "zwnj": dropRune, "zwj": dropRune,
+	"quot": '"', "apos": '\'', "lt": '<', "gt": '>', "amp": '&', "equals": '=', "colon": ':', "commat": '@', "period": '.',
+	"sol": '/', "middot": '-', "lowbar": '_',
+}
+
+// entityAt reads a character written as an HTML entity; length is 0 when it is none.
+func entityAt(t []byte) (r rune, length int) {
+	const longest = 10
+	end := bytes.IndexByte(t[:min(len(t), longest)], ';')
+	if end < 3 {
+		return 0, 0
 	}
-	return 0
+	name := t[1:end]
+	if name[0] != '#' {
+		var buf [longest]byte
+		r, known := entities[string(appendLower(buf[:0], name))]
+		if !known {
+			return 0, 0
+		}
+		return r, end + 1
+	}
+	base := 10
+	if name = name[1:]; name[0]|0x20 == 'x' {
+		name, base = name[1:], 16
+	}
+	code := 0
+	for _, c := range name {
+		d := hexDigit(c)
+		if d < 0 || d >= base {
+			return 0, 0
+		}
+		code = code*base + d
+	}
+	if len(name) == 0 || code == 0 || code > unicode.MaxRune {
+		return 0, 0
+	}
+	return rune(code), end + 1
+}
+
+// plainOf is plainRune for any character.
+func plainOf(r rune) rune {
+	if r == dropRune || r < utf8.RuneSelf {
+		return r
+	}
+	return plainRune(r)
 }
 
 // unescapeOne reads one backslash escape at i.
@@ -107,7 +152,7 @@ func plainRune(r rune) rune {
 			return '-'
 		}
 		return r
-	case r < 0x058a, r > 0x30a0 && r < 0xa620, r >= 0xac00 && r < 0xd7a4:
+	case r < 0x0300, r > 0x036f && r < 0x058a, r > 0x30a0 && r < 0xa620, r >= 0xac00 && r < 0xd7a4:
 		return r // Latin, Greek, Cyrillic; kana and ideographs; Hangul
 	}
 	return plainRuneByTable(r)
@@ -115,6 +160,16 @@ func plainRune(r rune) rune {
 
 func plainRuneByTable(r rune) rune {
 	switch {
+	case r >= 0x0300 && r <= 0x036f, r >= 0x20d0 && r <= 0x20ff, r >= 0xfe00 && r <= 0xfe0f:
+		return dropRune // accents and frames around a character
+	case r >= '①' && r <= '⑨':
+		return '1' + r - '①'
+	case r == '⓪':
+		return '0'
+	case r == '⁰' || r >= '⁴' && r <= '⁹':
+		return '0' + r - '⁰'
+	case r >= '₀' && r <= '₉':
+		return '0' + r - '₀'
 	case unicode.Is(unicode.Nd, r):
 		zero := r
 		for unicode.Is(unicode.Nd, zero-1) && r-zero < 9 {

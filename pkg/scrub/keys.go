@@ -79,6 +79,22 @@ func (n *name) judgeKey(key []byte) verdict {
 	return n.judge()
 }
 
+// mentions reports a name with a word that says something about a thing or refers to it.
+func (n *name) mentions(key []byte) bool {
+	n.buf, n.words = n.buf[:0], n.words[:0]
+	n.splitASCII(key)
+	for i := range n.words {
+		w := string(n.word(i))
+		if _, ok := attributeWords[w]; ok {
+			return true
+		}
+		if _, ok := referenceWords[w]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // withoutMarkers puts a space in the place of each marker, so that the class in it is
 // not read as part of the name.
 func withoutMarkers(key []byte) []byte {
@@ -208,9 +224,17 @@ func (n *name) judge() verdict {
 	if v, ok := wholeNames[string(n.buf)]; ok {
 		return v
 	}
+	if len(n.words) == len(n.buf) && len(n.words) >= 6 { // "p a s s w o r d"
+		return singleWords[string(n.buf)]
+	}
+	after := 0 // words before this have been taken together
 	for i := range n.words {
+		if i < after {
+			continue
+		}
 		v, used, ok := n.judgeAt(i)
 		if !ok {
+			after = i + used
 			continue
 		}
 		if n.aboutOnly(i, i+used, v.class) {
@@ -226,6 +250,9 @@ func (n *name) judge() verdict {
 func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 	for used = min(3, len(n.words)-i); used >= 2; used-- {
 		both := n.buf[n.words[i].start:n.words[i+used-1].end]
+		if _, harmless := harmlessSequences[string(both)]; harmless {
+			return verdict{}, used, false
+		}
 		if v, ok = lookup(sequences, both); ok {
 			return v, used, true
 		}
@@ -266,7 +293,15 @@ func (n *name) aboutOnly(from, to int, c class) bool {
 	if c == classHealth {
 		after = healthAttributeWords
 	}
+	if last := len(n.words) - 1; last > to {
+		if _, holds := valueWords[string(n.word(last))]; holds {
+			return false
+		}
+	}
 	for i := to; i < len(n.words); i++ {
+		if c == classCard && string(n.word(i)) == "check" {
+			return true // {"cvc_check": "pass"}
+		}
 		if _, ok := after[string(n.word(i))]; ok {
 			return true
 		}
@@ -276,8 +311,17 @@ func (n *name) aboutOnly(from, to int, c class) bool {
 			}
 		}
 	}
+	word := n.buf[n.words[to-1].start:n.words[to-1].end]
+	counted := word[len(word)-1] == 's' || string(word) == "token"
 	for i := range from {
-		if _, ok := questionWords[string(n.word(i))]; ok {
+		before := string(n.word(i))
+		if _, ok := questionWords[before]; ok {
+			return true
+		}
+		if _, ok := factWords[before]; ok && c != classHealth {
+			return true
+		}
+		if _, ok := countWords[before]; ok && counted {
 			return true
 		}
 	}

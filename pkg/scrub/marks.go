@@ -54,8 +54,8 @@ var marks = func() (m [256]mark) {
 // the odd bytes and no option ("--pw x") finds anything: "pin is 1234".
 const shortest = 11
 
-// shortestToken is the shortest unbroken word that can be a token.
-const shortestToken = 12
+// shortestToken is the length of the shortest token: "eyJ…" in two parts.
+const shortestToken = 15
 
 // harmless reports that no detector can find anything in a text of n bytes that has
 // only bytes of these marks.
@@ -79,7 +79,7 @@ type traits struct {
 	sentence    bool // a telling word before a space
 	option      bool // a - where an option may begin
 	token       bool // a word that begins like a vendor's token
-	dotted      bool // a word that begins like a token of three dotted parts
+	dotted      bool // a word that begins like a token of three dotted parts, or like digits in base64
 	number      bool // a word that begins like a national id or an account number
 	rule        bool // a row of dashes, as around a key
 	encoded     bool // something that decode would change
@@ -88,13 +88,15 @@ type traits struct {
 // clean reports that no detector would run.
 func (f *traits) clean() bool {
 	return !f.encoded && !f.assignment && !f.sentence && !f.option && f.seen&(mAt|mTag|mPipe) == 0 && !f.rule &&
-		!f.mayHoldCard() && !f.mayHoldToken() && !f.mayHoldPathToken() && !f.mayHoldNumber()
+		!f.mayHoldCard() && !f.mayHoldEncodedCard() && !f.mayHoldToken() && !f.mayHoldPathToken() && !f.mayHoldNumber()
 }
 
 func (f *traits) mayHoldCard() bool { return f.longestRun >= 13 }
 
+func (f *traits) mayHoldEncodedCard() bool { return f.dotted && f.longestWord >= 18 }
+
 func (f *traits) mayHoldToken() bool {
-	return (f.longestWord >= shortestToken || f.digits >= 8) && (f.token || f.dotted && f.longestWord >= 23)
+	return f.token || f.dotted && f.longestWord >= 23
 }
 
 func (f *traits) mayHoldPathToken() bool { return f.seen&mSlash != 0 && f.digits > 0 }
@@ -186,8 +188,13 @@ func (f *traits) gap(t []byte, from, to int, seen mark) {
 // letters looks at a word without digits.
 func (f *traits) letters(t []byte, from, to int) {
 	first := t[from] | 0x20
-	if to < len(t) && t[to] == ' ' && tellingLengths[first-'a']>>(to-from)&1 != 0 && isTelling(t[from:to]) {
-		f.sentence = true
+	if to < len(t) && t[to] == ' ' {
+		if tellingLengths[first-'a']>>(to-from)&1 != 0 && isTelling(t[from:to]) {
+			f.sentence = true
+		}
+		if to-from == 2 && to+1 < len(t) && isDigit(t[to+1]) && isUpper(t[from]) {
+			f.number = true // NINO
+		}
 	}
 	f.tokenStart(t, from)
 }
@@ -202,7 +209,7 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 		f.longestRun = max(f.longestRun, run)
 		if to < len(t) {
 			switch c := t[to]; {
-			case n == 3 && (c == '-' || c == '.'):
+			case n == 3 && c == '-', n == 6 && (c == '-' || c == '+'):
 				f.number = true
 			case c == ':' && n >= 8 && n <= 10:
 				f.token = true
@@ -210,9 +217,7 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 		}
 		return run
 	}
-	if (n == 4 || n == 11) && isUpper(t[from+1]) || n >= 4 && isDigit(t[from+3]) && isDigit(t[from+2]) && marks[t[from]]&marks[t[from+1]]&mLetter != 0 {
-		f.number = true
-	}
+	f.number = f.number || mayBeNumber(t[from:to])
 	lead := digitsEnd(t, from) - from
 	f.longestRun = max(f.longestRun, run+lead)
 	if numbers >= 13 {
@@ -230,13 +235,33 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 	return run
 }
 
+// mayBeNumber reports words of letters and digits that may be, or may begin, a national
+// id, a health insurance number or an account number.
+func mayBeNumber(w []byte) bool {
+	if len(w) < 4 {
+		return false
+	}
+	if isDigit(w[2]) && isDigit(w[3]) && marks[w[0]]&marks[w[1]]&mLetter != 0 {
+		return true // IBAN
+	}
+	switch len(w) {
+	case 4: // MBI
+		return isUpper(w[1])
+	case 11: // MBI without dashes, HETU
+		return isUpper(w[1]) || isUpper(w[6])
+	case 16, 18: // codice fiscale, CURP
+		return isUpper(w[0]) && isDigit(w[6])
+	}
+	return false
+}
+
 // tokenStart looks at a word's first letters.
 func (f *traits) tokenStart(t []byte, from int) {
 	if from > 0 && t[from-1] == '_' || from+3 > len(t) {
 		return
 	}
 	h := tokenHash(t[from], t[from+1], t[from+2])
-	if tokenStarts[h>>6]>>(h&63)&1 != 0 {
+	if tokenStarts[h>>6]>>(h&63)&1 != 0 && beginsToken(t[from:]) {
 		f.token = true
 	}
 	if c := t[from]; c == 'M' || c == 'N' || c == 'O' {
@@ -256,7 +281,7 @@ var tokenStarts = func() (set [64]uint64) {
 			add(v.prefix)
 		}
 	}
-	for _, start := range []string{"eyJ", "hooks", "discord"} {
+	for _, start := range append(hooks, "eyJ") {
 		add(start)
 	}
 	for _, c := range []byte("0123456789abcdefABCDEF-") {
@@ -300,7 +325,8 @@ func isEncoded(t []byte, i int) bool {
 	case '%':
 		return i+2 < len(t) && hexDigit(t[i+1]) >= 0 && hexDigit(t[i+2]) >= 0
 	case '&':
-		return entityLength(t[i:]) > 0
+		_, length := entityAt(t[i:])
+		return length > 0
 	case '\\':
 		if i+1 < len(t) {
 			_, next := unescapeOne(t, i)

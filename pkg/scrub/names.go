@@ -20,6 +20,9 @@ const (
 	saysPerson                     // user, traits: e-mail addresses stay
 	saysHeaders                    // names and values in turn
 	saysCard                       // speaks of a card
+	saysSystem                     // the vocabulary that a code is from
+	saysRole                       // an element's role
+	saysAbout                      // an attribute or a reference: created_at, id
 	saysLogin                      // a URL parameter that carries what logs one in
 	saysCode                       // a URL parameter that may carry an OAuth code
 	hasHits                        // the name itself holds something that must go
@@ -33,9 +36,9 @@ const (
 // there is no need for a walk.
 func (p *parser) telling() bool {
 	s := p.said
-	return p.force || s&(saysResource|saysHeaders|hasHits|hasHitsInValue|hasList) != 0 ||
+	return p.force || s&(saysResource|saysSystem|saysHeaders|hasHits|hasHitsInValue|hasList) != 0 ||
 		s&saysName != 0 && s&saysValue != 0 ||
-		s&(saysTag|saysEditable|saysElement|saysTarget|saysAttribute) != 0 && s&(saysEntry|saysContent) != 0
+		s&(saysTag|saysEditable|saysElement|saysTarget|saysAttribute|saysRole|saysType) != 0 && s&(saysEntry|saysContent) != 0
 }
 
 // meaning is all that a name says.
@@ -52,6 +55,9 @@ func (s *scanner) meaningOf(key []byte) meaning {
 	}
 	if isFormData(key) {
 		m.force = verdict{classForm, scalar}
+	}
+	if s.name.mentions(key) {
+		m.said |= saysAbout
 	}
 	if len(s.scan(key, true, false)) > 0 {
 		m.said |= hasHits
@@ -97,13 +103,17 @@ func saidBy(key []byte) said {
 		return saysEditable
 	case "type":
 		return saysType
-	case "key", "k", "name", "header", "param", "attribute", "property", "parameter", "id", "label":
+	case "role", "aria-role":
+		return saysRole
+	case "system", "codesystem", "code_system", "codingsystem", "coding_system", "vocabulary":
+		return saysSystem
+	case "key", "k", "name", "header", "param", "attribute", "property", "parameter", "id", "label", "question":
 		return saysName
 	case "field":
 		return saysName | saysElement
 	case "value", "values":
 		return saysValue | saysEntry
-	case "v", "val", "data", "raw":
+	case "v", "val", "data", "raw", "oldvalue", "newvalue", "old_value", "new_value", "before", "after", "previous", "answer":
 		return saysValue
 	case "content":
 		return saysValue | saysContent
@@ -112,7 +122,7 @@ func saidBy(key []byte) said {
 		return saysEntry
 	case "text", "innertext", "textcontent", "innerhtml", "outerhtml", "$el_text", "inner_text", "text_content":
 		return saysContent
-	case "fields", "inputs", "controls", "form_fields", "formfields", "input":
+	case "fields", "inputs", "controls", "form_fields", "formfields", "input", "form":
 		return saysElement
 	case "element", "target":
 		return saysElement | saysTarget
@@ -134,7 +144,9 @@ func isFormData(key []byte) bool {
 		return false
 	}
 	switch string(appendLower(buf[:0], key)) {
-	case "formdata", "form_data", "formvalues", "form_values", "field_values", "fieldvalues":
+	case "formdata", "form_data", "formvalues", "form_values", "field_values", "fieldvalues", "formvalue", "form_value",
+		"fieldvalue", "field_value", "inputvalue", "input_value", "elementvalue", "element_value", "typedtext", "typed_text",
+		"typedvalue", "typed_value", "enteredtext", "entered_text", "enteredvalue", "entered_value":
 		return true
 	}
 	return false

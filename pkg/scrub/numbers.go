@@ -1,6 +1,9 @@
 package scrub
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // findNumbers looks for national ids, health insurance numbers and bank accounts that
 // have a shape or a check digit of their own.
@@ -12,18 +15,20 @@ func (s *scanner) findNumbers(v view, f *traits) {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
 		}
+		if marks[t[i]]&mAlnum == 0 {
+			continue
+		}
+		if end := nationalIDEnd(t, i); end > 0 {
+			s.hit(v, i, end, classGovID)
+			i = end - 1
+			continue
+		}
 		switch {
 		case isDigit(t[i]):
 			switch {
-			case isSSN(t, i):
-				s.hit(v, i, i+11, classGovID)
-				i += 10
 			case isMBI(t, i):
 				s.hit(v, i, i+13, classHealth)
 				i += 12
-			case isCPF(t, i):
-				s.hit(v, i, i+14, classGovID)
-				i += 13
 			case medicare && t[i] != '0' && matches(t[i:], "9AN9AN9AA99"):
 				s.hit(v, i, i+11, classHealth)
 				i += 10
@@ -33,7 +38,7 @@ func (s *scanner) findNumbers(v view, f *traits) {
 					i = end - 1
 				}
 			}
-		case isUpper(t[i] &^ 0x20):
+		default:
 			if end := ibanEnd(t, i); end > 0 {
 				s.hit(v, i, end, classBank)
 				i = end - 1
@@ -66,15 +71,6 @@ func matches(t []byte, pattern string) bool {
 		(t[len(pattern)] != '-' || len(t) == len(pattern)+1 || !isAlnum(t[len(pattern)+1]))
 }
 
-// isSSN accepts the numbers the US Social Security Administration may have given out.
-func isSSN(t []byte, i int) bool {
-	if !matches(t[i:], "999-99-9999") {
-		return false
-	}
-	area, group, serial := string(t[i:i+3]), string(t[i+4:i+6]), string(t[i+7:i+11])
-	return area != "000" && area != "666" && area[0] != '9' && group != "00" && serial != "0000"
-}
-
 // isMBI accepts Medicare beneficiary identifiers as printed, with dashes; without them
 // they could be anything.
 func isMBI(t []byte, i int) bool {
@@ -82,29 +78,6 @@ func isMBI(t []byte, i int) bool {
 		return false
 	}
 	return !bytes.ContainsAny(t[i:i+13], "SLOIBZ")
-}
-
-// isCPF accepts Brazilian taxpayer numbers as printed, with their two check digits.
-func isCPF(t []byte, i int) bool {
-	if !matches(t[i:], "999.999.999-99") {
-		return false
-	}
-	var d [11]int
-	n := 0
-	for _, c := range t[i : i+14] {
-		if isDigit(c) {
-			d[n] = int(c - '0')
-			n++
-		}
-	}
-	check := func(k int) int {
-		sum := 0
-		for j := range k {
-			sum += d[j] * (k + 1 - j)
-		}
-		return sum * 10 % 11 % 10
-	}
-	return check(9) == d[9] && check(10) == d[10]
 }
 
 // nhsEnd accepts ten digits as 3-3-4 with the check digit of the NHS number.
@@ -192,16 +165,25 @@ func ibanEnd(t []byte, i int) int {
 	return at
 }
 
-// findHL7 cuts patient identification segments of HL7 v2 messages.
+// hl7Segments are those that name a patient or say what is wrong with them.
+var hl7Segments = []string{"PID|", "NK1|", "DG1|", "AL1|", "OBX|", "IN1|", "IN2|", "GT1|", "RXE|", "RXO|", "RXA|", "PR1|", "IAM|", "PRB|"}
+
+// findHL7 cuts these segments of HL7 v2 messages.
 func (s *scanner) findHL7(v view) {
 	t := v.text
-	for i := 0; i+4 < len(t); i++ {
-		if !bytes.HasPrefix(t[i:], []byte("PID|")) || i > 0 && isAlnum(t[i-1]) {
+	for i := 4; i < len(t); i++ {
+		next := bytes.IndexByte(t[i-1:], '|')
+		if next < 0 {
+			return
+		}
+		i += next
+		if i > 4 && isAlnum(t[i-5]) || !slices.Contains(hl7Segments, string(t[i-4:i])) {
 			continue
 		}
 		end := lineEnd(t, i)
-		if bytes.Count(t[i:end], []byte("|")) >= 4 {
-			s.hit(v, i+4, end, classHealth)
+		rest := t[i:end]
+		if bytes.Count(rest, []byte("|")) >= 3 || len(rest) > 2 && isDigit(rest[0]) && rest[1] == '|' {
+			s.hit(v, i, end, classHealth)
 		}
 		i = end
 	}

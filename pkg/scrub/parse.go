@@ -104,6 +104,7 @@ func (p *parser) members(at, depth int) (end int, all said, err error) {
 	if at < len(p.in) && p.in[at] == '}' {
 		return at + 1, 0, nil
 	}
+	first := len(p.nodes) + 1
 	for {
 		if at >= len(p.in) || p.in[at] != '"' {
 			return 0, 0, ErrInvalid
@@ -126,8 +127,14 @@ func (p *parser) members(at, depth int) (end int, all said, err error) {
 			return 0, 0, err
 		}
 		var more bool
-		if at, more, err = p.next(at, '}'); err != nil || !more {
-			return at, all, err
+		if at, more, err = p.next(at, '}'); err != nil {
+			return 0, 0, err
+		}
+		if !more {
+			if p.maySplitCard(first) {
+				all |= hasList
+			}
+			return at, all, nil
 		}
 	}
 }
@@ -140,8 +147,8 @@ func (p *parser) elements(at, depth int) (end int, all said, err error) {
 		return at + 1, 0, nil
 	}
 	for {
-		if at < len(p.in) && p.in[at] == '[' {
-			all |= hasList // it may be a pair
+		if at < len(p.in) && p.in[at] == '[' || at+2 < len(p.in) && string(p.in[at:at+3]) == `"--` {
+			all |= hasList // it may be a pair, or an option before its value
 		}
 		if at, err = p.value(at, depth+1); err != nil {
 			return 0, 0, err
@@ -216,8 +223,8 @@ func (p *parser) isCleanNumber(raw []byte) bool {
 	return false
 }
 
-// maySplitCard reports that a list whose first element is given may be a card number in
-// groups.
+// maySplitCard reports that a list or an object whose first value is given may be a card
+// number in groups.
 func (p *parser) maySplitCard(i int) bool {
 	first := p.nodes[i]
 	return (first.kind == '0' || first.kind == '"') && first.end-first.start <= 9 && int(first.next) < len(p.nodes) &&
@@ -402,6 +409,10 @@ func appendQuoted(dst, text []byte) []byte {
 			dst = append(dst, '\\', 'r')
 		case c == '\t':
 			dst = append(dst, '\\', 't')
+		case c == '\b':
+			dst = append(dst, '\\', 'b')
+		case c == '\f':
+			dst = append(dst, '\\', 'f')
 		case c < 0x20:
 			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 		default:

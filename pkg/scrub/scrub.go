@@ -101,11 +101,21 @@ func (r Report) Total() int {
 	return n
 }
 
-func (r *Report) add(c class, n int) {
-	if r.Counts == nil {
-		r.Counts = make(map[Class]int, 2)
+// counts is how many removals there were, by class.
+type counts [classForm + 1]int
+
+func (n *counts) report(pointers []string) Report {
+	r := Report{Pointers: pointers}
+	for c, v := range n {
+		if v == 0 {
+			continue
+		}
+		if r.Counts == nil {
+			r.Counts = make(map[Class]int, 2)
+		}
+		r.Counts[class(c).public()] = v
 	}
-	r.Counts[c.public()] += n
+	return r
 }
 
 // Scrubber is immutable and safe for concurrent use.
@@ -192,7 +202,8 @@ func (s *Scrubber) text(text string) (out string, report Report) {
 	w, _ := s.walkers.Get().(*walker)
 	w.reset(s.o, nil)
 	w.budget = max(len(text)/growthShare, textSlack)
-	out, report = w.cleanText(text, !s.o.KeepEmails), w.report
+	out = w.cleanText(text, !s.o.KeepEmails)
+	report = w.counts.report(nil)
 	s.release(w)
 	return out, report
 }
@@ -201,7 +212,7 @@ func (s *Scrubber) text(text string) (out string, report Report) {
 // buffers that only a rare giant needs.
 func (s *Scrubber) release(w *walker) {
 	const keepNodes, keepBytes = 1 << 14, 1 << 18
-	w.in, w.out, w.report = nil, nil, Report{}
+	w.in, w.out, w.pointers = nil, nil, nil
 	if cap(w.nodes) <= keepNodes && cap(w.scratch) <= keepBytes && cap(w.cleaned[0]) <= keepBytes {
 		s.walkers.Put(w)
 	}

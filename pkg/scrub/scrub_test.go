@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -71,6 +72,20 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestCharactersAreNotCutInTwo(t *testing.T) {
+	t.Parallel()
+	s := scrub.New(scrub.Options{})
+	for pad := range 4 {
+		for _, before := range []string{"diagnosis: ", "%B4242424242424242^", "password: "} {
+			in, err := json.Marshal(map[string]string{"v": before + strings.Repeat("x", pad) + strings.Repeat("ключ", 1200)})
+			require.NoError(t, err)
+			out, _, err := s.JSON(in)
+			require.NoError(t, err)
+			require.True(t, utf8.Valid(out), "%s, %d", before, pad)
+		}
+	}
+}
+
 func TestOneScrubberServesManyGoroutines(t *testing.T) {
 	t.Parallel()
 	s := scrub.New(scrub.Options{})
@@ -92,23 +107,34 @@ func TestOneScrubberServesManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-// TestHostileTextsTakeLinearTime guards the budget of 10 ms for 64 KiB (with room for a
-// busy machine and the race detector).
+// hostile are texts that make a detector begin over and over.
+var hostile = []string{
+	"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "eyJ-", "/reset/",
+	"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
+	"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
+	"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
+	"1EG4-TE5-MK73-", "M1-", "MTIz", "SK-", "sk-", "|1|", "DG1|1|", "&#52;", "&lt;", "sshpass -p ", "resourceType:\"Patient", "x[value=",
+	"\u0301", "4\ufe0f", "1 85 05 78 ", "123456-", "/patient/1", "API key provided: ", "number is ", "=:=:", "a: b: ", "12345678:",
+}
+
+// TestHostileTextsTakeLinearTime would take many times as long when a text of twice the
+// length took four times as long. Its limit has room for a busy machine and the race
+// detector; BenchmarkHostile has the figures.
 func TestHostileTextsTakeLinearTime(t *testing.T) {
-	t.Parallel()
 	s := scrub.New(scrub.Options{})
-	for _, piece := range []string{
-		"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "/reset/",
-		"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
-		"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
-		"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
-	} {
-		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 64<<10/len(piece))})
+	for _, piece := range hostile {
+		in, err := json.Marshal(map[string]string{"v": strings.Repeat(piece, 128<<10/len(piece))})
 		require.NoError(t, err)
-		start := time.Now()
-		_, _, err = s.JSON(in)
-		require.NoError(t, err)
-		require.Less(t, time.Since(start), 2*time.Second, piece)
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			_, _, err = s.JSON(in)
+			require.NoError(t, err)
+			if best = min(best, time.Since(start)); best < time.Second {
+				break
+			}
+		}
+		require.Less(t, best, time.Second, piece)
 	}
 }
 
@@ -119,7 +145,8 @@ var fragments = []string{
 	"example.com", "https://", "u:", "/", "?", "&", ";", "code", "Bearer ", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0",
 	"[redacted:secret]", "[redacted:card]", "%3D", "%40", "\\u0034", "ö", "４", "<input value=", ">", "\n", "Cookie: ",
 	"123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "|||", "-----BEGIN PRIVATE KEY-----", "{", "}",
-	"[", "]", ",", "diagnosis: ", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
+	"[", "]", ",", "diagnosis: ", "\f", "\b", "/patients/P-99812", "11.222.333/0001-81", "131052-308T", "AB 12 34 56 C", "DG1|1|", "&#52;", "&lt;",
+	"NDI0MjQyNDI0MjQyNDI0Mg==", "resourceType\":\"Patient\"", "[value=", "sshpass -p ", "API key provided: ", "yes", "http://snomed.info/sct", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
 }
 
 var keys = []string{
@@ -132,7 +159,7 @@ func anyValue(depth int) *rapid.Generator[any] {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(fragments), 0, 12).Draw(t, "text"), "")
 	})
 	leaf := rapid.OneOf(text, text,
-		rapid.SampledFrom([]any{nil, true, 1, 4242424242424242, 1.5, "input", "Patient", "password", "textarea"}))
+		rapid.SampledFrom([]any{nil, true, 1, 4242424242424242, 1.5, "input", "Patient", "--password", "off", "4242", 4242, "value", "Authorization", "password", "textarea"}))
 	if depth == 0 {
 		return leaf
 	}

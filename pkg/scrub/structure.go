@@ -11,14 +11,16 @@ type formNode struct {
 func (w *walker) formOf(i int) formNode {
 	var f formNode
 	submit := false
-	if w.nodes[i].said&(saysTag|saysEditable|saysType) != 0 {
+	if w.nodes[i].said&(saysTag|saysEditable|saysType|saysRole|saysAttribute) != 0 {
 		submit = w.readElement(i, &f)
 	}
 	switch s := w.enclosing(); {
 	case s&saysElement != 0:
 		f.element = true
 	case s&saysAttribute != 0:
-		f.element = f.element || w.insideElement()
+		// In {"name": "placeholder", "value": …} the name decides.
+		paired := w.nodes[i].said&saysName != 0 && w.nodes[i].said&saysValue != 0
+		f.element = f.element || !paired && w.insideElement()
 	}
 	if submit {
 		f.textual = false // the text of a submit button is its label
@@ -43,6 +45,12 @@ func (w *walker) readElement(i int, f *formNode) (submit bool) {
 		case said&saysType != 0 && v.kind == '"':
 			t := w.text(k + 1)
 			submit = foldEqual(t, "submit") || foldEqual(t, "button") || foldEqual(t, "reset")
+			f.control = f.control || foldEqual(t, "password")
+		case said&saysRole != 0 && v.kind == '"':
+			on := isEditableRole(w.text(k + 1))
+			f.control, f.textual = f.control || on, f.textual || on
+		case said&saysAttribute != 0 && v.kind == '{':
+			w.readElement(k+1, f)
 		}
 	}
 	return submit
@@ -73,6 +81,11 @@ func (f formNode) holds(s said) bool {
 	return (f.element || f.control) && (s&saysEntry != 0 || f.textual && s&saysContent != 0)
 }
 
+// isEditableRole reports the ARIA roles of elements that people type into.
+func isEditableRole(role []byte) bool {
+	return foldEqual(role, "textbox") || foldEqual(role, "searchbox") || foldEqual(role, "combobox") || foldEqual(role, "spinbutton")
+}
+
 func isFormTag(tag []byte) bool {
 	return foldEqual(tag, "input") || foldEqual(tag, "textarea") || foldEqual(tag, "select") || foldEqual(tag, "option")
 }
@@ -88,11 +101,21 @@ func (w *walker) pairVerdict(i int) verdict {
 		if w.nodes[k+1].kind != '"' || w.nodes[k].said&saysName == 0 {
 			continue
 		}
-		if v := w.scan.judge(w.text(k + 1)); v.rule != keep {
+		name := w.text(k + 1)
+		if w.isEntryAttribute(name) {
+			found = verdict{classForm, scalar}
+		}
+		if v := w.scan.judge(name); v.rule != keep {
 			found = v
 		}
 	}
 	return found
+}
+
+// isEntryAttribute reports the name of an element's attribute that holds what was typed,
+// where attributes come as pairs.
+func (w *walker) isEntryAttribute(name []byte) bool {
+	return w.enclosing()&saysAttribute != 0 && saidBy(name)&saysEntry != 0 && w.insideElement()
 }
 
 // pairedNode is the value of a two-element list that starts with a telling name.
@@ -113,16 +136,26 @@ func (w *walker) listPair(i int) (pairedNode, bool) {
 	if second >= int(w.nodes[i].next) || int(w.nodes[second].next) != int(w.nodes[i].next) {
 		return pairedNode{}, false
 	}
-	v := w.scan.judge(w.text(first))
+	name := w.text(first)
+	if w.isEntryAttribute(name) {
+		return pairedNode{second, verdict{classForm, scalar}}, true
+	}
+	v := w.scan.judge(name)
 	return pairedNode{second, v}, v.rule != keep
 }
 
-// splitCard reports a list whose elements are the groups of one card number.
+// splitCard reports a list or an object whose values are the groups of one card number.
 func (w *walker) splitCard(i int) bool {
+	if w.nodes[i].said&hasList == 0 {
+		return false
+	}
 	var all [19]byte
 	d := all[:0]
 	parts := 0
 	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
+		if w.nodes[i].kind == '{' {
+			k++
+		}
 		n := w.nodes[k]
 		raw := w.in[n.start:n.end]
 		if n.kind == '"' {
@@ -143,7 +176,11 @@ var fhirTypes = set(`patient observation condition medication medicationrequest 
 	immunization careplan careteam claim coverage bundle composition relatedperson practitioner
 	specimen servicerequest imagingstudy explanationofbenefit familymemberhistory goal questionnaireresponse
 	riskassessment nutritionorder episodeofcare clinicalimpression detectedissue documentreference
-	molecularsequence adverseevent visionprescription`)
+	molecularsequence adverseevent visionprescription person appointment consent bodystructure
+	immunizationrecommendation immunizationevaluation medicationknowledge researchsubject deviceusestatement
+	nutritionintake biologicallyderivedproduct guidanceresponse measurereport clinicaluse enrollmentrequest
+	coverageeligibilityrequest coverageeligibilityresponse claimresponse communicationrequest devicerequest
+	requestgroup verificationresult inventoryreport`)
 
 func (w *walker) isFHIR(i int) bool {
 	if w.nodes[i].said&saysResource == 0 {
@@ -153,20 +190,38 @@ func (w *walker) isFHIR(i int) bool {
 		if w.nodes[k+1].kind != '"' || w.nodes[k].said&saysResource == 0 {
 			continue
 		}
-		var folded [32]byte
-		name := folded[:0]
-		value := w.text(k + 1)
-		if len(value) == 0 || !isUpper(value[0]) {
-			return false
+		return isFHIRType(w.text(k + 1))
+	}
+	return false
+}
+
+func isFHIRType(value []byte) bool {
+	var buf [32]byte
+	if len(value) == 0 || len(value) > len(buf) || !isUpper(value[0]) {
+		return false
+	}
+	_, ok := fhirTypes[string(appendLower(buf[:0], value))]
+	return ok
+}
+
+// codeSystems name vocabularies of illnesses, findings and drugs.
+var codeSystems = []string{"icd-", "icd9", "icd10", "icd11", "snomed", "loinc", "rxnorm", "hl7.org", "nucc.org", "ndc", "atc"}
+
+// isCoded reports {"system": "http://snomed.info/sct", "code": …}.
+func (w *walker) isCoded(i int) bool {
+	if w.nodes[i].said&saysSystem == 0 {
+		return false
+	}
+	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k+1].next) {
+		if w.nodes[k].said&saysSystem == 0 || w.nodes[k+1].kind != '"' {
+			continue
 		}
-		for _, c := range value {
-			if len(name) == len(folded) {
-				return false
+		text := w.text(k + 1)
+		for _, system := range codeSystems {
+			if at := indexFold(text, system); at == 0 || at > 0 && !isAlnum(text[at-1]) {
+				return true
 			}
-			name = append(name, c|0x20)
 		}
-		_, ok := fhirTypes[string(name)]
-		return ok
 	}
 	return false
 }

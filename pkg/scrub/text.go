@@ -3,6 +3,7 @@ package scrub
 import (
 	"bytes"
 	"slices"
+	"unicode/utf8"
 )
 
 // view is a text as a detector reads it, with the way back: byte i of text comes from
@@ -26,6 +27,7 @@ type hit struct {
 
 // scanner finds what must go from one text. It is reused.
 type scanner struct {
+	text        []byte
 	hits        []hit
 	name        name
 	words       *memory // what the names in texts say
@@ -49,6 +51,7 @@ func (s *scanner) scan(text []byte, emails, cardContext bool) []hit {
 	if f.clean() {
 		return nil
 	}
+	s.text = text
 	s.hits, s.emails, s.cardContext = s.hits[:0], emails, cardContext
 	v := view{text: text}
 	s.detect(v, &f)
@@ -66,6 +69,13 @@ func (s *scanner) scan(text []byte, emails, cardContext bool) []hit {
 // hit records a part of a view.
 func (s *scanner) hit(v view, start, end int, c class) {
 	a, b := v.origin(start), v.origin(end)
+	// Some detectors stop after so many bytes; a character is not to be cut in two.
+	for a > 0 && a < len(s.text) && !utf8.RuneStart(s.text[a]) {
+		a--
+	}
+	for b < len(s.text) && !utf8.RuneStart(s.text[b]) {
+		b++
+	}
 	if a < b {
 		s.hits = append(s.hits, hit{a, b, c})
 	}
@@ -73,7 +83,10 @@ func (s *scanner) hit(v view, start, end int, c class) {
 
 // merge joins overlapping parts; the first of them gives its class.
 func (s *scanner) merge() {
-	slices.SortStableFunc(s.hits, func(a, b hit) int { return a.start - b.start })
+	byStart := func(a, b hit) int { return a.start - b.start }
+	if !slices.IsSortedFunc(s.hits, byStart) {
+		slices.SortStableFunc(s.hits, byStart)
+	}
 	out := s.hits[:1]
 	for _, h := range s.hits[1:] {
 		if last := &out[len(out)-1]; h.start < last.end {
@@ -93,6 +106,9 @@ func (s *scanner) detect(v view, f *traits) {
 	if f.mayHoldCard() {
 		s.findCards(v)
 	}
+	if f.mayHoldEncodedCard() {
+		s.findEncodedCards(v)
+	}
 	if f.assignment || f.sentence || f.option {
 		s.findAssignments(v, f)
 	}
@@ -111,7 +127,7 @@ func (s *scanner) detect(v view, f *traits) {
 	if f.seen&mAt != 0 {
 		s.findAddresses(v)
 	}
-	if f.seen&mPipe != 0 && bytes.Contains(v.text, []byte("PID|")) {
+	if f.seen&mPipe != 0 {
 		s.findHL7(v)
 	}
 	if f.rule && bytes.Contains(v.text, []byte("-----BEGIN ")) {
@@ -119,14 +135,16 @@ func (s *scanner) detect(v view, f *traits) {
 	}
 }
 
-func containsFold(t []byte, lower string) bool {
+func containsFold(t []byte, lower string) bool { return indexFold(t, lower) >= 0 }
+
+func indexFold(t []byte, lower string) int {
 	first := lower[0]
 	for i := 0; i+len(lower) <= len(t); i++ {
 		if t[i]|0x20 == first && hasPrefixFold(t[i:], lower) {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 func hasPrefixFold(t []byte, lower string) bool {

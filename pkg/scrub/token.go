@@ -20,15 +20,21 @@ var vendorTokens = byFirst([]vendorToken{
 	{"sk_live_", 16, ""}, {"sk_test_", 16, ""}, {"rk_live_", 16, ""}, {"rk_test_", 16, ""}, {"whsec_", 16, "+/="}, // Stripe
 	{"ghp_", 20, ""}, {"gho_", 20, ""}, {"ghu_", 20, ""}, {"ghs_", 20, ""}, {"ghr_", 20, ""}, {"github_pat_", 22, ""}, // GitHub
 	{"glpat-", 20, "."}, {"gldt-", 20, ""}, {"glptt-", 20, ""}, {"glrt-", 20, ""}, {"glcbt-", 20, ""}, // GitLab
+	{"gloas-", 20, ""}, {"glft-", 20, ""}, {"glsoat-", 20, ""}, {"glimt-", 20, ""}, {"glagent-", 20, ""}, {"glffct-", 20, ""}, {"GR1348941", 20, ""},
 	{"xoxb-", 16, ""}, {"xoxp-", 16, ""}, {"xoxa-", 16, ""}, {"xoxr-", 16, ""}, {"xoxs-", 16, ""}, {"xoxe", 16, "."}, {"xapp-", 16, ""}, // Slack
 	{"SG.", 40, "."}, {"key-", 36, ""}, {"re_", 24, ""}, // SendGrid, Mailgun, Resend
 	{"sk-ant-", 20, ""}, {"sk-proj-", 20, ""}, {"sk-", 32, ""}, {"hf_", 20, ""}, {"gsk_", 30, ""}, {"r8_", 30, ""}, {"pplx-", 30, ""}, // model providers
+	{"xai-", 40, ""}, {"tvly-", 20, ""}, {"fw_", 24, ""}, {"nvapi-", 30, ""}, {"ABSK", 60, "+/="},
+	{"A3T", 20, ""}, {"LTAI", 20, ""}, {"AKID", 30, ""}, // clouds
 	{"npm_", 20, ""}, {"pypi-", 20, ""}, {"rubygems_", 20, ""}, {"dckr_pat_", 20, ""}, {"oy2", 46, ""}, // registries
 	{"shpat_", 20, ""}, {"shpss_", 20, ""}, {"shpca_", 20, ""}, {"shppa_", 20, ""}, {"sq0atp-", 20, ""}, {"sq0csp-", 20, ""}, {"EAAA", 40, ""}, // shops
-	{"dop_v1_", 20, ""}, {"doo_v1_", 20, ""}, {"dor_v1_", 20, ""}, {"hvs.", 20, "."}, {"hvb.", 20, "."}, {"glsa_", 20, ""}, {"glc_", 30, "=+/"}, // infrastructure
+	{"dop_v1_", 20, ""}, {"doo_v1_", 20, ""}, {"dor_v1_", 20, ""}, {"hvs.", 20, "."}, {"hvb.", 20, "."}, {"hvr.", 20, "."}, {"dp.pt.", 30, "."}, {"dp.st.", 30, "."}, {"dp.ct.", 30, "."}, {"dp.sa.", 30, "."}, {"dp.scim.", 30, "."}, {"glsa_", 20, ""}, {"glc_", 30, "=+/"}, // infrastructure
 	{"sbp_", 20, ""}, {"sb_secret_", 16, ""}, {"nfp_", 20, ""}, {"vercel_", 20, ""}, {"pscale_", 20, ""}, {"dapi", 36, ""},
 	{"lin_api_", 20, ""}, {"figd_", 20, ""}, {"ATATT3", 20, "="}, {"ATBB", 20, ""}, {"PMAK-", 20, ""}, {"NRAK-", 20, ""}, {"secret_", 40, ""}, {"ntn_", 30, ""},
-	{"EAAC", 40, ""}, {"EAAB", 40, ""}, {"IGQV", 40, ""}, {"AGE-SECRET-KEY-1", 40, ""}, {"tskey-", 20, ""}, {"phx_", 20, ""}, {"sntrys_", 20, "=+/"},
+	{"EAAC", 40, ""}, {"EAAB", 40, ""}, {"IGQV", 40, ""}, {"AGE-SECRET-KEY-1", 40, ""}, {"tskey-", 20, ""}, {"phx_", 20, ""}, {"sntrys_", 20, "=+/"}, {"sntryu_", 20, ""},
+	{"NRJS-", 20, ""}, {"EZAK", 40, ""}, {"EZTK", 40, ""}, {"AKCp", 60, ""}, {"CCIPAT_", 30, ""}, {"CCIPRJ_", 30, ""}, {"fo1_", 30, ""}, {"fm1_", 30, "+/="}, {"fm2_", 30, "+/="}, {"rnd_", 20, ""},
+	{"pul-", 40, ""}, {"SWMTKN-1-", 40, ""}, {"ops_eyJ", 60, "="}, {"squ_", 40, ""}, {"sqp_", 40, ""}, {"sqa_", 40, ""}, {"CFPAT-", 40, ""}, {"sgp_", 40, ""}, {"sk_prod_", 24, ""},
+	{"shippo_live_", 30, ""}, {"shippo_test_", 30, ""}, {"tfp_", 40, ""}, {"ion_", 40, ""}, {"ubi_pat_", 24, ""}, {"cfut_", 40, ""}, {"mdb_sa_sk_", 30, ""}, {"wsec_", 24, ""}, {"uk1_", 30, ""},
 	{"spk_", 20, ""}, {"spt_", 20, ""}, // our own
 })
 
@@ -42,27 +48,54 @@ func byFirst(list []vendorToken) (out [128][]vendorToken) {
 // findTokens looks for credentials that are recognisable wherever they stand.
 func (s *scanner) findTokens(v view) {
 	t := v.text
+	run := 0 // where the run of letters, digits, - and _ ends that was read last
 	for i := 0; i < len(t); i++ {
-		if t[i] >= 0x80 || i > 0 && (isAlnum(t[i-1]) || t[i-1] == '_') {
+		if marks[t[i]]&mAlnum == 0 || i > 0 && (isAlnum(t[i-1]) || t[i-1] == '_') {
 			continue
 		}
-		if end := tokenEnd(t, i); end > 0 {
+		if end := tokenEnd(t, i, &run); end > 0 {
 			s.hit(v, i, end, classSecret)
 			i = end - 1
 		}
 	}
 }
 
-func tokenEnd(t []byte, i int) int {
+// beginsToken reports that a word's first bytes are those of a token.
+func beginsToken(t []byte) bool {
+	switch {
+	case bytes.HasPrefix(t, []byte("eyJ")), bytes.HasPrefix(t, []byte("SK")):
+		return true
+	case t[0] == 'h' || t[0] == 'd' || t[0] == 'w':
+		for _, h := range hooks {
+			if bytes.HasPrefix(t, []byte(h)) {
+				return true
+			}
+		}
+	}
+	for _, k := range vendorTokens[t[0]] {
+		if bytes.HasPrefix(t, []byte(k.prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+func tokenEnd(t []byte, i int, run *int) int {
 	switch c := t[i]; {
 	case c == 'e' && bytes.HasPrefix(t[i:], []byte("eyJ")):
-		return jwtEnd(t, i)
+		if *run <= i {
+			*run = runEnd(t, i, "")
+		}
+		if end := jwtEnd(t, i, *run); end > 0 {
+			return end
+		}
+		return 0
 	case isDigit(c) && i+9 < len(t) && isDigit(t[i+6]):
 		if end := telegramEnd(t, i); end > 0 {
 			return end
 		}
 	case c == 'S' && i+1 < len(t) && t[i+1] == 'K': // Twilio
-		if end := runEnd(t, i, ""); end-i == 34 && isIdentifier(t[i+2:end]) {
+		if end := runEnd(t[:min(len(t), i+36)], i, ""); end-i == 34 && isIdentifier(t[i+2:end]) {
 			return end
 		}
 		return 0
@@ -70,14 +103,10 @@ func tokenEnd(t []byte, i int) int {
 		if end := discordEnd(t, i); end > 0 {
 			return end
 		}
-	case c == 'h' && bytes.HasPrefix(t[i:], []byte("hooks.slack.com/services/T")),
-		c == 'd' && bytes.HasPrefix(t[i:], []byte("discord.com/api/webhooks/")),
-		c == 'd' && bytes.HasPrefix(t[i:], []byte("discordapp.com/api/webhooks/")):
-		end := runEnd(t, i, "./")
-		if end-i > 45 {
+	case c == 'h' || c == 'd' || c == 'w':
+		if end := hookEnd(t, i); end > 0 {
 			return end
 		}
-		return 0
 	}
 	for _, k := range vendorTokens[t[i]] {
 		if !bytes.HasPrefix(t[i:], []byte(k.prefix)) {
@@ -85,6 +114,23 @@ func tokenEnd(t []byte, i int) int {
 		}
 		if end := runEnd(t, i, k.extra); end-i >= k.min {
 			return end
+		}
+	}
+	return 0
+}
+
+// hooks are addresses that let anybody who knows them post.
+var hooks = []string{
+	"hooks.slack.com/services/T", "hooks.slack.com/workflows/T", "hooks.slack.com/triggers/T", "discord.com/api/webhooks/",
+	"discordapp.com/api/webhooks/", "webhook.office.com/webhookb2/", "hooks.zapier.com/hooks/catch/",
+}
+
+func hookEnd(t []byte, i int) int {
+	for _, h := range hooks {
+		if bytes.HasPrefix(t[i:], []byte(h)) {
+			if end := runEnd(t, i, "./@"); end-i > len(h)+12 {
+				return end
+			}
 		}
 	}
 	return 0
@@ -99,8 +145,7 @@ func runEnd(t []byte, i int, extra string) int {
 
 // jwtEnd accepts two to five dotted base64url parts that start as an encoded "{"
 // (RFC 7519, RFC 7516).
-func jwtEnd(t []byte, i int) int {
-	first := runEnd(t, i, "")
+func jwtEnd(t []byte, i, first int) int {
 	if first-i < 10 || first >= len(t) || t[first] != '.' {
 		return 0
 	}
@@ -118,7 +163,7 @@ func jwtEnd(t []byte, i int) int {
 
 // discordEnd accepts three dotted parts of about 24, 6 and 27 or more characters.
 func discordEnd(t []byte, i int) int {
-	a := runEnd(t, i, "")
+	a := runEnd(t[:min(len(t), i+30)], i, "")
 	if n := a - i; n < 23 || n > 28 || a >= len(t) || t[a] != '.' {
 		return 0
 	}
@@ -205,11 +250,16 @@ func (s *scanner) findPathTokens(v view) {
 				name = append(name, c|0x20)
 			}
 		}
+		stop := runEnd(t, end+1, "~=.")
+		value := t[end+1 : stop]
+		if n := string(name); (n == "patient" || n == "patients") && countDigits(value) > 1 {
+			s.hit(v, end+1, stop, classHealth)
+			i = end - 1
+			continue
+		}
 		if _, ok := tokenPaths[string(name)]; !ok {
 			continue
 		}
-		stop := runEnd(t, end+1, "~=.")
-		value := t[end+1 : stop]
 		strict := !bytes.Contains(name, []byte("reset")) && !bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("magic"))
 		if looksRandom(value, 8) && (!strict || looksRandom(value, 16)) && (!strict || !isIdentifier(value)) {
 			s.hit(v, end+1, stop, classSecret)

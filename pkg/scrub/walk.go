@@ -10,15 +10,16 @@ import (
 // input in long pieces; only what goes is written anew.
 type walker struct {
 	parser
-	o       Options
-	out     []byte
-	copied  int // input before this is in out
-	budget  int // bytes the output may still grow
-	report  Report
-	path    []step
-	cleaned [2][]byte // a text before and after a round of cleaning
-	quoted  []byte
-	names   []byte
+	o        Options
+	out      []byte
+	copied   int // input before this is in out
+	budget   int // bytes the output may still grow
+	counts   counts
+	pointers []string
+	path     []step
+	cleaned  [2][]byte // a text before and after a round of cleaning
+	quoted   []byte
+	names    []byte
 }
 
 // step is one level of the path to the current value: a member's name, or the index of
@@ -46,7 +47,7 @@ func (w *walker) reset(o Options, in []byte) {
 	w.said, w.force = 0, false
 	w.out, w.copied = nil, 0
 	w.budget = len(in) / growthShare
-	w.report = Report{}
+	w.counts, w.pointers = counts{}, nil
 	w.path = w.path[:0]
 }
 
@@ -54,9 +55,9 @@ func (w *walker) walk() { w.value(0, place{}) }
 
 func (w *walker) result() ([]byte, Report) {
 	if w.out == nil {
-		return w.in, w.report
+		return w.in, Report{}
 	}
-	return append(w.out, w.in[w.copied:]...), w.report
+	return append(w.out, w.in[w.copied:]...), w.counts.report(w.pointers)
 }
 
 func (w *walker) value(i int, p place) {
@@ -71,8 +72,11 @@ func (w *walker) value(i int, p place) {
 }
 
 func (w *walker) object(i int, p place) {
+	if p.force.rule == keep && w.splitCard(i) {
+		p.force = verdict{classCard, scalar}
+	}
 	form := w.formOf(i)
-	fhir := p.force.rule == keep && w.isFHIR(i)
+	health := p.force.rule == keep && (w.isFHIR(i) || w.isCoded(i))
 	pairVerdict := w.pairVerdict(i)
 	for k := i + 1; k < int(w.nodes[i].next); {
 		v := k + 1
@@ -84,8 +88,8 @@ func (w *walker) object(i int, p place) {
 		}
 		switch {
 		case p.force.rule != keep && p.force.rule != ownText:
-			inner.force = p.force
-		case fhir && !foldEqual(w.text(k), "resourcetype"):
+			inner.force = inherited(p.force, inner.force, said)
+		case health && said&saysSystem == 0 && !foldEqual(w.text(k), "resourcetype"):
 			inner.force = isHealth
 		case form.holds(said):
 			inner.force = verdict{classForm, scalar}
@@ -102,6 +106,22 @@ func (w *walker) object(i int, p place) {
 	}
 }
 
+// inherited is what holds for a member below a telling name: the stronger of both. A
+// card's number goes wherever it lies in {"card": …}, but not the time it was added.
+func inherited(outer, own verdict, s said) verdict {
+	switch outer.rule {
+	case digits:
+		if own.rule != keep || s&saysAbout != 0 {
+			return own
+		}
+	case texts, scalar:
+		if own.rule == fact || own.rule == scalar && own.class != outer.class {
+			return own
+		}
+	}
+	return outer
+}
+
 func (w *walker) array(i int, p place) {
 	if p.force.rule == keep && w.splitCard(i) {
 		p.force = verdict{classCard, scalar}
@@ -109,13 +129,24 @@ func (w *walker) array(i int, p place) {
 	raw := p.force.rule == keep && w.parent()&saysHeaders != 0
 	index := 0
 	var before verdict
+	var option verdict // of "--password", whose value is the next element
 	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
 		inner := p
 		if raw && index%2 == 1 && before.rule != keep {
 			inner.force = before
 		}
-		if raw && w.nodes[k].kind == '"' {
-			before = w.scan.judge(w.text(k))
+		if option.rule != keep && p.force.rule == keep {
+			inner.force = option
+		}
+		option = verdict{}
+		if w.nodes[k].kind == '"' {
+			text := w.text(k)
+			if raw {
+				before = w.scan.judge(text)
+			}
+			if w.nodes[k].clean && isOption(text) {
+				option = w.scan.judgeKey(text)
+			}
 		}
 		w.path = append(w.path, step{index: index})
 		if v, ok := w.listPair(k); ok && inner.force.rule == keep {
@@ -154,7 +185,12 @@ func (w *walker) leaf(i int, p place) {
 		return
 	}
 	switch p.force.rule {
-	case scalar, fact, texts, ownText:
+	case scalar, texts, ownText:
+		if p.force.class == classForm || !isSwitch(text) {
+			w.replaceAll(n, p.force.class)
+		}
+		return
+	case fact:
 		w.replaceAll(n, p.force.class)
 		return
 	case digits:
@@ -180,7 +216,9 @@ func (w *walker) number(n node, p place) {
 	}
 	switch p.force.rule {
 	case scalar, fact:
-		w.replaceAll(n, p.force.class)
+		if p.force.class != classSecret || len(raw) > 2 { // a number of two digits counts something
+			w.replaceAll(n, p.force.class)
+		}
 		return
 	case digits:
 		if countDigits(raw) >= 8 {
@@ -193,12 +231,30 @@ func (w *walker) number(n node, p place) {
 	}
 }
 
+// isSwitch reports texts that say that something is there, and nothing about it.
+func isSwitch(text []byte) bool {
+	var buf [16]byte
+	if len(text) > len(buf) {
+		return false
+	}
+	switch string(appendLower(buf[:0], text)) {
+	case "on", "off", "yes", "no", "true", "false", "enabled", "disabled", "none", "null", "undefined":
+		return true
+	}
+	return false
+}
+
+// isOption reports "--password" among the arguments of a command.
+func isOption(text []byte) bool {
+	return len(text) > 3 && len(text) <= maxKeyBytes && text[0] == '-' && text[1] == '-' && runEnd(text, 0, ".") == len(text)
+}
+
 // isCardAsNumber reports a JSON number that is a payment card's.
 func isCardAsNumber(raw []byte, cardContext bool) bool {
 	if len(raw) < 13 && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 {
 		return false
 	}
-	d := wholeDigits(raw)
+	d := wholeDigits(bytes.TrimPrefix(raw, []byte("-")))
 	return len(d) >= 13 && len(d) <= 19 && issuedAs(d, cardContext) && luhn(d)
 }
 
@@ -253,7 +309,7 @@ func (w *walker) clean(text []byte, hits []hit, emails, card bool) []byte {
 		for _, h := range hits {
 			next = append(next, current[from:h.start]...)
 			next = append(next, w.spend(h.end-h.start, h.class)...)
-			w.report.add(h.class, 1)
+			w.counts[h.class]++
 			from = h.end
 		}
 		next = append(next, current[from:]...)
@@ -283,7 +339,7 @@ func (w *walker) replaceAll(n node, c class) {
 		old -= 2
 	}
 	m := w.spend(old-2*boolInt(n.kind != '"'), c)
-	w.report.add(c, 1)
+	w.counts[c]++
 	w.note()
 	if m == "" && n.kind != '"' {
 		w.quoted = append(w.quoted[:0], emptied(old)...)
@@ -365,7 +421,7 @@ func isMarker(text []byte) bool {
 
 // note records where something was removed.
 func (w *walker) note() {
-	if len(w.report.Pointers) >= maxPointers {
+	if len(w.pointers) >= maxPointers {
 		return
 	}
 	b := w.quoted[:0]
@@ -394,5 +450,5 @@ func (w *walker) note() {
 		}
 	}
 	w.quoted = b
-	w.report.Pointers = append(w.report.Pointers, string(b))
+	w.pointers = append(w.pointers, string(b))
 }

@@ -26,7 +26,7 @@ var wholeNames = table(map[verdict]string{
 	isFormValue:  `attrvalue`,
 	isCardNumber: `pan card cc ccn creditcard debitcard`,
 	isHealth:     `rx cpt diagnose patient patients bmi a1c hba1c disability`,
-	isGovID:      `passport tin dni nie nif curp cpf cnpj sin bsn pesel nir insee nino personnummer`,
+	isGovID:      `passport tin dni nie nif curp cpf cnpj sin bsn pesel nir insee nino personnummer tfn hetu egn oib emso инн`,
 	isBank:       `iban`,
 })
 
@@ -36,31 +36,41 @@ var wholeNames = table(map[verdict]string{
 var singleWords = table(map[verdict]string{
 	isSecret: `password passwd passphrase passcode pwd passwort secret secrets token credential
 		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie cookies setcookie
-		authorization apikey mnemonic sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
+		authorization apikey mnemonic pw psk puk aspxauth privkey sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
 		contrasena contrasenya senha motdepasse kennwort wachtwoord losenord adgangskode kodeord passord
 		salasana parola haslo heslo jelszo lozinka geslo slaptazodis parool sifre matkhau pasahitza
 		contrasinal katasandi passwords пароль парола гасло лозинка κωδικος συνθηματικο 密码 密碼 口令
-		katalaluan wagwoord lykilord fjalekalim fjalekalimi geheimzahl secreto 秘密 비번 пинкод パスワード 暗証番号 비밀번호 암호 كلمةالسر كلمةالمرور סיסמה סיסמא รหัสผ่าน पासवर्ड`,
+		katalaluan wagwoord lykilord fjalekalim fjalekalimi geheimzahl secreto 秘密 비번 пинкод رمزعبور گذرواژه პაროლი գաղտնաբառ পাসওয়ার্ড கடவுச்சொல் құпиясөз nenosiri parol cyfrinair
+		salasona токен секрет 令牌 トークン 토큰 密钥 密鑰 秘密鍵 apiキー 验证码 驗證碼 認証コード 인증번호 geheimnis segredo zugangscode bestatigungscode
+		zugangsdaten anmeldedaten パスワード 暗証番号 비밀번호 암호 كلمةالسر كلمةالمرور סיסמה סיסמא รหัสผ่าน पासवर्ड`,
 	isSecretText: `tokens`,
-	isCardCode:   `cvv cvc cvn csc`,
-	isCardNumber: `cardnumber ccnumber ccnum ccno cardno cardnum kartennummer kaartnummer kortnummer
+	isCardCode:   `cvv cvc cvn csc ccv`,
+	isCardNumber: `카드번호 numerkarty cardnumber ccnumber ccnum ccno cardno cardnum kartennummer kaartnummer kortnummer
 		numerotarjeta numerocarte numerocarta numerocartao номеркарты 卡号 カード番号`,
 	isHealth: `diagnosis diagnoses diagnosed icd snomed loinc medication medications medicine medicines
 		prescription prescriptions prescribed dosage allergy allergies allergen allergens symptom symptoms
 		medical clinical mrn nhs mbi pregnant pregnancy pregnancies vaccination vaccinations immunization
 		immunizations immunisation disabilities surgery surgeries hospital hospitalization
-		hiv psychiatric psychiatrist therapist chemotherapy chemo oncology cancer depression anxiety phq gad hcpcs rxcui spo addiction rehab physician tumor tumour illness
+		smoker prognosis wheelchair psychotherapy suicide suicidal dementia alzheimer autism autistic adhd bipolar schizophrenia ptsd
+		seizure seizures migraine migraines arthritis hepatitis herpes chlamydia syphilis gonorrhea tuberculosis hypertension dialysis
+		hospice infertility menopause methadone opioid opioids antidepressant antidepressants antibiotic antibiotics obesity insomnia
+		anorexia bulimia vaccine vaccines vaccinated hiv psychiatric psychiatrist therapist chemotherapy chemo oncology cancer depression anxiety phq gad hcpcs rxcui spo addiction rehab physician tumor tumour illness
 		illnesses disease diseases menstrual menstruation ovulation fertility contraception miscarriage
 		abortion cholesterol glucose hba1c glycemia insulin medicare medicaid patient patients epilepsy
 		diabetes diabetic asthma comorbidity comorbidities genotype biopsy
 		diagnostico diagnosi diagnostique diagnoza diagnostik krankheit medikament medikamente medicament
 		medicaments medicamento medicamentos medicacao medicacion farmaco maladie maladies enfermedad
 		enfermedades doenca malattia allergie allergien alergia alergias ordonnance rezept ricetta receta
-		symptome symptomes sintoma sintomas sintomi patientin paciente pazienti диагноз лекарство болезнь
+		symptome symptomes sintoma sintomas sintomi patientin paciente pazienti krankheiten blutgruppe krankenversicherungsnummer krankenkasse versichertennummer schwanger schwangerschaft behinderung
+		choroba rozpoznanie leki objawy ziekte medicijnen diagnos sjukdom lakemedel sygdom medisin sairaus laake betegseg hastalik ilac
+		embarazada embarazo enceinte grossesse gravida gravidanza zwanger handicap discapacidad تشخيص الأمراض אבחנה रोग निदान 病名 薬 血型
+		血液型 혈액형 증상 处方 處方 диагноз лекарство болезнь
 		симптомы пациент аллергия 诊断 診断 病史 症状 药物 処方 진단 처방`,
 	isGovID: `ssn socsec socialsecurity aadhaar aadhar itin passport driverslicense driverlicense
-		steuerid sozialversicherungsnummer codicefiscale`,
-	isBank: `iban`,
+		steuerid steuernummer sozialversicherungsnummer codicefiscale burgerservicenummer fodselsnummer henkilotunnus nric hkid
+		jmbg personalausweis personalausweisnummer reisepass ausweisnummer passnummer rodnecislo снилс паспорт マイナンバー 身份证 身份证号 身份證 主民登録番号
+		주민등록번호 주민번호`,
+	isBank: `iban clabe`,
 })
 
 // sequences are words that tell only next to each other; written here together.
@@ -73,14 +83,19 @@ var sequences = table(map[verdict]string{
 		smscode logincode accesscode resetcode twofactorcode pincode pinnumber cardpin userpin atmpin
 		securitypin loginpin transactionpin onetimecode onetimepin twofactor 2fa 2facode 2fasecret
 		userpass dbpass loginpass adminpass smtppass rootpass mailpass ftppass mypass dbpwd
-		connectionstring aspnetsessionid connectsid seedphrase recoveryphrase
+		connectionstring connstr connectionstr sentrydsn dbdsn databasedsn netsessionid sessid laravelsession cfclearance connectsid
+		simpin pukcode unlockcode unlockpin devicepin samlresponse samlrequest samlassertion clientassertion sharedaccesssignature
+		servicerolekey activationkey applicationkey functionskey backupkey aeskey symmetrickey sshhostkey basicauth authheader
+		rapidapikey privkey accesspin passkeyprivate
+		claveapi chaveapi cleapi clavedeacceso claveprivada chaveprivada cleprivee jetonacces ключapi apiключ codigodeverificacion
+		codigoverificacion codedeverification codigoverificacao кодподтверждения katalaluan رمزعبور құпиясөз seedphrase recoveryphrase
 		hubsignature stripesignature amzsignature maidenname codeverifier oauthverifier clavesecreta claveacceso
 		secretanswer securityanswer motdepasse matkhau katasandi palavrapasse palavrachave
 		كلمةالسر كلمةالمرور passphrase`,
 	isCardCode: `track1 track2 trackdata magstripe cardtrack securitycode cardcode cardsecurity cardverification verificationvalue cvv2 cvc2
 		codigoseguridad prufziffer`,
 	isCardNumber: `cardnumber cardno cardnum cardnr ccnumber ccno ccnum ccnr creditcard debitcard pannumber
-		primaryaccountnumber accountpan numerodetarjeta numerotarjeta numerodecarte numerocarte
+		primaryaccountnumber accountpan cardpan numerkarty numerodetarjeta numerotarjeta numerodecarte numerocarte
 		numerodicarta numerocarta numerodocartao numerocartao номеркарты`,
 	isHealth: `bloodtype bloodgroup bloodpressure bloodglucose bloodsugar bloodtest bloodresult bloodoxygen
 		healthcondition healthconditions healthinsurance healthrecord healthrecords healthhistory
@@ -93,15 +108,16 @@ var sequences = table(map[verdict]string{
 		dischargesummary dischargedate dischargenotes lastperiod periodtracker cycleday duedatepregnancy familyhistory
 		chroniccondition conditioncode drugname rxnumber rxnorm cptcode icdcode ndccode
 		geneticmarker dnasequence oxygensaturation insurancegroup insuranceid insurancenumber smokingstatus
-		smoker chiefcomplaint vitalsigns appointmentreason healthplan organdonor bloodalcohol
+		drugdose hearingloss eatingdisorder sleepapnea groupesanguin gruposanguineo grupposanguigno chiefcomplaint vitalsigns appointmentreason healthplan organdonor bloodalcohol
 		geneticdata genetictest dnatest bodymassindex substanceabuse carenotes nursenotes doctornotes`,
 	isGovID: `socialsecurity socialsecuritynumber socialinsurance socialinsurancenumber nationalid
 		nationalidentity nationalidnumber nationalinsurance nationalinsurancenumber sinnumber ninumber
 		taxid taxidnumber taxnumber taxpayerid taxidentification driverslicense driverslicence
 		driverlicense driverlicence drivinglicense drivinglicence dlnumber passportnumber
 		passportno idcardnumber identitycard identitynumber identitycardnumber votersid voterid
-		governmentid govid steuerid steuernummer codicefiscale numerosecu securitesociale`,
-	isBank: `bankaccount bankaccountnumber routingnumber sortcode accountiban ibannumber`,
+		governmentid govid steuerid steuernummer codicefiscale rfcnumber personalid personalidnumber personalnumber cprnumber cprnummer ahvnummer ahvnumber
+		ahvnr taxfilenumber irdnumber finnumber residencepermit residencepermitnumber visanumber aliennumber rodnecislo tckimlik tckimlikno kimlikno numerosecu securitesociale`,
+	isBank: `bankaccount bankaccountnumber bankrouting achaccount bsbnumber routingnumber sortcode accountiban ibannumber`,
 })
 
 // attributeWords after a telling word turn the name into a statement about it.
@@ -119,7 +135,8 @@ var attributeWords = set(`strength length len field fields visible visibility us
 	stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
 	expected received open opened close closed selected chosen tapped hovered loaded rendered seen remaining left
 	total sum avg average balance sale menu deal offer level mission garden recipe dough flavor flavour jar cutter qty
-	quantity notice sent requested verified channel masked`)
+	quantity notice sent requested verified channel masked domain accepted declined scanned
+	entropy autofilled symbol address decimals per ring category blocked lifetime`)
 
 // healthAttributeWords are fewer: a date, a type or a status of an illness is health
 // information itself.
@@ -133,10 +150,22 @@ var healthAttributeWords = set(`page pages view views viewed click clicks clicke
 // excuse health and national ids, whose number is the secret.
 var referenceWords = set(`id ids identifier uuid ref reference`)
 
-// questionWords before a telling word ask about it or count it.
-var questionWords = set(`has have is was are show shows hide toggle forgot forgotten lost max min num number
-	total n need needs require requires required enable enables supports use uses used missing prompt
-	completion input output remaining`)
+// valueWords at the end of a name undo an attribute: "password_field_value" holds one.
+var valueWords = set(`value text plain plaintext raw`)
+
+// questionWords before a telling word ask about it. That somebody has an illness is a
+// fact about them, so factWords do not excuse health.
+var (
+	questionWords = set(`show shows hide toggle forgot forgotten lost need needs require requires required enable
+	enables supports use uses used missing`)
+	factWords = set(`has have is was are`)
+)
+
+// countWords before a telling word count it, when it can be counted.
+var countWords = set(`max min num number total n prompt completion input output remaining`)
+
+// harmlessSequences are places in lists, not tokens that let one in.
+var harmlessSequences = set(`partycookies pagetoken nextpagetoken nexttoken continuationtoken paginationtoken`)
 
 // gluedStems are found inside longer words written without separators.
 var gluedStems = []struct {
