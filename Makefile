@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/node/node_modules/node/bin:
 MODULES := $(shell go list -f '{{.Dir}}' -m | sed 's|^$(CURDIR)/||')
 PACKAGES := $(foreach module,$(filter-out deploy/%,$(MODULES)),./$(module)/...)
 ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
-BENCHMARKS := ./pkg/scrub ./services/gateway/... ./services/analyzer/... ./deploy/bench
+BENCHMARKS := ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./services/analyzer/... ./deploy/bench
 BENCHTIME ?= 1s
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
 
