@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/draftlabs/specter/pkg v0.0.0
+	github.com/draftlabs/specter/pkg/sdk/go v0.0.0
 	github.com/draftlabs/specter/pkg/testkit v0.0.0
 	github.com/draftlabs/specter/proto v0.0.0
 	github.com/google/uuid v1.6.0
@@ -58,6 +59,7 @@ require (
 
 replace (
 	github.com/draftlabs/specter/pkg => ../../pkg
+	github.com/draftlabs/specter/pkg/sdk/go => ../../pkg/sdk/go
 	github.com/draftlabs/specter/pkg/testkit => ../../pkg/testkit
 	github.com/draftlabs/specter/proto => ../../proto
 )
