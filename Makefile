@@ -10,6 +10,7 @@ PACKAGES := $(foreach module,$(filter-out deploy/%,$(MODULES)),./$(module)/...)
 ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
 BENCHMARKS := ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./services/analyzer/... ./deploy/bench
 BENCHTIME ?= 1s
+FUZZTIME ?= 60s
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
 
 .PHONY: help
@@ -85,6 +86,10 @@ verify: ## fail when a generated file, the formatting or a go.mod is out of date
 .PHONY: bench
 bench: build ## benchmarks of the hot code and load on the whole, BENCHTIME each (1s)
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -p 1 -timeout 30m $(BENCHMARKS)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)
 
 .PHONY: tidy
 tidy: ## go mod tidy in every module
