@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/testkit/program"
@@ -27,6 +28,7 @@ import (
 func TestAnyBytesGetAClearAnswer(t *testing.T) {
 	s := startOneProcess(t, nil)
 	t.Run("every JSON file is refused or can be read back", func(t *testing.T) { testJSONFiles(t, s) })
+	t.Run("every text wherever text may stand", func(t *testing.T) { testTexts(t, s) })
 	t.Run("every way to send it", func(t *testing.T) { testTransport(t, s) })
 	status, answer := s.post(t, "/api/signals", s.IngestKey, `{"type":"still_there"}`)
 	require.Equal(t, http.StatusOK, status, answer)
@@ -198,6 +200,44 @@ func testJSONFiles(t *testing.T, s *system) {
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
 	require.Len(t, stored, len(sent)+2, "nothing was stored that was refused") // before and after, each one type
 	t.Logf("%d files, %d signals accepted and read back", len(files), accepted)
+}
+
+// testTexts sends every text among the files as type, session and name inside the payload at once. What
+// was accepted is read back, repaired; what was not has a reason. (A name has no value here: under one
+// like passwd the scrubber would remove it.)
+func testTexts(t *testing.T, s *system) {
+	made := call[api.CreatedProduct](t, s, http.MethodPost, "/api/v1/products", api.NewProduct{Name: "Texts"})
+	s.awaitKey(t, made.Key.Key)
+	sent := map[uuid.UUID]jsonFile{}
+	for _, f := range jsonFiles(t) {
+		var text string
+		if f.want == mustRefuse || json.Unmarshal(f.text, &text) != nil {
+			continue
+		}
+		id := uuid.New()
+		status, answer := s.post(t, "/api/signals", made.Key.Key, fmt.Sprintf(`{"id":%q,"type":%s,"session_id":%s,"payload":{%s:null}}`, id, f.text, f.text, f.text))
+		if status != http.StatusOK {
+			requireRefusal(t, f.name, status, answer)
+			require.True(t, strings.TrimSpace(text) == "" || len(text) > 64, "%s: %s", f.name, answer)
+			continue
+		}
+		sent[id] = f
+	}
+	require.Greater(t, len(sent), 40)
+	product := "/api/v1/products/" + made.Product.Id.String()
+	program.Await(t, 60*time.Second, "every text to be stored", func() bool {
+		return call[api.Product](t, s, http.MethodGet, product, nil).SignalsTotal >= int64(len(sent))
+	})
+	stored := storedIDs(t, s, made.Product.Id, func(signal api.Signal) uuid.UUID {
+		f := sent[*signal.ClientId]
+		want, ok := repair(t, string(f.text)).(string)
+		require.True(t, ok)
+		require.Equal(t, want, signal.Type, f.name)
+		require.Equal(t, want, *signal.SessionId, f.name)
+		require.Equal(t, map[string]any{want: nil}, signal.Payload, f.name)
+		return *signal.ClientId
+	})
+	require.Len(t, stored, len(sent))
 }
 
 // requireRefusal: a 4xx with a stable code and a sentence.

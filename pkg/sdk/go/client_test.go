@@ -69,13 +69,14 @@ func TestSignalsTheServerWouldRefuseAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, script(refuse(http.StatusInternalServerError, "not_asked")))
 	for name, track := range map[string]func() error{
-		"no type":   func() error { return client.Track(t.Context(), "", nil) },
-		"long type": func() error { return client.Track(t.Context(), strings.Repeat("ü", 101), nil) },
-		"array":     func() error { return client.Track(t.Context(), "a", []int{1}) },
-		"text":      func() error { return client.Track(t.Context(), "a", "text") },
-		"infinite":  func() error { return client.Track(t.Context(), "a", map[string]any{"x": math.Inf(1)}) },
-		"channel":   func() error { return client.Track(t.Context(), "a", map[string]any{"x": make(chan int)}) },
-		"panics":    func() error { return client.Track(t.Context(), "a", panicking{}) },
+		"no type":    func() error { return client.Track(t.Context(), "", nil) },
+		"blank type": func() error { return client.Track(t.Context(), " \n\u2028", nil) },
+		"long type":  func() error { return client.Track(t.Context(), strings.Repeat("ü", 101), nil) },
+		"array":      func() error { return client.Track(t.Context(), "a", []int{1}) },
+		"text":       func() error { return client.Track(t.Context(), "a", "text") },
+		"infinite":   func() error { return client.Track(t.Context(), "a", map[string]any{"x": math.Inf(1)}) },
+		"channel":    func() error { return client.Track(t.Context(), "a", map[string]any{"x": make(chan int)}) },
+		"panics":     func() error { return client.Track(t.Context(), "a", panicking{}) },
 		"large": func() error {
 			return client.Track(t.Context(), "a", map[string]any{"x": strings.Repeat("x", maxSignal)})
 		},

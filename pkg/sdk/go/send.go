@@ -19,6 +19,8 @@ const (
 	maxAnswer  = 1 << 20 // bytes of an answer that are read
 	maxProblem = 64 << 10
 
+	maxAttempt = 30 * time.Second // of one request, also with an HTTP client that has no timeout
+
 	dropReportDelay = time.Second // drops are told together, not one by one
 )
 
@@ -201,7 +203,9 @@ type rejection struct {
 func (c *Client) post(body []byte, coding string) (answer, error) {
 	target := c.host.JoinPath("/api/signals")
 	target.RawQuery = "source=sdk&partial=true&sent_at=" + strconv.FormatInt(c.now().UnixMilli(), 10)
-	request, err := http.NewRequestWithContext(c.ctx, http.MethodPost, target.String(), bytes.NewReader(body))
+	ctx, cancel := context.WithTimeout(c.ctx, maxAttempt)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return answer{}, fmt.Errorf("specter: making a request: %w", err)
 	}

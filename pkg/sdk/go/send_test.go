@@ -146,6 +146,25 @@ func TestAnOutageLosesNothing(t *testing.T) {
 	})
 }
 
+// TestAServerThatNeverAnswersIsGivenUpOn, also when the HTTP client has no timeout.
+func TestAServerThatNeverAnswersIsGivenUpOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		s.script = append(s.script, s.ok)
+		client, told := bubbled(t, s)
+		began := time.Now()
+		must(t, client.Track(t.Context(), "a", nil))
+		must(t, client.Flush(t.Context()))
+		s.requireStored(t, 1)
+		equal(t, "losses", len(told.list()), 0)
+		if took := time.Since(began); took < maxAttempt || took > maxAttempt+time.Second {
+			t.Fatalf("took %s", took)
+		}
+		must(t, client.Close(t.Context()))
+	})
+}
+
 // TestIDsAreNotSentAgainAfterTheServerForgotThem: an outage of more than 20 hours.
 func TestIDsAreNotSentAgainAfterTheServerForgotThem(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -60,7 +61,7 @@ func optionsOf(ctx context.Context) []TrackOption {
 // encode renders a signal as the server reads it. The id stands first, where idOf finds it.
 func encode(signalType string, payload any, a attributes) ([]byte, error) {
 	switch n := utf8.RuneCountInString(signalType); {
-	case n == 0:
+	case strings.TrimSpace(signalType) == "":
 		return nil, fmt.Errorf("%w: the type is empty", ErrInvalidSignal)
 	case n > maxType:
 		return nil, fmt.Errorf("%w: the type has %d characters, %d are allowed", ErrInvalidSignal, n, maxType)
