@@ -52,7 +52,8 @@ func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(answer, r)
 	if answer.Code == http.StatusOK && c.cut.Add(1)%2 == 1 {
 		w.Header().Set("Content-Length", "1000")
-		_, _ = io.Copy(w, io.LimitReader(answer.Body, 5)) // the connection is broken next
+		_, _ = io.Copy(w, io.LimitReader(answer.Body, 5))
+		_ = http.NewResponseController(w).Flush() // the connection is broken next
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(answer.Code)

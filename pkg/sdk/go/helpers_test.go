@@ -125,6 +125,7 @@ func (s *server) cutOff(w http.ResponseWriter, r *http.Request) {
 	s.store(batchOf(r))
 	w.Header().Set("Content-Length", "100")
 	_, _ = io.WriteString(w, `{"received":`)
+	w.(http.Flusher).Flush()
 	panic(http.ErrAbortHandler)
 }
 

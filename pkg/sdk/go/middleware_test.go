@@ -47,12 +47,15 @@ func payloadOf(t *testing.T, signal sent) map[string]any {
 
 func TestFailuresBecomeSignals(t *testing.T) {
 	t.Parallel()
-	fails := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secret-in-body", http.StatusBadGateway) }
+	fails := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints) // not the answer yet
+		http.Error(w, "secret-in-body", http.StatusBadGateway)
+	}
 	request := httptest.NewRequest(http.MethodPost, "/users/4711/card?token=secret-in-query", strings.NewReader("secret-in-request"))
 	request.Header.Set("Authorization", "secret-in-header")
 	signals, thrown, answer := observed(t, routed("POST /users/{id}/card", fails), request)
 	equal(t, "panic", thrown, nil)
-	equal(t, "answer", answer.Code, http.StatusBadGateway)
+	equal(t, "answer", answer.Body.String(), "secret-in-body\n")
 	equal(t, "signals", len(signals), 1)
 	equal(t, "type", signals[0].Type, "http_error")
 	equal(t, "session", signals[0].Session, "visit-1")

@@ -1,14 +1,18 @@
 package specter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,6 +150,30 @@ func TestAnOutageLosesNothing(t *testing.T) {
 	})
 }
 
+// TestDropsAreToldWhileTheServerIsAway: not only when it is back, and not one by one.
+func TestDropsAreToldWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, told := bubbled(t, script(refuse(http.StatusServiceUnavailable, "unavailable", "Retry-After", "600")), WithBatchSize(5), WithMaxQueue(10))
+		for range 5 {
+			must(t, client.Track(t.Context(), "a", nil))
+		}
+		synctest.Wait() // the batch is under way
+		for round := range 2 {
+			for i := range 30 {
+				equal(t, "full", errors.Is(client.Track(t.Context(), "a", nil), ErrQueueFull), round > 0 || i >= 10)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		equal(t, "calls", len(told.list()), 2)
+		equal(t, "told", as[*LossError](t, told.list()[0]).Signals, 20)
+		equal(t, "told", as[*LossError](t, told.list()[1]).Signals, 30)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		equal(t, "given up", as[*LossError](t, client.Close(gone)).Signals, 15)
+	})
+}
+
 // TestAServerThatNeverAnswersIsGivenUpOn, also when the HTTP client has no timeout.
 func TestAServerThatNeverAnswersIsGivenUpOn(t *testing.T) {
 	t.Parallel()
@@ -267,6 +295,27 @@ func TestLargeBodiesAreCompressed(t *testing.T) {
 		equal(t, "coding", requests[0].Header.Get("Content-Encoding"), coding)
 		equal(t, "payload", string(batches[0][0].Payload), `{"text":"`+strings.Repeat("x", n)+`"}`)
 	}
+}
+
+func TestOneConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := script(refuse(http.StatusUnauthorized, "invalid_key"))
+	s.script = append(s.script, s.ok)
+	var opened atomic.Int64
+	listening := httptest.NewUnstartedServer(s)
+	listening.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	listening.Start()
+	t.Cleanup(listening.Close)
+	client, _ := dial(t, listening.URL)
+	for range 5 {
+		must(t, client.Track(t.Context(), "a", nil))
+		must(t, client.Flush(t.Context()))
+	}
+	equal(t, "connections", opened.Load(), 1)
 }
 
 func TestNoRedirectIsFollowed(t *testing.T) {
