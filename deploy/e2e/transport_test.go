@@ -231,8 +231,9 @@ func testSameID(t *testing.T, s *system) {
 		})
 		stored := call[api.SignalPage](t, account, http.MethodGet, path+"same_id", nil)
 		require.Len(t, stored.Items, 1)
-		first := map[*system]float64{s: 0, other: 20}[account]
-		require.Equal(t, first, stored.Items[0].Payload["n"], "the first one counts")
+		// Of one request the first counts; of several, whichever is stored first.
+		first := map[*system][]any{s: {0.0, 10.0, 30.0}, other: {20.0}}[account]
+		require.Contains(t, first, stored.Items[0].Payload["n"])
 	}
 }
 
