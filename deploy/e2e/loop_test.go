@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	specter "github.com/draftlabs/specter/pkg/sdk/go"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
@@ -72,7 +73,7 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 	deployment := "/api/v1/deployments/" + approved.DeploymentId.String()
 	planned := call[api.Deployment](t, s, http.MethodGet, deployment, nil)
 	require.EqualValues(t, "planned", planned.Status)
-	call[api.Deployment](t, s, http.MethodPost, deployment+"/report", map[string]any{"deployed_at": h.fixed, "version": "2.3.2"})
+	reportByGoSDK(t, s, shop.Product.Id, specter.DeploymentReport{DeployedAt: h.fixed, Version: "2.3.2"})
 
 	var proven api.Deployment
 	program.Await(t, 90*time.Second, "the verdict", func() bool {

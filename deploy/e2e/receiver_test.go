@@ -15,6 +15,8 @@ import (
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+
+	specter "github.com/draftlabs/specter/pkg/sdk/go"
 )
 
 // receiver is a customer's webhook endpoint.
@@ -76,13 +78,14 @@ func (r *receiver) find(eventType string) (received, bool) {
 	return received{}, false
 }
 
-// requireSigned checks a delivery with the official library and, independently
-// of it, by the formula of the Standard Webhooks specification.
+// requireSigned checks a delivery with the official library, with our Go SDK and,
+// independently of both, by the formula of the Standard Webhooks specification.
 func requireSigned(t testing.TB, secret string, event received) {
 	t.Helper()
 	hook, err := webhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	require.NoError(t, hook.Verify(event.body, event.header))
+	require.NoError(t, specter.VerifyWebhook(event.body, event.header, secret))
 
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ type goPackage struct {
 // packages lists every package of the workspace but the test-only modules.
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles", "./pkg/...", "./proto/...",
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles", "./pkg/...", "./pkg/sdk/go/...", "./proto/...",
 		"./services/analyzer/...", "./services/dashboard/...", "./services/gateway/...", "./services/notifier/...",
 		"./services/proposal/...", "./services/retention/...", "./services/specter/...", "./services/verifier/...")
 	cmd.Dir = root(t)
@@ -97,6 +97,19 @@ func requireAdapter(t *testing.T, from, imported string) {
 		"%s imports %s: SQL lives in internal/postgres", from, imported)
 }
 
+// TestTheGoSDKNeedsNothingElse: whoever uses it gets no dependency with it, not even one of ours.
+func TestTheGoSDKNeedsNothingElse(t *testing.T) {
+	t.Parallel()
+	const sdk = module + "pkg/sdk/go"
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(p.ImportPath, sdk) && strings.Contains(imported, ".") {
+				require.True(t, strings.HasPrefix(imported, sdk), "%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
 // TestEveryPackageSaysWhatItIsFor: the doc comment is the first thing a reader meets.
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	t.Parallel()
@@ -134,7 +147,7 @@ func TestFilesStaySmallAndSettingsStayInOnePlace(t *testing.T) {
 		}
 		lines, text := readLines(t, path)
 		require.LessOrEqual(t, lines, 600, "%s is too long to hold in one's head", name)
-		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(name, "deploy/") {
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(name, "deploy/") || strings.Contains(name, "/examples/") {
 			return nil
 		}
 		if !strings.HasPrefix(name, "pkg/config/") && strings.HasSuffix(path, ".go") {

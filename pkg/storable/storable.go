@@ -8,8 +8,12 @@ import (
 	"unicode/utf16"
 )
 
-// maxExponent keeps numbers within what a jsonb value holds and any reader prints.
-const maxExponent = 308
+// Numbers stay within what a jsonb value holds and any reader prints. The gateway takes no others
+// (services/gateway/internal/signal), so that nothing it accepted is lost here.
+const (
+	maxMagnitude = 308  // digits before the point, less one
+	maxPlaces    = 1000 // digits behind it
+)
 
 // replacement is U+FFFD as JSON text.
 const replacement = `\ufffd`
@@ -74,7 +78,8 @@ func unit(text []byte) rune {
 	return rune(code)
 }
 
-// hugeNumber tells whether valid JSON text holds a number with an exponent out of range.
+// hugeNumber tells whether valid JSON text holds a number whose exponent makes it print at great
+// length.
 func hugeNumber(text []byte) bool {
 	quoted := false
 	for i := 0; i < len(text); i++ {
@@ -83,15 +88,38 @@ func hugeNumber(text []byte) bool {
 			i++
 		case c == '"':
 			quoted = !quoted
-		case !quoted && (c == 'e' || c == 'E') && i > 0 && '0' <= text[i-1] && text[i-1] <= '9':
-			end := i + 1
-			for end < len(text) && (text[end] == '+' || text[end] == '-' || '0' <= text[end] && text[end] <= '9') {
-				end++
-			}
-			if exponent, err := strconv.Atoi(string(text[i+1 : end])); err != nil || exponent > maxExponent || exponent < -maxExponent {
+		case !quoted && '0' <= c && c <= '9':
+			n := numberLength(text[i:])
+			if huge(text[i : i+n]) {
 				return true
 			}
+			i += n - 1
 		}
 	}
 	return false
+}
+
+func numberLength(text []byte) int {
+	n := 0
+	for n < len(text) && bytes.IndexByte([]byte("0123456789.eE+-"), text[n]) >= 0 {
+		n++
+	}
+	return n
+}
+
+// huge judges an unsigned JSON number by where its first and last digit stand when it is written out.
+// Without an exponent it is as long as it was sent.
+func huge(number []byte) bool {
+	e := bytes.IndexAny(number, "eE")
+	if e < 0 {
+		return false
+	}
+	exponent, err := strconv.Atoi(string(number[e+1:]))
+	if err != nil {
+		return true
+	}
+	whole, fraction, _ := bytes.Cut(number[:e], []byte("."))
+	significant := len(bytes.TrimLeft(bytes.Join([][]byte{whole, fraction}, nil), "0"))
+	last := exponent - len(fraction)
+	return last+max(significant, 1)-1 > maxMagnitude || last < -maxPlaces
 }

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,8 +76,9 @@ func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
 			}
 			*id.into = parsed
 		}
-		if w.GetReceivedAt() == nil || w.GetOccurredAt() == nil {
-			return nil, fmt.Errorf("signal %d of %d has no time", i+1, len(out))
+		// A year that Postgres does not have would fail the batch again and again.
+		if err := errors.Join(w.GetReceivedAt().CheckValid(), w.GetOccurredAt().CheckValid()); err != nil {
+			return nil, fmt.Errorf("reading the time of signal %d of %d: %w", i+1, len(out), err)
 		}
 		out[i] = s
 	}

@@ -95,11 +95,9 @@ func ifMatch(header *string) (int, error) {
 	if header == nil || *header == "" || *header == "*" {
 		return 0, nil
 	}
-	text := strings.TrimSpace(*header)
-	digits, ok := strings.CutPrefix(text, `"v`)
-	digits, quoted := strings.CutSuffix(digits, `"`)
-	version, err := strconv.Atoi(digits)
-	if !ok || !quoted || err != nil || version < 1 {
+	tag := strings.TrimSpace(*header)
+	version, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(tag, `"v`), `"`))
+	if err != nil || version < 1 || versionTag(version) != tag {
 		return 0, fault.New(fault.PreconditionFailed, "precondition_failed", "If-Match names no version of this.")
 	}
 	return version, nil

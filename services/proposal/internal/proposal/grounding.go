@@ -73,7 +73,8 @@ func (f *Facts) addTime(t time.Time) {
 
 var (
 	quoted = regexp.MustCompile(`“[^”]*”`)
-	number = regexp.MustCompile(`\d[\d,]*(?:\.\d+)?(?:\s?%)?`)
+	// Digits of any script: one that is no ASCII digit is no number of the evidence, but it reads like one.
+	number = regexp.MustCompile(`\p{Nd}[\p{Nd},]*(?:\.\p{Nd}+)?(?:\s?%)?`)
 )
 
 // Check verifies a text: what stands in “quotes” must be a name of the evidence (or the beginning of one, before "…"),

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of every module, FUZZTIME each (a duration, or a count such as 1000x;
+# default 60s), and stops at the first that fails with the path of the input that makes it fail.
+# Arguments are patterns: only targets whose "package Name" contains one of them run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+targets() { # lines of "package Name"
+  for module in $(go list -f '{{.Dir}}' -m); do
+    (
+      cd "$module"
+      go list -f '{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}' ./...
+    ) | while read -r file; do
+      [ -n "$file" ] || continue
+      sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file" | sed "s|^|$(dirname "${file#"$PWD"/}") |"
+    done
+  done | LC_ALL=C sort -u
+}
+
+wanted() {
+  [ $# -gt 1 ] || return 0
+  local target=$1 pattern
+  shift
+  for pattern; do
+    case "$target" in *"$pattern"*) return 0 ;; esac
+  done
+  return 1
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+count=0
+while read -r package name; do
+  [ -n "$name" ] || continue
+  wanted "$package $name" "$@" || continue
+  count=$((count + 1))
+  echo "fuzz: $package $name"
+  if ! go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-60s}" "./$package" >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    input=$(sed -n 's|^ *Failing input written to ||p' "$log" | tail -n 1)
+    echo "fuzz: $package $name failed${input:+; commit the input with the repair: $package/$input}" >&2
+    exit 1
+  fi
+  grep -E '^fuzz: elapsed' "$log" | tail -n 1
+done <<EOT
+$(targets)
+EOT
+if [ "$count" = 0 ]; then
+  echo "fuzz: no target${*:+ matches $*}" >&2
+  exit 1
+fi
+echo "fuzz: $count targets ran clean"
