@@ -1,0 +1,82 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"github.com/draftlabs/specter/deploy/e2e/faults/load"
+	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
+	"github.com/draftlabs/specter/pkg/testkit/program"
+)
+
+// faultLimit bounds one load, whatever happens.
+const faultLimit = 10 * time.Minute
+
+// impatient clients come back at once, so that every fault lands in the middle of work.
+const impatient = 50 * time.Millisecond
+
+// underLoad lets clients send signals in all and strikes several times, spread over them.
+func underLoad(t *testing.T, line *row, r *rig.Rig, signals int64, strikes int, strike func(n int)) *load.Run {
+	t.Helper()
+	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient})
+	for n := range strikes {
+		due := signals * int64(n+1) / int64(strikes+1)
+		awaitAcked(t, r, run, due)
+		strike(n)
+	}
+	awaitAcked(t, r, run, signals)
+	line.load(t, run)
+	return run
+}
+
+// awaitAcked waits until so many signals were acknowledged; a load that has ended fails the test.
+func awaitAcked(t *testing.T, r *rig.Rig, run *load.Run, signals int64) {
+	t.Helper()
+	program.Await(t, 2*time.Minute, "signals to be acknowledged", func() bool {
+		select {
+		case <-run.Done():
+			if r.Book.Acked() < signals {
+				t.Fatalf("the load ended early: %v", run.Problems())
+			}
+		default:
+		}
+		return r.Book.Acked() >= signals
+	})
+}
+
+func TestRow01KillGateway(t *testing.T) {
+	kills := count(50, 10)
+	line := begin(t, "1", "kill -9 gateway ×%d", kills)
+	r := rig.New(t, rig.Options{})
+	gateway := r.Gateways[0]
+	underLoad(t, line, r, count[int64](100_000, 20_000), kills, func(int) {
+		gateway.Kill()
+		gateway.Start(t)
+	})
+	line.verdict(t, r.Judge(t))
+}
+
+func TestRow02KillBroker(t *testing.T) {
+	kills := count(100, 10)
+	line := begin(t, "2", "kill -9 broker ×%d", kills)
+	r := rig.New(t, rig.Options{})
+	underLoad(t, line, r, count[int64](100_000, 10_000), kills, func(int) {
+		r.Broker.Kill()
+		r.Broker.Start(t)
+	})
+	line.verdict(t, r.Judge(t))
+}
+
+func TestRow05CrashDatabase(t *testing.T) {
+	crashes := count(20, 4)
+	line := begin(t, "5", "pg_ctl stop -m immediate ×%d", crashes)
+	r := rig.New(t, rig.Options{})
+	run := underLoad(t, line, r, count[int64](50_000, 10_000), crashes, func(int) {
+		r.Database.Crash(t)
+		r.Database.Start(t)
+	})
+	if run.Refused()+run.Broken() > 0 {
+		t.Errorf("ingest does not need the database, and yet %d requests were refused and %d got no answer", run.Refused(), run.Broken())
+	}
+	line.verdict(t, r.Judge(t))
+}
