@@ -53,7 +53,7 @@ func TestRow01KillGateway(t *testing.T) {
 		gateway.Kill()
 		gateway.Start(t)
 	})
-	line.verdict(t, r.Judge(t))
+	line.judge(t, r)
 }
 
 func TestRow02KillBroker(t *testing.T) {
@@ -64,7 +64,7 @@ func TestRow02KillBroker(t *testing.T) {
 		r.Broker.Kill()
 		r.Broker.Start(t)
 	})
-	line.verdict(t, r.Judge(t))
+	line.judge(t, r)
 }
 
 func TestRow05CrashDatabase(t *testing.T) {
@@ -78,5 +78,13 @@ func TestRow05CrashDatabase(t *testing.T) {
 	if run.Refused()+run.Broken() > 0 {
 		t.Errorf("ingest does not need the database, and yet %d requests were refused and %d got no answer", run.Refused(), run.Broken())
 	}
-	line.verdict(t, r.Judge(t))
+	line.judge(t, r)
+}
+
+// awaitOK waits until so many requests were answered 200, and returns how long it took.
+func awaitOK(t *testing.T, run *load.Run, requests int64, limit time.Duration) time.Duration {
+	t.Helper()
+	began := time.Now()
+	program.Await(t, limit, "requests to be acknowledged", func() bool { return run.OK() >= requests })
+	return time.Since(began)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/draftlabs/specter/deploy/e2e/faults/load"
 	"github.com/draftlabs/specter/deploy/e2e/faults/oracle"
+	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
 )
 
 // mode is how much is done: the counts of the matrix, or less.
@@ -86,6 +87,12 @@ func (r *row) load(t *testing.T, run *load.Run) {
 	r.Refused += run.Refused()
 	r.Broken += run.Broken()
 	require.Empty(t, run.Problems())
+}
+
+// judge waits until everything is stored, and requires that nothing is lost or doubled.
+func (r *row) judge(t *testing.T, from *rig.Rig) {
+	t.Helper()
+	r.verdict(t, from.Judge(t, mode == "short"))
 }
 
 // verdict notes what the oracle found, and requires that nothing is wrong.

@@ -40,7 +40,7 @@ func StartBroker(t testing.TB, o BrokerOptions) *Broker {
 	if sync == "" {
 		sync = "always"
 	}
-	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: %s\n max_file_store: 8GB\n}\n", b.Addr, b.monitor, b.StoreDir, sync)
+	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: %q\n max_file_store: 8GB\n}\n", b.Addr, b.monitor, b.StoreDir, sync)
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatalf("writing the broker's configuration: %v", err)
 	}

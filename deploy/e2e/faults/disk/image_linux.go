@@ -49,6 +49,12 @@ func New(t testing.TB, size int64) *Image {
 	return i
 }
 
+// Sync writes out what is cached, as happens by itself after half a minute.
+func (i *Image) Sync(t testing.TB) {
+	t.Helper()
+	run(t, "sync", "-f", i.Mount)
+}
+
 // noLogFlush of EXT4_IOC_SHUTDOWN: not even the journal is written out.
 const (
 	ext4Shutdown = 0x8004587d // _IOR('X', 125, __u32)

@@ -28,6 +28,8 @@ const (
 	ledgerFiles = 8
 	// SettleLimit covers the broker's AckWait of 30 s for what a killed consumer held.
 	SettleLimit = 3 * time.Minute
+	// quickAckWait is far longer than storing a message takes.
+	quickAckWait = 3 * time.Second
 )
 
 // Options of New.
@@ -159,21 +161,42 @@ func (r *Rig) Consumer(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 	return consumer.CachedInfo(), nil
 }
 
-// Settle waits until the analyzer has nothing left to do.
-func (r *Rig) Settle(t testing.TB) {
+// Settle waits until the analyzer has nothing left to do. Quick has the broker hand
+// out again at once what a killed analyzer held, instead of after its AckWait.
+func (r *Rig) Settle(t testing.TB, quick bool) {
 	t.Helper()
 	program.Await(t, SettleLimit, "the analyzer to have stored everything", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		info, err := r.Consumer(ctx)
-		return err == nil && info.NumPending == 0 && info.NumAckPending == 0
+		if err != nil {
+			return false
+		}
+		if quick && info.NumPending == 0 && info.NumAckPending > 0 {
+			_ = r.SetAckWait(ctx, quickAckWait) // the next look tries again
+		}
+		return info.NumPending == 0 && info.NumAckPending == 0
 	})
 }
 
-// Judge waits for the analyzer and compares what was acknowledged with what is stored.
-func (r *Rig) Judge(t testing.TB) oracle.Verdict {
+// SetAckWait changes after how long the broker hands out a message again, until the
+// analyzer sets its own again.
+func (r *Rig) SetAckWait(ctx context.Context, wait time.Duration) error {
+	info, err := r.Consumer(ctx)
+	if err != nil || info.Config.AckWait == wait {
+		return err
+	}
+	config := info.Config
+	config.AckWait = wait
+	_, err = r.JetStream.UpdateConsumer(ctx, info.Stream, config)
+	return err
+}
+
+// Judge waits for the analyzer (see Settle) and compares what was acknowledged with
+// what is stored.
+func (r *Rig) Judge(t testing.TB, quick bool) oracle.Verdict {
 	t.Helper()
-	r.Settle(t)
+	r.Settle(t, quick)
 	stored, err := oracle.Read(t.Context(), r.Database.URL())
 	require.NoError(t, err)
 	verdict, err := oracle.Judge(r.Book, stored)
