@@ -12,6 +12,7 @@ import (
 	"github.com/draftlabs/specter/deploy/e2e/faults/oracle"
 	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
 	"github.com/draftlabs/specter/deploy/e2e/parts"
+	"github.com/draftlabs/specter/pkg/testkit/program"
 )
 
 const (
@@ -73,4 +74,46 @@ func cutPower(t *testing.T, line *row, sync string, cuts int) oracle.Verdict {
 		r.Settle(t, mode == "short")
 	}
 	return r.Judge(t, mode == "short")
+}
+
+// diskFree is what the broker has to fill on its disk of 64 MiB.
+const diskFree = 4 * mib
+
+func TestRow08DiskFull(t *testing.T) {
+	line := begin(t, "8", "broker disk full, one process")
+	image := disk.New(t, 64*mib)
+	up := rig.StartUp(t, filepath.Join(image.Mount, "store"))
+	free := image.Fill(t, diskFree)
+	run := up.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
+	program.Await(t, 2*time.Minute, "the disk to be full", func() bool { return run.Refused() > 100 })
+	pause(t, count(20*time.Second, 3*time.Second)) // and it stays full for a while
+	taken := run.OK()
+	free()
+	back := awaitOK(t, run, taken+100, time.Minute)
+	line.load(t, run)
+	require.Less(t, run.SlowestRefusal(), refusalLimit)
+	line.verdict(t, up.Judge(t))
+	line.note("slowest 503 %s, back after %s", run.SlowestRefusal().Round(time.Millisecond), back.Round(time.Millisecond))
+}
+
+// TestRow08DiskFullSupervised: a nats-server of its own says that it is not healthy, and
+// whoever supervises it (Kubernetes' liveness probe, say) starts it again.
+func TestRow08DiskFullSupervised(t *testing.T) {
+	line := begin(t, "8s", "broker disk full, nats-server under a supervisor")
+	image := disk.New(t, 64*mib)
+	r := rig.New(t, rig.Options{Broker: parts.BrokerOptions{StoreDir: filepath.Join(image.Mount, "store")}})
+	free := image.Fill(t, diskFree)
+	run := r.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
+	program.Await(t, 2*time.Minute, "the disk to be full", func() bool { return run.Refused() > 100 })
+	require.False(t, r.Broker.Healthy(t), "a broker that cannot write must say so")
+	pause(t, count(20*time.Second, 3*time.Second))
+	taken := run.OK()
+	free()
+	r.Broker.Kill()
+	r.Broker.Start(t)
+	back := awaitOK(t, run, taken+100, time.Minute)
+	line.load(t, run)
+	require.Less(t, run.SlowestRefusal(), refusalLimit)
+	line.judge(t, r)
+	line.note("slowest 503 %s, back after %s", run.SlowestRefusal().Round(time.Millisecond), back.Round(time.Millisecond))
 }

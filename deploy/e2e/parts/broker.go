@@ -2,6 +2,7 @@ package parts
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -67,3 +68,10 @@ func (b *Broker) Start(t testing.TB) {
 
 // Kill ends it as kill -9 does.
 func (b *Broker) Kill() { b.running.Kill() }
+
+// Healthy is what the broker says of itself.
+func (b *Broker) Healthy(t testing.TB) bool {
+	t.Helper()
+	res, _ := Send(t, http.DefaultClient, http.MethodGet, "http://"+b.monitor+"/healthz", nil, nil)
+	return res.StatusCode == http.StatusOK
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -202,4 +203,52 @@ func (r *Rig) Judge(t testing.TB, quick bool) oracle.Verdict {
 	verdict, err := oracle.Judge(r.Book, stored)
 	require.NoError(t, err)
 	return verdict
+}
+
+// Messages is how many batches of signals the broker holds.
+func (r *Rig) Messages(t testing.TB) uint64 {
+	t.Helper()
+	var messages uint64
+	program.Await(t, 10*time.Second, "the broker to tell the stream's size", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		stream, err := r.JetStream.Stream(ctx, event.Signals().Name)
+		if err == nil {
+			messages = stream.CachedInfo().State.Msgs
+		}
+		return err == nil
+	})
+	return messages
+}
+
+// AwaitReady waits until every gateway has its broker.
+func (r *Rig) AwaitReady(t testing.TB) {
+	t.Helper()
+	for _, gateway := range r.Gateways {
+		gateway.running.AwaitReady(t, gateway.URL+"/healthz/ready")
+	}
+}
+
+// StartRetention starts the service that keeps streams and tables within their bounds.
+func (r *Rig) StartRetention(t testing.TB) {
+	t.Helper()
+	newService(t, "retention", "SPECTER_DATABASE_URL="+r.Database.URL(), "SPECTER_NATS_URL="+r.Broker.URL()).Start(t)
+}
+
+// Repeated is how many of the signals in the stream were stored before, as the
+// analyzer counted them.
+func (r *Rig) Repeated(t testing.TB) int64 {
+	t.Helper()
+	var repeated int64
+	r.QueryRow(t, `SELECT coalesce(sum(signals - stored), 0)::bigint FROM stream_positions`, &repeated)
+	return repeated
+}
+
+// QueryRow asks the database as its owner.
+func (r *Rig) QueryRow(t testing.TB, query string, into ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), r.Database.URL())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	require.NoError(t, conn.QueryRow(t.Context(), query).Scan(into...))
 }
