@@ -53,6 +53,28 @@ func TestStreamsHaveTheSettingsThatKeepAcknowledgedMessages(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestServicesThatStartTogetherPrepareTheStreams: each may find room for another size, as
+// on a small disk, and all of them must start.
+func TestServicesThatStartTogetherPrepareTheStreams(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		broker := testkit.NATS(t)
+		errs := make([]error, 8)
+		var all sync.WaitGroup
+		for n := range errs {
+			all.Go(func() {
+				b, err := bus.Connect(t.Context(), bus.Options{URL: broker.URL, MaxBytes: map[string]int64{"SIGNALS": int64(n+1) << 26, "EVENTS": int64(n+1) << 25}})
+				if err == nil {
+					err = errors.Join(b.EnsureStreams(t.Context()), b.Close(context.Background()))
+				}
+				errs[n] = err
+			})
+		}
+		all.Wait()
+		require.NoError(t, errors.Join(errs...))
+	}
+}
+
 func TestAMessageArrivesWholeAndOnce(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

@@ -53,7 +53,8 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 }
 
 // ensure makes a stream of the size that was asked for or, on a disk too small for it, of a half,
-// a quarter and so on: a small machine runs with less room and says so.
+// a quarter and so on: a small machine runs with less room and says so. Never of less than it has:
+// another process may have made it a moment ago and taken the room that is missing here.
 func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
 	wanted := c.MaxBytes
 	for {
@@ -65,12 +66,27 @@ func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
 			return nil
 		case err == nil:
 			return nil
-		case isDiskTooSmall(err) && c.MaxBytes/2 >= minStreamBytes:
-			c.MaxBytes /= 2
+		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+			// Made by another process, with another size, since we looked: now it can be updated.
+		case isDiskTooSmall(err):
+			smaller := max(c.MaxBytes/2, minStreamBytes, b.sizeOf(ctx, c.Name))
+			if smaller >= c.MaxBytes {
+				return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
+			}
+			c.MaxBytes = smaller
 		default:
 			return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
 		}
 	}
+}
+
+// sizeOf is what a stream may hold, 0 when there is none.
+func (b *Bus) sizeOf(ctx context.Context, name string) int64 {
+	stream, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return 0
+	}
+	return stream.CachedInfo().Config.MaxBytes
 }
 
 func isDiskTooSmall(err error) bool {
