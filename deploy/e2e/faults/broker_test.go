@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -150,15 +149,4 @@ func TestRow22ManyReconnect(t *testing.T) {
 	require.GreaterOrEqual(t, len(retries), 3, "Retry-After must be spread: %v", retries)
 	line.judge(t, r)
 	line.note("p99 %s, Retry-After %v", p99.Round(time.Millisecond), retries)
-}
-
-// awaitConsumer waits until what the broker says about the analyzer's reading satisfies.
-func awaitConsumer(t *testing.T, r *rig.Rig, what string, limit time.Duration, satisfied func(acked, open uint64) bool) {
-	t.Helper()
-	program.Await(t, limit, what, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		info, err := r.Consumer(ctx)
-		return err == nil && satisfied(info.Delivered.Stream-uint64(info.NumAckPending), uint64(info.NumAckPending))
-	})
 }

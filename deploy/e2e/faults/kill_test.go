@@ -15,19 +15,24 @@ const faultLimit = 10 * time.Minute
 // impatient clients come back at once, so that every fault lands in the middle of work.
 const impatient = 50 * time.Millisecond
 
-// underLoad lets clients send signals in all and strikes several times, spread over them.
-func underLoad(t *testing.T, line *row, r *rig.Rig, signals int64, strikes int, strike func(n int)) *load.Run {
+// underLoad has clients send until as many signals are acknowledged and every strike was
+// made, spread over them; a strike always meets a load.
+func underLoad(t *testing.T, line *row, r *rig.Rig, plan load.Plan, signals int64, strikes int, strike func()) *load.Run {
 	t.Helper()
-	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient})
+	plan.Limit, plan.Patience = faultLimit, impatient
+	run := r.Send(t, plan)
 	for n := range strikes {
-		due := signals * int64(n+1) / int64(strikes+1)
-		awaitAcked(t, r, run, due)
-		strike(n)
+		awaitAcked(t, r, run, signals*int64(n+1)/int64(strikes+1))
+		strike()
 	}
 	awaitAcked(t, r, run, signals)
 	line.load(t, run)
 	return run
 }
+
+// unhurried clients keep a load going through strikes that take seconds, without
+// flooding the machine.
+var unhurried = load.Plan{Think: 40 * time.Millisecond}
 
 // awaitAcked waits until so many signals were acknowledged; a load that has ended fails the test.
 func awaitAcked(t *testing.T, r *rig.Rig, run *load.Run, signals int64) {
@@ -49,7 +54,7 @@ func TestRow01KillGateway(t *testing.T) {
 	line := begin(t, "1", "kill -9 gateway ×%d", kills)
 	r := rig.New(t, rig.Options{})
 	gateway := r.Gateways[0]
-	underLoad(t, line, r, count[int64](100_000, 20_000), kills, func(int) {
+	underLoad(t, line, r, load.Plan{}, count[int64](100_000, 20_000), kills, func() {
 		gateway.Kill()
 		gateway.Start(t)
 	})
@@ -60,7 +65,7 @@ func TestRow02KillBroker(t *testing.T) {
 	kills := count(100, 10)
 	line := begin(t, "2", "kill -9 broker ×%d", kills)
 	r := rig.New(t, rig.Options{})
-	underLoad(t, line, r, count[int64](100_000, 10_000), kills, func(int) {
+	underLoad(t, line, r, load.Plan{}, count[int64](100_000, 10_000), kills, func() {
 		r.Broker.Kill()
 		r.Broker.Start(t)
 	})
@@ -71,7 +76,7 @@ func TestRow05CrashDatabase(t *testing.T) {
 	crashes := count(20, 4)
 	line := begin(t, "5", "pg_ctl stop -m immediate ×%d", crashes)
 	r := rig.New(t, rig.Options{})
-	run := underLoad(t, line, r, count[int64](50_000, 10_000), crashes, func(int) {
+	run := underLoad(t, line, r, unhurried, count[int64](50_000, 10_000), crashes, func() {
 		r.Database.Crash(t)
 		r.Database.Start(t)
 	})

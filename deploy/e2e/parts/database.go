@@ -12,18 +12,31 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/pgserver"
+	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 )
 
 // Database is a private Postgres of the test's own that syncs as in production,
 // and can be crashed and started again.
 type Database struct {
-	dir    string
-	server *pgserver.Server
+	options pgserver.Options
+	server  *pgserver.Server
 }
 
 // StartDatabase starts an empty database and stops it after the test.
 func StartDatabase(t testing.TB) *Database {
+	t.Helper()
+	return start(t, pgserver.Options{})
+}
+
+// StartMigratedDatabase is StartDatabase with this version's schema.
+func StartMigratedDatabase(t testing.TB) *Database {
+	t.Helper()
+	cluster, database := testkit.MigratedCluster(t)
+	return start(t, pgserver.Options{Template: cluster, Database: database})
+}
+
+func start(t testing.TB, o pgserver.Options) *Database {
 	t.Helper()
 	// Unix socket paths must stay short, which t.TempDir does not promise.
 	dir, err := os.MkdirTemp("", "sp-")
@@ -33,7 +46,8 @@ func StartDatabase(t testing.TB) *Database {
 	if err != nil {
 		t.Fatalf("making a directory for the database: %v", err)
 	}
-	d := &Database{dir: dir}
+	o.DataDir, o.Log = filepath.Join(dir, "pg"), zap.NewNop()
+	d := &Database{options: o}
 	t.Cleanup(func() {
 		d.stop()
 		if err := os.RemoveAll(dir); err != nil {
@@ -52,7 +66,7 @@ func (d *Database) Start(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), program.StartTimeout)
 	defer cancel()
-	server, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(d.dir, "pg"), Log: zap.NewNop()})
+	server, err := pgserver.Start(ctx, d.options)
 	if err != nil {
 		t.Fatalf("starting the database: %v", err)
 	}

@@ -56,11 +56,9 @@ type Rig struct {
 // New starts everything and returns when signals are taken.
 func New(t testing.TB, o Options) *Rig {
 	t.Helper()
-	r := &Rig{Broker: parts.StartBroker(t, o.Broker), Database: parts.StartDatabase(t)}
+	r := &Rig{Broker: parts.StartBroker(t, o.Broker), Database: parts.StartMigratedDatabase(t)}
 	r.GatewayLink, r.AnalyzerLink = link.New(t, r.Broker.Addr), link.New(t, r.Broker.Addr)
 	database := "SPECTER_DATABASE_URL=" + r.Database.URL()
-	program.Start(t, "specter migrate", []string{"SPECTER_LOG_LEVEL=warn", database}, parts.Binary(t, "specter"), "migrate").Wait(t)
-
 	r.Analyzer = newService(t, "analyzer", database, "SPECTER_NATS_URL=nats://"+r.AnalyzerLink.Addr)
 	r.Analyzer.Launch(t)
 	for range max(1, o.Gateways) {
@@ -251,4 +249,14 @@ func (r *Rig) QueryRow(t testing.TB, query string, into ...any) {
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(t.Context()) }()
 	require.NoError(t, conn.QueryRow(t.Context(), query).Scan(into...))
+}
+
+// Exec changes the database as its owner.
+func (r *Rig) Exec(t testing.TB, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), r.Database.URL())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
 }
