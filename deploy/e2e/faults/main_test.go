@@ -89,6 +89,14 @@ func (r *row) load(t *testing.T, run *load.Run) {
 	require.Empty(t, run.Problems())
 }
 
+// refusedInTime requires that clients heard soon that they have to come back.
+func (r *row) refusedInTime(t *testing.T, run *load.Run) {
+	t.Helper()
+	require.Positive(t, run.Refused(), "somebody must have been refused, or nothing was tested")
+	require.Less(t, run.RefusedWithin(0.99), refusalLimit)
+	require.Less(t, run.RefusedWithin(1), refusalLimit+refusalSlack)
+}
+
 // judge waits until everything is stored, and requires that nothing is lost or doubled.
 func (r *row) judge(t *testing.T, from *rig.Rig) {
 	t.Helper()

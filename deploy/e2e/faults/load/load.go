@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,9 +64,9 @@ type Run struct {
 	done   chan struct{}
 
 	ok, refused, broken atomic.Int64
-	slowestRefusal      atomic.Int64
 
 	mu       sync.Mutex
+	refusals []time.Duration
 	problems []string
 	answers  []Answer
 }
@@ -105,8 +106,21 @@ func (r *Run) OK() int64      { return r.ok.Load() }
 func (r *Run) Refused() int64 { return r.refused.Load() }
 func (r *Run) Broken() int64  { return r.broken.Load() }
 
-// SlowestRefusal is the longest anybody waited for a 503 or 429.
-func (r *Run) SlowestRefusal() time.Duration { return time.Duration(r.slowestRefusal.Load()) }
+// RefusedWithin is the time in which a share of the refused heard of it: 1 for all.
+func (r *Run) RefusedWithin(share float64) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Quantile(r.refusals, share)
+}
+
+// Quantile is the smallest of the durations that a share of them does not exceed.
+func Quantile(all []time.Duration, share float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
+}
 
 // Problems is what the server did that it may not.
 func (r *Run) Problems() []string {
@@ -188,12 +202,9 @@ func (r *Run) deliver(ctx context.Context, n int, target Target, ids []uuid.UUID
 			r.broken.Add(1)
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			r.refused.Add(1)
-			for took := int64(a.Took); ; {
-				slowest := r.slowestRefusal.Load()
-				if took <= slowest || r.slowestRefusal.CompareAndSwap(slowest, took) {
-					break
-				}
-			}
+			r.mu.Lock()
+			r.refusals = append(r.refusals, a.Took)
+			r.mu.Unlock()
 			if wait = time.Duration(a.Retry) * time.Second; r.plan.Patience > 0 {
 				wait = min(wait, r.plan.Patience)
 			}
