@@ -99,7 +99,7 @@ func TestRow15SlowConsumer(t *testing.T) {
 	line := begin(t, "15", "nobody reads, then everything is read")
 	r := rig.New(t, rig.Options{})
 	r.Analyzer.Kill()
-	signals := count[int64](400_000, 40_000)
+	signals := count[int64](200_000, 40_000)
 	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient, Batch: 100})
 	awaitAcked(t, r, run, signals/4)
 	early := r.Gateways[0].MemoryMiB(t)

@@ -90,6 +90,15 @@ func TestRow05CrashDatabase(t *testing.T) {
 func awaitOK(t *testing.T, run *load.Run, requests int64, limit time.Duration) time.Duration {
 	t.Helper()
 	began := time.Now()
-	program.Await(t, limit, "requests to be acknowledged", func() bool { return run.OK() >= requests })
+	program.Await(t, limit, "requests to be acknowledged", func() bool {
+		select {
+		case <-run.Done():
+			if run.OK() < requests {
+				t.Fatalf("the load ended early: %v", run.Problems())
+			}
+		default:
+		}
+		return run.OK() >= requests
+	})
 	return time.Since(began)
 }

@@ -28,7 +28,7 @@ const (
 	// ledgerFiles: clients fsync beside each other, not one after the other.
 	ledgerFiles = 8
 	// SettleLimit covers the broker's AckWait of 30 s for what a killed consumer held.
-	SettleLimit = 3 * time.Minute
+	SettleLimit = 10 * time.Minute
 	// quickAckWait is far longer than storing a message takes.
 	quickAckWait = 3 * time.Second
 )
