@@ -11,6 +11,10 @@ ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
 BENCHMARKS := ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./services/analyzer/... ./deploy/bench
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
+FAULTS ?= full
+RUN ?= .
+# Rows that take half a minute each are left out of the short matrix.
+SLOW_ROWS := $(if $(filter short,$(FAULTS)),Row(08|15|22),^$$)
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
 
 .PHONY: help
@@ -46,6 +50,7 @@ test: ## everything, from unit to browser, with the race detector
 	@$(MAKE) --no-print-directory test-js
 	@$(MAKE) --no-print-directory test-go
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory e2e-faults FAULTS=short
 
 .PHONY: vet
 vet: ## go vet over every module
@@ -64,7 +69,12 @@ test-js: ## tests of the SDK, the script tag and the web app
 e2e: ## the black-box suites against the real binaries and a real browser
 	@scripts/tools.sh gotestsum
 	@$(MAKE) --no-print-directory build
-	$(GOTESTSUM) -- -count=1 -p 1 -timeout 10m ./deploy/e2e/...
+	$(GOTESTSUM) -- -count=1 -p 1 -timeout 10m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
+
+.PHONY: e2e-faults
+e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min, Linux and root) or FAULTS=short; RUN picks rows
+	go test -c -o .tools/faults.test ./deploy/e2e/faults
+	cd deploy/e2e/faults && SPECTER_FAULTS=$(FAULTS) $(CURDIR)/.tools/faults.test -test.timeout 90m -test.run '$(RUN)' -test.skip '$(SLOW_ROWS)'
 
 .PHONY: lint
 lint: ## golangci-lint and buf lint

@@ -67,7 +67,7 @@ func testScriptTag(t *testing.T, s *system) {
 	list := "/api/v1/products/" + s.ProductID.String() + "/signals?limit=100"
 	var answer []byte
 	program.Await(t, 20*time.Second, "the signals of the page", func() bool {
-		_, answer = s.do(t, http.MethodGet, list, nil)
+		_, answer = s.Do(t, http.MethodGet, list, nil)
 		return containsAll(string(answer), wanted)
 	})
 	require.NotContains(t, string(answer), "secret@example.com", "a form field's value must never be sent")

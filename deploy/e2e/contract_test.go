@@ -83,8 +83,8 @@ func testTenantsAreApart(t *testing.T, s *system) {
 		if path == "/contexts/" {
 			foreignID = s.ContextID
 		}
-		foreign, foreignBody := other.do(t, http.MethodGet, "/api/v1"+path+foreignID.String(), nil)
-		random, randomBody := other.do(t, http.MethodGet, "/api/v1"+path+uuid.NewString(), nil)
+		foreign, foreignBody := other.Do(t, http.MethodGet, "/api/v1"+path+foreignID.String(), nil)
+		random, randomBody := other.Do(t, http.MethodGet, "/api/v1"+path+uuid.NewString(), nil)
 		require.Equal(t, http.StatusNotFound, foreign.StatusCode, "%s: %s", path, foreignBody)
 		require.Equal(t, random.StatusCode, foreign.StatusCode)
 		require.Equal(t, withoutIdentity(t, randomBody), withoutIdentity(t, foreignBody), path)

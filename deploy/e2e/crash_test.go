@@ -1,23 +1,20 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/deploy/e2e/ledger"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
@@ -30,49 +27,6 @@ const (
 	crashKills   = 4
 )
 
-// ledger is the client's own account of what happened: every acknowledged id
-// is on the disk before the next request is made.
-type ledger struct {
-	mu    sync.Mutex
-	file  *os.File
-	sent  map[uuid.UUID]struct{}
-	acked atomic.Int64
-}
-
-func (l *ledger) send(ids []uuid.UUID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, id := range ids {
-		l.sent[id] = struct{}{}
-	}
-}
-
-func (l *ledger) ack(ids []uuid.UUID) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var lines strings.Builder
-	for _, id := range ids {
-		lines.WriteString(id.String() + "\n")
-	}
-	if _, err := l.file.WriteString(lines.String()); err != nil {
-		return err
-	}
-	l.acked.Add(int64(len(ids)))
-	return l.file.Sync()
-}
-
-func (l *ledger) read(t testing.TB) []uuid.UUID {
-	t.Helper()
-	file, err := os.Open(l.file.Name())
-	require.NoError(t, err)
-	defer file.Close()
-	var ids []uuid.UUID
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		ids = append(ids, uuid.MustParse(lines.Text()))
-	}
-	return ids
-}
-
 // TestKillNine kills the whole process under load again and again: what was
 // acknowledged is there, once, and what was refused may be sent again.
 func TestKillNine(t *testing.T) {
@@ -80,10 +34,9 @@ func TestKillNine(t *testing.T) {
 	addr := program.FreeAddr(t)
 	s, p := startUp(t, upOptions{dataDir: dataDir, addr: addr})
 
-	file, err := os.Create(filepath.Join(t.TempDir(), "acknowledged"))
+	book, err := ledger.Open(t.TempDir(), crashClients)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = file.Close() })
-	book := &ledger{file: file, sent: map[uuid.UUID]struct{}{}}
+	t.Cleanup(func() { _ = book.Close() })
 
 	load, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -91,18 +44,18 @@ func TestKillNine(t *testing.T) {
 	problems := make(chan error, crashClients)
 	for n := range crashClients {
 		clients.Go(func() {
-			if err := sendUntilDone(load, s, book, uint64(n)); err != nil {
+			if err := sendUntilDone(load, s, book, n); err != nil {
 				problems <- err
 			}
 		})
 	}
 	for kill := range crashKills {
 		due := int64(crashTarget * (kill + 1) / (crashKills + 1))
-		program.Await(t, 120*time.Second, "load before the next kill", func() bool { return book.acked.Load() >= due || len(problems) > 0 })
+		program.Await(t, 120*time.Second, "load before the next kill", func() bool { return book.Acked() >= due || len(problems) > 0 })
 		p.Kill()
 		s, p = startUp(t, upOptions{dataDir: dataDir, addr: addr})
 	}
-	program.Await(t, 120*time.Second, "the rest of the load", func() bool { return book.acked.Load() >= crashTarget || len(problems) > 0 })
+	program.Await(t, 120*time.Second, "the rest of the load", func() bool { return book.Acked() >= crashTarget || len(problems) > 0 })
 	stop()
 	clients.Wait()
 	close(problems)
@@ -110,7 +63,8 @@ func TestKillNine(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	acked := book.read(t)
+	acked, err := book.ReadAcked()
+	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(acked), crashTarget)
 	var stored map[uuid.UUID]struct{}
 	program.Await(t, 120*time.Second, "every acknowledged signal to be stored", func() bool {
@@ -122,24 +76,24 @@ func TestKillNine(t *testing.T) {
 		return *signal.ClientId
 	})
 	missing := 0
-	for _, id := range acked {
+	for id := range acked {
 		if _, ok := stored[id]; !ok {
 			missing++
 		}
 	}
 	require.Zero(t, missing, "acknowledged and lost")
 	for id := range stored {
-		_, ok := book.sent[id]
+		_, ok := book.Sender(id)
 		require.True(t, ok, "stored but never sent: %s", id)
 	}
-	t.Logf("%d kills: %d sent, %d acknowledged, %d stored, 0 missing, 0 doubled", crashKills, len(book.sent), len(acked), len(stored))
+	t.Logf("%d kills: %d sent, %d acknowledged, %d stored, 0 missing, 0 doubled", crashKills, book.Sent(), len(acked), len(stored))
 }
 
 // sendUntilDone sends batches, the same one again until it is acknowledged.
-func sendUntilDone(ctx context.Context, s *system, book *ledger, seed uint64) error {
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	r := rand.New(rand.NewPCG(seed, 2))
+func sendUntilDone(ctx context.Context, s *system, book *ledger.Ledger, client int) error {
+	web := &http.Client{Timeout: 5 * time.Second}
+	defer web.CloseIdleConnections()
+	r := rand.New(rand.NewPCG(uint64(client), 2))
 	for ctx.Err() == nil {
 		ids := make([]uuid.UUID, crashBatch)
 		batch := make([]map[string]any, crashBatch)
@@ -151,11 +105,11 @@ func sendUntilDone(ctx context.Context, s *system, book *ledger, seed uint64) er
 		if err != nil {
 			return err
 		}
-		book.send(ids)
+		book.Send(s.ProductID, ids)
 		for ctx.Err() == nil {
-			status, err := postOnce(ctx, client, s, body)
+			status, err := postOnce(ctx, web, s, body)
 			if err == nil && status == http.StatusOK {
-				if err := book.ack(ids); err != nil {
+				if err := book.Ack(client, ids); err != nil {
 					return err
 				}
 				break

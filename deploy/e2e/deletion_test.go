@@ -3,13 +3,13 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
@@ -26,9 +26,9 @@ func TestAccountDeletion(t *testing.T) {
 
 func testAccountDeletion(t *testing.T, stays *system, customer *receiver) {
 	gone := signUp(t, stays.URL)
-	here, elsewhere := newPerson(t, gone.URL), newPerson(t, gone.URL)
-	here.signIn(t, gone.Email, gone.Password)
-	elsewhere.signIn(t, gone.Email, gone.Password)
+	here, elsewhere := parts.NewPerson(t, gone.URL), parts.NewPerson(t, gone.URL)
+	here.SignIn(t, gone.Email, gone.Password)
+	elsewhere.SignIn(t, gone.Email, gone.Password)
 	before := call[api.Account](t, here, http.MethodGet, "/api/v1/account", nil)
 	endpoint := call[api.CreatedEndpoint](t, here, http.MethodPost, "/api/v1/webhook-endpoints", map[string]string{"url": customer.server.URL + "/hook"})
 	for _, s := range []*system{gone, stays} {
@@ -51,21 +51,21 @@ func testAccountDeletion(t *testing.T, stays *system, customer *receiver) {
 	})
 
 	program.Await(t, time.Minute, "the purge", func() bool {
-		res, _ := here.do(t, http.MethodGet, "/api/v1/account", nil)
+		res, _ := here.Do(t, http.MethodGet, "/api/v1/account", nil)
 		return res.StatusCode == http.StatusUnauthorized
 	})
 	// The e-mail address is free as soon as the auth server has forgotten its owner.
-	again := newPerson(t, gone.URL)
+	again := parts.NewPerson(t, gone.URL)
 	replaced := "another long password"
 	program.Await(t, time.Minute, "the auth server to forget the owner", func() bool {
-		status, answer := again.try(t, "/api/v1/auth/sign-up", gone.Email, replaced)
+		status, answer := again.Try(t, "/api/v1/auth/sign-up", gone.Email, replaced)
 		require.Contains(t, []int{http.StatusCreated, http.StatusConflict, http.StatusTooManyRequests}, status, answer)
 		return status == http.StatusCreated
 	})
-	status, answer := newPerson(t, gone.URL).try(t, "/api/v1/auth/login", gone.Email, gone.Password)
+	status, answer := parts.NewPerson(t, gone.URL).Try(t, "/api/v1/auth/login", gone.Email, gone.Password)
 	require.Equal(t, http.StatusUnauthorized, status, answer)
 	require.Contains(t, answer, `"invalid_credentials"`)
-	again.signIn(t, gone.Email, replaced)
+	again.SignIn(t, gone.Email, replaced)
 
 	after := call[api.Account](t, again, http.MethodGet, "/api/v1/account", nil)
 	require.NotEqual(t, before.Id, after.Id)
@@ -74,7 +74,7 @@ func testAccountDeletion(t *testing.T, stays *system, customer *receiver) {
 	require.Empty(t, call[api.AccessTokenPage](t, again, http.MethodGet, "/api/v1/tokens", nil).Items)
 	require.Empty(t, call[api.EndpointPage](t, again, http.MethodGet, "/api/v1/webhook-endpoints", nil).Items)
 	for _, path := range []string{"/products/" + gone.ProductID.String(), "/contexts/" + gone.ContextID.String(), "/webhook-endpoints/" + endpoint.Endpoint.Id.String()} {
-		res, answer := again.do(t, http.MethodGet, "/api/v1"+path, nil)
+		res, answer := again.Do(t, http.MethodGet, "/api/v1"+path, nil)
 		require.Equal(t, http.StatusNotFound, res.StatusCode, "%s: %s", path, answer)
 	}
 	refused(t, gone, http.StatusUnauthorized, "invalid_key")
@@ -87,22 +87,9 @@ func testAccountDeletion(t *testing.T, stays *system, customer *receiver) {
 }
 
 // refused asks once.
-func refused(t *testing.T, c caller, status int, code string) {
+func refused(t *testing.T, c parts.Caller, status int, code string) {
 	t.Helper()
-	res, answer := c.do(t, http.MethodGet, "/api/v1/products", nil)
+	res, answer := c.Do(t, http.MethodGet, "/api/v1/products", nil)
 	require.Equal(t, status, res.StatusCode, "%s", answer)
 	require.Contains(t, string(answer), `"`+code+`"`)
-}
-
-func (p *person) signIn(t testing.TB, email, password string) {
-	t.Helper()
-	session := call[api.Session](t, p, http.MethodPost, "/api/v1/auth/login", map[string]string{"email": email, "password": password})
-	p.csrf = session.CsrfToken
-}
-
-// try sends credentials that may well be refused.
-func (p *person) try(t testing.TB, path, email, password string) (int, string) {
-	t.Helper()
-	res, answer := p.do(t, http.MethodPost, path, strings.NewReader(asJSON(t, map[string]string{"email": email, "password": password})))
-	return res.StatusCode, string(answer)
 }

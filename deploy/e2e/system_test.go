@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -16,9 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
 
-	"github.com/draftlabs/specter/pkg/pgserver"
+	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
@@ -107,8 +104,8 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 // and a separate Postgres, behind one address as a reverse proxy would.
 func startSevenProcesses(t *testing.T, r *receiver) *system {
 	t.Helper()
-	natsURL := startNATS(t)
-	database := startPostgres(t)
+	natsURL := parts.StartBroker(t, parts.BrokerOptions{}).URL()
+	database := parts.StartDatabase(t).URL()
 	secret := "e2e-secret-" + uuid.NewString()
 	jwtSecret := "e2e-jwt-" + uuid.NewString()
 
@@ -174,46 +171,12 @@ func routes(t *testing.T, gateway, dashboard string) http.Handler {
 	return mux
 }
 
-func startNATS(t *testing.T) string {
-	t.Helper()
-	path, err := natsServer()
-	require.NoError(t, err)
-	addr := program.FreeAddr(t)
-	monitor := program.FreeAddr(t)
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "nats.conf")
-	text := fmt.Sprintf("listen: %s\nhttp: %s\nmax_payload: 8MB\njetstream {\n store_dir: %q\n sync_interval: always\n max_file_store: 8GB\n}\n", addr, monitor, filepath.Join(dir, "store"))
-	require.NoError(t, os.WriteFile(conf, []byte(text), 0o600))
-	p := program.Start(t, "nats-server", nil, path, "-c", conf)
-	p.AwaitReady(t, "http://"+monitor+"/healthz")
-	return "nats://" + addr
-}
-
-func startPostgres(t *testing.T) string {
-	t.Helper()
-	// Unix socket paths must stay short, which t.TempDir does not promise.
-	dir, err := os.MkdirTemp("", "sp-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	ctx, cancel := context.WithTimeout(t.Context(), program.StartTimeout)
-	defer cancel()
-	server, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(dir, "pg"), Log: zap.NewNop()})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		stopCtx, cancel := context.WithTimeout(context.Background(), program.StopTimeout)
-		defer cancel()
-		require.NoError(t, server.Stop(stopCtx))
-	})
-	return server.URL()
-}
-
 // signUp makes an account, a product and a token the way a person and a script would.
 func signUp(t *testing.T, base string) *system {
 	t.Helper()
 	s := &system{URL: base, Email: uuid.NewString() + "@example.com", Password: "correct horse battery"}
-	person := newPerson(t, base)
-	person.signUp(t, s.Email, s.Password)
+	person := parts.NewPerson(t, base)
+	person.SignUp(t, s.Email, s.Password)
 	made := call[api.CreatedProduct](t, person, http.MethodPost, "/api/v1/products", api.NewProduct{Name: "Shop"})
 	token := call[api.CreatedAccessToken](t, person, http.MethodPost, "/api/v1/tokens", api.NewAccessToken{Name: "e2e", Scopes: []api.Scope{
 		api.AccountRead, api.ProductsRead, api.ProductsWrite, api.SignalsRead, api.SignalsImport, api.ProposalsRead,

@@ -59,6 +59,41 @@ func TestStreamsHaveTheSettingsThatKeepAcknowledgedMessages(t *testing.T) {
 	}
 }
 
+// TestServicesThatStartTogetherPrepareTheStreams: each may want or find room for another
+// size, and all of them must start.
+func TestServicesThatStartTogetherPrepareTheStreams(t *testing.T) {
+	t.Parallel()
+	exactly := int64(bus.CatalogMaxBytes) + event.Advisories().MaxBytes + event.DeadLetters().MaxBytes + event.Facts().MaxBytes + event.Signals().MaxBytes
+	for name, c := range map[string]struct {
+		room int64
+		size func(n int64) map[string]int64
+	}{
+		"of different minds": {0, func(n int64) map[string]int64 { return map[string]int64{"SIGNALS": n << 26, "EVENTS": n << 25} }},
+		"room for one":       {exactly, func(int64) map[string]int64 { return nil }},
+		"too little room":    {exactly - event.Signals().MaxBytes/2, func(int64) map[string]int64 { return nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 5 {
+				broker := testkit.NATSWithRoom(t, c.room)
+				errs := make([]error, 8)
+				var all sync.WaitGroup
+				for n := range errs {
+					all.Go(func() {
+						b, err := bus.Connect(t.Context(), bus.Options{URL: broker.URL, MaxBytes: c.size(int64(n + 1))})
+						if err == nil {
+							err = errors.Join(b.EnsureStreams(t.Context()), b.Close(context.Background()))
+						}
+						errs[n] = err
+					})
+				}
+				all.Wait()
+				require.NoError(t, errors.Join(errs...))
+			}
+		})
+	}
+}
+
 func TestAMessageArrivesWholeAndOnce(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

@@ -72,11 +72,25 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 }
 
 // ensure makes a stream of the size that was asked for or, on a disk too small for it, of a half,
-// a quarter and so on: a small machine runs with less room and says so.
+// a quarter and so on: a small machine runs with less room and says so. One that is there is never
+// made smaller for lack of room: another process may have made it a moment ago and taken it.
 func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
-	wanted := c.MaxBytes
+	wanted, held, there := c.MaxBytes, int64(0), false
 	for {
-		_, err := b.js.CreateOrUpdateStream(ctx, c)
+		var err error
+		if !there {
+			if held, there, err = b.sizeOf(ctx, c.Name); err != nil {
+				return fmt.Errorf("looking up stream %s: %w", c.Name, err)
+			}
+			if there { // what was tried to make it does not matter any more
+				c.MaxBytes = wanted
+			}
+		}
+		if there {
+			_, err = b.js.UpdateStream(ctx, c)
+		} else {
+			_, err = b.js.CreateStream(ctx, c)
+		}
 		switch {
 		case err == nil && c.MaxBytes < wanted:
 			b.log.Warn("the broker's disk is too small for a stream's usual size",
@@ -84,12 +98,26 @@ func (b *Bus) ensure(ctx context.Context, c jetstream.StreamConfig) error {
 			return nil
 		case err == nil:
 			return nil
-		case isDiskTooSmall(err) && c.MaxBytes/2 >= minStreamBytes:
-			c.MaxBytes /= 2
+		case !there && errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+			// Made by another process, with another size, since we looked.
+		case isDiskTooSmall(err) && c.MaxBytes > max(minStreamBytes, held):
+			c.MaxBytes = max(c.MaxBytes/2, minStreamBytes, held)
 		default:
 			return fmt.Errorf("ensuring stream %s: %w", c.Name, err)
 		}
 	}
+}
+
+// sizeOf is what a stream may hold, if it is there.
+func (b *Bus) sizeOf(ctx context.Context, name string) (bytes int64, there bool, err error) {
+	stream, err := b.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	return stream.CachedInfo().Config.MaxBytes, true, nil
 }
 
 func isDiskTooSmall(err error) bool {

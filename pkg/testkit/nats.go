@@ -30,6 +30,12 @@ type NATSServer struct {
 // NATS starts a broker and stops it after the test.
 func NATS(t testing.TB) *NATSServer {
 	t.Helper()
+	return NATSWithRoom(t, 0)
+}
+
+// NATSWithRoom is NATS with so many bytes for all streams together; 0: as the disk has.
+func NATSWithRoom(t testing.TB, bytes int64) *NATSServer {
+	t.Helper()
 	n := &NATSServer{Dir: t.TempDir()}
 	n.options = &server.Options{
 		ServerName: "testkit",
@@ -37,10 +43,12 @@ func NATS(t testing.TB) *NATSServer {
 		Port:       server.RANDOM_PORT,
 		JetStream:  true,
 		StoreDir:   n.Dir,
-		SyncAlways: true,
-		MaxPayload: event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
-		NoSigs:     true,
-		NoLog:      true,
+		// Not above zero: the broker looks at the disk.
+		JetStreamMaxStore: bytes,
+		SyncAlways:        true,
+		MaxPayload:        event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
+		NoSigs:            true,
+		NoLog:             true,
 	}
 	n.Start(t)
 	t.Cleanup(n.stop)

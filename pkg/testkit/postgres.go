@@ -93,6 +93,19 @@ func (d *DB) Owner(t testing.TB) *pgxpool.Pool {
 	return d.Pool(t, "")
 }
 
+// MigratedCluster is a stopped cluster, not to be changed, that holds a migrated
+// database: what a pgserver of a test's own starts from in place of initdb.
+func MigratedCluster(t testing.TB) (dir, database string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	dir, err := cachedCluster(ctx)
+	if err != nil {
+		t.Fatalf("tests need a real PostgreSQL: %v", err)
+	}
+	return dir, templateDB
+}
+
 // ShortDir is a directory that every user can reach and whose path leaves room for
 // a socket, for tests that run a pgserver of their own; t.TempDir is neither.
 func ShortDir(t testing.TB) string {

@@ -48,6 +48,7 @@ func Start(t testing.TB, name string, env []string, path string, args ...string)
 		close(p.exited)
 	}()
 	t.Cleanup(func() {
+		p.Thaw()
 		if !p.end(syscall.SIGTERM) {
 			p.Kill()
 			t.Errorf("%s did not stop within %s of SIGTERM", name, StopTimeout)
@@ -69,6 +70,16 @@ func (p *Program) end(s os.Signal) bool {
 		return false
 	}
 }
+
+// PID is the process's number.
+func (p *Program) PID() int { return p.cmd.Process.Pid }
+
+// Freeze stops the program in its tracks, and Thaw lets it go on. One that is still
+// frozen when the test ends is thawed to be stopped.
+func (p *Program) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) } // it may have ended already
+
+// Thaw undoes Freeze.
+func (p *Program) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) } // it may have ended already
 
 // Kill ends the program as a power cut would end it, and waits until it is gone.
 func (p *Program) Kill() {

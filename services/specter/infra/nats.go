@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -24,6 +27,11 @@ const (
 	natsMemory = 64 << 20
 	// natsSlack is room beside the streams' own limits, for consumers and indexes.
 	natsSlack = 256 << 20
+	// natsRoom is the least free space that a broker whose disk was full starts with.
+	natsRoom = 8 << 20
+	// healthEvery is how often the broker is asked whether it can still write.
+	healthEvery     = time.Second
+	healthEveryMost = 30 * time.Second
 )
 
 // NATSOptions configure the embedded broker.
@@ -128,14 +136,31 @@ func (n *NATS) URL() string {
 	return s.ClientURL()
 }
 
-// Run implements lifecycle.Service.
+// Run implements lifecycle.Service. A broker that can no longer write is started
+// again once its disk has room: JetStream never tries a failed stream again by itself.
 func (n *NATS) Run(ctx context.Context, ready func()) error {
 	if err := os.MkdirAll(n.options.StoreDir, 0o700); err != nil {
 		return fmt.Errorf("making the broker's directory: %w", err)
 	}
+	first := sync.OnceFunc(ready)
+	for wait := healthEvery; ; {
+		began := time.Now()
+		again, err := n.serve(ctx, first, wait)
+		if !again || err != nil {
+			return err
+		}
+		// One that fails over and over is left alone for longer and longer.
+		if wait = min(2*wait, healthEveryMost); time.Since(began) > 2*healthEveryMost {
+			wait = healthEvery
+		}
+	}
+}
+
+// serve runs one server; again says that it is broken and another one may do better.
+func (n *NATS) serve(ctx context.Context, ready func(), healthEvery time.Duration) (again bool, err error) {
 	s, err := server.NewServer(n.options.Clone())
 	if err != nil {
-		return fmt.Errorf("setting up the message broker: %w", err)
+		return false, fmt.Errorf("setting up the message broker: %w", err)
 	}
 	s.SetLoggerV2(n.log, false, false, false)
 	ended := make(chan struct{})
@@ -155,18 +180,41 @@ func (n *NATS) Run(ctx context.Context, ready func()) error {
 		}
 	}()
 	if err := n.waitUntilReady(ctx, s, ended); err != nil {
-		return err
+		return false, err
 	}
 	n.running.Store(s)
 	ready()
-	select {
-	case <-ctx.Done():
-		return nil
-	case reason := <-n.log.fatal:
-		return fmt.Errorf("the message broker failed: %s", reason)
-	case <-ended:
-		return errors.New("the message broker stopped by itself")
+	check := time.NewTicker(healthEvery)
+	defer check.Stop()
+	for broken := 0; ; {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case reason := <-n.log.fatal:
+			return false, fmt.Errorf("the message broker failed: %s", reason)
+		case <-ended:
+			return false, errors.New("the message broker stopped by itself")
+		case <-check.C:
+			health := s.Healthz(nil)
+			if health.StatusCode == http.StatusOK {
+				broken = 0
+				continue
+			}
+			if broken++; broken > 1 && n.hasRoom() {
+				n.log.log.Warn("the message broker cannot write and is started again", zap.String("error", health.Error))
+				return true, nil
+			}
+		}
 	}
+}
+
+// hasRoom reports whether starting again may help; when that cannot be told, it may.
+func (n *NATS) hasRoom() bool {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(n.options.StoreDir, &fs); err != nil {
+		return true
+	}
+	return fs.Bavail*uint64(fs.Bsize) >= natsRoom
 }
 
 func (n *NATS) waitUntilReady(ctx context.Context, s *server.Server, ended <-chan struct{}) error {

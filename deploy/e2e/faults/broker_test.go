@@ -1,0 +1,151 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/deploy/e2e/faults/link"
+	"github.com/draftlabs/specter/deploy/e2e/faults/load"
+	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/testkit/program"
+)
+
+const (
+	// refusalLimit is how long a client may wait to hear that it has to come back. The last
+	// hundredth has a second more: machines that run tests are busy.
+	refusalLimit = 2 * time.Second
+	refusalSlack = time.Second
+	// healLimit is how soon signals are taken again.
+	healLimit = 5 * time.Second
+)
+
+// awaitRefused waits until so many more requests were refused.
+func awaitRefused(t *testing.T, run *load.Run, more int64, limit time.Duration) {
+	t.Helper()
+	due := run.Refused() + more
+	program.Await(t, limit, "requests to be refused", func() bool { return run.Refused() >= due })
+}
+
+func TestRow10StreamLimit(t *testing.T) {
+	line := begin(t, "10", "stream limit reached, nobody reads")
+	r := rig.New(t, rig.Options{})
+	// In production it is 4 GiB.
+	stream, err := r.JetStream.Stream(t.Context(), event.Signals().Name)
+	require.NoError(t, err)
+	config := stream.CachedInfo().Config
+	config.MaxBytes = count[int64](16<<20, 2<<20)
+	_, err = r.JetStream.UpdateStream(t.Context(), config)
+	require.NoError(t, err)
+
+	r.Analyzer.Kill()
+	run := r.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
+	program.Await(t, 2*time.Minute, "the stream to be full", func() bool { return run.Refused() > 100 })
+	memory := r.Gateways[0].MemoryMiB(t)
+	held := r.Book.Acked()
+	r.Analyzer.Start(t)
+	r.StartRetention(t) // its trimmer makes room of what is stored
+	taken := run.OK()
+	awaitOK(t, run, taken+100, time.Minute)
+	line.load(t, run)
+	line.refusedInTime(t, run)
+	line.judge(t, r)
+	line.note("%d held, 503 within %s, gateway %d MiB", held, run.RefusedWithin(1).Round(time.Millisecond), memory)
+}
+
+func TestRow11BrokerAway(t *testing.T) {
+	away := count(60*time.Second, 8*time.Second)
+	line := begin(t, "11", "broker away %s", away)
+	r := rig.New(t, rig.Options{})
+	run := r.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
+	awaitAcked(t, r, run, 1_000)
+	r.Broker.Kill()
+	awaitRefused(t, run, 1, healLimit)
+	taken := run.OK()
+	pause(t, away)
+	require.Equal(t, taken, run.OK(), "nothing can be acknowledged without a broker")
+	r.Broker.Start(t)
+	back := awaitOK(t, run, taken+1, healLimit)
+	awaitOK(t, run, taken+100, time.Minute)
+	line.load(t, run)
+	line.refusedInTime(t, run)
+	line.judge(t, r)
+	line.note("503 within %s, back after %s", run.RefusedWithin(1).Round(time.Millisecond), back.Round(time.Millisecond))
+}
+
+func TestRow12PubAckLost(t *testing.T) {
+	times := count(20, 3)
+	line := begin(t, "12", "broker's acknowledgements lost ×%d", times)
+	r := rig.New(t, rig.Options{})
+	run := r.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
+	for n := range times {
+		awaitAcked(t, r, run, int64(1_000*(n+1)))
+		r.GatewayLink.Swallow(link.ToClient)
+		awaitRefused(t, run, 10, 10*time.Second)
+		r.GatewayLink.Heal()
+	}
+	taken := run.OK()
+	awaitOK(t, run, taken+100, time.Minute)
+	line.load(t, run)
+	line.refusedInTime(t, run)
+	line.judge(t, r)
+	require.Greater(t, r.Repeated(t), int64(0), "signals must have reached the stream more than once, or nothing was tested")
+	line.note("%d signals were in the stream twice", r.Repeated(t))
+}
+
+func TestRow15SlowConsumer(t *testing.T) {
+	line := begin(t, "15", "nobody reads, then everything is read")
+	r := rig.New(t, rig.Options{})
+	r.Analyzer.Kill()
+	signals := count[int64](200_000, 40_000)
+	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient, Batch: 100})
+	awaitAcked(t, r, run, signals/4)
+	early := r.Gateways[0].MemoryMiB(t)
+	awaitAcked(t, r, run, signals)
+	late := r.Gateways[0].MemoryMiB(t)
+	line.load(t, run)
+	require.Zero(t, run.Refused(), "a slow reader is no reason to refuse")
+	require.Less(t, late-early, 48, "the gateway's memory must not grow with what waits: %d MiB, then %d MiB", early, late)
+	began := time.Now()
+	r.Analyzer.Start(t)
+	line.judge(t, r)
+	line.note("gateway %d MiB, then %d MiB; drained in %s", early, late, time.Since(began).Round(100*time.Millisecond))
+}
+
+func TestRow22ManyReconnect(t *testing.T) {
+	const after = 30 * time.Second
+	clients, away := count(2_000, 500), count(60*time.Second, 5*time.Second)
+	line := begin(t, "22", "%d clients come back after %s", clients, away)
+	r := rig.New(t, rig.Options{})
+	// Retry-After is obeyed, and a client rests two seconds between its requests.
+	run := r.Send(t, load.Plan{Clients: clients, Batch: 5, Think: 2 * time.Second, Limit: faultLimit, Trace: true, NoBreaks: true})
+	awaitOK(t, run, int64(clients), time.Minute)
+	r.Broker.Kill()
+	pause(t, away)
+	r.Broker.Start(t)
+	healed := time.Now()
+	pause(t, count(after, 15*time.Second))
+	line.load(t, run)
+
+	var took []time.Duration
+	retries, back := map[int]int{}, map[int]bool{}
+	for _, a := range run.Answers() {
+		if a.Retry > 0 {
+			retries[a.Retry]++
+		}
+		if a.At.After(healed) && a.Status == 200 {
+			back[a.Client] = true
+		}
+		if a.At.After(healed) {
+			took = append(took, a.Took)
+		}
+	}
+	p99 := load.Quantile(took, 0.99)
+	require.Len(t, back, clients, "every client is served again")
+	require.Less(t, p99, 2*time.Second)
+	require.GreaterOrEqual(t, len(retries), 3, "Retry-After must be spread: %v", retries)
+	line.judge(t, r)
+	line.note("p99 %s, Retry-After %v", p99.Round(time.Millisecond), retries)
+}

@@ -1,0 +1,118 @@
+package faults
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/deploy/e2e/faults/load"
+	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
+	"github.com/draftlabs/specter/pkg/testkit/program"
+)
+
+// balancer sends requests to whichever gateway is ready, as an edge proxy with health
+// checks does.
+type balancer struct {
+	backends []*backend
+	turn     atomic.Uint64
+}
+
+type backend struct {
+	health string
+	proxy  *httputil.ReverseProxy
+	ready  atomic.Bool
+}
+
+const healthEvery = 50 * time.Millisecond
+
+// balance starts a balancer and returns it with its address.
+func balance(t *testing.T, urls []string) (*balancer, string) {
+	t.Helper()
+	b := &balancer{}
+	var checks sync.WaitGroup
+	stop := make(chan struct{})
+	for _, text := range urls {
+		to, err := url.Parse(text)
+		require.NoError(t, err)
+		one := &backend{health: text + "/healthz/ready", proxy: &httputil.ReverseProxy{
+			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
+			Transport: &http.Transport{MaxIdleConnsPerHost: 32},
+		}}
+		b.backends = append(b.backends, one)
+		one.check()
+		checks.Go(func() {
+			for {
+				select {
+				case <-time.After(healthEvery):
+					one.check()
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	server := httptest.NewServer(b)
+	t.Cleanup(func() {
+		server.Close()
+		close(stop)
+		checks.Wait()
+	})
+	return b, server.URL
+}
+
+// check believes a gateway that says it is not ready, or does not listen; one that is
+// slow to say so counts as it did before.
+func (b *backend) check() {
+	client := http.Client{Timeout: time.Second}
+	res, err := client.Get(b.health)
+	if err == nil {
+		res.Body.Close()
+	} else if timeout := (net.Error)(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return
+	}
+	b.ready.Store(err == nil && res.StatusCode == http.StatusOK)
+}
+
+// ServeHTTP answers 502 when nobody is ready, which the load takes for a fault.
+func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for range b.backends {
+		one := b.backends[b.turn.Add(1)%uint64(len(b.backends))]
+		if one.ready.Load() {
+			one.proxy.ServeHTTP(w, r)
+			return
+		}
+	}
+	http.Error(w, "no gateway is ready", http.StatusBadGateway)
+}
+
+func TestRow23RollingRestart(t *testing.T) {
+	rounds := count(10, 1)
+	line := begin(t, "23", "rolling restart of two gateways ×%d", rounds)
+	r := rig.New(t, rig.Options{Gateways: 2, Gateway: []string{"SPECTER_DRAIN_DELAY=2s"}})
+	front, address := balance(t, r.URLs())
+	run := r.Send(t, load.Plan{URLs: []string{address}, Think: unhurried.Think, Limit: faultLimit, Patience: impatient, NoBreaks: true})
+	var slowest time.Duration
+	for range rounds {
+		for n, gateway := range r.Gateways {
+			taken := run.OK()
+			slowest = max(slowest, gateway.Stop(t))
+			gateway.Start(t)
+			program.Await(t, time.Minute, "the balancer to see it", func() bool { return front.backends[n].ready.Load() })
+			awaitOK(t, run, taken+20, 10*time.Second)
+		}
+	}
+	line.load(t, run)
+	require.Zero(t, run.Broken(), "every request has an answer")
+	require.Zero(t, run.Refused(), "and with a second gateway none is a refusal")
+	line.judge(t, r)
+	line.note("slowest stop %s", slowest.Round(time.Millisecond))
+}
