@@ -29,6 +29,7 @@ func TestGoSDK(t *testing.T) {
 	customer := newReceiver(t)
 	s := startOneProcess(t, customer)
 	t.Run("a lost answer counts once", func(t *testing.T) { testLostAnswers(t, s) })
+	t.Run("one bad signal costs only itself", func(t *testing.T) { testSDKPartial(t, s) })
 	t.Run("a refusal is typed and told", func(t *testing.T) { testSDKRefusals(t, s) })
 	t.Run("a real delivery is verified", func(t *testing.T) { testSDKWebhook(t, s, customer) })
 }
@@ -145,6 +146,20 @@ func testSDKWebhook(t *testing.T, s *system, customer *receiver) {
 }
 
 // TestGoSDKAgreesWithTheOfficialWebhookLibrary: what either signs or refuses, so does the other.
+func testSDKPartial(t *testing.T, s *system) {
+	told := make(chan error, 10)
+	client, err := specter.New(s.IngestKey, specter.WithHost(s.URL), specter.WithOnError(func(err error) { told <- err }))
+	require.NoError(t, err)
+	require.NoError(t, client.Track(t.Context(), "partial_a", nil))
+	require.NoError(t, client.Track(t.Context(), "partial_b", nil, specter.WithContext(uuid.NewString())))
+	require.NoError(t, client.Track(t.Context(), "partial_c", nil))
+	require.NoError(t, client.Close(t.Context()))
+	var rejected *specter.RejectedError
+	require.ErrorAs(t, <-told, &rejected)
+	require.Equal(t, "unknown_context", rejected.Code)
+	require.Equal(t, specter.Stats{Accepted: 3, Delivered: 2, Rejected: 1}, client.Stats())
+}
+
 func TestGoSDKAgreesWithTheOfficialWebhookLibrary(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // published with the specification
