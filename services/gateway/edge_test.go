@@ -98,6 +98,7 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 		"brotli of a huge window":   {packed(t, widely, good), []string{"Content-Encoding", "br"}, 413},
 		"brotli beyond the RFC":     {[]byte{0x11, 0x19, 0, 0}, []string{"Content-Encoding", "br"}, 413},
 		"an empty brotli body":      {nil, []string{"Content-Encoding", "br"}, 400},
+		"an empty encoding":         {good, []string{"Content-Encoding", " "}, 200},
 		"an unknown encoding":       {good, []string{"Content-Encoding", "compress"}, 415},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,6 +163,7 @@ func TestBadSignalsAreLeftOutWhenThatIsPreferred(t *testing.T) {
 	} {
 		got := w.send(c.path, body, "Prefer", c.prefer)
 		require.Equal(t, http.StatusOK, got.status, "%s: %s", name, got.body)
+		require.Equal(t, c.prefer != "", got.header.Get("Preference-Applied") == "handling=lenient", name)
 		var answer struct {
 			Received int
 			Rejected []struct {

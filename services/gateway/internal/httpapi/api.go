@@ -130,12 +130,9 @@ func queryOf(r *http.Request) query {
 	return q
 }
 
-// wantsPartial reports whether bad signals are to be left out instead of costing the whole body: by
-// the query, or by RFC 7240's preference.
-func wantsPartial(r *http.Request, q query) bool {
-	if q.partial {
-		return true
-	}
+// prefersPartial reports whether bad signals are to be left out instead of costing the whole body, as
+// RFC 7240 lets a client ask for it.
+func prefersPartial(r *http.Request) bool {
 	for _, header := range r.Header["Prefer"] {
 		for preference := range strings.SplitSeq(header, ",") {
 			if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(preference), " ", ""), "handling=lenient") {

@@ -246,7 +246,7 @@ func readFault(err error) error {
 // gigabyte.
 func (b *bodies) decompress(into *body, raw io.Reader, coding string) (source io.ReadCloser, decode func() error, err error) {
 	switch strings.ToLower(strings.TrimSpace(coding)) {
-	case "identity":
+	case "", "identity":
 		return io.NopCloser(raw), nil, nil
 	case "gzip", "x-gzip":
 		return &single{open: openGzip, source: bufio.NewReader(raw)}, nil, nil

@@ -89,8 +89,13 @@ func (d *door) take(w http.ResponseWriter, r *http.Request, from ingest.Sender, 
 		return ingest.Outcome{}, err
 	}
 	defer d.bodies.release(body)
+	partial := query.partial
+	if prefersPartial(r) {
+		partial = true
+		w.Header()["Preference-Applied"] = appliedPartial
+	}
 	return d.ingest.Accept(from, ingest.Request{ //nolint:wrapcheck // a fault, to be shown as it is
-		Body: body.text, Format: format, SentAt: query.sentAt, Partial: wantsPartial(r, query),
+		Body: body.text, Format: format, SentAt: query.sentAt, Partial: partial,
 	})
 }
 

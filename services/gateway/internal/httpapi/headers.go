@@ -27,6 +27,7 @@ var (
 	exposedHeaders  = []string{exposed}
 	crossOrigin     = []string{"cross-origin"}
 	jsonType        = []string{"application/json"}
+	appliedPartial  = []string{"handling=lenient"}
 	strictTransport = []string{"max-age=31536000"}
 )
 
