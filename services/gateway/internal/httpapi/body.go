@@ -33,6 +33,8 @@ const (
 
 	// smallBody is what a body may use before it must ask for more.
 	smallBody = 4 << 10
+	// heardOut is how much is read of a body that is too large.
+	heardOut = 4 << 20
 	// largestKept is the size of the largest buffers that are kept for other bodies.
 	largestKept = 256 << 10
 
@@ -139,6 +141,9 @@ func (b *bodies) room(n int64) (*body, error) {
 // read returns the decompressed body, to be released.
 func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
 	if r.ContentLength > b.limit {
+		// A connection that is closed on somebody who still sends looks like a broken network, and is
+		// tried again: hear a little more of it out.
+		_, _ = io.CopyN(io.Discard, r.Body, heardOut)
 		return nil, b.tooLarge()
 	}
 	into, err := b.room(r.ContentLength)
