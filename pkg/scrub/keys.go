@@ -100,15 +100,21 @@ func (n *name) mentions(key []byte) bool {
 func withoutMarkers(key []byte) []byte {
 	var out []byte
 	for {
-		before, rest, found := bytes.Cut(key, []byte(markerPrefix))
-		out = append(out, before...)
-		if !found {
-			return out
+		at := bytes.Index(key, []byte(markerPrefix))
+		if at < 0 {
+			return append(out, key...)
 		}
-		out = append(out, ' ')
-		if _, key, found = bytes.Cut(rest, []byte("]")); !found {
-			return out
+		end := at + len(markerPrefix)
+		for end < len(key) && (isLower(key[end]) || key[end] == '-') {
+			end++
 		}
+		if end < len(key) && key[end] == ']' {
+			out = append(append(out, key[:at]...), ' ')
+			end++
+		} else {
+			out = append(out, key[:end]...)
+		}
+		key = key[end:]
 	}
 }
 
