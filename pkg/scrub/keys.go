@@ -227,11 +227,12 @@ func (n *name) judge() verdict {
 	if len(n.words) == 0 {
 		return verdict{}
 	}
-	if v, ok := wholeNames[string(n.buf)]; ok {
+	if v, ok := wholeNames.find(n.buf); ok {
 		return v
 	}
 	if len(n.words) == len(n.buf) && len(n.words) >= 6 { // "p a s s w o r d"
-		return singleWords[string(n.buf)]
+		v, _ := singleWords.find(n.buf)
+		return v
 	}
 	after := 0 // words before this have been taken together
 	for i := range n.words {
@@ -256,18 +257,15 @@ func (n *name) judge() verdict {
 func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 	for used = min(3, len(n.words)-i); used >= 2; used-- {
 		both := n.buf[n.words[i].start:n.words[i+used-1].end]
-		if _, harmless := harmlessSequences[string(both)]; harmless {
-			return verdict{}, used, false
-		}
-		if v, ok = lookup(sequences, both); ok {
-			return v, used, true
+		if v, ok = sequences.findAny(both); ok {
+			return v, used, v != isHarmless
 		}
 	}
 	w := n.word(i)
-	if v, ok = lookup(singleWords, w); ok {
+	if v, ok = singleWords.findAny(w); ok {
 		return v, 1, true
 	}
-	if len(w) < 6 {
+	if len(w) < 6 || !stemStarts.within(w) {
 		return verdict{}, 0, false
 	}
 	for _, g := range gluedStems {
@@ -281,15 +279,6 @@ func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 		return g.v, 1, true
 	}
 	return verdict{}, 0, false
-}
-
-// lookup finds a word or its singular.
-func lookup(words map[string]verdict, w []byte) (verdict, bool) {
-	v, ok := words[string(w)]
-	if !ok && len(w) > 4 && w[len(w)-1] == 's' {
-		v, ok = words[string(w[:len(w)-1])]
-	}
-	return v, ok
 }
 
 // aboutOnly reports names that mention something without holding it: an attribute
