@@ -84,11 +84,10 @@ func (n *name) mentions(key []byte) bool {
 	n.buf, n.words = n.buf[:0], n.words[:0]
 	n.splitASCII(key)
 	for i := range n.words {
-		w := string(n.word(i))
-		if _, ok := attributeWords[w]; ok {
+		if _, ok := attributeWords[string(n.word(i))]; ok {
 			return true
 		}
-		if _, ok := referenceWords[w]; ok {
+		if _, ok := referenceWords[string(n.word(i))]; ok {
 			return true
 		}
 	}
@@ -309,14 +308,13 @@ func (n *name) aboutOnly(from, to int, c class) bool {
 	word := n.buf[n.words[to-1].start:n.words[to-1].end]
 	counted := word[len(word)-1] == 's' || string(word) == "token"
 	for i := range from {
-		before := string(n.word(i))
-		if _, ok := questionWords[before]; ok {
+		if _, ok := questionWords[string(n.word(i))]; ok {
 			return true
 		}
-		if _, ok := factWords[before]; ok && c != classHealth {
+		if _, ok := factWords[string(n.word(i))]; ok && c != classHealth {
 			return true
 		}
-		if _, ok := countWords[before]; ok && counted {
+		if _, ok := countWords[string(n.word(i))]; ok && counted {
 			return true
 		}
 	}

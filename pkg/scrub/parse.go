@@ -51,7 +51,7 @@ func (p *parser) value(at, depth int) (int, error) {
 		return 0, ErrInvalid
 	}
 	n := node{kind: p.in[at], start: int32(at), next: int32(len(p.nodes) + 1)}
-	end := -1
+	var end int
 	switch c := n.kind; {
 	case c == '"':
 		var seen mark
