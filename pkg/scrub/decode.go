@@ -154,6 +154,16 @@ func plainRune(r rune) rune {
 		return r
 	case r < 0x0300, r > 0x036f && r < 0x058a, r > 0x30a0 && r < 0xa620, r >= 0xac00 && r < 0xd7a4:
 		return r // Latin, Greek, Cyrillic; kana and ideographs; Hangul
+	case r >= '\u2010' && r <= '\u2027':
+		switch {
+		case r <= '\u2015' || r == '\u2022':
+			return '-'
+		case r == '\u2018' || r == '\u2019':
+			return '\''
+		case r == '\u201c' || r == '\u201d':
+			return '"'
+		}
+		return r
 	}
 	return plainRuneByTable(r)
 }

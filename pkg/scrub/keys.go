@@ -84,11 +84,10 @@ func (n *name) mentions(key []byte) bool {
 	n.buf, n.words = n.buf[:0], n.words[:0]
 	n.splitASCII(key)
 	for i := range n.words {
-		w := string(n.word(i))
-		if _, ok := attributeWords[w]; ok {
+		if _, ok := attributeWords[string(n.word(i))]; ok {
 			return true
 		}
-		if _, ok := referenceWords[w]; ok {
+		if _, ok := referenceWords[string(n.word(i))]; ok {
 			return true
 		}
 	}
@@ -100,15 +99,21 @@ func (n *name) mentions(key []byte) bool {
 func withoutMarkers(key []byte) []byte {
 	var out []byte
 	for {
-		before, rest, found := bytes.Cut(key, []byte(markerPrefix))
-		out = append(out, before...)
-		if !found {
-			return out
+		at := bytes.Index(key, []byte(markerPrefix))
+		if at < 0 {
+			return append(out, key...)
 		}
-		out = append(out, ' ')
-		if _, key, found = bytes.Cut(rest, []byte("]")); !found {
-			return out
+		end := at + len(markerPrefix)
+		for end < len(key) && (isLower(key[end]) || key[end] == '-') {
+			end++
 		}
+		if end < len(key) && key[end] == ']' {
+			out = append(append(out, key[:at]...), ' ')
+			end++
+		} else {
+			out = append(out, key[:end]...)
+		}
+		key = key[end:]
 	}
 }
 
@@ -221,11 +226,12 @@ func (n *name) judge() verdict {
 	if len(n.words) == 0 {
 		return verdict{}
 	}
-	if v, ok := wholeNames[string(n.buf)]; ok {
+	if v, ok := wholeNames.find(n.buf); ok {
 		return v
 	}
 	if len(n.words) == len(n.buf) && len(n.words) >= 6 { // "p a s s w o r d"
-		return singleWords[string(n.buf)]
+		v, _ := singleWords.find(n.buf)
+		return v
 	}
 	after := 0 // words before this have been taken together
 	for i := range n.words {
@@ -250,18 +256,15 @@ func (n *name) judge() verdict {
 func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 	for used = min(3, len(n.words)-i); used >= 2; used-- {
 		both := n.buf[n.words[i].start:n.words[i+used-1].end]
-		if _, harmless := harmlessSequences[string(both)]; harmless {
-			return verdict{}, used, false
-		}
-		if v, ok = lookup(sequences, both); ok {
-			return v, used, true
+		if v, ok = sequences.findAny(both); ok {
+			return v, used, v != isHarmless
 		}
 	}
 	w := n.word(i)
-	if v, ok = lookup(singleWords, w); ok {
+	if v, ok = singleWords.findAny(w); ok {
 		return v, 1, true
 	}
-	if len(w) < 6 {
+	if len(w) < 6 || !stemStarts.within(w) {
 		return verdict{}, 0, false
 	}
 	for _, g := range gluedStems {
@@ -275,15 +278,6 @@ func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 		return g.v, 1, true
 	}
 	return verdict{}, 0, false
-}
-
-// lookup finds a word or its singular.
-func lookup(words map[string]verdict, w []byte) (verdict, bool) {
-	v, ok := words[string(w)]
-	if !ok && len(w) > 4 && w[len(w)-1] == 's' {
-		v, ok = words[string(w[:len(w)-1])]
-	}
-	return v, ok
 }
 
 // aboutOnly reports names that mention something without holding it: an attribute
@@ -314,14 +308,13 @@ func (n *name) aboutOnly(from, to int, c class) bool {
 	word := n.buf[n.words[to-1].start:n.words[to-1].end]
 	counted := word[len(word)-1] == 's' || string(word) == "token"
 	for i := range from {
-		before := string(n.word(i))
-		if _, ok := questionWords[before]; ok {
+		if _, ok := questionWords[string(n.word(i))]; ok {
 			return true
 		}
-		if _, ok := factWords[before]; ok && c != classHealth {
+		if _, ok := factWords[string(n.word(i))]; ok && c != classHealth {
 			return true
 		}
-		if _, ok := countWords[before]; ok && counted {
+		if _, ok := countWords[string(n.word(i))]; ok && counted {
 			return true
 		}
 	}

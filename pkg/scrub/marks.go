@@ -260,8 +260,7 @@ func (f *traits) tokenStart(t []byte, from int) {
 	if from > 0 && t[from-1] == '_' || from+3 > len(t) {
 		return
 	}
-	h := tokenHash(t[from], t[from+1], t[from+2])
-	if tokenStarts[h>>6]>>(h&63)&1 != 0 && beginsToken(t[from:]) {
+	if tokenStarts.has(t[from], t[from+1], t[from+2]) && beginsToken(t[from:]) {
 		f.token = true
 	}
 	if c := t[from]; c == 'M' || c == 'N' || c == 'O' {
@@ -269,30 +268,49 @@ func (f *traits) tokenStart(t []byte, from int) {
 	}
 }
 
-// tokenStarts is a set of the first three bytes of all tokens that tokenEnd knows, with
-// a few more that fall together with them.
-var tokenStarts = func() (set [64]uint64) {
-	add := func(start string) {
-		h := tokenHash(start[0], start[1], start[2])
-		set[h>>6] |= 1 << (h & 63)
+// starts is a set of the first three bytes of words. It also has some that fall together
+// with them.
+type starts [64]uint64
+
+func (s *starts) add(word string) {
+	h := startHash(word[0], word[1], word[2])
+	s[h>>6] |= 1 << (h & 63)
+}
+
+func (s *starts) has(a, b, c byte) bool {
+	h := startHash(a, b, c)
+	return s[h>>6]>>(h&63)&1 != 0
+}
+
+// within reports that one of the words may begin somewhere in this one.
+func (s *starts) within(word []byte) bool {
+	for i := 2; i < len(word); i++ {
+		if s.has(word[i-2], word[i-1], word[i]) {
+			return true
+		}
 	}
+	return false
+}
+
+func startHash(a, b, c byte) uint32 {
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 20
+}
+
+// tokenStarts has the tokens that tokenEnd knows.
+var tokenStarts = func() (s starts) {
 	for _, list := range vendorTokens {
 		for _, v := range list {
-			add(v.prefix)
+			s.add(v.prefix)
 		}
 	}
 	for _, start := range append(hooks, "eyJ") {
-		add(start)
+		s.add(start)
 	}
 	for _, c := range []byte("0123456789abcdefABCDEF-") {
-		add("SK" + string(c))
+		s.add("SK" + string(c))
 	}
-	return set
+	return s
 }()
-
-func tokenHash(a, b, c byte) uint32 {
-	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 20
-}
 
 // tellingLengths has, for each first letter, a bit for each length of a telling word.
 var tellingLengths = func() (set [26]uint16) {

@@ -1,6 +1,9 @@
 package scrub
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // said is what a member's name says, besides its verdict.
 type said uint32
@@ -56,25 +59,21 @@ func (s *scanner) meaningOf(key []byte) meaning {
 	if isFormData(key) {
 		m.force = verdict{classForm, scalar}
 	}
-	if s.name.mentions(key) {
-		m.said |= saysAbout
-	}
-	if len(s.scan(key, true, false)) > 0 {
+	switch {
+	case len(s.scan(key, true, false)) > 0:
 		m.said |= hasHits
+	case !bytes.Contains(key, []byte(markerPrefix)) && s.name.mentions(key):
+		m.said |= saysAbout
 	}
 	return m
 }
 
-// judge is judgeKey for a name that may hold something to remove itself: what remains
-// of it is judged as well, so that a second pass agrees with the first.
+// judge is name.judgeKey for a name that may hold something to remove itself: only what
+// remains of it counts, so that a second pass agrees with the first.
 func (s *scanner) judge(name []byte) verdict {
-	v := s.name.judgeKey(name)
-	if v.rule != keep {
-		return v
-	}
 	hits := s.scan(name, true, false)
 	if len(hits) == 0 {
-		return v
+		return s.name.judgeKey(name)
 	}
 	var rest []byte
 	from := 0

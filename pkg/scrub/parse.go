@@ -51,7 +51,7 @@ func (p *parser) value(at, depth int) (int, error) {
 		return 0, ErrInvalid
 	}
 	n := node{kind: p.in[at], start: int32(at), next: int32(len(p.nodes) + 1)}
-	end := -1
+	var end int
 	switch c := n.kind; {
 	case c == '"':
 		var seen mark
@@ -105,7 +105,7 @@ func (p *parser) members(at, depth int) (end int, all said, err error) {
 		return at + 1, 0, nil
 	}
 	first := len(p.nodes) + 1
-	for {
+	for count := 1; ; count++ {
 		if at >= len(p.in) || p.in[at] != '"' {
 			return 0, 0, ErrInvalid
 		}
@@ -131,7 +131,7 @@ func (p *parser) members(at, depth int) (end int, all said, err error) {
 			return 0, 0, err
 		}
 		if !more {
-			if p.maySplitCard(first) {
+			if p.maySplitCard(first, count) {
 				all |= hasList
 			}
 			return at, all, nil
@@ -146,7 +146,7 @@ func (p *parser) elements(at, depth int) (end int, all said, err error) {
 	if at < len(p.in) && p.in[at] == ']' {
 		return at + 1, 0, nil
 	}
-	for {
+	for count := 1; ; count++ {
 		if at < len(p.in) && p.in[at] == '[' || at+2 < len(p.in) && string(p.in[at:at+3]) == `"--` {
 			all |= hasList // it may be a pair, or an option before its value
 		}
@@ -158,7 +158,7 @@ func (p *parser) elements(at, depth int) (end int, all said, err error) {
 			return 0, 0, err
 		}
 		if !more {
-			if p.maySplitCard(first) {
+			if p.maySplitCard(first, count) {
 				all |= hasList
 			}
 			return at, all, nil
@@ -223,12 +223,14 @@ func (p *parser) isCleanNumber(raw []byte) bool {
 	return false
 }
 
-// maySplitCard reports that a list or an object whose first value is given may be a card
-// number in groups.
-func (p *parser) maySplitCard(i int) bool {
-	first := p.nodes[i]
-	return (first.kind == '0' || first.kind == '"') && first.end-first.start <= 9 && int(first.next) < len(p.nodes) &&
-		countDigits(p.in[first.start:first.end]) >= 3
+// maySplitCard reports that a list or an object of so many values, the first of which is
+// given, may be a card number in groups.
+func (p *parser) maySplitCard(first, count int) bool {
+	if count < 3 || count > 5 {
+		return false
+	}
+	n := p.nodes[first]
+	return (n.kind == '0' || n.kind == '"') && n.end-n.start <= 9 && countDigits(p.in[n.start:n.end]) >= 3
 }
 
 func skipSpace(in []byte, at int) int {

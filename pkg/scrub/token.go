@@ -272,7 +272,7 @@ func (s *scanner) findPathTokens(v view) {
 // name.
 func mayBeginTokenPath(c byte) bool {
 	const first = 1<<('r'-'a') | 1<<('p'-'a') | 1<<('m'-'a') | 1<<('t'-'a') | 1<<('v'-'a') | 1<<('c'-'a') |
-		1<<('a'-'a') | 1<<('i'-'a') | 1<<('u'-'a') | 1<<('l'-'a') | 1<<('s'-'a')
+		1 | 1<<('i'-'a') | 1<<('u'-'a') | 1<<('l'-'a') | 1<<('s'-'a')
 	if marks[c]&mLetter == 0 {
 		return marks[c]&mJoint != 0
 	}

@@ -15,6 +15,9 @@ var (
 	isHealth     = verdict{classHealth, fact}
 	isGovID      = verdict{classGovID, scalar}
 	isBank       = verdict{classBank, scalar}
+	// isHarmless is for what contains a telling word and is none: a token that says where
+	// the next page begins.
+	isHarmless = verdict{}
 )
 
 // wholeNames count only when they are the complete name.
@@ -117,7 +120,8 @@ var sequences = table(map[verdict]string{
 		passportno idcardnumber identitycard identitynumber identitycardnumber votersid voterid
 		governmentid govid steuerid steuernummer codicefiscale rfcnumber personalid personalidnumber personalnumber cprnumber cprnummer ahvnummer ahvnumber
 		ahvnr taxfilenumber irdnumber finnumber residencepermit residencepermitnumber visanumber aliennumber rodnecislo tckimlik tckimlikno kimlikno numerosecu securitesociale`,
-	isBank: `bankaccount bankaccountnumber bankrouting achaccount bsbnumber routingnumber sortcode accountiban ibannumber`,
+	isHarmless: `partycookies pagetoken nextpagetoken nexttoken continuationtoken paginationtoken`,
+	isBank:     `bankaccount bankaccountnumber bankrouting achaccount bsbnumber routingnumber sortcode accountiban ibannumber`,
 })
 
 // attributeWords after a telling word turn the name into a statement about it.
@@ -164,9 +168,6 @@ var (
 // countWords before a telling word count it, when it can be counted.
 var countWords = set(`max min num number total n prompt completion input output remaining`)
 
-// harmlessSequences are places in lists, not tokens that let one in.
-var harmlessSequences = set(`partycookies pagetoken nextpagetoken nexttoken continuationtoken paginationtoken`)
-
 // gluedStems are found inside longer words written without separators.
 var gluedStems = []struct {
 	stem       string
@@ -202,19 +203,52 @@ var lookAlikes = map[rune]rune{
 	'ɡ': 'g', 'ɑ': 'a', 'ⅼ': 'l', 'ո': 'n', 'օ': 'o', 'ѵ': 'v',
 }
 
-func table(groups map[verdict]string) map[string]verdict {
-	out := make(map[string]verdict)
+// vocabulary is a table of words with a quick way to see that one is not in it: for each
+// first byte, a bit for each length.
+type vocabulary struct {
+	verdicts map[string]verdict
+	lengths  [256]uint64
+}
+
+func (v *vocabulary) find(w []byte) (verdict, bool) {
+	if len(w) < 64 && v.lengths[w[0]]>>len(w)&1 == 0 {
+		return verdict{}, false
+	}
+	found, ok := v.verdicts[string(w)]
+	return found, ok
+}
+
+// findAny finds a word or its singular.
+func (v *vocabulary) findAny(w []byte) (verdict, bool) {
+	found, ok := v.find(w)
+	if !ok && len(w) > 4 && w[len(w)-1] == 's' {
+		found, ok = v.find(w[:len(w)-1])
+	}
+	return found, ok
+}
+
+func table(groups map[verdict]string) *vocabulary {
+	out := &vocabulary{verdicts: make(map[string]verdict)}
 	for v, words := range groups {
 		for _, w := range strings.Fields(words) {
 			w = foldWord(w)
-			if other, twice := out[w]; twice && other != v {
+			if other, twice := out.verdicts[w]; twice && other != v {
 				panic("scrub: the word " + w + " is in two groups")
 			}
-			out[w] = v
+			out.verdicts[w] = v
+			out.lengths[w[0]] |= 1 << len(w)
 		}
 	}
 	return out
 }
+
+// stemStarts is a set of the first three bytes of gluedStems.
+var stemStarts = func() (s starts) {
+	for _, g := range gluedStems {
+		s.add(g.stem)
+	}
+	return s
+}()
 
 func set(words string) map[string]struct{} {
 	out := make(map[string]struct{})
