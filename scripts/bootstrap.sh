@@ -2,7 +2,7 @@
 # Installs what this machine misses, and nothing it has. Safe to run any number of times.
 #
 #   scripts/bootstrap.sh run    what `make up` needs: Postgres binaries, Node to build the page
-#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium and docker-compose
+#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium, docker-compose and disk tools
 #
 # Debian and Ubuntu through apt (with sudo when not root), macOS through Homebrew.
 set -euo pipefail
@@ -61,6 +61,8 @@ debian() {
     has gcc || { say "installing a C compiler"; apt_install gcc libc6-dev; }
     has_chromium || { say "installing Chromium"; apt_install chromium; }
     has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; apt_install docker-compose; }
+    has mkfs.ext4 || [ -x /sbin/mkfs.ext4 ] || { say "installing e2fsprogs (disks for the fault matrix)"; apt_install e2fsprogs mount; }
+    has ps || { say "installing procps"; apt_install procps; }
   fi
 }
 

@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -51,6 +52,8 @@ type Rig struct {
 	Targets                   []load.Target
 	Book                      *ledger.Ledger
 	JetStream                 jetstream.JetStream // a connection of the test's own
+
+	owners []string // e-mail addresses, one an account
 }
 
 // New starts everything and returns when signals are taken.
@@ -66,7 +69,7 @@ func New(t testing.TB, o Options) *Rig {
 		gateway.Launch(t)
 		r.Gateways = append(r.Gateways, gateway)
 	}
-	r.signUp(t, database)
+	r.signUp(t)
 	for _, s := range append([]*Service{r.Analyzer}, r.Gateways...) {
 		s.running.AwaitReady(t, s.URL+"/healthz/ready")
 	}
@@ -84,19 +87,26 @@ func New(t testing.TB, o Options) *Rig {
 	return r
 }
 
-// signUp makes the accounts through a dashboard that runs for no longer than that.
-func (r *Rig) signUp(t testing.TB, database string) {
+// startDashboard runs what people use; nothing here needs it for long.
+func (r *Rig) startDashboard(t testing.TB) (dashboard *program.Program, url string) {
 	t.Helper()
 	addr := program.FreeAddr(t)
-	dashboard := program.Start(t, "dashboard", []string{
-		"SPECTER_LOG_LEVEL=warn", database, "SPECTER_NATS_URL=" + r.Broker.URL(), "SPECTER_HTTP_ADDR=" + addr,
+	dashboard = program.Start(t, "dashboard", []string{
+		"SPECTER_LOG_LEVEL=warn", "SPECTER_DATABASE_URL=" + r.Database.URL(), "SPECTER_NATS_URL=" + r.Broker.URL(), "SPECTER_HTTP_ADDR=" + addr,
 		"SPECTER_SECRET_KEY=" + uuid.NewString(), "SPECTER_SUPABASE_JWT_SECRET=" + uuid.NewString(),
 		"SPECTER_SUPABASE_AUTH_URL=http://" + addr + "/auth/v1",
 	}, parts.Binary(t, "specter"), "serve", "-target=dashboard,auth")
 	dashboard.AwaitReady(t, "http://"+addr+"/healthz/ready")
+	return dashboard, "http://" + addr
+}
+
+// signUp makes the accounts as people do.
+func (r *Rig) signUp(t testing.TB) {
+	t.Helper()
+	dashboard, url := r.startDashboard(t)
 	for n := range accounts {
-		owner := parts.NewPerson(t, "http://"+addr)
-		owner.SignUp(t, uuid.NewString()+"@example.com", "correct horse battery")
+		owner, email := parts.NewPerson(t, url), uuid.NewString()+"@example.com"
+		owner.SignUp(t, email, "correct horse battery")
 		account := parts.Call[api.Account](t, owner, http.MethodGet, "/api/v1/account", nil)
 		products := 1
 		if n == 0 {
@@ -106,9 +116,36 @@ func (r *Rig) signUp(t testing.TB, database string) {
 			made := parts.Call[api.CreatedProduct](t, owner, http.MethodPost, "/api/v1/products", api.NewProduct{Name: "Shop"})
 			r.Targets = append(r.Targets, load.Target{Account: account.Id, Key: made.Key.Key})
 		}
+		r.owners = append(r.owners, email)
 	}
 	r.awaitKeys(t)
 	dashboard.Stop(t)
+}
+
+// LimitLast gives the last target's account a monthly limit, as an operator does, and
+// returns when every gateway keeps it.
+func (r *Rig) LimitLast(t testing.TB, signals int) load.Target {
+	t.Helper()
+	target := r.Targets[len(r.Targets)-1]
+	bucket, err := r.JetStream.KeyValue(t.Context(), event.CatalogBucket)
+	require.NoError(t, err)
+	name := "account." + target.Account.String()
+	before, err := bucket.Get(t.Context(), name)
+	require.NoError(t, err)
+	dashboard, _ := r.startDashboard(t) // which publishes the change
+	program.Start(t, "specter account limit", []string{"SPECTER_DATABASE_URL=" + r.Database.URL()},
+		parts.Binary(t, "specter"), "account", "limit", r.owners[len(r.owners)-1], strconv.Itoa(signals)).Wait(t)
+	program.Await(t, 30*time.Second, "the limit to be in the catalogue", func() bool {
+		now, err := bucket.Get(t.Context(), name)
+		return err == nil && now.Revision() > before.Revision()
+	})
+	dashboard.Stop(t)
+	// A gateway is ready when it has read the whole catalogue: the first signal counts.
+	for _, gateway := range r.Gateways {
+		gateway.Stop(t)
+		gateway.Start(t)
+	}
+	return target
 }
 
 // awaitKeys waits until every gateway knows every key; an empty array is a request without effect.
@@ -145,7 +182,9 @@ func (r *Rig) Send(t testing.TB, p load.Plan) *load.Run {
 	if p.Batch == 0 {
 		p.Batch = 25
 	}
-	p.Targets = r.Targets
+	if p.Targets == nil {
+		p.Targets = r.Targets
+	}
 	run := load.Start(t.Context(), p, r.Book)
 	t.Cleanup(run.Stop)
 	return run
