@@ -81,17 +81,24 @@ func Version() int64 {
 	return newest
 }
 
-// Applied is the number of the newest migration the database has; 0 when it has
-// none.
+// Applied is the number of the newest migration before which the database lacks
+// none: Version when it is up to date, 0 when it has nothing.
 func Applied(ctx context.Context, db *pgxpool.Pool) (int64, error) {
 	provider, closeSQL, err := newProvider(db)
 	if err != nil {
 		return 0, err
 	}
 	defer closeSQL()
-	version, err := provider.GetDBVersion(ctx)
+	migrations, err := provider.Status(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("reading the database's version: %w", err)
+	}
+	version := int64(0)
+	for _, m := range migrations { // in the order of their numbers
+		if m.State != goose.StateApplied {
+			break
+		}
+		version = m.Source.Version
 	}
 	return version, nil
 }
@@ -132,7 +139,8 @@ func newProvider(db *pgxpool.Pool) (*goose.Provider, func(), error) {
 		return nil, nil, fmt.Errorf("opening the embedded migrations: %w", err)
 	}
 	sqlDB := stdlib.OpenDBFromPool(db)
-	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, sub)
+	// Numbers are handed out in ranges, so a database may have a later one already.
+	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, sub, goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("reading the embedded migrations: %w", err), sqlDB.Close())
 	}
