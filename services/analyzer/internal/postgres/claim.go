@@ -15,50 +15,54 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// filing is where an id is kept and where else it is looked for.
+// filing is where an id is kept.
 type filing struct {
-	day   time.Time    // zero for imported history, which has a table of its own
-	other [2]time.Time // zero: nowhere
+	day    time.Time // zero for imported history, which has a table of its own
+	lookUp bool      // it may lie under another day
 }
 
 func (f filing) imported() bool { return f.day.IsZero() }
 
-func (f filing) days() []time.Time { return []time.Time{f.day, f.other[0], f.other[1]} }
+// day of the partitions.
+const day = 24 * time.Hour
 
-// file decides the day of an id. Its own day refuses an id by the key; to be unique
-// for 24 h also across midnight it is looked up in other days, unless what it is
-// filed by cannot change until it comes again:
-//
-//   - an id of ours always comes with the same time of receipt,
-//   - a client's UUIDv7 (what the script and the SDKs send) carries a time itself.
-//
-// Only days from yesterday on have a partition for certain. What waited in the queue
-// for longer, or carries an earlier time, is filed by when it came and looked up.
+// file decides the day of an id, whose key refuses it there a second time. To be
+// unique for 24 h also across midnight it must be filed alike when it comes again, or
+// be looked up. Two times do not change until then: that of receipt of an id of ours,
+// which never comes with another, and that which a client's UUIDv7 carries (what the
+// script and the SDKs send). By such a time of today, ids are filed under it, whatever
+// the clocks of two analyzers make of midnight. All others are looked up, too; and what
+// has no such time, or one that may have no partition, is filed by its receipt.
 func file(one *signal.Signal, today time.Time) filing {
 	if one.Imported {
 		return filing{}
 	}
-	const day = 24 * time.Hour
-	yesterday, tomorrow := today.Add(-day), today.Add(day)
-	if carried := one.ClientID.Version() == 7; carried {
-		switch own := timeOf(one.ClientID).Truncate(day); {
-		case own.Equal(today), own.Equal(yesterday):
-			return filing{day: own}
-		case own.Equal(tomorrow): // a fast clock: a day ago this was out of reach, and filed by when it came
-			return filing{day: own, other: [2]time.Time{yesterday, today}}
-		}
-	}
 	received := one.ReceivedAt.UTC().Truncate(day)
-	bounded := received
-	if bounded.Before(yesterday) {
-		bounded = yesterday
-	} else if bounded.After(tomorrow) {
-		bounded = tomorrow
+	fixed := received
+	switch {
+	case one.ClientID.Version() == 7:
+		fixed = timeOf(one.ClientID).Truncate(day)
+	case one.ClientID != uuid.Nil:
+		fixed = time.Time{}
 	}
-	if one.ClientID == uuid.Nil && bounded.Equal(received) {
-		return filing{day: received}
+	yesterday, tomorrow := today.Add(-day), today.Add(day)
+	switch {
+	case fixed.Equal(today):
+		return filing{day: fixed}
+	case fixed.Equal(yesterday) || fixed.Equal(tomorrow):
+		return filing{day: fixed, lookUp: true}
+	case received.Before(yesterday): // it waited in the queue
+		return filing{day: yesterday, lookUp: true}
+	case received.After(tomorrow):
+		return filing{day: tomorrow, lookUp: true}
+	default:
+		return filing{day: received, lookUp: true}
 	}
-	return filing{day: bounded, other: [2]time.Time{bounded.Add(-day), bounded.Add(day)}}
+}
+
+// daysAround are those an id that is looked up may lie under.
+func daysAround(today time.Time) []time.Time {
+	return []time.Time{today.Add(-2 * day), today.Add(-day), today, today.Add(day), today.Add(2 * day)}
 }
 
 // timeOf is the time a UUIDv7 carries.
@@ -93,8 +97,8 @@ func firstOfEach(list []candidate) []int {
 // claim finds out which signals of one account are new and inserts their ids. Its
 // callers hold the account's lock, so that what is not there now is not there when it
 // is inserted: plain INSERT costs Postgres a third of ON CONFLICT … RETURNING.
-func claim(ctx context.Context, tx pgx.Tx, account uuid.UUID, list []candidate, filed map[filing][]int) (fresh []bool, err error) {
-	known, err := lookUp(ctx, tx, account, list, filed)
+func (w *writing) claim(ctx context.Context, account uuid.UUID, list []candidate, filed map[filing][]int) (fresh []bool, err error) {
+	known, err := w.lookUp(ctx, account, list, filed)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +125,7 @@ func claim(ctx context.Context, tx pgx.Tx, account uuid.UUID, list []candidate, 
 			round.Queue(`INSERT INTO signal_ids (account_id, id, day) SELECT $1, u.id, $3 FROM unnest($2::uuid[]) AS u (id)`, account, ids, f.day)
 		}
 	}
-	if err := tx.SendBatch(ctx, round).Close(); err != nil {
+	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
 		return nil, fmt.Errorf("inserting ids: %w", err)
 	}
 	return fresh, nil
@@ -136,9 +140,9 @@ const (
 )
 
 // lookUp returns the ids that are there.
-func lookUp(ctx context.Context, tx pgx.Tx, account uuid.UUID, list []candidate, filed map[filing][]int) (map[uuid.UUID]bool, error) {
+func (w *writing) lookUp(ctx context.Context, account uuid.UUID, list []candidate, filed map[filing][]int) (map[uuid.UUID]bool, error) {
 	known := make(map[uuid.UUID]bool)
-	var single []lookup
+	var single [][]uuid.UUID
 	round := &pgx.Batch{}
 	for f, members := range filed {
 		ids := make([]uuid.UUID, len(members))
@@ -149,8 +153,8 @@ func lookUp(ctx context.Context, tx pgx.Tx, account uuid.UUID, list []candidate,
 			round.Queue(`SELECT i.id FROM imported_ids i WHERE i.account_id = $1 AND i.id = ANY($2)`, account, uuids(ids)).Query(note(known, nil))
 			continue
 		}
-		if f.other[0] != f.other[1] {
-			single = append(single, lookup{ids, f.days()})
+		if f.lookUp {
+			single = append(single, ids)
 			continue
 		}
 		// Ids that carry a time lie side by side in the index: the stretch between the first
@@ -161,34 +165,28 @@ func lookUp(ctx context.Context, tx pgx.Tx, account uuid.UUID, list []candidate,
 				account, f.day, stretch[0], stretch[len(stretch)-1], limit).
 				Query(note(known, func(n int) {
 					if n == limit {
-						single = append(single, lookup{stretch, f.days()})
+						single = append(single, stretch)
 					}
 				}))
 		}
 	}
-	if err := tx.SendBatch(ctx, round).Close(); err != nil {
+	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
 		return nil, fmt.Errorf("looking ids up: %w", err)
 	}
 	if len(single) == 0 {
 		return known, nil
 	}
 	round = &pgx.Batch{}
-	for _, l := range single {
+	for _, ids := range single {
 		// LIMIT keeps the planner on the key's index; a join scanned the whole day.
 		round.Queue(`SELECT u.id FROM unnest($2::uuid[]) AS u (id)
 			CROSS JOIN LATERAL (SELECT FROM signal_ids s WHERE s.account_id = $1 AND s.id = u.id AND s.day = ANY($3::date[]) LIMIT 1) AS k`,
-			account, uuids(l.ids), l.days).Query(note(known, nil))
+			account, uuids(ids), daysAround(w.today())).Query(note(known, nil))
 	}
-	if err := tx.SendBatch(ctx, round).Close(); err != nil {
+	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
 		return nil, fmt.Errorf("looking ids up: %w", err)
 	}
 	return known, nil
-}
-
-// lookup is a list of ids to be looked up one by one in some days.
-type lookup struct {
-	ids  []uuid.UUID
-	days []time.Time
 }
 
 // stretches cuts ids in order where the times they carry are far apart.

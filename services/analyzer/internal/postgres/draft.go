@@ -33,7 +33,7 @@ func (s *Signals) draft(list []candidate, contexts []signal.Context, reader *sig
 		d.homed = append(d.homed, one)
 	}
 	unique := firstOfEach(d.homed)
-	d.filed = byDay(d.homed, unique, s.now().UTC().Truncate(24*time.Hour))
+	d.filed = byDay(d.homed, unique, s.today())
 	supposed := make([]bool, len(d.homed))
 	for _, i := range unique {
 		supposed[i] = true

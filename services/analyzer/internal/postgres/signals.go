@@ -103,6 +103,9 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 	return results, nil
 }
 
+// today is the start of the UTC day.
+func (s *Signals) today() time.Time { return s.now().UTC().Truncate(day) }
+
 // prepare reads the payloads and leaves out what is too old to be kept.
 func (s *Signals) prepare(batches []signal.Batch, reader *signal.Reader) (lists [][]candidate, tooOld []int) {
 	tooOld, lists = make([]int, len(batches)), make([][]candidate, len(batches))
@@ -244,7 +247,7 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 		w.rememberContexts(products, known)
 		d = w.draft(list, known, w.reader)
 	}
-	fresh, err := claim(ctx, w.tx, account, d.homed, d.filed)
+	fresh, err := w.claim(ctx, account, d.homed, d.filed)
 	if err != nil {
 		return nil, err
 	}

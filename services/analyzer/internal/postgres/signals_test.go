@@ -25,6 +25,7 @@ import (
 type bench struct {
 	t         testing.TB
 	db        *testkit.DB
+	pool      *pgxpool.Pool // the analyzer's
 	reader    *pgxpool.Pool // what people see: the dashboard's rights
 	store     *postgres.Signals
 	now       atomic.Pointer[time.Time]
@@ -40,7 +41,14 @@ func newBench(t testing.TB) *bench {
 	b := &bench{t: t, db: testkit.Postgres(t)}
 	b.reader = b.db.PoolOf(t, "specter_dashboard", 2)
 	b.setNow(time.Now().UTC())
-	b.store = postgres.NewSignals(b.db.Pool(t, "specter_analyzer"), outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
+	b.pool = b.db.Pool(t, "specter_analyzer")
+	b.restart()
+	return b
+}
+
+// restart forgets what the store remembers.
+func (b *bench) restart() {
+	b.store = postgres.NewSignals(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
 		func(_ context.Context, _ pgx.Tx, areas []signal.Area) error {
 			for _, a := range areas {
 				if a.Live {
@@ -52,7 +60,6 @@ func newBench(t testing.TB) *bench {
 			}
 			return nil
 		})
-	return b
 }
 
 func (b *bench) setNow(at time.Time) { b.now.Store(&at) }

@@ -107,7 +107,7 @@ func batch(rt *rapid.T) []signal.Placed {
 			Context: contexts[rapid.IntRange(0, 1).Draw(rt, "context")],
 			Signal: &signal.Signal{
 				ID: uuid.New(), ProductID: uuid.UUID{9}, Type: fmt.Sprintf("t%d", rapid.IntRange(0, 2).Draw(rt, "type")), Payload: []byte(payload),
-				At: start.Add(time.Duration(rapid.IntRange(0, 600).Draw(rt, "minute")) * time.Minute),
+				At:        start.Add(time.Duration(rapid.IntRange(0, 600).Draw(rt, "minute")) * time.Minute),
 				SessionID: rapid.SampledFrom([]string{"", "s1", "s2"}).Draw(rt, "session"),
 				Source:    rapid.SampledFrom([]signal.Source{signal.Script, signal.SDK, signal.Webhook, signal.REST}).Draw(rt, "source"),
 				TimeMark:  rapid.SampledFrom([]string{"", "received", "clamped_old", "clamped_future"}).Draw(rt, "mark"),
