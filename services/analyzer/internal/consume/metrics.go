@@ -13,6 +13,7 @@ import (
 type Metrics struct {
 	signals *prometheus.CounterVec
 	batches prometheus.Histogram
+	missing prometheus.Gauge
 }
 
 // NewMetrics registers them.
@@ -25,7 +26,10 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "specter_analyzer_store_seconds", Help: "Time to read and commit one group of batches.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.signals, m.batches} {
+	m.missing = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "specter_analyzer_reconciliation_missing_messages", Help: "Messages that the last hourly reconciliation found acknowledged but neither stored nor a dead letter. Anything but 0 is a mistake worth a look; they are stored by then.",
+	})
+	for _, c := range []prometheus.Collector{m.signals, m.batches, m.missing} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}

@@ -72,11 +72,3 @@ func (s *Signals) forgetPartitions(err error) {
 		clear(s.partitions)
 	}
 }
-
-// TrimPositions forgets positions of messages the stream itself no longer keeps.
-func (s *Signals) TrimPositions(ctx context.Context) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM stream_positions WHERE at < $1`, s.now().AddDate(0, 0, -8)); err != nil {
-		return fmt.Errorf("trimming positions: %w", err)
-	}
-	return nil
-}
