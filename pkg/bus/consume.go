@@ -44,6 +44,10 @@ type ConsumerOptions struct {
 	MinBackoff  time.Duration // delay after the first failure, doubled each time; default 500 ms
 	MaxBackoff  time.Duration // default 1 min
 	Timeout     time.Duration // of one handler run; default 5 min
+
+	// Of ConsumeGroups: the most messages and, once that much is there, bytes of a group;
+	// defaults 64 and 4 MiB.
+	GroupMessages, GroupBytes int
 }
 
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
@@ -57,6 +61,12 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	}
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = 12
+	}
+	if o.GroupMessages <= 0 {
+		o.GroupMessages = 64
+	}
+	if o.GroupBytes <= 0 {
+		o.GroupBytes = 4 << 20
 	}
 	set(&o.AckWait, 30*time.Second)
 	set(&o.MinBackoff, 500*time.Millisecond)
@@ -110,14 +120,20 @@ type consumer struct {
 	name    string
 	types   []event.Info
 	options ConsumerOptions
-	handle  Handler[proto.Message]
 	log     *zap.Logger
+	// process settles a message and what it gathers with it from the source.
+	process func(ctx context.Context, source jetstream.Consumer, msg jetstream.Msg)
 }
 
 func (b *Bus) consumer(name string, types []event.Info, o ConsumerOptions, h Handler[proto.Message], mw []Middleware) lifecycle.Service {
-	c := &consumer{bus: b, name: name, types: types, options: o.withDefaults(), log: b.log.With(zap.String("consumer", name))}
-	c.handle = c.chain(h, mw)
+	c := b.newConsumer(name, types, o)
+	handle := c.chain(h, mw)
+	c.process = func(ctx context.Context, _ jetstream.Consumer, msg jetstream.Msg) { c.deliver(ctx, msg, handle) }
 	return c
+}
+
+func (b *Bus) newConsumer(name string, types []event.Info, o ConsumerOptions) *consumer {
+	return &consumer{bus: b, name: name, types: types, options: o.withDefaults(), log: b.log.With(zap.String("consumer", name))}
 }
 
 // Run consumes until ctx is done.
@@ -206,7 +222,7 @@ func (c *consumer) work(ctx context.Context, source jetstream.Consumer) error {
 			jetstream.PullHeartbeat(pullHeartbeat),
 			jetstream.WithMessagesErrOnMissingHeartbeat(true))
 		if err == nil {
-			err = c.take(ctx, messages)
+			err = c.take(ctx, source, messages)
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -223,7 +239,7 @@ func (c *consumer) work(ctx context.Context, source jetstream.Consumer) error {
 	return nil
 }
 
-func (c *consumer) take(ctx context.Context, messages jetstream.MessagesContext) error {
+func (c *consumer) take(ctx context.Context, source jetstream.Consumer, messages jetstream.MessagesContext) error {
 	defer handBackBuffered(messages)
 	for {
 		if ctx.Err() != nil { // Next would ask the broker for one more first
@@ -233,7 +249,7 @@ func (c *consumer) take(ctx context.Context, messages jetstream.MessagesContext)
 		if err != nil {
 			return err
 		}
-		c.deliver(ctx, msg)
+		c.process(ctx, source, msg)
 	}
 }
 
@@ -251,23 +267,27 @@ func handBackBuffered(messages jetstream.MessagesContext) {
 	}
 }
 
-func (c *consumer) deliver(ctx context.Context, msg jetstream.Msg) {
+func (c *consumer) deliver(ctx context.Context, msg jetstream.Msg, handle Handler[proto.Message]) {
 	d, err := c.decode(msg)
 	if err != nil {
 		c.settle(ctx, msg, d, fault.Permanent(err))
 		return
 	}
-	if d.Attempt > c.options.MaxAttempts+crashMargin {
-		c.settle(ctx, msg, d, fault.Permanent(errors.New("delivered too often without a verdict: it may crash its consumer")))
+	if c.tooOften(d.Attempt) {
+		c.settle(ctx, msg, d, errTooOften)
 		return
 	}
 	handling, cancel := withGrace(ctx, c.options.Timeout)
 	defer cancel()
 	stop := c.keepAlive(handling, msg)
-	err = c.handle(handling, d)
+	err = handle(handling, d)
 	stop()
 	c.settle(ctx, msg, d, err)
 }
+
+var errTooOften = fault.Permanent(errors.New("delivered too often without a verdict: it may crash its consumer"))
+
+func (c *consumer) tooOften(attempt int) bool { return attempt > c.options.MaxAttempts+crashMargin }
 
 // withGrace is ctx for a handler: it ends drainGrace after ctx, or after timeout.
 func withGrace(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
@@ -282,8 +302,8 @@ func withGrace(ctx context.Context, timeout time.Duration) (context.Context, con
 	}
 }
 
-// keepAlive tells the broker, every third of AckWait, that the message is being worked on.
-func (c *consumer) keepAlive(ctx context.Context, msg jetstream.Msg) (stop func()) {
+// keepAlive tells the broker, every third of AckWait, that the messages are being worked on.
+func (c *consumer) keepAlive(ctx context.Context, messages ...jetstream.Msg) (stop func()) {
 	done := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -292,7 +312,9 @@ func (c *consumer) keepAlive(ctx context.Context, msg jetstream.Msg) (stop func(
 		for {
 			select {
 			case <-tick.C:
-				_ = msg.InProgress() // a lost one means a second delivery, which handlers bear
+				for _, msg := range messages {
+					_ = msg.InProgress() // a lost one means a second delivery, which handlers bear
+				}
 			case <-ctx.Done():
 				return
 			case <-done:
@@ -318,6 +340,18 @@ func (c *consumer) decode(msg jetstream.Msg) (Delivery[proto.Message], error) {
 }
 
 func decodeInto(d *Delivery[proto.Message], h nats.Header, data []byte, types []event.Info) error {
+	if err := readHeader(d, h, types); err != nil {
+		return err
+	}
+	d.Body = d.Type.New()
+	if err := proto.Unmarshal(data, d.Body); err != nil {
+		return fmt.Errorf("decoding a %s: %w", d.Type.Tag(), err)
+	}
+	return nil
+}
+
+// readHeader reads what the headers say of a message.
+func readHeader(d *Delivery[proto.Message], h nats.Header, types []event.Info) error {
 	tag := h.Get(HeaderEvent)
 	for _, t := range types {
 		if t.Tag() == tag {
@@ -340,10 +374,6 @@ func decodeInto(d *Delivery[proto.Message], h nats.Header, data []byte, types []
 	}
 	if d.Time, err = time.Parse(time.RFC3339Nano, h.Get(HeaderTime)); err != nil {
 		return fmt.Errorf("reading the event's time: %w", err)
-	}
-	d.Body = d.Type.New()
-	if err = proto.Unmarshal(data, d.Body); err != nil {
-		return fmt.Errorf("decoding a %s: %w", tag, err)
 	}
 	return nil
 }

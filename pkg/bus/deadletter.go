@@ -45,26 +45,39 @@ type DeadLetter struct {
 }
 
 func (b *Bus) writeDeadLetter(ctx context.Context, msg jetstream.Msg, consumer, reason string) error {
-	stream, sequence, attempts := "", uint64(0), uint64(0)
+	o := original{subject: msg.Subject(), header: msg.Headers(), data: msg.Data()}
 	if meta, err := msg.Metadata(); err == nil {
-		stream, sequence, attempts = meta.Stream, meta.Sequence.Stream, meta.NumDelivered
+		o.stream, o.sequence, o.attempts = meta.Stream, meta.Sequence.Stream, meta.NumDelivered
 	}
-	dead := nats.NewMsg(event.DeadLetterSubject(consumer, msg.Subject()))
-	dead.Data = msg.Data()
-	for key, values := range msg.Headers() {
+	return b.writeOriginal(ctx, o, consumer, reason)
+}
+
+// original is a message that becomes a dead letter.
+type original struct {
+	subject            string
+	header             nats.Header
+	data               []byte
+	stream             string
+	sequence, attempts uint64
+}
+
+func (b *Bus) writeOriginal(ctx context.Context, o original, consumer, reason string) error {
+	dead := nats.NewMsg(event.DeadLetterSubject(consumer, o.subject))
+	dead.Data = o.data
+	for key, values := range o.header {
 		if !strings.HasPrefix(key, "Nats-") {
 			dead.Header[key] = values
 		}
 	}
 	// The same message given up twice (its Term was lost) is one dead letter.
-	dead.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%s/%d", consumer, stream, sequence))
+	dead.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%s/%d", consumer, o.stream, o.sequence))
 	dead.Header.Set(HeaderDeadReason, reason)
 	dead.Header.Set(HeaderDeadConsumer, consumer)
-	dead.Header.Set(HeaderDeadStream, stream)
-	dead.Header.Set(HeaderDeadSequence, strconv.FormatUint(sequence, 10))
-	dead.Header.Set(HeaderDeadSubject, msg.Subject())
-	dead.Header.Set(HeaderDeadAttempts, strconv.FormatUint(attempts, 10))
-	dead.Header.Set(HeaderDeadMsgID, msg.Headers().Get(jetstream.MsgIDHeader))
+	dead.Header.Set(HeaderDeadStream, o.stream)
+	dead.Header.Set(HeaderDeadSequence, strconv.FormatUint(o.sequence, 10))
+	dead.Header.Set(HeaderDeadSubject, o.subject)
+	dead.Header.Set(HeaderDeadAttempts, strconv.FormatUint(o.attempts, 10))
+	dead.Header.Set(HeaderDeadMsgID, o.header.Get(jetstream.MsgIDHeader))
 	_, err := b.publish(ctx, "dead_letter", dead)
 	return err
 }
@@ -102,6 +115,31 @@ func readDeadLetter(raw *jetstream.RawStreamMsg) DeadLetter {
 	}
 }
 
+// DeadLetter is one dead letter whole: what is known of it, all its headers and the original's
+// body.
+func (b *Bus) DeadLetter(ctx context.Context, sequence uint64) (letter DeadLetter, header nats.Header, body []byte, err error) {
+	stream, err := b.deadLetterStream(ctx)
+	if err != nil {
+		return DeadLetter{}, nil, nil, err
+	}
+	raw, err := getDeadLetter(ctx, stream, sequence)
+	if err != nil {
+		return DeadLetter{}, nil, nil, err
+	}
+	return readDeadLetter(raw), raw.Header, raw.Data, nil
+}
+
+func getDeadLetter(ctx context.Context, stream jetstream.Stream, sequence uint64) (*jetstream.RawStreamMsg, error) {
+	raw, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, fault.Newf(fault.NotFound, "not_found", "There is no dead letter %d.", sequence)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading dead letter %d: %w", sequence, err)
+	}
+	return raw, nil
+}
+
 // Replay publishes a dead letter again under its original subject and then removes it. Should it
 // stop between the two, replaying again is safe: the event's id has not changed.
 func (b *Bus) Replay(ctx context.Context, sequence uint64) (Ack, error) {
@@ -109,12 +147,9 @@ func (b *Bus) Replay(ctx context.Context, sequence uint64) (Ack, error) {
 	if err != nil {
 		return Ack{}, err
 	}
-	raw, err := stream.GetMsg(ctx, sequence)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Ack{}, fault.Newf(fault.NotFound, "not_found", "There is no dead letter %d.", sequence)
-	}
+	raw, err := getDeadLetter(ctx, stream, sequence)
 	if err != nil {
-		return Ack{}, fmt.Errorf("reading dead letter %d: %w", sequence, err)
+		return Ack{}, err
 	}
 	again := nats.NewMsg(raw.Header.Get(HeaderDeadSubject))
 	again.Data = raw.Data

@@ -54,13 +54,8 @@ func Up(ctx context.Context, ownerURL string) error {
 	}
 	defer unlock()
 
-	provider, closeSQL, err := newProvider(db)
-	if err != nil {
+	if err := migrate(ctx, db, files); err != nil {
 		return err
-	}
-	defer closeSQL()
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
 	}
 	for _, service := range TimerServices() {
 		if err := timer.Migrate(ctx, db, service); err != nil {
@@ -81,17 +76,24 @@ func Version() int64 {
 	return newest
 }
 
-// Applied is the number of the newest migration the database has; 0 when it has
-// none.
+// Applied is the number of the newest migration before which the database lacks
+// none: Version when it is up to date, 0 when it has nothing.
 func Applied(ctx context.Context, db *pgxpool.Pool) (int64, error) {
-	provider, closeSQL, err := newProvider(db)
+	provider, closeSQL, err := newProvider(db, files)
 	if err != nil {
 		return 0, err
 	}
 	defer closeSQL()
-	version, err := provider.GetDBVersion(ctx)
+	migrations, err := provider.Status(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("reading the database's version: %w", err)
+	}
+	version := int64(0)
+	for _, m := range migrations { // in the order of their numbers
+		if m.State != goose.StateApplied {
+			break
+		}
+		version = m.Source.Version
 	}
 	return version, nil
 }
@@ -126,8 +128,21 @@ func EnsurePartitions(ctx context.Context, db Row, from, to time.Time) (int, err
 	return created, nil
 }
 
-func newProvider(db *pgxpool.Pool) (*goose.Provider, func(), error) {
-	sub, err := fs.Sub(files, "migrations")
+// migrate applies what the database lacks of set.
+func migrate(ctx context.Context, db *pgxpool.Pool, set fs.FS) error {
+	provider, closeSQL, err := newProvider(db, set)
+	if err != nil {
+		return err
+	}
+	defer closeSQL()
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	return nil
+}
+
+func newProvider(db *pgxpool.Pool, set fs.FS) (*goose.Provider, func(), error) {
+	sub, err := fs.Sub(set, "migrations")
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the embedded migrations: %w", err)
 	}

@@ -54,6 +54,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 				_, floor, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
 				return floor, err
 			},
+			Reconcile: consume.NewReconciler(p.Bus, name, signals, metrics, p.Log).Run,
 		}),
 	})
 	if err != nil {

@@ -35,22 +35,32 @@ type stage struct {
 	reader *pgxpool.Pool
 	bus    *bus.Bus
 	who    testkit.Tenant
+	// metrics of the analyzer started last.
+	metrics *prometheus.Registry
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	s := newIdleStage(t)
+	s.start()
+	return s
+}
+
+// newIdleStage is a stage before its analyzer starts.
+func newIdleStage(t *testing.T) *stage {
+	t.Helper()
 	s := &stage{t: t, db: testkit.Postgres(t), bus: testkit.Bus(t)}
 	s.reader = s.db.PoolOf(t, "specter_dashboard", 2)
 	s.who = testkit.SeedTenant(t, s.db)
-	s.start()
 	return s
 }
 
 // start runs an analyzer until the test ends.
 func (s *stage) start() {
 	s.t.Helper()
+	s.metrics = prometheus.NewRegistry()
 	service, err := analyzer.New(analyzer.Config{AnalysisDelay: time.Second}, svcmain.Platform{
-		Log: zaptest.NewLogger(s.t), Bus: s.bus, DB: s.db.Pool(s.t, "specter_analyzer"), Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Log: zaptest.NewLogger(s.t), Bus: s.bus, DB: s.db.Pool(s.t, "specter_analyzer"), Metrics: s.metrics, Now: time.Now,
 	})
 	require.NoError(s.t, err)
 	ctx, stop := context.WithCancel(context.Background())

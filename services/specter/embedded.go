@@ -2,10 +2,16 @@ package specter
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/services/specter/infra"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
@@ -33,15 +39,57 @@ func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
 	return nil
 }
 
-// embeddedNATS adds the broker that lives in this process.
+// embeddedNATS adds the broker that lives in this process. For the tools of whoever may
+// read the data directory it listens on loopback, too, and asks for a token made anew at
+// every start.
 func (h *host) embeddedNATS(dir *datadir.Dir) error {
-	broker, err := infra.NewNATS(infra.NATSOptions{StoreDir: dir.Path("nats"), Log: h.log})
+	token := rand.Text()
+	broker, err := infra.NewNATS(infra.NATSOptions{StoreDir: dir.Path("nats"), Listen: "127.0.0.1:0", Token: token, Log: h.log})
 	if err != nil {
 		return err
 	}
 	h.inProcess = broker
-	h.add(unitNATS, broker)
+	h.platform.NATSURL = "nats://" + token + "@127.0.0.1" // only the token matters
+	h.add(unitNATS, lifecycle.Func(func(ctx context.Context, ready func()) (err error) {
+		defer func() {
+			if removeErr := os.Remove(dir.Path(brokerFile)); !errors.Is(removeErr, fs.ErrNotExist) {
+				err = errors.Join(err, removeErr)
+			}
+		}()
+		var writeErr error
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		err = broker.Run(ctx, func() {
+			if writeErr = datadir.WriteFile(dir.Path(brokerFile), []byte(broker.URL()+"\n")); writeErr != nil {
+				stop()
+				return
+			}
+			ready()
+		})
+		return errors.Join(err, writeErr)
+	}))
 	return nil
+}
+
+// brokerFile holds the URL of the broker that lives in the process which has the data
+// directory, for as long as it runs.
+const brokerFile = "broker.url"
+
+// BrokerURL finds the broker: SPECTER_NATS_URL, else that of the running `specter up`. It
+// returns fs.ErrNotExist when there is neither.
+func BrokerURL(src config.Source) (string, error) {
+	own, err := config.Load[Config](src)
+	if err != nil {
+		return "", err
+	}
+	if url := src["SPECTER_NATS_URL"]; url != "" {
+		return url, nil
+	}
+	text, err := os.ReadFile(filepath.Join(own.DataDir, brokerFile))
+	if err != nil {
+		return "", fmt.Errorf("looking for a running broker: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // localAuth adds the local auth server. Its clients reach it through this process's own

@@ -297,6 +297,10 @@ func TestTheCommandsTalkToARunningSpecter(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(tail.out.String(), `"type":"form_submit"`) }, 20*time.Second, 20*time.Millisecond)
 	tail.stop(os.Interrupt)
 
+	code, out, errOut = p.specter(t, "dlq", "list")
+	require.Zero(t, code, errOut)
+	require.Equal(t, "no dead letters\n", out, "the embedded broker is found through the data directory")
+
 	log, err := filepath.Abs("internal/logimport/testdata/access.log")
 	require.NoError(t, err)
 	for _, want := range []string{`"imported": 7`, `"imported": 0`} {
@@ -306,6 +310,9 @@ func TestTheCommandsTalkToARunningSpecter(t *testing.T) {
 		require.Contains(t, out, `"judged": true`)
 	}
 	s.stop(syscall.SIGTERM)
+	code, _, errOut = p.specter(t, "dlq", "list")
+	require.Equal(t, 2, code, "a stopped broker leaves no address behind")
+	require.Contains(t, errOut, "specter up")
 }
 
 func TestTheDemoTellsItsWholeStory(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 	"github.com/supabase-community/gotrue-go"
 	"github.com/supabase-community/gotrue-go/types"
@@ -104,6 +105,23 @@ func TestBrokerListensOnLoopbackOnly(t *testing.T) {
 	b, err := bus.Connect(t.Context(), bus.Options{URL: broker.URL()})
 	require.NoError(t, err)
 	require.NoError(t, b.Close(t.Context()))
+}
+
+func TestBrokerAsksForItsToken(t *testing.T) {
+	t.Parallel()
+	broker, err := infra.NewNATS(infra.NATSOptions{StoreDir: t.TempDir(), Listen: "127.0.0.1:0", Token: "s3cret", Log: zap.NewNop()})
+	require.NoError(t, err)
+	start(t, broker)
+	for _, address := range []string{strings.Replace(broker.URL(), "s3cret@", "", 1), strings.Replace(broker.URL(), "s3cret", "guess", 1)} {
+		_, err := nats.Connect(address)
+		require.ErrorIs(t, err, nats.ErrAuthorization)
+	}
+	b, err := bus.Connect(t.Context(), bus.Options{URL: broker.URL()})
+	require.NoError(t, err)
+	require.NoError(t, b.Close(t.Context()))
+	inProcess, err := bus.Connect(t.Context(), bus.Options{URL: "nats://s3cret@127.0.0.1", InProcess: broker})
+	require.NoError(t, err)
+	require.NoError(t, inProcess.Close(t.Context()))
 }
 
 func TestBrokerSaysThatItsPortIsTaken(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -42,6 +43,8 @@ type NATSOptions struct {
 	// Listen is a loopback address for other programs of this machine, for example
 	// 127.0.0.1:4222. Empty: reachable inside this process only.
 	Listen string
+	// Token is asked of every client, those inside this process too; "" asks for none.
+	Token string
 	// MaxStore bounds the store in bytes; 0 means what the catalogue's streams may
 	// take together.
 	MaxStore int64
@@ -74,6 +77,7 @@ func NewNATS(o NATSOptions) (*NATS, error) {
 		JetStreamMaxMemory: natsMemory,
 		MaxPayload:         event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
 		NoSigs:             true,                            // signals are this process's own business
+		Authorization:      o.Token,
 	}
 	if o.Listen != "" {
 		host, port, err := loopback(o.Listen)
@@ -85,8 +89,8 @@ func NewNATS(o NATSOptions) (*NATS, error) {
 	return &NATS{options: options, log: &brokerLog{log: o.Log.Named("nats"), fatal: make(chan string, 1)}}, nil
 }
 
-// loopback refuses addresses that others could reach: the broker asks for no
-// password.
+// loopback refuses addresses that other machines could reach: the connection is not
+// encrypted.
 func loopback(address string) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {
@@ -127,13 +131,20 @@ func (n *NATS) InProcessConn() (net.Conn, error) {
 	return s.InProcessConn()
 }
 
-// URL is the listener's address once ready, empty without one.
+// URL is the listener's address once ready, with the token; empty without a listener.
 func (n *NATS) URL() string {
 	s := n.running.Load()
 	if s == nil || n.options.DontListen {
 		return ""
 	}
-	return s.ClientURL()
+	address, err := url.Parse(s.ClientURL())
+	if err != nil {
+		return ""
+	}
+	if n.options.Authorization != "" {
+		address.User = url.User(n.options.Authorization)
+	}
+	return address.String()
 }
 
 // Run implements lifecycle.Service. A broker that can no longer write is started

@@ -51,7 +51,7 @@ func (d *desk) traffic(from, to time.Time, checkout float64) {
 	var batch []signal.Signal
 	flush := func() {
 		d.serial++
-		_, err := d.store.Store(context.Background(), signal.Position{Stream: "SIGNALS", Sequence: d.serial, MessageID: uuid.New()}, batch)
+		_, err := d.store.Store(context.Background(), []signal.Batch{{Position: signal.Position{Stream: "SIGNALS", Sequence: d.serial, MessageID: uuid.New()}, Signals: batch}})
 		require.NoError(d.t, err)
 		batch = nil
 	}

@@ -185,6 +185,7 @@ func ruledOut(r explain.Report) []RuledOut {
 // illustrate takes examples and sessions from a sample of the raw negatives.
 // Examples of the explanation come first.
 func illustrate(e *Evidence, home *signal.Context, raw []RawSignal) {
+	reader := signal.NewReader()
 	sessions := make(map[string]bool)
 	bySegment := make([]map[string]bool, len(e.Segments))
 	for i := range bySegment {
@@ -195,7 +196,7 @@ func illustrate(e *Evidence, home *signal.Context, raw []RawSignal) {
 		if r.SessionID != "" {
 			sessions[r.SessionID] = true
 		}
-		dimensions := signal.Dimensions(r.Type, r.Payload, home.PayloadKeys)
+		dimensions := reader.Dimensions(r.Type, r.Payload, home.PayloadKeys)
 		for i, segment := range e.Segments {
 			c := segment.Conditions[0]
 			if !slices.Contains(dimensions, signal.Dimension{Name: c.Dimension, Value: c.Value}) {

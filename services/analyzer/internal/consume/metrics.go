@@ -13,6 +13,7 @@ import (
 type Metrics struct {
 	signals *prometheus.CounterVec
 	batches prometheus.Histogram
+	missing prometheus.Gauge
 }
 
 // NewMetrics registers them.
@@ -22,10 +23,13 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "specter_analyzer_signals_total", Help: "Signals taken off the stream, by what became of them.",
 		}, []string{"result"}),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "specter_analyzer_store_seconds", Help: "Time to commit one batch.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+			Name: "specter_analyzer_store_seconds", Help: "Time to read and commit one group of batches.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.signals, m.batches} {
+	m.missing = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "specter_analyzer_reconciliation_missing_messages", Help: "Messages that the last hourly reconciliation found acknowledged but neither stored nor a dead letter. Anything but 0 is a mistake worth a look; they are stored by then.",
+	})
+	for _, c := range []prometheus.Collector{m.signals, m.batches, m.missing} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}
@@ -33,8 +37,12 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) observe(s signal.Stored, took time.Duration) {
-	for result, n := range map[string]int{"stored": s.New, "known": s.Known, "product_gone": s.Homeless, "too_old": s.TooOld} {
+func (m *Metrics) observe(results []signal.Stored, took time.Duration) {
+	var sum signal.Stored
+	for _, r := range results {
+		sum.New, sum.Known, sum.Homeless, sum.TooOld = sum.New+r.New, sum.Known+r.Known, sum.Homeless+r.Homeless, sum.TooOld+r.TooOld
+	}
+	for result, n := range map[string]int{"stored": sum.New, "known": sum.Known, "product_gone": sum.Homeless, "too_old": sum.TooOld} {
 		m.signals.WithLabelValues(result).Add(float64(n))
 	}
 	m.batches.Observe(took.Seconds())

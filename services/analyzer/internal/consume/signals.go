@@ -2,87 +2,57 @@ package consume
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
-	"github.com/draftlabs/specter/pkg/storable"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// Storer commits the effect of one message exactly once.
+// Storer commits the effect of each batch exactly once, that of all together.
 type Storer interface {
-	Store(ctx context.Context, at signal.Position, batch []signal.Signal) (signal.Stored, error)
+	Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error)
 }
 
-// signalOptions: two batches at once keep Postgres busy and the pool small; a batch
-// is tried for about a day before it becomes a dead letter, because it holds many
-// people's signals.
+// signalOptions: while one group is in Postgres the next is being read; more would
+// wait for the same accounts' locks. A batch is tried for about a day before it
+// becomes a dead letter, because it holds many people's signals.
 func signalOptions(durable string) bus.ConsumerOptions {
-	return bus.ConsumerOptions{Durable: durable, Concurrency: 2, MaxAttempts: 100, AckWait: 30 * time.Second, MaxBackoff: 15 * time.Minute, Timeout: 2 * time.Minute}
+	return bus.ConsumerOptions{
+		Durable: durable, Concurrency: 2, MaxAttempts: 100, AckWait: 30 * time.Second, MaxBackoff: 15 * time.Minute, Timeout: 2 * time.Minute,
+		GroupMessages: 64, GroupBytes: 12 << 20,
+	}
 }
 
 // Signals stores every batch.
 func Signals(b *bus.Bus, durable string, store Storer, m *Metrics, log *zap.Logger) lifecycle.Service {
-	return bus.Consume(b, event.SignalBatch, signalOptions(durable), func(ctx context.Context, d bus.Delivery[*eventv1.SignalBatch]) error {
-		batch, err := decode(d.Body)
-		if err != nil {
-			return fault.Permanent(err)
-		}
+	return bus.ConsumeGroups(b, event.SignalBatch, signalOptions(durable), func(ctx context.Context, group []bus.Raw) error {
 		started := time.Now()
-		stored, err := store.Store(ctx, signal.Position{Stream: event.SignalBatch.Stream().Name, Sequence: d.Sequence, MessageID: d.ID}, batch)
+		batches := make([]signal.Batch, len(group))
+		for i, raw := range group {
+			list, err := decode(raw.Data)
+			if err != nil {
+				return fault.Permanent(err)
+			}
+			batches[i] = signal.Batch{Position: signal.Position{Stream: event.SignalBatch.Stream().Name, Sequence: raw.Sequence, MessageID: raw.ID}, Signals: list}
+		}
+		results, err := store.Store(ctx, batches)
 		if err != nil {
 			return err
 		}
-		m.observe(stored, time.Since(started))
-		if stored.Homeless+stored.TooOld > 0 {
-			log.Warn("signals were not kept", zap.Uint64("sequence", d.Sequence), zap.Int("product_gone", stored.Homeless), zap.Int("too_old", stored.TooOld))
+		m.observe(results, time.Since(started))
+		for i, stored := range results {
+			if stored.Homeless+stored.TooOld > 0 {
+				log.Warn("signals were not kept", zap.Uint64("sequence", batches[i].Sequence), zap.Int("product_gone", stored.Homeless), zap.Int("too_old", stored.TooOld))
+			}
 		}
 		return nil
 	})
-}
-
-// decode turns the wire's batch into signals. Text is made storable here; a batch
-// with an id that is none cannot be processed at all.
-func decode(body *eventv1.SignalBatch) ([]signal.Signal, error) {
-	out := make([]signal.Signal, len(body.GetSignals()))
-	for i, w := range body.GetSignals() {
-		s := signal.Signal{
-			Type: storable.Text(w.GetType()), Payload: storable.Object(w.GetPayload()), SessionID: storable.Text(w.GetSessionId()), Imported: w.GetImported(),
-			At: w.GetOccurredAt().AsTime(), ReceivedAt: w.GetReceivedAt().AsTime(), Source: source(w.GetSource()), TimeMark: timeMark(w.GetTimeMark()),
-		}
-		for _, id := range []struct {
-			into     *uuid.UUID
-			from     []byte
-			required bool
-		}{
-			{&s.ID, w.GetId(), true}, {&s.ClientID, w.GetClientId(), false}, {&s.AccountID, w.GetAccountId(), true},
-			{&s.ProductID, w.GetProductId(), true}, {&s.ContextID, w.GetContextId(), false},
-		} {
-			if len(id.from) == 0 && !id.required {
-				continue
-			}
-			parsed, err := uuid.FromBytes(id.from)
-			if err != nil || id.required && parsed == uuid.Nil {
-				return nil, fmt.Errorf("signal %d of %d: an id of %d bytes is not usable", i+1, len(out), len(id.from))
-			}
-			*id.into = parsed
-		}
-		// A year that Postgres does not have would fail the batch again and again.
-		if err := errors.Join(w.GetReceivedAt().CheckValid(), w.GetOccurredAt().CheckValid()); err != nil {
-			return nil, fmt.Errorf("reading the time of signal %d of %d: %w", i+1, len(out), err)
-		}
-		out[i] = s
-	}
-	return out, nil
 }
 
 func source(s eventv1.Source) signal.Source {

@@ -144,33 +144,15 @@ func (w *work) Raw(ctx context.Context, from, to time.Time, types []string) ([]a
 	if len(types) == 0 {
 		return nil, nil
 	}
-	documents, err := w.q.BlocksWith(ctx, db.BlocksWithParams{
+	rows, err := w.q.RawSignals(ctx, db.RawSignalsParams{
 		AccountID: w.account, ContextID: w.home.ID, FromAt: from, ToAt: to, Types: types, Blocks: sampleBlocks,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading raw signals: %w", err)
 	}
-	wanted := make(map[string]bool, len(types))
-	for _, t := range types {
-		wanted[t] = true
-	}
-	var out []analysis.RawSignal
-	for _, document := range documents {
-		var block []struct {
-			ID        uuid.UUID       `json:"id"`
-			Type      string          `json:"type"`
-			Payload   json.RawMessage `json:"payload"`
-			SessionID string          `json:"session_id"`
-			At        time.Time       `json:"at"`
-		}
-		if err := json.Unmarshal([]byte(document), &block); err != nil {
-			return nil, fmt.Errorf("reading a block: %w", err)
-		}
-		for i := len(block) - 1; i >= 0; i-- {
-			if s := block[i]; wanted[s.Type] && !s.At.Before(from) && s.At.Before(to) {
-				out = append(out, analysis.RawSignal{ID: s.ID, Type: s.Type, Payload: s.Payload, SessionID: s.SessionID, At: s.At})
-			}
-		}
+	out := make([]analysis.RawSignal, len(rows))
+	for i, r := range rows {
+		out[i] = analysis.RawSignal{ID: r.ID, Type: r.Type, Payload: []byte(r.Payload), SessionID: r.SessionID, At: r.OccurredAt}
 	}
 	return out, nil
 }

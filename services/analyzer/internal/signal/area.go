@@ -2,8 +2,9 @@ package signal
 
 import "github.com/google/uuid"
 
-// Area names a context and the account it belongs to.
+// Area names a context that got signals and the account it belongs to.
 type Area struct {
 	AccountID uuid.UUID
 	ContextID uuid.UUID
+	Live      bool // some of them are not imported history
 }

@@ -24,59 +24,32 @@ type Dimension struct {
 	Value string // never empty, at most 200 bytes
 }
 
-// keysOf lists the payload keys each fixed dimension is read from, the first
-// that is there wins. The script, the SDKs and the import write the first of each;
-// the others are what people's own events are found to call them.
-var keysOf = []struct {
+// fixed lists the fixed dimensions with the payload keys each is read from, the
+// first that is there wins. The script, the SDKs and the import write the first of
+// each; the others are what people's own events are found to call them.
+var fixed = [fixedCount]struct {
 	name  string
-	keys  []string
+	keys  []string // at most maxKeys
 	value func(string) string
 }{
 	{Path, []string{"path", "url", "page", "pathname", "route"}, cleanPath},
 	{Element, []string{"element", "selector", "target"}, short},
-	{Error, []string{"message", "error", "error_message", "exception"}, Fingerprint},
-	{Release, []string{"release", "version", "app_version"}, short},
-	{Browser, []string{"browser"}, short},
-	{Country, []string{"country", "country_code"}, short},
-	{Bot, []string{"bot"}, short},
+	errorField: {Error, []string{"message", "error", "error_message", "exception"}, Fingerprint},
+	3:          {Release, []string{"release", "version", "app_version"}, short},
+	4:          {Browser, []string{"browser"}, short},
+	5:          {Country, []string{"country", "country_code"}, short},
+	6:          {Bot, []string{"bot"}, short},
 }
+
+// errorField is the place of Error.
+const errorField = 2
 
 // errorTypes marks the types whose "message" is an error's: elsewhere a message
 // may be anything, a chat's for instance.
 var errorTypes = regexp.MustCompile(`(?i)error|exception|crash|fail`)
 
-// Dimensions reads a signal's dimensions from its payload; extra are the payload
-// keys its context names. A payload that is not a JSON object has none.
-func Dimensions(kind string, payload []byte, extra []string) []Dimension {
-	var fields map[string]json.RawMessage
-	if len(payload) == 0 || json.Unmarshal(payload, &fields) != nil {
-		return nil
-	}
-	out := make([]Dimension, 0, 6)
-	for _, d := range keysOf {
-		if d.name == Error && !errorTypes.MatchString(kind) {
-			continue
-		}
-		for _, key := range d.keys {
-			if value := d.value(scalar(fields[key])); value != "" {
-				out = append(out, Dimension{d.name, value})
-				break
-			}
-		}
-	}
-	for _, key := range extra {
-		if fixed(key) {
-			continue
-		}
-		if value := short(scalar(fields[key])); value != "" {
-			out = append(out, Dimension{key, value})
-		}
-	}
-	return out
-}
-
-func fixed(name string) bool {
-	for _, d := range keysOf {
+func isFixed(name string) bool {
+	for _, d := range fixed {
 		if d.name == name {
 			return true
 		}
@@ -92,11 +65,7 @@ func scalar(raw json.RawMessage) string {
 	}
 	switch raw[0] {
 	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return clean(s)
+		return clean(unquote(raw))
 	case 't', 'f':
 		return string(raw)
 	case '{':

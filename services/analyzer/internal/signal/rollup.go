@@ -47,58 +47,85 @@ type ValueCount struct {
 	N         int64
 }
 
-// CountTypes adds up a batch by context, type and hour, in key order.
-func CountTypes(batch []Placed) []TypeCount {
-	type key struct {
-		context uuid.UUID
-		kind    string
-		hour    time.Time
-	}
-	counts := make(map[key]*TypeCount)
-	for _, s := range batch {
-		k := key{s.Context.ID, s.Type, s.Hour()}
-		c := counts[k]
-		if c == nil {
-			c = &TypeCount{ProductID: s.ProductID, ContextID: k.context, Type: k.kind, Hour: k.hour}
-			counts[k] = c
-		}
-		c.N++
-	}
-	out := make([]TypeCount, 0, len(counts))
-	for _, c := range counts {
-		out = append(out, *c)
-	}
-	slices.SortFunc(out, func(a, b TypeCount) int {
-		return cmp.Or(bytes.Compare(a.ContextID[:], b.ContextID[:]), cmp.Compare(a.Type, b.Type), a.Hour.Compare(b.Hour))
-	})
-	return out
+// Counts are a batch's rollup deltas, each list in key order. Values is not bounded
+// yet; see Bound.
+type Counts struct {
+	Types  []TypeCount
+	Values []ValueCount
 }
 
-// CountValues adds up a batch by context, type, hour and dimension value, in key
-// order. The result is not bounded yet; see Bound.
-func CountValues(batch []Placed) []ValueCount {
-	type key struct {
-		Group
-		value string
+// Count adds up a batch by context, type and hour, and those by each dimension's
+// values. The signals are prepared; r reads what only their contexts name.
+func Count(batch []Placed, r *Reader) Counts {
+	c := counter{areas: make(map[area]uint32), names: make(map[string]uint32), values: make(map[value]uint32)}
+	for i := range batch {
+		c.add(&batch[i], r)
 	}
-	counts := make(map[key]*ValueCount)
-	for _, s := range batch {
-		for _, d := range Dimensions(s.Type, s.Payload, s.Context.PayloadKeys) {
-			k := key{Group{s.Context.ID, s.Hour(), d.Name, s.Type}, d.Value}
-			c := counts[k]
-			if c == nil {
-				c = &ValueCount{Group: k.Group, ProductID: s.ProductID, Value: d.Value}
-				counts[k] = c
-			}
-			c.N++
+	slices.SortFunc(c.out.Types, func(a, b TypeCount) int {
+		return cmp.Or(bytes.Compare(a.ContextID[:], b.ContextID[:]), cmp.Compare(a.Type, b.Type), a.Hour.Compare(b.Hour))
+	})
+	slices.SortFunc(c.out.Values, compareValues)
+	return c.out
+}
+
+// counter finds the row a signal counts in by small numbers in place of texts: most
+// signals of a batch count in few rows.
+type counter struct {
+	out    Counts
+	areas  map[area]uint32   // index into out.Types
+	names  map[string]uint32 // a number for each value
+	values map[value]uint32  // index into out.Values
+}
+
+type area struct {
+	context *Context
+	kind    string
+	hour    int64
+}
+
+type value struct {
+	area, name uint32
+	dimension  int32 // a fixed one, or one the context names, counted down from -1
+}
+
+const hourSeconds = 3600
+
+func (c *counter) add(s *Placed, r *Reader) {
+	seconds := s.At.Unix()
+	hour := seconds - ((seconds%hourSeconds)+hourSeconds)%hourSeconds
+	k := area{s.Context, s.Type, hour}
+	i, ok := c.areas[k]
+	if !ok {
+		i = uint32(len(c.out.Types))
+		c.areas[k] = i
+		c.out.Types = append(c.out.Types, TypeCount{ProductID: s.ProductID, ContextID: s.Context.ID, Type: s.Type, Hour: time.Unix(hour, 0).UTC()})
+	}
+	c.out.Types[i].N++
+	for d := range s.Fields {
+		if s.Fields[d] != "" {
+			c.addValue(i, int32(d), fixed[d].name, s.Fields[d])
 		}
 	}
-	out := make([]ValueCount, 0, len(counts))
-	for _, c := range counts {
-		out = append(out, *c)
+	for _, d := range r.Extra(s.Payload, s.Context.PayloadKeys) {
+		c.addValue(i, -1-int32(slices.Index(s.Context.PayloadKeys, d.Name)), d.Name, d.Value)
 	}
-	slices.SortFunc(out, compareValues)
-	return out
+}
+
+func (c *counter) addValue(at uint32, dimension int32, name, text string) {
+	number, ok := c.names[text]
+	if !ok {
+		number = uint32(len(c.names))
+		c.names[text] = number
+	}
+	k := value{area: at, name: number, dimension: dimension}
+	i, ok := c.values[k]
+	if !ok {
+		i = uint32(len(c.out.Values))
+		c.values[k] = i
+		t := &c.out.Types[at]
+		c.out.Values = append(c.out.Values, ValueCount{Group: Group{ContextID: t.ContextID, Hour: t.Hour, Dimension: name, Type: t.Type}, ProductID: t.ProductID, Value: text})
+	}
+	c.out.Values[i].N++
 }
 
 func compareValues(a, b ValueCount) int {

@@ -27,6 +27,7 @@ type Signal struct {
 	ContextID  uuid.UUID // uuid.Nil: the product's default context
 	Type       string
 	Payload    []byte // a JSON object
+	Fields     Fields // read from the payload by Reader.Prepare
 	At         time.Time
 	ReceivedAt time.Time
 	SessionID  string
@@ -81,6 +82,11 @@ func (c *Context) Polarity(kind string) Polarity {
 	}
 }
 
+// Equal tells whether signals are placed and counted the same in both.
+func (c Context) Equal(o Context) bool {
+	return c.ID == o.ID && c.ProductID == o.ProductID && c.Default == o.Default && slices.Equal(c.PayloadKeys, o.PayloadKeys)
+}
+
 // Contexts of one account, to place its signals.
 type Contexts struct {
 	byID      map[uuid.UUID]*Context
@@ -108,18 +114,4 @@ func (c Contexts) Place(s *Signal) (*Context, bool) {
 	}
 	fallback := c.byProduct[s.ProductID]
 	return fallback, fallback != nil
-}
-
-// Unique drops signals whose key occurred before in the list; the first stays.
-func Unique(list []Signal) []Signal {
-	seen := make(map[uuid.UUID]struct{}, len(list))
-	out := list[:0:0]
-	for _, s := range list {
-		if _, again := seen[s.Key()]; again {
-			continue
-		}
-		seen[s.Key()] = struct{}{}
-		out = append(out, s)
-	}
-	return out
 }

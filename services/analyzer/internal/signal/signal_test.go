@@ -70,7 +70,7 @@ func TestDimensions(t *testing.T) {
 		{"nothing", "x", ``, nil, nil},
 		{"NUL is not storable", "x", `{"element":"a\u0000b"}`, nil, []signal.Dimension{{"element", "a\uFFFDb"}}},
 	} {
-		require.Equal(t, c.want, signal.Dimensions(c.kind, []byte(c.payload), c.extra), c.name)
+		require.Equal(t, c.want, signal.NewReader().Dimensions(c.kind, []byte(c.payload), c.extra), c.name)
 	}
 }
 
@@ -78,7 +78,7 @@ func FuzzDimensions(f *testing.F) {
 	f.Add(`{"url":"https://a/b?c","message":"x 1","element":"#a"}`)
 	f.Add(`{"path":"///","error":{"message":"'"}}`)
 	f.Fuzz(func(t *testing.T, payload string) {
-		for _, d := range signal.Dimensions("js_error", []byte(payload), []string{"a"}) {
+		for _, d := range signal.NewReader().Dimensions("js_error", []byte(payload), []string{"a"}) {
 			if d.Value == "" || len(d.Value) > 200 || strings.ContainsRune(d.Value, 0) || !utf8.ValidString(d.Value) {
 				t.Fatalf("%s = %q", d.Name, d.Value)
 			}
@@ -96,6 +96,7 @@ func TestPolarityIsTheContextsOfNow(t *testing.T) {
 
 // batch draws signals of a few contexts, hours and values.
 func batch(rt *rapid.T) []signal.Placed {
+	reader := signal.NewReader()
 	contexts := []*signal.Context{{ID: uuid.UUID{1}, ProductID: uuid.UUID{9}}, {ID: uuid.UUID{2}, ProductID: uuid.UUID{9}}}
 	start := time.Date(2026, 1, 31, 20, 0, 0, 0, time.UTC)
 	n := rapid.IntRange(1, 300).Draw(rt, "n")
@@ -106,9 +107,18 @@ func batch(rt *rapid.T) []signal.Placed {
 			Context: contexts[rapid.IntRange(0, 1).Draw(rt, "context")],
 			Signal: &signal.Signal{
 				ID: uuid.New(), ProductID: uuid.UUID{9}, Type: fmt.Sprintf("t%d", rapid.IntRange(0, 2).Draw(rt, "type")), Payload: []byte(payload),
-				At: start.Add(time.Duration(rapid.IntRange(0, 600).Draw(rt, "minute")) * time.Minute), Source: signal.REST,
+				At:        start.Add(time.Duration(rapid.IntRange(0, 600).Draw(rt, "minute")) * time.Minute),
+				SessionID: rapid.SampledFrom([]string{"", "s1", "s2"}).Draw(rt, "session"),
+				Source:    rapid.SampledFrom([]signal.Source{signal.Script, signal.SDK, signal.Webhook, signal.REST}).Draw(rt, "source"),
+				TimeMark:  rapid.SampledFrom([]string{"", "received", "clamped_old", "clamped_future"}).Draw(rt, "mark"),
+				Imported:  rapid.Bool().Draw(rt, "imported"),
 			},
 		}
+		out[i].ReceivedAt = out[i].At.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(rt, "delay")) * time.Microsecond)
+		if rapid.Bool().Draw(rt, "own id") {
+			out[i].ClientID = uuid.New()
+		}
+		reader.Prepare(out[i].Signal)
 	}
 	return out
 }
@@ -118,7 +128,8 @@ func TestBoundKeepsSums(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		list := batch(rt)
-		counts := signal.CountValues(list)
+		counted := signal.Count(list, signal.NewReader())
+		counts := counted.Values
 		stored := make(map[signal.Group]map[string]bool)
 		for _, c := range counts {
 			if stored[c.Group] == nil {
@@ -155,7 +166,7 @@ func TestBoundKeepsSums(t *testing.T) {
 			require.LessOrEqual(rt, len(values), signal.MaxValues+1, g)
 		}
 		var total int64
-		for _, c := range signal.CountTypes(list) {
+		for _, c := range counted.Types {
 			total += c.N
 		}
 		require.EqualValues(rt, len(list), total)
@@ -163,19 +174,20 @@ func TestBoundKeepsSums(t *testing.T) {
 }
 
 // Blocks hold every signal once, in time order, within a month, and merging keeps
-// every document.
+// every one as it was.
 func TestBlocksHoldEverySignal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		list := batch(rt)
+		want := map[uuid.UUID]stored{}
+		for _, s := range list {
+			want[s.ID] = stored{s.ClientID, s.Type, s.SessionID, string(s.Payload), s.At.UnixMicro(), s.ReceivedAt.UnixMicro(), s.Source, s.TimeMark, s.Imported}
+		}
 		var blocks []signal.Block
 		for start := 0; start < len(list); start += 50 {
-			part, err := signal.Blocks(list[start:min(len(list), start+50)], uuid.New)
-			require.NoError(rt, err)
-			blocks = append(blocks, part...)
+			blocks = append(blocks, signal.Blocks(list[start:min(len(list), start+50)], uuid.New)...)
 		}
-		want := documents(rt, blocks)
-		require.Len(rt, want, len(list))
+		require.Equal(rt, want, contents(rt, blocks))
 
 		byContext := map[uuid.UUID][]signal.Block{}
 		for _, b := range blocks {
@@ -187,42 +199,73 @@ func TestBlocksHoldEverySignal(t *testing.T) {
 			require.NoError(rt, err)
 			merged = append(merged, full...)
 		}
-		require.Equal(rt, want, documents(rt, merged))
+		require.Equal(rt, want, contents(rt, merged))
 		require.LessOrEqual(rt, len(merged), 4, "two contexts, two months")
 	})
 }
 
-func documents(rt *rapid.T, blocks []signal.Block) map[string]string {
-	out := map[string]string{}
-	for _, b := range blocks {
-		var list []json.RawMessage
-		require.NoError(rt, json.Unmarshal(b.Document, &list))
-		require.Len(rt, list, b.N)
-		last := b.FirstAt
-		for i, d := range list {
-			var head struct {
-				ID   string
-				Type string
-				At   time.Time
-			}
-			require.NoError(rt, json.Unmarshal(d, &head))
-			require.False(rt, head.At.Before(last))
-			require.Contains(rt, b.Types, head.Type)
-			require.Equal(rt, b.FirstAt.Month(), head.At.Month())
-			if i == len(list)-1 {
-				require.Equal(rt, b.LastAt, head.At)
-			}
-			last = head.At
-			out[head.ID] = string(d)
-		}
+func TestMergeRefusesWhatIsNoBlock(t *testing.T) {
+	t.Parallel()
+	whole := func() signal.Block {
+		s := signal.Signal{ID: uuid.New(), Type: "a", Payload: []byte(`{"a":[1,"],["]}`), At: time.Now(), ReceivedAt: time.Now(), SessionID: "s", Source: signal.SDK}
+		return signal.Blocks([]signal.Placed{{Signal: &s, Context: &signal.Context{}}}, uuid.New)[0]
 	}
-	return out
+	for name, damage := range map[string]func(*signal.Block){
+		"a payload too many": func(b *signal.Block) { b.Payloads = []byte(`[{},{}]`) },
+		"a payload too few":  func(b *signal.Block) { b.Payloads = []byte(`[]`) },
+		"no array":           func(b *signal.Block) { b.Payloads = []byte(`{}`) },
+		"not JSON":           func(b *signal.Block) { b.Payloads = []byte(`[{"a":}]`) },
+		"a column too short": func(b *signal.Block) { b.Delays = nil },
+		"an unknown type":    func(b *signal.Block) { b.TypeNos = []int16{2} },
+		"an unknown session": func(b *signal.Block) { b.SessionNos = []int16{-1} },
+		"another context":    func(b *signal.Block) { b.ContextID = uuid.New() },
+	} {
+		bad := whole()
+		damage(&bad)
+		_, err := signal.Merge([]signal.Block{whole(), bad}, uuid.New)
+		require.Error(t, err, name)
+	}
+	merged, err := signal.Merge([]signal.Block{whole(), whole()}, uuid.New)
+	require.NoError(t, err)
+	require.Equal(t, `[{"a":[1,"],["]},{"a":[1,"],["]}]`, string(merged[0].Payloads))
 }
 
-func TestUniqueKeepsTheFirst(t *testing.T) {
-	t.Parallel()
-	mine := uuid.New()
-	got := signal.Unique([]signal.Signal{{ID: uuid.New(), ClientID: mine, Type: "a"}, {ID: uuid.New(), Type: "b"}, {ID: uuid.New(), ClientID: mine, Type: "c"}, {ID: mine, Type: "d"}})
-	require.Len(t, got, 2)
-	require.Equal(t, "a", got[0].Type)
+// stored is a signal as it is read back.
+type stored struct {
+	clientID               uuid.UUID
+	kind, session, payload string
+	at, received           int64
+	source                 signal.Source
+	mark                   string
+	imported               bool
+}
+
+// contents takes blocks apart as the view signals does.
+func contents(rt *rapid.T, blocks []signal.Block) map[uuid.UUID]stored {
+	out := map[uuid.UUID]stored{}
+	for _, b := range blocks {
+		var payloads []json.RawMessage
+		require.NoError(rt, json.Unmarshal(b.Payloads, &payloads))
+		require.Len(rt, payloads, b.N)
+		require.Len(rt, b.IDs, b.N)
+		last := b.FirstAt
+		for i, id := range b.IDs {
+			at := b.FirstAt.Add(time.Duration(b.AtMicros[i]) * time.Microsecond)
+			require.False(rt, at.Before(last))
+			require.Equal(rt, b.FirstAt.Month(), at.Month())
+			last = at
+			s := stored{
+				clientID: b.ClientIDs[i], kind: b.Types[b.TypeNos[i]-1], payload: string(payloads[i]), at: at.UnixMicro(), received: at.UnixMicro() + b.Delays[i],
+				source: []signal.Source{"script", "sdk", "webhook", "rest"}[b.Flags[i]&3], mark: []string{"", "received", "clamped_old", "clamped_future"}[b.Flags[i]>>2&3],
+				imported: b.Flags[i]&16 != 0,
+			}
+			if b.SessionNos[i] > 0 {
+				s.session = b.Sessions[b.SessionNos[i]-1]
+			}
+			require.NotContains(rt, out, id)
+			out[id] = s
+		}
+		require.Equal(rt, b.LastAt, last)
+	}
+	return out
 }

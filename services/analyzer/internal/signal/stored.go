@@ -9,6 +9,12 @@ type Position struct {
 	MessageID uuid.UUID
 }
 
+// Batch is one message's signals.
+type Batch struct {
+	Position
+	Signals []Signal
+}
+
 // Stored says what became of a batch.
 type Stored struct {
 	Repeated bool // the message's effect had been committed before

@@ -6,7 +6,8 @@
 //   - walk_import, walk_context: imported history, first waiting until all of it is
 //     stored, then one job per context;
 //   - merge_blocks: an account's small blocks, once an hour after signals came;
-//   - keep_house: partitions ahead of need, positions the stream forgot.
+//   - keep_house: partitions ahead of need, positions the stream forgot;
+//   - reconcile: every hour, what was acknowledged against what is stored.
 //
 // A job may run twice; everything it calls is idempotent.
 package timers

@@ -98,9 +98,20 @@ func (keepHouseArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: 3, Priority: 4}
 }
 
+type reconcileArgs struct{}
+
+func (reconcileArgs) Kind() string { return "reconcile" }
+
+func (reconcileArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 3, Priority: 4}
+}
+
 // Periodic jobs of the service.
 func Periodic() []*river.PeriodicJob {
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(6*time.Hour),
-		func() (river.JobArgs, *river.InsertOpts) { return keepHouseArgs{}, nil },
-		&river.PeriodicJobOpts{RunOnStart: true})}
+	every := func(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+		return river.NewPeriodicJob(river.PeriodicInterval(interval),
+			func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+			&river.PeriodicJobOpts{RunOnStart: true})
+	}
+	return []*river.PeriodicJob{every(6*time.Hour, keepHouseArgs{}), every(time.Hour, reconcileArgs{})}
 }

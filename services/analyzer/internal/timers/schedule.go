@@ -34,25 +34,31 @@ func NewScheduler(client *river.Client[pgx.Tx], delay time.Duration, now func() 
 }
 
 // Stored schedules what new signals make due, inside the transaction that stores
-// them: an analysis of each context and a merge of each account's blocks.
+// them: a merge of each account's blocks and, but for imported history, an analysis
+// of each context.
 func (s *Scheduler) Stored(ctx context.Context, tx pgx.Tx, areas []signal.Area) error {
 	jobs := make([]river.InsertManyParams, 0, 2*len(areas))
 	accounts := make(map[uuid.UUID]bool)
 	for _, a := range areas {
-		due := next(s.now(), s.delay, a.ContextID)
-		jobs = append(jobs, river.InsertManyParams{
-			Args:       contextArgs{AccountID: a.AccountID, ContextID: a.ContextID, Due: due.Unix()},
-			InsertOpts: &river.InsertOpts{ScheduledAt: due},
-		})
+		if a.Live {
+			due := next(s.now(), s.delay, a.ContextID)
+			jobs = append(jobs, river.InsertManyParams{
+				Args:       contextArgs{AccountID: a.AccountID, ContextID: a.ContextID, Due: due.Unix()},
+				InsertOpts: &river.InsertOpts{ScheduledAt: due},
+			})
+		}
 		if accounts[a.AccountID] {
 			continue
 		}
 		accounts[a.AccountID] = true
-		due = next(s.now(), mergeEvery, a.AccountID)
+		due := next(s.now(), mergeEvery, a.AccountID)
 		jobs = append(jobs, river.InsertManyParams{
 			Args:       mergeArgs{AccountID: a.AccountID, Due: due.Unix()},
 			InsertOpts: &river.InsertOpts{ScheduledAt: due.Add(mergeAfter)},
 		})
+	}
+	if len(jobs) == 0 {
+		return nil
 	}
 	if _, err := s.client.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("scheduling analyses: %w", err)

@@ -42,14 +42,14 @@ func TestOneAnalysisForManyBatches(t *testing.T) {
 	clock.Store(&at)
 	scheduler := timers.NewScheduler(setting.Client(), 5*time.Minute, func() time.Time { return *clock.Load() })
 	account := uuid.New()
-	areas := []signal.Area{{AccountID: account, ContextID: uuid.New()}, {AccountID: account, ContextID: uuid.New()}}
+	areas := []signal.Area{{AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: account, ContextID: uuid.New()}}
 	stored := func() {
 		require.NoError(t, pg.InTx(context.Background(), db, func(tx pgx.Tx) error { return scheduler.Stored(context.Background(), tx, areas) }))
 	}
 	for range 20 {
 		stored()
 	}
-	require.Equal(t, 2, jobs(t, db, "analyze_context"))
+	require.Equal(t, 2, jobs(t, db, "analyze_context"), "imported history is walked when the import is complete")
 	require.Equal(t, 1, jobs(t, db, "merge_blocks"))
 
 	later := at.Add(5 * time.Minute)

@@ -43,7 +43,9 @@ type Deps struct {
 	Contexts Contexts
 	// StoredUpTo is the sequence of the SIGNALS stream up to which all is stored.
 	StoredUpTo func(ctx context.Context) (uint64, error)
-	Now        func() time.Time
+	// Reconcile compares what was acknowledged with what is stored.
+	Reconcile func(ctx context.Context) error
+	Now       func() time.Time
 }
 
 // NewWorkers returns the workers of all jobs.
@@ -73,6 +75,7 @@ func NewWorkers(d Deps) *river.Workers {
 		}
 		return d.Keeper.TrimPositions(ctx)
 	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return d.Reconcile(ctx) }))
 	return w
 }
 

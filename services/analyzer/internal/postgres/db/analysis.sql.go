@@ -12,52 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const blocksWith = `-- name: BlocksWith :many
-SELECT signals::text AS document
-FROM signal_blocks
-WHERE account_id = $1 AND context_id = $2
-  AND last_at >= $3::timestamptz AND first_at < $4::timestamptz
-  AND types && $5::text[]
-ORDER BY last_at DESC
-LIMIT $6
-`
-
-type BlocksWithParams struct {
-	AccountID uuid.UUID
-	ContextID uuid.UUID
-	FromAt    time.Time
-	ToAt      time.Time
-	Types     []string
-	Blocks    int32
-}
-
-func (q *Queries) BlocksWith(ctx context.Context, arg BlocksWithParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, blocksWith,
-		arg.AccountID,
-		arg.ContextID,
-		arg.FromAt,
-		arg.ToAt,
-		arg.Types,
-		arg.Blocks,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var document string
-		if err := rows.Scan(&document); err != nil {
-			return nil, err
-		}
-		items = append(items, document)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const contextByID = `-- name: ContextByID :one
 SELECT c.id, c.account_id, c.product_id, c.name, c.description, c.positive_types, c.negative_types, c.payload_keys, c.is_default, c.version, c.created_at, c.updated_at, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id AND o.product_id = c.product_id) AS watched
 FROM contexts c
@@ -357,6 +311,72 @@ func (q *Queries) OverlappingFinding(ctx context.Context, arg OverlappingFinding
 		&i.ResolvedAt,
 	)
 	return i, err
+}
+
+const rawSignals = `-- name: RawSignals :many
+SELECT s.id, s.type::text AS type, s.payload::text AS payload, coalesce(s.session_id::text, '')::text AS session_id, s.occurred_at
+FROM (
+    SELECT b.block_id, b.first_at, b.last_at FROM signal_blocks b
+    WHERE b.account_id = $1 AND b.context_id = $2
+      AND b.last_at >= $3::timestamptz AND b.first_at < $4::timestamptz
+      AND b.types && $5::text[]
+    ORDER BY b.last_at DESC
+    LIMIT $6
+) AS newest
+JOIN signals s ON s.account_id = $1 AND s.block_id = newest.block_id AND s.block_first_at = newest.first_at
+WHERE s.type = ANY($5::text[]) AND s.occurred_at >= $3::timestamptz AND s.occurred_at < $4::timestamptz
+ORDER BY newest.last_at DESC, s.occurred_at DESC
+`
+
+type RawSignalsParams struct {
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+	Types     []string
+	Blocks    int32
+}
+
+type RawSignalsRow struct {
+	ID         uuid.UUID
+	Type       string
+	Payload    string
+	SessionID  string
+	OccurredAt time.Time
+}
+
+// Of the newest blocks that may hold some, newest first.
+func (q *Queries) RawSignals(ctx context.Context, arg RawSignalsParams) ([]RawSignalsRow, error) {
+	rows, err := q.db.Query(ctx, rawSignals,
+		arg.AccountID,
+		arg.ContextID,
+		arg.FromAt,
+		arg.ToAt,
+		arg.Types,
+		arg.Blocks,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RawSignalsRow
+	for rows.Next() {
+		var i RawSignalsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Type,
+			&i.Payload,
+			&i.SessionID,
+			&i.OccurredAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const resolveFinding = `-- name: ResolveFinding :exec

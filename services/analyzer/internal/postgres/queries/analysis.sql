@@ -43,14 +43,20 @@ GROUP BY dimension, value, type
 ORDER BY 4 DESC, 5 DESC, dimension, value, type
 LIMIT 5000;
 
--- name: BlocksWith :many
-SELECT signals::text AS document
-FROM signal_blocks
-WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id)
-  AND last_at >= sqlc.arg(from_at)::timestamptz AND first_at < sqlc.arg(to_at)::timestamptz
-  AND types && sqlc.arg(types)::text[]
-ORDER BY last_at DESC
-LIMIT sqlc.arg(blocks);
+-- name: RawSignals :many
+-- Of the newest blocks that may hold some, newest first.
+SELECT s.id, s.type::text AS type, s.payload::text AS payload, coalesce(s.session_id::text, '')::text AS session_id, s.occurred_at
+FROM (
+    SELECT b.block_id, b.first_at, b.last_at FROM signal_blocks b
+    WHERE b.account_id = sqlc.arg(account_id) AND b.context_id = sqlc.arg(context_id)
+      AND b.last_at >= sqlc.arg(from_at)::timestamptz AND b.first_at < sqlc.arg(to_at)::timestamptz
+      AND b.types && sqlc.arg(types)::text[]
+    ORDER BY b.last_at DESC
+    LIMIT sqlc.arg(blocks)
+) AS newest
+JOIN signals s ON s.account_id = sqlc.arg(account_id) AND s.block_id = newest.block_id AND s.block_first_at = newest.first_at
+WHERE s.type = ANY(sqlc.arg(types)::text[]) AND s.occurred_at >= sqlc.arg(from_at)::timestamptz AND s.occurred_at < sqlc.arg(to_at)::timestamptz
+ORDER BY newest.last_at DESC, s.occurred_at DESC;
 
 -- name: OverlappingFinding :one
 SELECT id, started_at, detected_at, resolved_at
