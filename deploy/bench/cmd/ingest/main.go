@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/draftlabs/specter/deploy/bench/store"
 	"github.com/draftlabs/specter/pkg/svcmain"
 )
 
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&p.dir, "dir", "", "directory on the disk to measure; a temporary one when empty")
 	flags.IntVar(&p.rounds, "rounds", 4, "rounds of every comparison")
 	flags.DurationVar(&p.turn, "turn", 2500*time.Millisecond, "time of one contender in one round")
+	onlyHTTP := flags.Bool("http", false, "measure only the way to the stream, not the way from there to the database")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
 	}
@@ -65,5 +67,22 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return r.print(out)
+	if err := r.print(out); err != nil {
+		return err
+	}
+	if *onlyHTTP {
+		return printSummary(out, r.summary())
+	}
+	stored, err := store.Measure(ctx, store.Options{})
+	if err != nil {
+		return fmt.Errorf("measuring the store: %w", err)
+	}
+	fmt.Fprintln(out)
+	for _, line := range stored.Table() {
+		fmt.Fprintln(out, line)
+	}
+	return printSummary(out, struct {
+		summary
+		store.Result
+	}{r.summary(), stored})
 }

@@ -147,7 +147,7 @@ func startGateway(ctx context.Context, path, broker string) (c *child, addr stri
 	addr = listener.Addr().String()
 	listener.Close()
 	c, err = start(false, []string{
-		"SPECTER_HTTP_ADDR=" + addr, "SPECTER_NATS_URL=" + broker, "SPECTER_LOG_LEVEL=error", "SPECTER_METRICS_ADDR=127.0.0.1:19199",
+		"SPECTER_HTTP_ADDR=" + addr, "SPECTER_NATS_URL=" + broker, "SPECTER_LOG_LEVEL=error",
 		// The limit of one product is not what is measured.
 		"SPECTER_INGEST_RATE_PER_SECOND=1000000000",
 	}, path)

@@ -83,7 +83,12 @@ func (r *result) print(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
-	line, err := json.Marshal(r.summary())
+	return nil
+}
+
+// printSummary prints the last line.
+func printSummary(out io.Writer, summary any) error {
+	line, err := json.Marshal(summary)
 	if err != nil {
 		return fmt.Errorf("encoding the summary: %w", err)
 	}
