@@ -29,6 +29,10 @@
 //	                                                                    │
 //	 stream ◀────────────────────── replayed by a person ◀──────────────┘
 //
+// [ConsumeGroups] hands over what the broker has ready as one group, for handlers that gain from it:
+// the analyzer commits a group as one transaction. When a group fails, each of its messages is handled
+// again alone and gets a verdict of its own.
+//
 // Delivery is at least once: a handler writes its effect and an inbox row in one transaction
 // (outbox.Claim), so that a second delivery changes nothing. While a handler runs, the broker is
 // told so every third of AckWait.
@@ -38,4 +42,8 @@
 // The DEADLETTER stream keeps the original body and headers with the reason. [Bus.DeadLetters]
 // lists them, [Bus.Replay] publishes one again under its original subject and removes it. All
 // consumers of the subject see a replayed message; those that were done with it drop it by its id.
+// The command `specter dlq` does both for people.
+//
+// [Bus.Settled], [Bus.Message] and [Bus.Bury] let a service compare what its durable has acknowledged
+// with what it has stored, and mend what is missing.
 package bus

@@ -157,12 +157,12 @@ func (g *groups) run(ctx context.Context, group []taken) (err error) {
 	for i, one := range group {
 		d := one.delivery
 		list[i] = Raw{ID: d.ID, Time: d.Time, Sequence: d.Sequence, Attempt: d.Attempt, Data: one.msg.Data()}
-		remote := telemetry.Extract(ctx, d.header.Get)
-		if len(group) == 1 {
-			ctx = remote
-		} else if link := trace.LinkFromContext(remote); link.SpanContext.IsValid() {
+		if link := trace.LinkFromContext(telemetry.Extract(ctx, d.header.Get)); len(group) > 1 && link.SpanContext.IsValid() {
 			links = append(links, link)
 		}
+	}
+	if len(group) == 1 {
+		ctx = telemetry.Extract(ctx, group[0].delivery.header.Get)
 	}
 	info := g.types[0]
 	ctx, span := g.tracer.Start(ctx, "consume "+info.Name(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),

@@ -40,9 +40,22 @@ func Enter(ctx context.Context, tx pgx.Tx, account uuid.UUID) error {
 	if account == uuid.Nil {
 		return ErrNoAccount
 	}
-	if _, err := tx.Exec(ctx, `SELECT set_config('specter.account_id', $1, true)`, account.String()); err != nil {
+	if _, err := tx.Exec(ctx, enterSQL, account.String()); err != nil {
 		return fmt.Errorf("entering the account: %w", err)
 	}
+	return nil
+}
+
+// enterSQL switches the tenant until the transaction ends.
+const enterSQL = `SELECT set_config('specter.account_id', $1, true)`
+
+// QueueEnter is Enter as the next statement of a batch sent inside a transaction: those
+// queued after it see account's rows, without a round trip of their own.
+func QueueEnter(round *pgx.Batch, account uuid.UUID) error {
+	if account == uuid.Nil {
+		return ErrNoAccount
+	}
+	round.Queue(enterSQL, account.String())
 	return nil
 }
 

@@ -7,14 +7,17 @@
 // transaction that makes it true.
 //
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
-// rollup_dimension_hourly, product_activity, stream_positions, analyses, findings;
-// timers in schema river_analyzer.
+// rollup_dimension_hourly, product_activity, stream_positions, reconciliations,
+// analyses, findings; timers in schema river_analyzer.
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also
 //     across midnight) and a repeated import change nothing.
 //   - Ids, raw blocks, rollup deltas and position of a message are committed
-//     together, before the broker hears of it.
+//     together, before the broker hears of it. Messages that are ready together
+//     share a transaction; one that cannot be stored holds none of the others back.
+//   - Every hour what was acknowledged is compared with what is stored; a message
+//     that is neither stored nor a dead letter is stored then.
 //   - A context is analysed a few minutes after it got signals; an idle one costs
 //     nothing. Imported history is judged hour by hour, without look-ahead.
 //   - With nothing wrong at most 5 % of product-weeks see a finding; one incident

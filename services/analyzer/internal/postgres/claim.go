@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"time"
 
@@ -94,24 +92,17 @@ func firstOfEach(list []candidate) []int {
 	return slices.CompactFunc(order, func(a, b int) bool { return list[a].Key() == list[b].Key() })
 }
 
-// claim finds out which signals of one account are new and inserts their ids. Its
-// callers hold the account's lock, so that what is not there now is not there when it
-// is inserted: plain INSERT costs Postgres a third of ON CONFLICT … RETURNING.
-func (w *writing) claim(ctx context.Context, account uuid.UUID, list []candidate, filed map[filing][]int) (fresh []bool, err error) {
-	known, err := w.lookUp(ctx, account, list, filed)
-	if err != nil {
-		return nil, err
-	}
-	fresh = make([]bool, len(list))
-	round := &pgx.Batch{}
+// queueIDs inserts the ids of those members that are new. Its callers hold the account's
+// lock and have looked them up, so that what was not there then is not there now: plain
+// INSERT costs Postgres a third of ON CONFLICT … RETURNING.
+func queueIDs(round *pgx.Batch, account uuid.UUID, list []candidate, filed map[filing][]int, fresh []bool) {
 	for f, members := range filed {
 		ids := make(pgtype.FlatArray[pgtype.UUID], 0, len(members))
 		var at []time.Time
 		for _, i := range members {
-			if known[list[i].Key()] {
+			if !fresh[i] {
 				continue
 			}
-			fresh[i] = true
 			ids = append(ids, present(list[i].Key()))
 			if f.imported() {
 				at = append(at, list[i].At)
@@ -125,10 +116,6 @@ func (w *writing) claim(ctx context.Context, account uuid.UUID, list []candidate
 			round.Queue(`INSERT INTO signal_ids (account_id, id, day) SELECT $1, u.id, $3 FROM unnest($2::uuid[]) AS u (id)`, account, ids, f.day)
 		}
 	}
-	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
-		return nil, fmt.Errorf("inserting ids: %w", err)
-	}
-	return fresh, nil
 }
 
 const (
@@ -137,56 +124,62 @@ const (
 	gap = 2 * time.Second
 	// readPerID bounds how many ids are read in place of looking one up.
 	readPerID = 8
+	// fewIDs are looked up one by one.
+	fewIDs = 16
 )
 
-// lookUp returns the ids that are there.
-func (w *writing) lookUp(ctx context.Context, account uuid.UUID, list []candidate, filed map[filing][]int) (map[uuid.UUID]bool, error) {
-	known := make(map[uuid.UUID]bool)
-	var single [][]uuid.UUID
-	round := &pgx.Batch{}
+// lookups are ids that are there, once the batch they were queued in is done.
+type lookups struct {
+	known map[uuid.UUID]bool
+	// crowded stretches hold too many of others' ids: theirs must be looked up singly.
+	crowded []uuid.UUID
+}
+
+// queueLookups looks up all filed members of a list.
+func queueLookups(round *pgx.Batch, account uuid.UUID, list []candidate, filed map[filing][]int, today time.Time) *lookups {
+	l := &lookups{known: make(map[uuid.UUID]bool)}
+	var single []uuid.UUID
 	for f, members := range filed {
 		ids := make([]uuid.UUID, len(members))
 		for n, i := range members {
 			ids[n] = list[i].Key()
 		}
-		if f.imported() {
-			round.Queue(`SELECT i.id FROM imported_ids i WHERE i.account_id = $1 AND i.id = ANY($2)`, account, uuids(ids)).Query(note(known, nil))
-			continue
+		switch {
+		case f.imported():
+			round.Queue(`SELECT i.id FROM imported_ids i WHERE i.account_id = $1 AND i.id = ANY($2)`, account, uuids(ids)).Query(l.note(nil))
+		case f.lookUp:
+			single = append(single, ids...)
+		default:
+			// Ids that carry a time lie side by side in the index: the stretch between the first
+			// and the last is read in one go, unless others have a lot there.
+			for _, stretch := range stretches(ids) {
+				if len(stretch) < fewIDs {
+					single = append(single, stretch...)
+					continue
+				}
+				limit := readPerID * len(stretch)
+				round.Queue(`SELECT s.id FROM signal_ids s WHERE s.account_id = $1 AND s.day = $2 AND s.id BETWEEN $3 AND $4 LIMIT $5`,
+					account, f.day, stretch[0], stretch[len(stretch)-1], limit).
+					Query(l.note(func(n int) {
+						if n == limit {
+							l.crowded = append(l.crowded, stretch...)
+						}
+					}))
+			}
 		}
-		if f.lookUp {
-			single = append(single, ids)
-			continue
-		}
-		// Ids that carry a time lie side by side in the index: the stretch between the first
-		// and the last is read in one go, unless others have a lot there.
-		for _, stretch := range stretches(ids) {
-			limit := readPerID * len(stretch)
-			round.Queue(`SELECT s.id FROM signal_ids s WHERE s.account_id = $1 AND s.day = $2 AND s.id BETWEEN $3 AND $4 LIMIT $5`,
-				account, f.day, stretch[0], stretch[len(stretch)-1], limit).
-				Query(note(known, func(n int) {
-					if n == limit {
-						single = append(single, stretch)
-					}
-				}))
-		}
 	}
-	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
-		return nil, fmt.Errorf("looking ids up: %w", err)
+	l.queueSingle(round, account, single, today)
+	return l
+}
+
+func (l *lookups) queueSingle(round *pgx.Batch, account uuid.UUID, ids []uuid.UUID, today time.Time) {
+	if len(ids) == 0 {
+		return
 	}
-	if len(single) == 0 {
-		return known, nil
-	}
-	round = &pgx.Batch{}
-	for _, ids := range single {
-		// LIMIT keeps the planner on the key's index; a join scanned the whole day.
-		round.Queue(`SELECT u.id FROM unnest($2::uuid[]) AS u (id)
-			CROSS JOIN LATERAL (SELECT FROM signal_ids s WHERE s.account_id = $1 AND s.id = u.id AND s.day = ANY($3::date[]) LIMIT 1) AS k`,
-			account, uuids(ids), daysAround(w.today())).Query(note(known, nil))
-	}
-	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
-		return nil, fmt.Errorf("looking ids up: %w", err)
-	}
-	return known, nil
+	// LIMIT keeps the planner on the key's index; a join scanned the whole day.
+	round.Queue(`SELECT u.id FROM unnest($2::uuid[]) AS u (id)
+		CROSS JOIN LATERAL (SELECT FROM signal_ids s WHERE s.account_id = $1 AND s.id = u.id AND s.day = ANY($3::date[]) LIMIT 1) AS k`,
+		account, uuids(ids), daysAround(today)).Query(l.note(nil))
 }
 
 // stretches cuts ids in order where the times they carry are far apart.
@@ -203,11 +196,11 @@ func stretches(ids []uuid.UUID) (out [][]uuid.UUID) {
 }
 
 // note adds the ids of a result to known and tells how many there were.
-func note(known map[uuid.UUID]bool, count func(n int)) func(pgx.Rows) error {
+func (l *lookups) note(count func(n int)) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		n := 0
 		for rows.Next() {
-			known[uuid.UUID(rows.RawValues()[0])] = true
+			l.known[uuid.UUID(rows.RawValues()[0])] = true
 			n++
 		}
 		if count != nil {

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,17 +11,12 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// write inserts blocks, rollup deltas and the products' activity.
-func (w *writing) write(ctx context.Context, account uuid.UUID, r rows) ([]first, error) {
-	stored, err := storedValues(ctx, w.tx, account, r.counts.Values)
-	if err != nil {
-		return nil, err
-	}
-	round := &pgx.Batch{}
+// queueRows inserts blocks, rollup deltas and the products' activity, and notes which
+// products had none before. stored are the values the rollups have already.
+func (w *writing) queueRows(round *pgx.Batch, account uuid.UUID, r rows, stored map[signal.Group]map[string]bool, firsts *[]first) {
 	queueBlocks(round, account, r.blocks, w.now())
 	queueTypes(round, account, r.counts.Types)
 	queueValues(round, account, signal.Bound(r.counts.Values, stored))
-	var firsts []first
 	for _, a := range activities(r.placed) {
 		round.Queue(`INSERT INTO product_activity (account_id, product_id, first_signal_at, last_signal_at, signals_total) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (account_id, product_id) DO UPDATE SET
@@ -36,14 +29,10 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, r rows) ([]first
 				if err := row.Scan(&inserted); err != nil || !inserted {
 					return err
 				}
-				firsts = append(firsts, first{productID: a.productID, contextID: a.context, kind: a.kind, at: a.at})
+				*firsts = append(*firsts, first{productID: a.productID, contextID: a.context, kind: a.kind, at: a.at})
 				return nil
 			})
 	}
-	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
-		return nil, fmt.Errorf("writing blocks and rollups: %w", err)
-	}
-	return firsts, nil
 }
 
 func queueTypes(round *pgx.Batch, account uuid.UUID, counts []signal.TypeCount) {
@@ -77,9 +66,9 @@ func queueValues(round *pgx.Batch, account uuid.UUID, counts []signal.ValueCount
 		account, products, contexts, dimensions, kinds, values, hours, ns)
 }
 
-// storedValues reads which values each touched group has already; at most
-// MaxValues + 1 a group.
-func storedValues(ctx context.Context, tx pgx.Tx, account uuid.UUID, counts []signal.ValueCount) (map[signal.Group]map[string]bool, error) {
+// queueStoredValues reads which values each touched group has already, at most
+// MaxValues + 1 a group. The map is filled once the batch is done.
+func queueStoredValues(round *pgx.Batch, account uuid.UUID, counts []signal.ValueCount) map[signal.Group]map[string]bool {
 	type area struct {
 		context uuid.UUID
 		hour    time.Time
@@ -93,29 +82,26 @@ func storedValues(ctx context.Context, tx pgx.Tx, account uuid.UUID, counts []si
 			contexts, hours = append(contexts, present(c.ContextID)), append(hours, c.Hour)
 		}
 	}
+	out := make(map[signal.Group]map[string]bool)
 	if len(contexts) == 0 {
-		return nil, nil
+		return out
 	}
-	rows, err := tx.Query(ctx, `SELECT r.context_id, r.hour, r.dimension, r.type, r.value
+	round.Queue(`SELECT r.context_id, r.hour, r.dimension, r.type, r.value
 		FROM unnest($2::uuid[], $3::timestamptz[]) AS u (context_id, hour)
 		JOIN rollup_dimension_hourly r ON r.account_id = $1 AND r.context_id = u.context_id AND r.hour = u.hour AND r.hour BETWEEN $4 AND $5`,
-		account, contexts, hours, slices.MinFunc(hours, time.Time.Compare), slices.MaxFunc(hours, time.Time.Compare))
-	if err != nil {
-		return nil, fmt.Errorf("reading the stored values: %w", err)
-	}
-	out := make(map[signal.Group]map[string]bool)
-	var g signal.Group
-	var value string
-	_, err = pgx.ForEachRow(rows, []any{&g.ContextID, &g.Hour, &g.Dimension, &g.Type, &value}, func() error {
-		g.Hour = g.Hour.UTC()
-		if out[g] == nil {
-			out[g] = make(map[string]bool)
-		}
-		out[g][value] = true
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the stored values: %w", err)
-	}
-	return out, nil
+		account, contexts, hours, slices.MinFunc(hours, time.Time.Compare), slices.MaxFunc(hours, time.Time.Compare)).
+		Query(func(rows pgx.Rows) error {
+			var g signal.Group
+			var value string
+			_, err := pgx.ForEachRow(rows, []any{&g.ContextID, &g.Hour, &g.Dimension, &g.Type, &value}, func() error {
+				g.Hour = g.Hour.UTC()
+				if out[g] == nil {
+					out[g] = make(map[string]bool)
+				}
+				out[g][value] = true
+				return nil
+			})
+			return err
+		})
+	return out
 }

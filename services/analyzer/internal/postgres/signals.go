@@ -202,13 +202,7 @@ func (w *writing) writePositions(ctx context.Context, batches []signal.Batch) er
 			ON CONFLICT (stream, sequence) DO UPDATE SET message_id = excluded.message_id, signals = excluded.signals, stored = excluded.stored, at = excluded.at`,
 			b.Stream, int64(b.Sequence), b.MessageID, len(b.Signals), w.results[i].New, w.now())
 	}
-	if round.Len() == 0 {
-		return nil
-	}
-	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
-		return fmt.Errorf("writing the positions: %w", err)
-	}
-	return nil
+	return w.send(ctx, round, "writing the positions")
 }
 
 // byAccount splits what is not repeated, in the order of account ids: two
@@ -234,25 +228,65 @@ func byAccount(lists [][]candidate, repeated []bool) [][]candidate {
 	return out
 }
 
-// storeAccount stores one account's part and returns the contexts that got signals.
+// storeAccount stores one account's part and returns the contexts that got signals. It
+// asks all it can in one round trip and writes in another.
 func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.Area, error) {
-	account := list[0].AccountID
-	products := productsOf(list)
-	known, err := enter(ctx, w.tx, account, products)
+	account, products := list[0].AccountID, productsOf(list)
+	round := &pgx.Batch{}
+	contexts, err := queueEnter(round, account, products)
 	if err != nil {
 		return nil, err
 	}
 	d := w.drafts[account]
-	if d == nil || !slices.EqualFunc(d.contexts, known, signal.Context.Equal) {
-		w.rememberContexts(products, known)
-		d = w.draft(list, known, w.reader)
+	var found reads
+	if d != nil {
+		found = w.queueReads(round, account, d)
 	}
-	fresh, err := w.claim(ctx, account, d.homed, d.filed)
-	if err != nil {
+	if err := w.send(ctx, round, "reading what is there"); err != nil {
 		return nil, err
 	}
+	if d == nil || !slices.EqualFunc(d.contexts, *contexts, signal.Context.Equal) {
+		w.rememberContexts(products, *contexts)
+		d = w.draft(list, *contexts, w.reader)
+		round = &pgx.Batch{}
+		found = w.queueReads(round, account, d)
+		if err := w.send(ctx, round, "reading what is there"); err != nil {
+			return nil, err
+		}
+	}
+	if ids := found.ids.crowded; len(ids) > 0 {
+		round = &pgx.Batch{}
+		found.ids.queueSingle(round, account, ids, w.today())
+		if err := w.send(ctx, round, "looking ids up"); err != nil {
+			return nil, err
+		}
+	}
+	return w.write(ctx, account, d, found)
+}
+
+// reads are what a draft depends on beside the contexts.
+type reads struct {
+	ids    *lookups
+	values map[signal.Group]map[string]bool // that the rollups have
+}
+
+func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) reads {
+	return reads{
+		ids:    queueLookups(round, account, d.homed, d.filed, w.today()),
+		values: queueStoredValues(round, account, d.rows.counts.Values),
+	}
+}
+
+// write writes what of a draft is new.
+func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, found reads) ([]signal.Area, error) {
 	for _, one := range d.homeless {
 		w.results[one.batch].Homeless++
+	}
+	fresh := make([]bool, len(d.homed))
+	for _, members := range d.filed {
+		for _, i := range members {
+			fresh[i] = !found.ids.known[d.homed[i].Key()]
+		}
 	}
 	stored := 0
 	for i, one := range d.homed {
@@ -263,15 +297,18 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 			w.results[one.batch].Known++
 		}
 	}
-	rows := d.rows
-	if stored < len(rows.placed) {
-		rows = newRows(d.homed, fresh, w.reader)
-	}
-	if len(rows.placed) == 0 {
+	if stored == 0 {
 		return nil, nil
 	}
-	firsts, err := w.write(ctx, account, rows)
-	if err != nil {
+	added := d.rows
+	if stored < len(added.placed) {
+		added = newRows(d.homed, fresh, w.reader)
+	}
+	round := &pgx.Batch{}
+	queueIDs(round, account, d.homed, d.filed, fresh)
+	var firsts []first
+	w.queueRows(round, account, added, found.values, &firsts)
+	if err := w.send(ctx, round, "writing ids, blocks and rollups"); err != nil {
 		return nil, err
 	}
 	for _, f := range firsts {
@@ -279,7 +316,18 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 			return nil, err
 		}
 	}
-	return areas(account, rows.placed), nil
+	return areas(account, added.placed), nil
+}
+
+// send runs a batch, if there is anything in it.
+func (w *writing) send(ctx context.Context, round *pgx.Batch, doing string) error {
+	if round.Len() == 0 {
+		return nil
+	}
+	if err := w.tx.SendBatch(ctx, round).Close(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }
 
 func (w *writing) announce(ctx context.Context, account uuid.UUID, f first) error {
@@ -291,28 +339,24 @@ func (w *writing) announce(ctx context.Context, account uuid.UUID, f first) erro
 	})
 }
 
-// enter switches to the account, takes its lock and reads its contexts.
-func enter(ctx context.Context, tx pgx.Tx, account uuid.UUID, products []uuid.UUID) ([]signal.Context, error) {
-	if err := tenant.Enter(ctx, tx, account); err != nil {
+// queueEnter switches to the account, takes its lock and reads the contexts of its
+// products. What is queued after it sees what the lock's last holder has committed.
+func queueEnter(round *pgx.Batch, account uuid.UUID, products []uuid.UUID) (*[]signal.Context, error) {
+	if err := tenant.QueueEnter(round, account); err != nil {
 		return nil, err
 	}
-	var known []signal.Context
-	round := &pgx.Batch{}
+	contexts := new([]signal.Context)
 	round.Queue(lockSignals, account)
 	round.Queue(`SELECT id, product_id, is_default, payload_keys FROM contexts WHERE account_id = $1 AND product_id = ANY($2) ORDER BY id`, account, uuids(products)).
-		Query(func(rows pgx.Rows) error {
-			var err error
-			known, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (signal.Context, error) {
+		Query(func(rows pgx.Rows) (err error) {
+			*contexts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (signal.Context, error) {
 				var c signal.Context
 				err := row.Scan(&c.ID, &c.ProductID, &c.Default, &c.PayloadKeys)
 				return c, err
 			})
 			return err
 		})
-	if err := tx.SendBatch(ctx, round).Close(); err != nil {
-		return nil, fmt.Errorf("reading the contexts: %w", err)
-	}
-	return known, nil
+	return contexts, nil
 }
 
 // lockSignals serialises the writers of one account's signals.
