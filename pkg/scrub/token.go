@@ -33,8 +33,8 @@ var vendorTokens = byFirst([]vendorToken{
 	{"lin_api_", 20, ""}, {"figd_", 20, ""}, {"ATATT3", 20, "="}, {"ATBB", 20, ""}, {"PMAK-", 20, ""}, {"NRAK-", 20, ""}, {"secret_", 40, ""}, {"ntn_", 30, ""},
 	{"EAAC", 40, ""}, {"EAAB", 40, ""}, {"IGQV", 40, ""}, {"AGE-SECRET-KEY-1", 40, ""}, {"tskey-", 20, ""}, {"phx_", 20, ""}, {"sntrys_", 20, "=+/"}, {"sntryu_", 20, ""},
 	{"NRJS-", 20, ""}, {"EZAK", 40, ""}, {"EZTK", 40, ""}, {"AKCp", 60, ""}, {"CCIPAT_", 30, ""}, {"CCIPRJ_", 30, ""}, {"fo1_", 30, ""}, {"fm1_", 30, "+/="}, {"fm2_", 30, "+/="}, {"rnd_", 20, ""},
-	{"pul-", 40, ""}, {"SWMTKN-1-", 40, ""}, {"ops_eyJ", 60, "="}, {"squ_", 40, ""}, {"sqp_", 40, ""}, {"sqa_", 40, ""}, {"CFPAT-", 40, ""}, {"sgp_", 40, ""}, {"sk_prod_", 24, ""},
-	{"shippo_live_", 30, ""}, {"shippo_test_", 30, ""}, {"tfp_", 40, ""}, {"ion_", 40, ""}, {"ubi_pat_", 24, ""}, {"cfut_", 40, ""}, {"mdb_sa_sk_", 30, ""}, {"wsec_", 24, ""}, {"uk1_", 30, ""},
+	{"pul-", 40, ""}, {"SWMTKN-1-", 40, ""}, {"ops_eyJ", 60, "="}, {"squ_", 40, ""}, {"sqp_", 40, ""}, {"sqa_", 40, ""}, {"CFPAT-", 40, ""}, {"sgp_", 40, ""},
+	{"shippo_live_", 30, ""}, {"shippo_test_", 30, ""}, {"mdb_sa_sk_", 30, ""},
 	{"spk_", 20, ""}, {"spt_", 20, ""}, // our own
 })
 
@@ -112,11 +112,34 @@ func tokenEnd(t []byte, i int, run *int) int {
 		if !bytes.HasPrefix(t[i:], []byte(k.prefix)) {
 			continue
 		}
-		if end := runEnd(t, i, k.extra); end-i >= k.min {
+		if end := runEnd(t, i, k.extra); end-i >= k.min && !isSlug(t[i+len(k.prefix):end]) {
 			return end
 		}
 	}
 	return 0
+}
+
+// isSlug reports words joined by - or _, as in "npm_config_user_agent".
+func isSlug(b []byte) bool {
+	const longestWord = 15
+	parts, size, letters := 1, 0, true
+	for i := 0; i <= len(b); i++ {
+		if i == len(b) || marks[b[i]]&mJoint != 0 {
+			if size > longestWord || !letters && size > 4 {
+				return false
+			}
+			if i < len(b) {
+				parts, size, letters = parts+1, 0, true
+			}
+			continue
+		}
+		if isUpper(b[i]) || marks[b[i]]&mAlnum == 0 {
+			return false
+		}
+		letters = letters && isLower(b[i])
+		size++
+	}
+	return parts > 1
 }
 
 // hooks are addresses that let anybody who knows them post.
