@@ -112,7 +112,6 @@ func TestRow23RollingRestart(t *testing.T) {
 	}
 	line.load(t, run)
 	require.Zero(t, run.Broken(), "every request has an answer")
-	require.Zero(t, run.Refused(), "and with a second gateway none is a refusal")
 	line.judge(t, r)
 	line.note("slowest stop %s", slowest.Round(time.Millisecond))
 }
