@@ -49,6 +49,7 @@ func TestSDKUnits(t *testing.T) {
 		Bundle:       true,
 		Format:       api.FormatESModule,
 		Platform:     api.PlatformNode,
+		Define:       map[string]string{"TAG": "false"},
 		Target:       api.ES2022,
 		Outdir:       dir,
 		OutExtension: map[string]string{".js": ".mjs"},
