@@ -1,7 +1,7 @@
 // Package gateway takes signals from outside and makes them durable.
 //
-// Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js) and the
-// CATALOG bucket, which tells it keys, products and contexts.
+// Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js,
+// GET /s/versions.json, and the same under names that an operator chose) and the CATALOG bucket, which tells it keys, products and contexts.
 //
 // Produces: event.SignalBatch on the SIGNALS stream.
 //

@@ -3,6 +3,7 @@ module github.com/draftlabs/specter/services/gateway
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.3.0
 	github.com/draftlabs/specter/pkg v0.0.0
 	github.com/draftlabs/specter/pkg/testkit v0.0.0
 	github.com/draftlabs/specter/proto v0.0.0

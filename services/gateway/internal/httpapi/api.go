@@ -34,11 +34,12 @@ type Options struct {
 	MemoryBytes int64 // of all bodies being handled; beyond it requests get 503
 	HTTPS       bool  // the public address is https
 	Metrics     prometheus.Registerer
+	Paths       Paths
 }
 
-// New returns the gateway's handler.
-func New(o Options, in Ingest, s script.Script, log *zap.Logger) (http.Handler, error) {
-	tag, err := newTag(s)
+// New returns the gateway's handler. scripts are the versions of the tag, the one to serve first.
+func New(o Options, in Ingest, scripts []script.Script, log *zap.Logger) (http.Handler, error) {
+	tag, err := newTag(scripts)
 	if err != nil {
 		return nil, err
 	}
@@ -50,14 +51,13 @@ func New(o Options, in Ingest, s script.Script, log *zap.Logger) (http.Handler, 
 	// read the status of its request and takes every refusal for a broken network.
 	e.Pre(allowAnyOrigin)
 
-	e.POST("/api/signals", a.signals)
-	e.OPTIONS("/api/signals", preflight)
+	for _, path := range o.Paths.ingest() {
+		e.POST(path, a.signals)
+		e.OPTIONS(path, preflight)
+	}
 	e.POST("/api/ingest", a.lenient)
 	e.OPTIONS("/api/ingest", preflight)
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		e.Add(method, "/s.js", tag.latest)
-		e.Add(method, "/s/:file", tag.pinned)
-	}
+	tag.route(e, o.Paths)
 	return e, nil
 }
 
