@@ -74,7 +74,7 @@ export function sender(port: Port, batchSize: number, flushInterval: number, max
   }
 
   function wake(ms: number) {
-    if (items[0] && ms) timer ||= later(send, ms);
+    if (items[0]) timer ||= later(send, ms);
   }
 
   function send(): Promise<void> {
@@ -87,13 +87,14 @@ export function sender(port: Port, batchSize: number, flushInterval: number, max
   }
 
   async function flush() {
+    await flight;
     do await send();
     while (arrived && items[0] && port.allowed());
   }
 
-  /** Sends one batch and resolves to how long the next has to wait; 0 when nothing may leave. */
+  /** Sends one batch, if one may leave, and resolves to how long the next has to wait. */
   async function post(): Promise<number> {
-    if (!items[0] || !port.allowed()) return 0;
+    if (!items[0] || !port.allowed()) return flushInterval;
     flying = items.splice(0, fit(items, limit));
     let status = 0;
     let wait = flushInterval;

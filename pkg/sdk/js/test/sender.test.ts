@@ -226,6 +226,19 @@ test("when the request fails a beacon tries its luck, once", async () => {
   assert.deepEqual(w.stored(), ["a"], "nobody knows whether the beacon arrived");
 });
 
+test("a flush with nothing to send holds nothing up", async () => {
+  const w = world(200);
+  void w.out.flush();
+  w.add("a");
+  await w.after(interval);
+  assert.deepEqual(w.posts, [["a"]]);
+
+  void w.out.flush();
+  w.add("b");
+  await w.out.flush();
+  assert.deepEqual(w.posts[1], ["b"]);
+});
+
 test("offline nothing is tried; coming back sends", async () => {
   const w = world(200);
   w.state.allowed = false;
