@@ -69,7 +69,7 @@ func openShop(t *testing.T, s *system) *shop {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	p := &shop{system: s, pages: map[string]string{}}
 	p.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.URL.Path == shopIngest {
+		if r.Method == http.MethodPost && (r.URL.Path == shopIngest || r.URL.Path == "/api/signals") {
 			p.takePost(proxy, w, r)
 			return
 		}
@@ -113,7 +113,7 @@ func (p *shop) servePage(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 	}
 	media := "text/html; charset=utf-8"
-	if strings.HasSuffix(r.URL.Path, ".js") {
+	if strings.HasSuffix(r.URL.Path, ".js") || strings.HasSuffix(r.URL.Path, ".jsx") {
 		media = "text/javascript"
 	}
 	w.Header().Set("Content-Type", media)

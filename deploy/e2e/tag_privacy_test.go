@@ -166,7 +166,9 @@ func testForms(t *testing.T, p *shop, open func(...string) *visitor) {
 		}
 		v.run(`document.querySelectorAll("form").forEach((form) => form.id != "leave" && form.requestSubmit()); await specter.flush()`)
 		v.click("#send") // a GET form: the values are in the next page's address
-		program.Await(t, 10*time.Second, "the next page", func() bool { return value[bool](v, `location.pathname == "/thanks" && document.readyState == "complete"`) })
+		program.Await(t, 10*time.Second, "the next page", func() bool {
+			return value[bool](v, `location.pathname == "/thanks" && document.readyState == "complete"`)
+		})
 		v.run(`await specter.flush()`)
 		canaries = append(canaries, f.canaries...)
 	}

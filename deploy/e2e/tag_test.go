@@ -43,6 +43,7 @@ func TestScriptTag(t *testing.T) {
 		{"a click that does nothing is a dead click", testDeadClicks},
 		{"one bad signal does not cost the others", testBadSignal},
 		{"no value of a field ever leaves the page", testForms},
+		{"every example of the SDK works", testExamples},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.begin(nil)
@@ -75,6 +76,7 @@ func testNavigation(t *testing.T, p *shop, open func(...string) *visitor) {
 	}
 	require.Equal(t, []string{"/start", "/pushed", "/pushed", "/replaced", "/replaced", "/replaced", "/pushed"}, paths)
 	for _, r := range p.posts() {
+		require.Equal(t, shopIngest, r.url.Path, "where the operator wants them")
 		require.NotContains(t, r.url.String()+r.body, "secret=")
 		require.NotContains(t, r.url.String()+r.body, "access_token")
 		require.Equal(t, []string{"true", "script", p.IngestKey}, []string{r.url.Query().Get("partial"), r.url.Query().Get("source"), r.url.Query().Get("key")})

@@ -2,6 +2,8 @@
 //
 //	build            the script tag into dist, which the gateway serves; run by go generate
 //	build sdk        the npm package's JavaScript into pkg/sdk/js/dist; run by npm
+//	build types      TypeScript's declarations beside it, reduced to what is public
+//	build examples D the programs of pkg/sdk/js/examples into the directory D; run by the browser suite
 //	build release    freezes the built tag as released/v<version>.js, which is served for ever
 package main
 
@@ -54,11 +56,15 @@ func run(args []string) error {
 		return out.write(distDir)
 	case "sdk":
 		return writeSDK(sdkDir, filepath.Join(sdkDir, "dist"))
+	case "types":
+		return writeTypes(filepath.Join(sdkDir, "dist"))
 	case "release":
 		return release(distDir, releasedDir)
-	default:
-		return fmt.Errorf("build %s: there are only build, build sdk and build release", strings.Join(args, " "))
 	}
+	if len(args) == 2 && args[0] == "examples" {
+		return examples(sdkDir, args[1])
+	}
+	return fmt.Errorf("build %s: there is no such build", strings.Join(args, " "))
 }
 
 // artifact is everything dist holds.
