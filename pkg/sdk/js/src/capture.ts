@@ -1,6 +1,6 @@
 import { deadClicks } from "./dead.js";
 import { editable, marked, selector, text, withoutValues } from "./element.js";
-import { describe } from "./fault.js";
+import { describe, type Fault } from "./fault.js";
 import { rageDetector } from "./rage.js";
 import type { Settings } from "./client.js";
 import type { Payload } from "./types.js";
@@ -53,8 +53,8 @@ export function capture(send: Send, listen: Listen, settings: Settings): void {
 }
 
 /** What is sent of an error. */
-export function fault(thrown: unknown, fallback: string): Payload {
-  return { ...describe(thrown, fallback, withoutValues) };
+export function fault(thrown: unknown, fallback: string): Fault & Payload {
+  return describe(thrown, fallback, withoutValues);
 }
 
 function about(el: Element): Payload {
@@ -64,7 +64,7 @@ function about(el: Element): Payload {
 /** data-specter-prop-plan="pro" becomes { plan: "pro" }. */
 function properties(el: Element): Payload {
   const found: Payload = {};
-  for (const { name, value } of Array.from(el.attributes)) {
+  for (const { name, value } of el.attributes) {
     if (name.startsWith("data-specter-prop-")) found[name.slice(18)] = value;
   }
   return found;

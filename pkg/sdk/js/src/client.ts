@@ -38,7 +38,7 @@ export function connect(settings: Settings, source: "script" | "sdk"): Specter {
 
 function start(settings: Settings, source: string, first: boolean): Specter {
   const { apiKey, sampleRate = 1, maxQueue = 200, debug } = settings;
-  const stop = TAG ? 0 : new AbortController();
+  const stop = TAG ? undefined : new AbortController();
   // The browser's own function, kept before another script of the page wraps it.
   const { fetch } = window;
   // Empty: silent for good.
@@ -152,7 +152,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
     setConsent,
     flush,
     async shutdown() {
-      if (stop) stop.abort();
+      if (!TAG) stop!.abort();
       delete window.specterClients![apiKey];
       await flush();
       leave();
@@ -170,7 +170,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
     if (!consent) return;
     setConsent(consent as Consent);
     const listen: Listen = (name, run) =>
-      addEventListener(name, safe(run) as EventListener, { capture: true, ...(stop && { signal: stop.signal }) });
+      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
     listen("pagehide", leave);
     listen("visibilitychange", () => document.hidden && leave());
     listen("online", flush);
@@ -179,30 +179,31 @@ function start(settings: Settings, source: string, first: boolean): Specter {
     void flush();
   };
   // A page that is only being prerendered has not been seen by anybody yet.
-  if (document.prerendering) document.addEventListener("prerenderingchange", safe(begin), { once: true });
+  if (document.prerendering) document.addEventListener("prerenderingchange", safe(begin));
   else safe(begin)();
   return api;
 }
 
 /** Makes the page's first client window.specter and runs the calls that were waiting for it. */
-function publish(api: Specter, safe: (run: (call: ArrayLike<unknown>) => unknown) => (call: ArrayLike<unknown>) => void) {
+function publish(api: Specter, safe: (run: (call: Iterable<unknown>) => unknown) => (call: Iterable<unknown>) => void) {
   const stub = Object.assign((window.specter ||= {}), api);
   stub.q?.forEach(
     safe((call) => {
-      const [name, ...args] = Array.from(call);
+      const [name, ...args] = call;
       (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args);
     }),
   );
 }
 
 /** True when the visitor asked not to be tracked, or is a machine and the page did not ask for machines. */
-function unwelcome({ respectPrivacySignals, captureOnLocalhost, captureAutomation }: Settings): unknown {
+function unwelcome(settings: Settings): unknown {
   const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
-  const asked = (globalPrivacyControl || doNotTrack == "1") && respectPrivacySignals !== false;
-  const machine = (webdriver || /bot\b|crawl|spider|headless/i.test(userAgent)) && !captureAutomation;
+  const asked = globalPrivacyControl || doNotTrack == "1";
+  const machine = (webdriver || /bot\b|crawl|spider|headless/i.test(userAgent)) && !settings.captureAutomation;
   if (TAG) return asked || machine;
+  const { respectPrivacySignals, captureOnLocalhost } = settings;
   const local = /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
-  return asked || (local && captureOnLocalhost === false) || (machine && !(local && captureOnLocalhost));
+  return (asked && respectPrivacySignals !== false) || (local && captureOnLocalhost === false) || (machine && !(local && captureOnLocalhost));
 }
 
 /** The browser's family. The order matters: most of them also claim to be those after them. */

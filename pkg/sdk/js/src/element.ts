@@ -31,7 +31,7 @@ export function selector(el: Element | null): string {
   const parts: string[] = [];
   for (; el && parts.length < levels; el = el.parentElement) {
     const stable = /^[a-z][a-z_-]{0,39}\d?$/i.test(el.id);
-    const names = Array.from(el.classList).filter((name) => /^[a-z][a-z_-]{1,29}$/i.test(name));
+    const names = [...el.classList].filter((name) => /^[a-z][a-z_-]{1,29}$/i.test(name));
     parts.unshift(stable ? el.localName + "#" + el.id : [el.localName, ...names.slice(0, 2)].join("."));
     if (stable || el == document.body) break;
   }

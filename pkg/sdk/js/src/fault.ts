@@ -2,10 +2,10 @@ const maxMessage = 500;
 const maxFrame = 200;
 
 /** What is kept of an error: its name and message, and the frame it came from. */
-export interface Fault {
+export type Fault = {
   message: string;
   stack: string | undefined;
-}
+};
 
 /**
  * Reads anything that can be thrown. Queries and hashes are cut from the addresses of the frame;

@@ -110,7 +110,7 @@ export function sender(port: Port, batchSize: number, flushInterval: number, max
     }
     const batch = flying;
     flying = [];
-    arrived = status > 199 && status < 300;
+    arrived = status > 0 && status < 300;
     if (retryable(status)) {
       wait = retryDelay(attempt++, retryAfter);
       again = attempt < maxAttempts;

@@ -8,8 +8,8 @@ try {
     const value = script.dataset[name];
     settings[name] = value != "false" && (value || true);
   }
-  if (settings.apiKey) connect(settings as unknown as Settings, "script");
-  else console.log("specter: no data-api-key");
+  if (!settings.apiKey) throw "no data-api-key";
+  connect(settings as unknown as Settings, "script");
 } catch (error) {
   // Nothing of ours may break the page it runs in.
   console.log("specter:", error);

@@ -105,7 +105,7 @@ export interface Specter {
 
 /** window.specter before the script has loaded: calls wait in q, as ["track", "type", …]. */
 export interface Stub extends Partial<Specter> {
-  q?: ArrayLike<unknown>[];
+  q?: Iterable<unknown>[];
 }
 
 declare global {
