@@ -76,7 +76,7 @@ var held = specter;
 }
 
 func testAttributes(t *testing.T, p *shop, open func(...string) *visitor) {
-	p.put("/start", `data-track-pageviews="false" data-release="1.2.3" data-context-id="`+p.ContextID.String()+`"`, `
+	p.put("/start", `data-track-pageviews="false" data-host="`+p.front.URL+`/" data-release="1.2.3" data-context-id="`+p.ContextID.String()+`"`, `
 <div data-specter-ignore><button id="ignored" data-specter="never">Never</button><form id="f0" onsubmit="return false"><button id="ignored-form">Go</button></form></div>
 <div data-specter-context="`+p.ContextID.String()+`"><button id="marked" class="primary xl2" data-specter="chosen" data-specter-prop-plan="pro" data-specter-prop-seats="3"><b data-specter-mask>Ada Lovelace</b> buys <i>pro</i></button></div>
 <button id="normal" data-specter-no-rage>+</button>

@@ -271,6 +271,9 @@ func testQueueOutlivesThePage(t *testing.T, p *shop, open func(...string) *visit
 		p.await(t, "page_view", "page_view", kind)
 		ids := map[string]int{}
 		for _, r := range p.posts() {
+			if r.header.Get("Sec-Fetch-Mode") == "no-cors" {
+				continue // a copy that the first page's beacon brought late
+			}
 			for _, signal := range p.taken(t) {
 				ids[signal.ID] += strings.Count(r.body, signal.ID)
 			}

@@ -69,7 +69,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
   // The time of sending lets the gateway correct a wrong clock. In the query, because a header of
   // ours would cost a preflight and a beacon cannot set one.
   const url = () =>
-    (settings.host || location.origin) + (settings.ingestPath || ingestPath) +
+    (settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
     `?partial=true&source=${source}&key=${apiKey}&sent_at=${Date.now()}`;
   const keep = settings.persist === false ? () => [] : store(queueName, maxQueue);
   const { enqueue, flush, leave, forget } = sender(

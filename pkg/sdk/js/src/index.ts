@@ -16,7 +16,6 @@ export function init(options: Options): Specter {
     return connect(
       {
         ...rest,
-        host: rest.host?.replace(/\/+$/, ""),
         persist,
         autoTrack: !!autoTrack,
         trackPageviews: auto.pageviews,
