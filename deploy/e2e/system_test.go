@@ -64,6 +64,7 @@ type upOptions struct {
 	dataDir  string
 	addr     string
 	receiver *receiver
+	env      []string // more settings
 }
 
 // startUp runs `specter up` and reads what it wrote for scripts.
@@ -71,7 +72,7 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 	t.Helper()
 	program.OpenPath(t, o.dataDir)
 	facts := filepath.Join(t.TempDir(), "bootstrap.json")
-	env := append(webhookSettings(o.receiver),
+	env := append(append(webhookSettings(o.receiver), o.env...),
 		analysisSoon, deletionSoon,
 		"SPECTER_LOG_LEVEL=warn",
 		"SPECTER_HTTP_ADDR="+o.addr,

@@ -16,6 +16,9 @@ import (
 type Config struct {
 	PublicURL string `env:"SPECTER_PUBLIC_URL" doc:"The address people and browsers use, such as https://specter.example.com. https adds Strict-Transport-Security. Absent: plain HTTP."`
 
+	ScriptPath string `env:"SPECTER_SCRIPT_PATH" envDefault:"/s.js" doc:"Where the script tag is served too, for example /lib/site.js, because ad blockers know names. Its versions are below it, as /lib/site.js/v<version>.js. /s.js always answers."`
+	IngestPath string `env:"SPECTER_INGEST_PATH" envDefault:"/api/signals" doc:"Where signals are taken too and where the served script sends them, for example /collect. /api/signals always answers. Changing it changes the scripts' bytes, so that pages that pin their hash have to be told the new one."`
+
 	MaxBodyBytes    int64 `env:"SPECTER_INGEST_MAX_BODY_BYTES" envDefault:"1048576" doc:"Largest request body in bytes, as sent and again when decompressed."`
 	MaxSignals      int   `env:"SPECTER_INGEST_MAX_SIGNALS" envDefault:"1000" doc:"Most signals in one request."`
 	MaxPayloadBytes int   `env:"SPECTER_INGEST_MAX_PAYLOAD_BYTES" envDefault:"32768" doc:"Largest payload of one signal in bytes."`
@@ -77,6 +80,7 @@ func (c Config) Validate() error {
 	if int64(c.QueueBytes) < 2*c.MaxBodyBytes {
 		errs = append(errs, errors.New("SPECTER_INGEST_QUEUE_BYTES must hold at least two of the largest bodies"))
 	}
+	errs = append(errs, c.validatePaths())
 	return errors.Join(errs...)
 }
 

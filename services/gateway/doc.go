@@ -1,11 +1,13 @@
 // Package gateway takes signals from outside and makes them durable.
 //
-// Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js) and the
-// CATALOG bucket, which tells it keys, products, contexts and monthly limits.
+// Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js,
+// GET /s/versions.json, and the same under names that an operator chose) and the CATALOG bucket, which
+// tells it keys, products, contexts and monthly limits.
 //
 // Produces: event.SignalBatch on the SIGNALS stream, and event.IngestRefused for what it refused.
 //
-// Stores: leases of monthly limits in the QUOTA bucket. It never opens a database; any number of instances may run.
+// Stores: leases of monthly limits in the QUOTA bucket. It never opens a database; any number of
+// instances may run.
 //
 // Promises: 200 means that every signal of the request is in the stream and on disk. A request is
 // taken whole or not at all. Every refusal says whether a retry can help, and when the broker is

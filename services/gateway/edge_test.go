@@ -5,6 +5,8 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/services/gateway"
 )
 
@@ -235,7 +238,7 @@ func TestTheScriptTag(t *testing.T) {
 	require.NotEmpty(t, plain.header.Get("Strict-Transport-Security"))
 	require.Contains(t, plain.body, "page_view")
 
-	zipped := w.do(http.MethodGet, "/s.js", nil, "Accept-Encoding", "gzip, br")
+	zipped := w.do(http.MethodGet, "/s.js", nil, "Accept-Encoding", "gzip, br;q=0")
 	require.Equal(t, "gzip", zipped.header.Get("Content-Encoding"))
 	require.LessOrEqual(t, len(zipped.body), 4096)
 	r, err := gzip.NewReader(strings.NewReader(zipped.body))
@@ -243,6 +246,13 @@ func TestTheScriptTag(t *testing.T) {
 	unzipped, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.Equal(t, plain.body, string(unzipped))
+
+	small := w.do(http.MethodGet, "/s.js", nil, "Accept-Encoding", "gzip, deflate, br")
+	require.Equal(t, "br", small.header.Get("Content-Encoding"))
+	require.Less(t, len(small.body), len(zipped.body))
+	unpacked, err := io.ReadAll(brotli.NewReader(strings.NewReader(small.body)))
+	require.NoError(t, err)
+	require.Equal(t, plain.body, string(unpacked))
 
 	for _, etag := range []string{plain.header.Get("ETag"), "W/" + plain.header.Get("ETag"), `"x", ` + plain.header.Get("ETag"), "*"} {
 		again := w.do(http.MethodGet, "/s.js", nil, "If-None-Match", etag)
@@ -260,4 +270,63 @@ func TestTheScriptTag(t *testing.T) {
 	require.Equal(t, plain.body, pinned.body)
 	require.Contains(t, pinned.header.Get("Cache-Control"), "immutable")
 	require.Equal(t, http.StatusNotFound, w.do(http.MethodGet, "/s/v0.0.0.js", nil).status)
+}
+
+// Every version that was ever published is served under the hash that is published for it.
+func TestPinnedScripts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []gateway.Config{
+		{ScriptPath: "/s.js", IngestPath: "/api/signals"},
+		{ScriptPath: "/lib/site.js", IngestPath: "/collect"},
+	} {
+		w := newWorld(t, func(config *gateway.Config) { config.ScriptPath, config.IngestPath = c.ScriptPath, c.IngestPath })
+		var published struct {
+			Latest   string
+			Versions []struct{ Version, Path, Integrity string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(w.do(http.MethodGet, "/s/versions.json", nil).body), &published))
+		require.GreaterOrEqual(t, len(published.Versions), 2)
+		require.Equal(t, published.Latest, published.Versions[0].Version)
+		for _, v := range published.Versions {
+			require.True(t, strings.HasPrefix(v.Path, map[string]string{"/s.js": "/s/"}[c.ScriptPath]) && strings.HasSuffix(v.Path, "/v"+v.Version+".js"), v.Path)
+			got := w.do(http.MethodGet, v.Path, nil)
+			require.Equal(t, http.StatusOK, got.status, v.Path)
+			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "integrity needs CORS")
+			require.Equal(t, v.Integrity, got.header.Get("X-Specter-Integrity"))
+			sum := sha512.Sum384([]byte(got.body))
+			require.Equal(t, v.Integrity, "sha384-"+base64.StdEncoding.EncodeToString(sum[:]))
+			require.Contains(t, got.body, c.IngestPath)
+			require.Equal(t, got.body, w.do(http.MethodGet, "/s/v"+v.Version+".js", nil).body, "the well-known name answers too")
+		}
+		require.Equal(t, w.do(http.MethodGet, "/s.js", nil).body, w.do(http.MethodGet, c.ScriptPath, nil).body)
+		for _, path := range []string{c.IngestPath, "/api/signals"} {
+			require.Equal(t, http.StatusOK, w.send(path, []byte(`{"type":"a"}`)).status, path)
+			require.Equal(t, http.StatusNoContent, w.do(http.MethodOptions, path, nil).status, path)
+		}
+	}
+}
+
+func TestPathsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, paths := range map[string][]string{
+		"SPECTER_INGEST_PATH": {"collect", "/", "", "/a b", "/a?b", "/a/", "/../a", "/a//b", `/"<`, "/api/v1/signals", "/api/ingest", "/auth/v1", "/healthz/ready", "/s.js", "/s/v1.js", "/p/x"},
+		"SPECTER_SCRIPT_PATH": {"/script", "s.js", "/a b.js", "/assets/x.js", "/.js"},
+	} {
+		for _, path := range paths {
+			_, err := gateway.Serves(config.Source{name: path})
+			if path == "" { // an empty setting is an absent one
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorContains(t, err, name, path)
+		}
+	}
+	serves, err := gateway.Serves(config.Source{"SPECTER_INGEST_PATH": "/collect", "SPECTER_SCRIPT_PATH": "/lib/a.b.js"})
+	require.NoError(t, err)
+	for path, want := range map[string]bool{
+		"/collect": true, "/api/signals": true, "/api/ingest": true, "/s.js": true, "/s/v1.js": true, "/lib/a.b.js": true, "/lib/a.b.js/v1.js": true,
+		"/": false, "/collected": false, "/lib/": false, "/s": false, "/api/v1/signals": false,
+	} {
+		require.Equal(t, want, serves(path), path)
+	}
 }

@@ -36,7 +36,7 @@ var _ svcmain.Service = (*Service)(nil)
 
 // New returns a gateway that works while Run does.
 func New(c Config, p svcmain.Platform) (*Service, error) {
-	tag, err := script.Load()
+	scripts, err := script.Load(c.IngestPath)
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
@@ -58,8 +58,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		batcher, meter, told{recorder},
 	)
 	handler, err := httpapi.New(httpapi.Options{
-		BodyBytes: c.MaxBodyBytes, MemoryBytes: c.MemoryBytes, HTTPS: c.https(), Metrics: p.Metrics,
-	}, service, tag, p.Log)
+		BodyBytes: c.MaxBodyBytes, MemoryBytes: c.MemoryBytes, HTTPS: c.https(), Metrics: p.Metrics, Paths: c.paths(),
+	}, service, scripts, p.Log)
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 // proxy would otherwise spread over several processes (deploy/caddy has the same rules).
 type router struct {
 	gateway, dashboard, auth, health atomic.Pointer[http.Handler]
+	// ingest tells which paths are the gateway's; an operator may have renamed them.
+	ingest func(path string) bool
 }
 
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -17,7 +19,7 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch path := req.URL.Path; {
 	case path == "/healthz/live", path == "/healthz/ready", path == "/version":
 		to = &r.health
-	case path == "/api/signals", path == "/api/ingest", path == "/s.js", strings.HasPrefix(path, "/s/"):
+	case r.ingest(path):
 		to = &r.gateway
 	case path == "/auth/v1" || strings.HasPrefix(path, "/auth/v1/"):
 		to = &r.auth

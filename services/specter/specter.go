@@ -19,6 +19,7 @@ import (
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/telemetry"
+	"github.com/draftlabs/specter/services/gateway"
 	"github.com/draftlabs/specter/services/specter/internal/bootstrap"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
@@ -29,6 +30,7 @@ var ErrSettings = errors.New("wrong settings")
 // Ready is told to the caller of Up once everything works.
 type Ready struct {
 	Facts bootstrap.Facts
+	Tag   gateway.Tag   // what pages load
 	Fresh bool          // this start made the account
 	Took  time.Duration // from the start
 	Dir   string        // the data directory
@@ -73,8 +75,12 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 	}
 	h.awaitsFirstRun = true
 	h.serve(modules())
+	tag, err := gateway.TagOf(src)
+	if err != nil {
+		return err
+	}
 	h.add(unitFirstRun, h.firstRun(own, dir, func(facts bootstrap.Facts, fresh bool) {
-		ready(Ready{Facts: facts, Fresh: fresh, Took: time.Since(started), Dir: dir.Path()})
+		ready(Ready{Facts: facts, Tag: tag, Fresh: fresh, Took: time.Since(started), Dir: dir.Path()})
 	}), unitHTTP)
 	return h.run(ctx)
 }
@@ -253,7 +259,11 @@ func newHost(src config.Source, platform svcmain.Settings, addr string) (*host, 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	return &host{src: src, platform: platform, addr: addr, log: log, registry: telemetry.NewRegistry()}, nil
+	ingest, err := gateway.Serves(src)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return &host{src: src, platform: platform, addr: addr, log: log, registry: telemetry.NewRegistry(), router: router{ingest: ingest}}, nil
 }
 
 func (h *host) run(ctx context.Context) error {

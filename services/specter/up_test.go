@@ -57,6 +57,7 @@ func TestUpIsReadyWorksStopsAndComesBackAsItWas(t *testing.T) {
 	require.Contains(t, s.out.String(), facts.IngestKey)
 	require.Contains(t, s.out.String(), facts.Password)
 	require.Contains(t, s.out.String(), "<script src=")
+	require.Regexp(t, `/s/v[0-9.]+\.js" integrity="sha384-[A-Za-z0-9+/]{64}" crossorigin=`, s.out.String())
 	for _, private := range []string{p.file, filepath.Join(p.dir, "facts.json"), filepath.Join(p.dir, "secrets.json"), filepath.Join(p.dir, "bootstrap.json")} {
 		info, err := os.Stat(private)
 		require.NoError(t, err)

@@ -1,56 +1,60 @@
-import { editable, ignored, selector, text } from "./element";
-import { describe } from "./fault";
-import { rageDetector } from "./rage";
+import { deadClicks } from "./dead.js";
+import { editable, marked, selector, text, withoutValues } from "./element.js";
+import { describe, type Fault } from "./fault.js";
+import { rageDetector } from "./rage.js";
+import type { Settings } from "./client.js";
+import type { Payload } from "./types.js";
 
-export type Payload = Record<string, unknown>;
-export type Track = (type: string, payload: Payload, contextId?: string) => void;
-/** Runs a piece of ours so that nothing it throws reaches the page. */
-export type Guard = <A extends unknown[]>(run: (...args: A) => void) => (...args: A) => void;
+type Send = (type: string, payload: Payload, options?: { contextId?: string | null | undefined }) => void;
+/** Listens in the capture phase, so that what stops an event in the page does not hide it. */
+export type Listen = <E extends Event>(name: string, run: (event: E) => unknown) => void;
 
 /** An error in a loop must not crowd out everything else: this many a page, then silence. */
 const maxErrors = 20;
 
-/** Starts every automatic signal. pages off leaves the rest on. */
-export function capture(track: Track, guard: Guard, pages: boolean): void {
+/** Starts every automatic signal that is not turned off. send must not throw. */
+export function capture(send: Send, listen: Listen, settings: Settings): void {
   let errors = 0;
+  const failed = (thrown: unknown, fallback: string) => {
+    if (settings.trackErrors !== false && errors++ < maxErrors) send("js_error", fault(thrown, fallback));
+  };
+  // An image that did not load comes this way too, without a message.
+  listen("error", ({ error, message }: ErrorEvent) => message && failed(error, message));
+  listen("unhandledrejection", ({ reason }: PromiseRejectionEvent) => failed(reason, "Unhandled rejection"));
 
-  function page() {
-    errors = 0;
-    if (pages) track("page_view", {});
-  }
-
-  function clicked(event: MouseEvent) {
-    const el = event.target;
-    if (!(el instanceof Element) || ignored(el)) return;
-    const angry = rage({ target: el, at: event.timeStamp, ...(event.detail ? { x: event.clientX, y: event.clientY } : {}) });
-    if (angry && !editable(el) && !el.closest("[data-specter-no-rage]")) {
-      track("rage_click", { ...about(el), clicks: angry });
-    }
-    const marked = el.closest("[data-specter]");
-    const type = marked && marked.getAttribute("data-specter");
-    if (marked && type) {
-      const context = marked.closest("[data-specter-context]");
-      track(type, { ...properties(marked), ...about(marked) }, (context && context.getAttribute("data-specter-context")) || undefined);
-    }
-  }
   const rage = rageDetector();
+  const dead = settings.trackDeadClicks && deadClicks(listen, (el) => send("dead_click", about(el)));
+  listen("click", ({ target, timeStamp, detail, clientX, clientY }: MouseEvent) => {
+    if (!(target instanceof Element) || marked(target, "-ignore")) return;
+    const clicks = rage(target, timeStamp, detail ? clientX : NaN, clientY);
+    if (clicks && settings.trackRageClicks !== false && !editable(target) && !marked(target, "-no-rage")) {
+      send("rage_click", { ...about(target), clicks });
+    }
+    if (dead) dead(target);
+    const el = marked(target, "");
+    const type = el && el.getAttribute("data-specter");
+    if (type && settings.trackClicks !== false) {
+      const context = marked(el, "-context");
+      send(type, { ...properties(el), ...about(el) }, { contextId: context && context.getAttribute("data-specter-context") });
+    }
+  });
 
-  function submitted(event: Event) {
-    const form = event.target;
+  listen("submit", ({ target }) => {
     // No text: the words of a form surround what was typed into it.
-    if (form instanceof Element && !ignored(form)) track("form_submit", { element: selector(form) });
-  }
+    if (settings.trackForms !== false && target instanceof Element && !marked(target, "-ignore")) {
+      send("form_submit", { element: selector(target) });
+    }
+  });
 
-  function failed(thrown: unknown, fallback: string) {
-    if (errors++ < maxErrors) track("js_error", { ...describe(thrown, fallback) });
-  }
+  navigation(listen, () => {
+    errors = 0;
+    if (settings.trackPageviews !== false) send("page_view", {});
+  });
+}
 
-  addEventListener("click", guard(clicked), true);
-  addEventListener("submit", guard(submitted), true);
-  addEventListener("error", guard((event: ErrorEvent) => failed(event.error, event.message)));
-  addEventListener("unhandledrejection", guard((event: PromiseRejectionEvent) => failed(event.reason, "Unhandled rejection")));
-  navigation(guard, page);
-  page();
+/** What is sent of an error. */
+export function fault(thrown: unknown, fallback: string): Fault & Payload {
+  return describe(thrown, fallback, withoutValues);
 }
 
 function about(el: Element): Payload {
@@ -60,34 +64,37 @@ function about(el: Element): Payload {
 /** data-specter-prop-plan="pro" becomes { plan: "pro" }. */
 function properties(el: Element): Payload {
   const found: Payload = {};
-  for (const { name, value } of Array.from(el.attributes)) {
+  for (const { name, value } of el.attributes) {
     if (name.startsWith("data-specter-prop-")) found[name.slice(18)] = value;
   }
   return found;
 }
 
 /**
- * Calls page for every navigation inside the document. A router that rewrites only the query
- * (replaceState) has not gone anywhere, and many repeat the address they are on.
+ * Calls page now and for every navigation inside the document. A router that rewrites only the query
+ * (replaceState) has not gone anywhere, and many repeat the address they are on. A hash is a page
+ * when it looks like a path (#/cart, #!cart), else a place on the page.
  */
-function navigation(guard: Guard, page: () => void) {
-  let path = location.pathname;
-  let query = location.search;
-  const moved = guard((replaced: boolean) => {
-    const changed = path != location.pathname || (!replaced && query != location.search);
-    path = location.pathname;
-    query = location.search;
+function navigation(listen: Listen, page: () => void) {
+  let path: string;
+  let query: string;
+  const moved = (replaced?: boolean) => {
+    const { pathname, hash, search } = location;
+    const now = pathname + (/^#[/!][^?]*/.exec(hash) || "");
+    const changed = now != path || (!replaced && search != query);
+    path = now;
+    query = search;
     if (changed) page();
-  });
+  };
   for (const name of ["pushState", "replaceState"] as const) {
     const original = history[name];
     history[name] = function (this: History, ...args: Parameters<History["pushState"]>) {
       original.apply(this, args);
-      moved(name == "replaceState");
+      moved(name != "pushState");
     };
   }
-  addEventListener("popstate", () => moved(false));
-  addEventListener("pageshow", guard((event: PageTransitionEvent) => {
-    if (event.persisted) page();
-  }));
+  listen("popstate", () => moved());
+  listen("hashchange", () => moved());
+  listen("pageshow", ({ persisted }: PageTransitionEvent) => persisted && page());
+  moved();
 }

@@ -3,46 +3,61 @@ const maxNodes = 200;
 const levels = 3;
 
 /** What somebody types or picks; its text is never read. */
-const field = "input,textarea,select,option,[contenteditable]:not([contenteditable=false])";
-const unread = field + ",script,style,noscript,[data-specter-mask],[data-specter-ignore]";
+const field =
+  "input,textarea,select,option,datalist,output,[role$=box],[role=option],[role=spinbutton]";
+const unread = field + ",script,style,[data-specter-mask],[data-specter-ignore]";
 
-/** True for elements inside a subtree that asked to be left alone. */
-export function ignored(el: Element): boolean {
-  return !!el.closest("[data-specter-ignore]");
+/** The nearest element, from el upwards, that has the attribute data-specter… */
+export function marked(el: Element, name: string): Element | null {
+  return el.closest("[data-specter" + name + "]");
 }
 
 /** True for a field in which a triple click selects text instead of showing anger. */
 export function editable(el: Element): boolean {
-  return !!el.closest(field) && !el.closest("[type=button],[type=submit],[type=reset],[type=checkbox],[type=radio],[type=image]");
+  const inside = el.closest<HTMLInputElement>(field);
+  return writable(el) || (!!inside && !/button|submit|reset|checkbox|radio|image/.test(inside.type));
+}
+
+/** True inside contenteditable, and everywhere in a document in design mode. */
+function writable(el: Element): boolean {
+  return (el as HTMLElement).isContentEditable;
 }
 
 /**
  * A short selector that stays the same between visits: at most three levels, ending early at an id;
  * generated ids and class names (digits, hashes, utility syntax) are left out.
  */
-export function selector(el: Element): string {
+export function selector(el: Element | null): string {
   const parts: string[] = [];
-  for (let node: Element | null = el; node && parts.length < levels; node = node.parentElement) {
-    const id = node.id;
-    const stable = typeof id == "string" && /^[a-z][a-z_-]{0,39}\d?$/i.test(id);
-    const names = (node.getAttribute("class") || "").split(/\s+/).filter((name) => /^[a-z][a-z_-]{1,29}$/i.test(name));
-    parts.unshift(node.localName + (stable ? "#" + id : names.slice(0, 2).map((name) => "." + name).join("")));
-    if (stable || node.localName == "body") break;
+  for (; el && parts.length < levels; el = el.parentElement) {
+    const stable = /^[a-z][a-z_-]{0,39}\d?$/i.test(el.id);
+    const names = [...el.classList].filter((name) => /^[a-z][a-z_-]{1,29}$/i.test(name));
+    parts.unshift(stable ? el.localName + "#" + el.id : [el.localName, ...names.slice(0, 2)].join("."));
+    if (stable || el == document.body) break;
   }
   return parts.join(" > ");
 }
 
 /** The visible words of an element, without anything typed, picked or masked; undefined when none are left. */
 export function text(el: Element): string | undefined {
-  if (el.closest(unread)) return undefined;
   let words = "";
   let visited = 0;
   const read = (node: Node) => {
-    for (let child = node.firstChild; child && words.length < 2 * maxText && visited++ < maxNodes; child = child.nextSibling) {
-      if (child.nodeType == 3) words += child.nodeValue + " ";
-      else if (child.nodeType == 1 && !(child as Element).matches(unread)) read(child);
-    }
+    if (visited++ > maxNodes || words.length > 2 * maxText) return;
+    if (node instanceof Text) words += node.data + " ";
+    else if (node instanceof Element && !node.matches(unread) && !writable(node)) node.childNodes.forEach(read);
   };
-  read(el);
-  return words.replace(/\s+/g, " ").trim().slice(0, maxText) || undefined;
+  if (!el.closest(unread)) read(el);
+  return withoutValues(words).replace(/\s+/g, " ").trim().slice(0, maxText) || undefined;
+}
+
+/**
+ * Takes out of a text what stands in the page's fields at this moment: pages repeat it in labels
+ * ("Pay as Ada") and in messages of errors. Values of one or two characters stay; they are everywhere.
+ */
+export function withoutValues(words: string): string {
+  document.querySelectorAll<HTMLInputElement>("input,textarea,select").forEach(({ value }) => {
+    if (value.length > 2) words = words.split(value).join("***");
+  });
+  return words;
 }

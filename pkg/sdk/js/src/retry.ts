@@ -15,9 +15,9 @@ export function retryable(status: number): boolean {
  * for plus up to half of it, so that the clients of one outage do not return together; otherwise
  * 3 s · 2ⁿ ± 50 %, at most 30 minutes.
  */
-export function retryDelay(attempt: number, retryAfter: string | null, now: number, random: number): number {
-  const asked = retryAfter ? +retryAfter * 1000 || Date.parse(retryAfter) - now : 0;
+export function retryDelay(attempt: number, retryAfter: string | null): number {
+  const asked = retryAfter ? +retryAfter * 1000 || Date.parse(retryAfter) - Date.now() : 0;
   return asked > 0
-    ? Math.min(asked * (1 + random / 2), day)
-    : Math.min(base * 2 ** attempt * (0.5 + random), cap);
+    ? Math.min(asked * (1 + Math.random() / 2), day)
+    : Math.min(base * 2 ** attempt * (0.5 + Math.random()), cap);
 }

@@ -1,138 +1,175 @@
-import { maxAttempts, retryable, retryDelay } from "./retry";
+import { maxAttempts, retryable, retryDelay } from "./retry.js";
 
-/** What the gateway answered; status 0 stands for a network that did not. */
+/** What the gateway answered: the part of fetch's Response that counts here. */
 export interface Answer {
   status: number;
-  retryAfter: string | null;
+  headers: { get(name: string): string | null };
 }
 
-/** What the sender needs of the browser; tests hand in their own. */
+/** A serialised signal: when it was made, its id, its JSON. */
+export type Item = [at: number, id: string, text: string];
+
+/** What the sender needs of its surroundings; tests hand in their own. */
 export interface Port {
-  post(body: string): Promise<Answer>;
+  deliver(body: string): Promise<Answer>;
+  /** True when the browser has taken the body; nobody will ever say whether it arrived. */
   beacon(body: string): boolean;
-  later(run: () => void, ms: number): unknown;
-  cancel(timer: unknown): void;
-  now(): number;
-  random(): number;
-  online(): boolean;
-  warn(text: string): void;
+  /** Remembers keep beyond the page and forgets gone. */
+  remember(keep: Item[], gone: Item[]): void;
+  /** False while offline or without consent: nothing leaves, nothing is lost. */
+  allowed(): boolean;
+  report(note: string): void;
 }
 
 export interface Sender {
-  /** Queues one serialised signal. */
-  add(signal: string): void;
-  /** Sends what waits now, also during a back-off. */
-  flush(): void;
+  enqueue(signals: Item[]): void;
+  /** Sends what waits now, also during a back-off, until all has left or a request has failed. */
+  flush(): Promise<void>;
   /** The page is going away: everything that waits leaves by beacon. */
-  hide(): void;
+  leave(): void;
+  /** Forgets everything that waits. */
+  forget(): void;
 }
 
-export const batchSize = 20;
-export const flushInterval = 3_000;
-export const maxQueue = 200;
+/** setTimeout, or one that does not keep a server's process alive. */
+export type Later = (run: () => void, ms: number) => ReturnType<typeof setTimeout>;
+
 /** Browsers refuse keepalive bodies above 64 KiB in flight; 51 KB leaves room for a second one. */
 export const maxBytes = 51_000;
-/** The gateway takes 32 KiB a payload; a signal above this would cost its whole batch. */
-export const maxSignalBytes = 32_000;
+/** The gateway takes 32 KiB a payload; a signal above this could only be refused. */
+export const maxSignalBytes = 34_000;
 
 /**
  * A bounded queue with one request in flight. A batch that fails for a passing reason goes back to the
- * front and is tried again later; one that the gateway refuses as bad is halved until only
- * the bad signal is dropped, because the gateway takes a batch whole or not at all.
+ * front and is tried again later; one that the gateway refuses as a whole is halved until only
+ * the bad signal is dropped.
+ *
+ * Signals are remembered beyond the page only while the last request is not known to have arrived:
+ * then a beacon is a mere copy, and the next page sends them again. Their ids make that safe.
  */
-export function sender(port: Port): Sender {
-  let items: string[] = [];
+export function sender(port: Port, batchSize: number, flushInterval: number, maxQueue: number, later: Later = setTimeout): Sender {
+  let items: Item[] = [];
+  let flying: Item[] = [];
+  let flight: Promise<void> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let limit = batchSize;
   let attempt = 0;
-  let busy = false;
+  let arrived = false;
   let refused = false;
-  let timer: unknown;
 
-  const wake = (ms: number) => {
-    timer = timer || port.later(send, ms);
-  };
-
-  function add(signal: string) {
-    if (refused) return;
-    if (bytes(signal) > maxSignalBytes) return port.warn("signal too large, dropped");
-    items.push(signal);
-    if (items.length > maxQueue) items.shift();
-    if (items.length >= batchSize && !attempt) flush();
-    else wake(flushInterval);
+  function enqueue(signals: Item[]) {
+    for (const item of signals) {
+      if (bytes(item) > maxSignalBytes) port.report("dropped: size");
+      else if (!refused) items.push(item);
+    }
+    if (items.length > maxQueue) {
+      items = items.slice(-maxQueue);
+      port.report("dropped: queue");
+    }
+    // During a request or a back-off the next one is settled already.
+    if (!flight && !attempt) {
+      if (items.length < batchSize) wake(flushInterval);
+      else void send();
+    }
   }
 
-  function flush() {
-    port.cancel(timer);
-    send();
+  function wake(ms: number) {
+    if (items[0]) timer ||= later(send, ms);
   }
 
-  function send() {
-    timer = 0;
-    // Nothing is lost while offline: the browser's "online" event flushes.
-    if (busy || !items.length || !port.online()) return;
-    const batch = take(limit);
-    busy = true;
-    port
-      .post(body(batch))
-      .catch(() => ({ status: 0, retryAfter: null }))
-      .then((answer) => {
-        busy = false;
-        settle(batch, answer);
-      });
+  function send(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    return (flight ||= post().then((wait) => {
+      flight = undefined;
+      wake(wait);
+    }));
   }
 
-  function settle(batch: string[], { status, retryAfter }: Answer) {
-    let wait = 0;
-    if (status >= 200 && status < 300) {
-      attempt = 0;
-      limit = batchSize;
-    } else if (retryable(status)) {
-      wait = retryDelay(attempt++, retryAfter, port.now(), port.random());
-      if (attempt < maxAttempts) items = batch.concat(items).slice(-maxQueue);
-      else attempt = 0;
+  async function flush() {
+    await flight;
+    do await send();
+    while (arrived && items[0] && port.allowed());
+  }
+
+  /** Sends one batch, if one may leave, and resolves to how long the next has to wait. */
+  async function post(): Promise<number> {
+    if (!items[0] || !port.allowed()) return flushInterval;
+    flying = items.splice(0, fit(items, limit));
+    let status = 0;
+    let wait = flushInterval;
+    let again: unknown;
+    let retryAfter: string | null = null;
+    try {
+      const answer = await port.deliver(body(flying));
+      status = answer.status;
+      retryAfter = answer.headers.get("retry-after");
+    } catch {
+      // Where something blocks fetch, a beacon may pass. It tells nothing, so the tries go on.
+      if (!attempt) port.beacon(body(flying));
+    }
+    const batch = flying;
+    flying = [];
+    arrived = status > 0 && status < 300;
+    if (retryable(status)) {
+      wait = retryDelay(attempt++, retryAfter);
+      again = attempt < maxAttempts;
     } else if (status == 401 || status == 403) {
       refused = true;
       items = [];
-      port.warn("key refused, nothing is sent");
-    } else if (batch.length > 1) {
-      limit = Math.ceil(batch.length / 2);
-      items = batch.concat(items);
-    } else {
+    } else if (status == 400) {
+      again = limit = batch.length >> 1;
+      wait = 1;
+    }
+    if (again) items = batch.concat(items).slice(-maxQueue);
+    else {
+      attempt = 0;
       limit = batchSize;
-      port.warn("signal refused: " + status);
+      if (!arrived) port.report("dropped: " + status);
     }
-    if (items.length) {
-      if (wait) port.cancel(timer), (timer = 0);
-      wake(wait || (limit < batchSize || items.length >= batchSize ? 0 : flushInterval));
-    }
+    port.remember(arrived ? [] : items, batch);
+    return arrived && items.length >= batchSize ? 1 : wait;
   }
 
-  function hide() {
-    while (items.length) {
-      const batch = take(maxQueue);
-      if (!port.beacon(body(batch))) {
-        items = batch.concat(items);
-        return flush();
+  function leave() {
+    const open = port.allowed();
+    let sure = arrived && open;
+    for (let left = items; open && left[0]; ) {
+      const count = fit(left, maxQueue);
+      const text = body(left.slice(0, count));
+      left = left.slice(count);
+      if (!port.beacon(text)) {
+        sure = false;
+        port.deliver(text).catch(() => 0);
       }
     }
+    if (sure) items = [];
+    else port.remember(flying.concat(items), []);
   }
 
-  function take(count: number): string[] {
-    let n = 0;
-    for (let size = 2; n < count && n < items.length; n++) {
-      size += bytes(items[n]) + 1;
-      if (size > maxBytes) break;
-    }
-    return items.splice(0, n);
+  function forget() {
+    port.remember([], flying.concat(items));
+    items = flying = [];
   }
 
-  return { add, flush, hide };
+  return { enqueue, flush, leave, forget };
 }
 
-function body(batch: string[]): string {
-  return "[" + batch.join() + "]";
+/** How many of the first items make one request. */
+function fit(items: Item[], count: number): number {
+  let n = 0;
+  let size = 0;
+  for (const item of items.slice(0, count)) {
+    size += bytes(item);
+    if (size < maxBytes) n++;
+  }
+  return n;
 }
 
-function bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
+function body(batch: Item[]): string {
+  return "[" + batch.map((item) => item[2]) + "]";
+}
+
+function bytes(item: Item): number {
+  return new Blob([item[2]]).size;
 }

@@ -34,13 +34,14 @@ type Options struct {
 	MemoryBytes int64 // of all bodies being handled; beyond it requests get 503
 	HTTPS       bool  // the public address is https
 	Metrics     prometheus.Registerer
+	Paths       Paths
 }
 
 const service = "gateway"
 
-// New returns the gateway's handler.
-func New(o Options, in Ingest, s script.Script, log *zap.Logger) (http.Handler, error) {
-	tag, err := newTag(s)
+// New returns the gateway's handler. scripts are the versions of the tag, the one to serve first.
+func New(o Options, in Ingest, scripts []script.Script, log *zap.Logger) (http.Handler, error) {
+	tag, err := newTag(scripts)
 	if err != nil {
 		return nil, err
 	}
@@ -54,15 +55,13 @@ func New(o Options, in Ingest, s script.Script, log *zap.Logger) (http.Handler, 
 	// Before everything, also before the body limit answers: without these headers a page cannot
 	// read the status of its request and takes every refusal for a broken network.
 	e.Pre(allowAnyOrigin)
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		e.Add(method, "/s.js", tag.latest)
-		e.Add(method, "/s/:file", tag.pinned)
+	tag.route(e, o.Paths)
+	routes := map[string]door{"/api/ingest": {formatOf: lenient, source: signal.Webhook}}
+	for _, path := range o.Paths.ingest() {
+		routes[path] = door{formatOf: strict, source: signal.REST}
 	}
 	doors := map[string]*door{}
-	for path, d := range map[string]door{
-		"/api/signals": {formatOf: strict, source: signal.REST},
-		"/api/ingest":  {formatOf: lenient, source: signal.Webhook},
-	} {
+	for path, d := range routes {
 		d.ingest, d.bodies, d.log, d.https = in, bodies, log.With(zap.String("route", path)), o.HTTPS
 		d.meter = httpx.NewRouteMeter(o.Metrics, service, http.MethodPost, path)
 		doors[path] = &d

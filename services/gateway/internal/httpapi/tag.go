@@ -3,10 +3,12 @@ package httpapi
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/labstack/echo/v4"
 
@@ -18,54 +20,119 @@ const (
 	// A new version reaches pages within minutes; a page that has a copy never waits for it.
 	latestPolicy = "public, max-age=300, stale-while-revalidate=86400"
 	pinnedPolicy = "public, max-age=31536000, immutable"
+
+	mediaScript = "text/javascript; charset=utf-8"
 )
 
-// tag serves the script, compressed once.
+// tag serves every version of the script, compressed once.
 type tag struct {
-	script script.Script
-	packed []byte
-	etag   string // without quotes
+	versions []version // the newest first
 }
 
-func newTag(s script.Script) (*tag, error) {
-	var packed bytes.Buffer
-	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return nil, fmt.Errorf("compressing the script: %w", err)
+type version struct {
+	script.Script
+	etag  string            // without quotes
+	forms map[string][]byte // the body by content coding; "" is as it is
+}
+
+func newTag(scripts []script.Script) (*tag, error) {
+	t := &tag{}
+	for _, s := range scripts {
+		v := version{Script: s, etag: strings.TrimPrefix(s.Integrity, "sha384-")[:22], forms: map[string][]byte{"": s.Body}}
+		for coding, writer := range map[string]func(io.Writer) io.WriteCloser{
+			"br": func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, brotli.BestCompression) },
+			"gzip": func(w io.Writer) io.WriteCloser {
+				z, _ := gzip.NewWriterLevel(w, gzip.BestCompression) // the level is a valid one
+				return z
+			},
+		} {
+			packed, err := compress(s.Body, writer)
+			if err != nil {
+				return nil, fmt.Errorf("compressing script %s: %w", s.Version, err)
+			}
+			v.forms[coding] = packed
+		}
+		t.versions = append(t.versions, v)
 	}
-	if _, err := w.Write(s.Body); err != nil {
-		return nil, fmt.Errorf("compressing the script: %w", err)
+	return t, nil
+}
+
+func compress(body []byte, to func(io.Writer) io.WriteCloser) ([]byte, error) {
+	var packed bytes.Buffer
+	w := to(&packed)
+	if _, err := w.Write(body); err != nil {
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("compressing the script: %w", err)
+		return nil, err
 	}
-	return &tag{script: s, packed: packed.Bytes(), etag: strings.TrimPrefix(s.Integrity, "sha384-")[:22]}, nil
+	return packed.Bytes(), nil
+}
+
+// route adds the script's paths, well-known and chosen.
+func (t *tag) route(e *echo.Echo, p Paths) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, path := range p.scripts() {
+			e.Add(method, path, t.latest)
+			e.Add(method, versionsOf(path)+":file", t.pinned)
+		}
+		e.Add(method, versionsOf(DefaultPaths.Script)+"versions.json", t.list(p))
+	}
 }
 
 // latest serves /s.js.
-func (t *tag) latest(c echo.Context) error { return t.serve(c, latestPolicy) }
+func (t *tag) latest(c echo.Context) error { return t.versions[0].serve(c, latestPolicy) }
 
-// pinned serves /s/v<version>.js. Only the version this gateway was built with exists.
+// pinned serves /s/v<version>.js.
 func (t *tag) pinned(c echo.Context) error {
-	if c.Param("file") != "v"+t.script.Version+".js" {
-		return httpx.ErrNotFound
+	for _, v := range t.versions {
+		if c.Param("file") == "v"+v.Version+".js" {
+			return v.serve(c, pinnedPolicy)
+		}
 	}
-	return t.serve(c, pinnedPolicy)
+	return httpx.ErrNotFound
 }
 
-func (t *tag) serve(c echo.Context, policy string) error {
+// listed is one version of /s/versions.json.
+type listed struct {
+	Version   string `json:"version"`
+	Path      string `json:"path"`
+	Integrity string `json:"integrity"`
+	Bytes     int    `json:"bytes"`
+	GzipBytes int    `json:"gzip_bytes"`
+}
+
+// list publishes the hash of each version, for people and programs that pin one.
+func (t *tag) list(p Paths) echo.HandlerFunc {
+	path := p.scripts()[len(p.scripts())-1] // the chosen one
+	var all []listed
+	for _, v := range t.versions {
+		all = append(all, listed{
+			Version: v.Version, Path: Pinned(path, v.Version), Integrity: v.Integrity,
+			Bytes: len(v.Body), GzipBytes: len(v.forms["gzip"]),
+		})
+	}
+	answer := map[string]any{"latest": t.versions[0].Version, "versions": all}
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")
+		return c.JSON(http.StatusOK, answer)
+	}
+}
+
+func (v version) serve(c echo.Context, policy string) error {
 	h := c.Response().Header()
-	body, etag := t.script.Body, `"`+t.etag+`"`
-	if strings.Contains(c.Request().Header.Get(echo.HeaderAcceptEncoding), "gzip") {
+	coding := bestCoding(c.Request().Header.Get(echo.HeaderAcceptEncoding))
+	body, etag := v.forms[coding], `"`+v.etag+`"`
+	if coding != "" {
 		// Another representation, another strong tag.
-		body, etag = t.packed, `"`+t.etag+`-gz"`
-		h.Set(echo.HeaderContentEncoding, "gzip")
+		etag = `"` + v.etag + "-" + coding + `"`
+		h.Set(echo.HeaderContentEncoding, coding)
 	}
 	h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	h.Set("ETag", etag)
 	h.Set(echo.HeaderCacheControl, policy)
-	h.Set("X-Specter-Version", t.script.Version)
-	h.Set("X-Specter-Integrity", t.script.Integrity)
+	h.Set("X-Specter-Version", v.Version)
+	h.Set("X-Specter-Integrity", v.Integrity)
 	if matches(c.Request().Header.Get("If-None-Match"), etag) {
 		h.Del(echo.HeaderContentEncoding)
 		return c.NoContent(http.StatusNotModified)
@@ -78,7 +145,22 @@ func (t *tag) serve(c echo.Context, policy string) error {
 	return c.Blob(http.StatusOK, mediaScript, body)
 }
 
-const mediaScript = "text/javascript; charset=utf-8"
+// bestCoding is the smallest of our codings that the client takes (RFC 9110 §12.5.3), "" for none.
+func bestCoding(accept string) string {
+	taken := map[string]bool{}
+	for one := range strings.SplitSeq(accept, ",") {
+		name, parameter, _ := strings.Cut(one, ";")
+		weight, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q=")
+		q, err := strconv.ParseFloat(weight, 64)
+		taken[strings.ToLower(strings.TrimSpace(name))] = !ok || (err == nil && q > 0)
+	}
+	for _, coding := range []string{"br", "gzip"} {
+		if taken[coding] {
+			return coding
+		}
+	}
+	return ""
+}
 
 // matches compares weakly (RFC 9110 §13.1.2): a proxy that compresses on its own may have made the
 // tag a weak one.

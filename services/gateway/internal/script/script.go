@@ -1,30 +1,93 @@
 package script
 
 import (
-	_ "embed"
+	"bytes"
+	"cmp"
+	"crypto/sha512"
+	"embed"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
 )
+
+// DefaultIngestPath is where the scripts post to as they are built.
+const DefaultIngestPath = "/api/signals"
 
 var (
 	//go:embed dist/s.js
-	body []byte
+	latest []byte
 	//go:embed dist/s.json
 	manifest []byte
+	//go:embed released/*.js
+	released embed.FS
 )
 
-// Script is the built tag.
+// Script is one version of the tag, ready to be served.
 type Script struct {
 	Version   string // semantic version, as in pkg/sdk/js/package.json
-	Integrity string // "sha384-…", for the integrity attribute
+	Integrity string // "sha384-…" of Body, for the integrity attribute
 	Body      []byte // the JavaScript; not to be changed
 }
 
-// Load returns the script this binary was built with.
-func Load() (Script, error) {
-	s := Script{Body: body}
-	if err := json.Unmarshal(manifest, &s); err != nil {
-		return Script{}, fmt.Errorf("reading the script's manifest: %w", err)
+// Load returns every version of the tag, the newest build first: the one this binary was built with,
+// then all that were ever released, so that a page that pins one outlives the upgrade. Their
+// signals go to ingestPath, so their bytes and hashes depend on it.
+func Load(ingestPath string) ([]Script, error) {
+	var m struct{ Version string }
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		return nil, fmt.Errorf("reading the script's manifest: %w", err)
 	}
-	return s, nil
+	current, err := prepare(m.Version, latest, ingestPath)
+	if err != nil {
+		return nil, err
+	}
+	all := []Script{current}
+	files, err := released.ReadDir("released")
+	if err != nil {
+		return nil, fmt.Errorf("listing the released scripts: %w", err)
+	}
+	for _, file := range files {
+		version := strings.TrimSuffix(strings.TrimPrefix(file.Name(), "v"), ".js")
+		if version == m.Version {
+			continue // the build itself; a test keeps the two equal
+		}
+		body, err := released.ReadFile(path.Join("released", file.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("reading the released script %s: %w", version, err)
+		}
+		s, err := prepare(version, body, ingestPath)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	slices.SortStableFunc(all[1:], func(a, b Script) int { return compare(b.Version, a.Version) })
+	return all, nil
+}
+
+// prepare writes the path into a script.
+func prepare(version string, body []byte, ingestPath string) (Script, error) {
+	if n := bytes.Count(body, []byte(DefaultIngestPath)); n != 1 {
+		return Script{}, fmt.Errorf("preparing script %s: it names %s %d times, not once", version, DefaultIngestPath, n)
+	}
+	body = bytes.Replace(body, []byte(DefaultIngestPath), []byte(ingestPath), 1)
+	sum := sha512.Sum384(body)
+	return Script{Version: version, Integrity: "sha384-" + base64.StdEncoding.EncodeToString(sum[:]), Body: body}, nil
+}
+
+// compare orders versions of three numbers.
+func compare(a, b string) int {
+	numbers := func(version string) []int {
+		var n []int
+		for part := range strings.SplitSeq(version, ".") {
+			i, _ := strconv.Atoi(part)
+			n = append(n, i)
+		}
+		return n
+	}
+	return cmp.Or(slices.Compare(numbers(a), numbers(b)), strings.Compare(a, b))
 }

@@ -36,6 +36,35 @@ func TestScriptFitsItsBudget(t *testing.T) {
 	require.LessOrEqual(t, size, maxGzipBytes)
 }
 
+// What a page's own bundle grows by.
+func TestPackageFitsItsBudget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, writeSDK(testSDK, dir))
+	for name, budget := range map[string]int{"index.js": 4608, "react.js": 700, "vue.js": 500, "node.js": 3072, "specter.iife.js": 4864} {
+		script, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		size, err := gzipSize(script)
+		require.NoError(t, err)
+		require.LessOrEqual(t, size, budget, name)
+	}
+}
+
+func TestAReleaseIsFrozen(t *testing.T) {
+	t.Parallel()
+	dist, released := t.TempDir(), t.TempDir()
+	built := artifact{script: []byte("one"), manifest: []byte(`{"version":"1.2.3"}`)}
+	require.NoError(t, built.write(dist))
+	require.NoError(t, release(dist, released))
+	require.NoError(t, release(dist, released), "again, without a change")
+	built.script = []byte("two")
+	require.NoError(t, built.write(dist))
+	require.ErrorContains(t, release(dist, released), "raise the version")
+	frozen, err := os.ReadFile(filepath.Join(released, "v1.2.3.js"))
+	require.NoError(t, err)
+	require.Equal(t, "one", string(frozen))
+}
+
 // The SDK's own tests are TypeScript: they are translated here, so that they run with Go and Node
 // alone, without npm.
 func TestSDKUnits(t *testing.T) {
@@ -49,6 +78,7 @@ func TestSDKUnits(t *testing.T) {
 		Bundle:       true,
 		Format:       api.FormatESModule,
 		Platform:     api.PlatformNode,
+		Define:       map[string]string{"TAG": "false"},
 		Target:       api.ES2022,
 		Outdir:       dir,
 		OutExtension: map[string]string{".js": ".mjs"},

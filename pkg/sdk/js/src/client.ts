@@ -1,0 +1,214 @@
+import { capture, fault, type Listen } from "./capture.js";
+import { ingestPath } from "./path.js";
+import { sender } from "./sender.js";
+import { store } from "./store.js";
+import type { AutoTrack, Consent, Options, Payload, Signal, Specter, TrackOptions } from "./types.js";
+import { newId } from "./uuid.js";
+
+/** Options by the names that attributes of the tag have; init translates its own into these. */
+export type Settings = Omit<Options, "autoTrack" | "persistQueue"> & {
+  [Name in keyof AutoTrack as `track${Capitalize<Name>}`]: AutoTrack[Name];
+} & { autoTrack?: boolean | undefined; persist?: boolean | undefined };
+
+declare global {
+  interface Window {
+    /** The clients of this page by API key, so that nothing is captured twice. */
+    specterClients?: Record<string, Specter>;
+  }
+  interface Navigator {
+    globalPrivacyControl?: boolean;
+  }
+  interface Document {
+    prerendering?: boolean;
+  }
+}
+
+declare global {
+  /** Known when it is built: the script tag is small because it leaves out what an attribute cannot say. */
+  const TAG: boolean;
+}
+
+const sessionName = "specter.session";
+
+/** Starts a client in this page, or returns the one that already runs with the same key. */
+export function connect(settings: Settings, source: "script" | "sdk"): Specter {
+  const clients = (window.specterClients ||= {});
+  return (clients[settings.apiKey] ||= start(settings, source, !Object.keys(clients)[0]));
+}
+
+function start(settings: Settings, source: string, first: boolean): Specter {
+  const { apiKey, sampleRate = 1, maxQueue = 200, debug } = settings;
+  const stop = TAG ? undefined : new AbortController();
+  // The browser's own function, kept before another script of the page wraps it.
+  const { fetch } = window;
+  // Empty: silent for good.
+  let consent = unwelcome(settings) ? "" : settings.consent || "granted";
+  let contextId: string | null | undefined = settings.contextId;
+  let user: Payload | undefined;
+  let session = newId();
+  const queueName = "specter." + apiKey;
+
+  // Nothing of ours may break the page it runs in.
+  const safe = <A extends unknown[]>(run: (...args: A) => unknown) => (...args: A): void => {
+    try {
+      run(...args);
+    } catch (error) {
+      report(error);
+    }
+  };
+  function report(note: unknown) {
+    if (debug) console.log("specter:", note);
+    try {
+      if (!TAG && settings.onError) settings.onError(note instanceof Error ? note : Error(String(note)));
+    } catch {
+      // Theirs.
+    }
+  }
+  const granted = () => consent == "granted";
+
+  // The time of sending lets the gateway correct a wrong clock. In the query, because a header of
+  // ours would cost a preflight and a beacon cannot set one.
+  const url = () =>
+    (settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
+    `?partial=true&source=${source}&key=${apiKey}&sent_at=${Date.now()}`;
+  const keep = settings.persist === false ? () => [] : store(queueName, maxQueue);
+  const { enqueue, flush, leave, forget } = sender(
+    {
+      // A text/plain body without headers of ours is a simple request: no preflight.
+      async deliver(body) {
+        const answer = await fetch(url(), { method: "POST", body, keepalive: true, credentials: "omit" });
+        // Single signals may be refused while the rest of their batch is taken.
+        if (!TAG && answer.ok) answer.json().then(({ rejected }) => rejected && report("refused: " + JSON.stringify(rejected)), report);
+        return answer;
+      },
+      beacon(body) {
+        try {
+          return navigator.sendBeacon(url(), body);
+        } catch {
+          return false;
+        }
+      },
+      remember: (items, gone) => granted() && keep(items, gone),
+      allowed: () => granted() && navigator.onLine,
+      report,
+    },
+    settings.batchSize || 20,
+    settings.flushIntervalMs || 3_000,
+    maxQueue,
+  );
+
+  const track = safe((type: string, payload?: Payload, options: { [Name in keyof TrackOptions]: TrackOptions[Name] | null } = {}) => {
+    if (!consent || consent == "denied" || parseInt(session.slice(-8), 16) / 2 ** 32 >= sampleRate) return;
+    const address = !TAG && settings.sanitizeUrl ? settings.sanitizeUrl(location.href) : location.origin + location.pathname;
+    let signal: Signal | null = {
+      id: options.id || newId(),
+      type,
+      payload: {
+        url: address,
+        path: TAG ? location.pathname : address.replace(/^\w+:\/\/[^/]*/, ""),
+        release: settings.release,
+        browser: browser(),
+        user,
+        ...payload,
+      },
+      context_id: options.contextId || contextId || undefined,
+      session_id: session,
+      timestamp: +new Date(options.timestamp || Date.now()),
+    };
+    if (!TAG && settings.beforeSend) {
+      signal = settings.beforeSend(signal);
+      if (!signal) return;
+    }
+    if (debug) console.log("specter:", signal);
+    enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
+  });
+
+  const setConsent = safe((state: Consent) => {
+    if (consent) consent = state;
+    if (granted()) {
+      enqueue(keep([], []));
+      void flush();
+      // Without storage the session is as long as the page.
+      session = sessionStorage[sessionName] ||= session;
+    } else if (consent == "denied") {
+      forget();
+      delete localStorage[queueName];
+      delete sessionStorage[sessionName];
+    }
+  });
+
+  const api: Specter = {
+    track,
+    identify(id) {
+      user = id ? { id } : undefined;
+    },
+    setContext(id) {
+      contextId = id;
+    },
+    page: (payload) => track("page_view", payload),
+    captureError: safe((error: unknown, payload?: Payload) => track("js_error", { ...fault(error, "Error"), ...payload })),
+    optIn: () => setConsent("granted"),
+    optOut: () => setConsent("denied"),
+    setConsent,
+    flush,
+    async shutdown() {
+      if (!TAG) stop!.abort();
+      delete window.specterClients![apiKey];
+      await flush();
+      leave();
+      consent = "";
+    },
+    reset: safe(() => {
+      user = undefined;
+      session = newId();
+      if (granted()) sessionStorage[sessionName] = session;
+    }),
+  };
+
+  if (first) publish(api, safe);
+  const begin = () => {
+    if (!consent) return;
+    setConsent(consent as Consent);
+    const listen: Listen = (name, run) =>
+      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
+    listen("pagehide", leave);
+    listen("visibilitychange", () => document.hidden && leave());
+    listen("online", flush);
+    if (settings.autoTrack !== false) capture(track, listen, settings);
+    // The first page view does not wait for company: soon it is known whether signals arrive.
+    void flush();
+  };
+  // A page that is only being prerendered has not been seen by anybody yet.
+  if (document.prerendering) document.addEventListener("prerenderingchange", safe(begin));
+  else safe(begin)();
+  return api;
+}
+
+/** Makes the page's first client window.specter and runs the calls that were waiting for it. */
+function publish(api: Specter, safe: (run: (call: Iterable<unknown>) => unknown) => (call: Iterable<unknown>) => void) {
+  const stub = Object.assign((window.specter ||= {}), api);
+  stub.q?.forEach(
+    safe((call) => {
+      const [name, ...args] = call;
+      (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args);
+    }),
+  );
+}
+
+/** True when the visitor asked not to be tracked, or is a machine and the page did not ask for machines. */
+function unwelcome(settings: Settings): unknown {
+  const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
+  const asked = globalPrivacyControl || doNotTrack == "1";
+  const machine = (webdriver || /bot\b|crawl|spider|headless/i.test(userAgent)) && !settings.captureAutomation;
+  if (TAG) return asked || machine;
+  const { respectPrivacySignals, captureOnLocalhost } = settings;
+  const local = /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
+  return (asked && respectPrivacySignals !== false) || (local && captureOnLocalhost === false) || (machine && !(local && captureOnLocalhost));
+}
+
+/** The browser's family. The order matters: most of them also claim to be those after them. */
+function browser(): string | undefined {
+  return ["Edge", "Opera", "Firefox", "Chrome", "Safari"].find((name) =>
+    navigator.userAgent.includes(name == "Opera" ? "OPR" : name.slice(0, 3)),
+  );
+}
