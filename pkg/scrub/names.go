@@ -69,19 +69,22 @@ func (s *scanner) meaningOf(key []byte) meaning {
 }
 
 // judge is name.judgeKey for a name that may hold something to remove itself: only what
-// remains of it counts, so that a second pass agrees with the first.
+// is left of it in the end counts, so that a second pass agrees with the first.
 func (s *scanner) judge(name []byte) verdict {
-	hits := s.scan(name, true, false)
-	if len(hits) == 0 {
-		return s.name.judgeKey(name)
+	for range maxRounds {
+		hits := s.scan(name, true, false)
+		if len(hits) == 0 {
+			return s.name.judgeKey(name)
+		}
+		var rest []byte
+		from := 0
+		for _, h := range hits {
+			rest = append(append(rest, name[from:h.start]...), marker(h.class)...)
+			from = h.end
+		}
+		name = append(rest, name[from:]...)
 	}
-	var rest []byte
-	from := 0
-	for _, h := range hits {
-		rest = append(append(rest, name[from:h.start]...), ' ')
-		from = h.end
-	}
-	return s.name.judgeKey(append(rest, name[from:]...))
+	return verdict{}
 }
 
 // longestTellingName is longer than every name that saidBy knows.

@@ -113,7 +113,7 @@ var hostile = []string{
 	"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
 	"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
 	"secret ", "authorization: 'x", "Bearer 1", "/reset/a1", "--u a:", "password=\"[redacted:", "<textarea ", "nhs 123 ",
-	"1EG4-TE5-MK73-", "M1-", "MTIz", "SK-", "sk-", "|1|", "DG1|1|", "&#52;", "&lt;", "sshpass -p ", "resourceType:\"Patient", "x[value=",
+	"1EG4-TE5-MK73-", "M1-", "MTIz", "SK-", "sk-", "npm_-", "whsec_-", "glpat-.", "key-a-", "secret_-", "xoxe.", "1//0", "hooks.slack.com/services/T", "|1|", "DG1|1|", "&#52;", "&lt;", "sshpass -p ", "resourceType:\"Patient", "x[value=",
 	"\u0301", "4\ufe0f", "1 85 05 78 ", "123456-", "/patient/1", "API key provided: ", "number is ", "=:=:", "a: b: ", "12345678:",
 }
 

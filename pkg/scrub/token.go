@@ -112,12 +112,17 @@ func tokenEnd(t []byte, i int, run *int) int {
 		if !bytes.HasPrefix(t[i:], []byte(k.prefix)) {
 			continue
 		}
-		if end := runEnd(t, i, k.extra); end-i >= k.min && !isSlug(t[i+len(k.prefix):end]) {
-			return end
+		// What is enough to judge by; only a token is followed to its end.
+		end := runEnd(t[:min(len(t), i+max(k.min, tokenProbe))], i, k.extra)
+		if end-i >= k.min && !isSlug(t[i+len(k.prefix):end]) {
+			return runEnd(t, end, k.extra)
 		}
 	}
 	return 0
 }
+
+// tokenProbe is how many bytes tell a token from words, at least.
+const tokenProbe = 24
 
 // isSlug reports words joined by - or _, as in "npm_config_user_agent".
 func isSlug(b []byte) bool {

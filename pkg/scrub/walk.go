@@ -294,11 +294,13 @@ func (w *walker) cleanText(text string, emails bool) string {
 	return string(w.clean(w.scratch, hits, emails, false))
 }
 
+// maxRounds is how often a text is cleaned until it has settled.
+const maxRounds = 4
+
 // clean replaces the hits. What comes out is judged again, because cutting one thing can
 // complete another; a text that does not settle goes as a whole. The result is valid
 // until the next call.
 func (w *walker) clean(text []byte, hits []hit, emails, card bool) []byte {
-	const maxRounds = 4
 	current := text
 	for round := 0; ; round++ {
 		next := w.cleaned[round%2][:0]
