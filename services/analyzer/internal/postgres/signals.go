@@ -111,9 +111,10 @@ func (s *Signals) prepare(batches []signal.Batch, reader *signal.Reader) (lists 
 	tooOld, lists = make([]int, len(batches)), make([][]candidate, len(batches))
 	oldest := s.now().AddDate(0, -keptMonths, 0)
 	for i, b := range batches {
-		lists[i] = make([]candidate, 0, len(b.Signals))
-		for j := range b.Signals {
-			one := &b.Signals[j]
+		own := slices.Clone(b.Signals) // the caller's stay as they are
+		lists[i] = make([]candidate, 0, len(own))
+		for j := range own {
+			one := &own[j]
 			if one.At.Before(oldest) {
 				tooOld[i]++
 				continue

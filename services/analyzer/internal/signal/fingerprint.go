@@ -15,17 +15,17 @@ var volatile = []struct {
 	pattern *regexp.Regexp
 	with    string
 }{
+	{regexp.MustCompile(`\s+`), " "}, // first: what follows reads a line
 	{regexp.MustCompile(`(?:https?|wss?|file|blob|webpack|chrome-extension)://[^\s'"()<>]+`), "<url>"},
 	{regexp.MustCompile(`\b[\w.+-]+@[\w-]+\.[\w.]+`), "<email>"},
 	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<id>"},
-	{regexp.MustCompile("\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|“[^”\n]{1,200}”"), "<text>"},
+	{regexp.MustCompile("\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`|“[^”\n]{0,200}”"), "<text>"},
 	// An apostrophe opens a quotation only at the start of a word: "can't read 'x'".
 	{regexp.MustCompile(`(^|[\s(=:,\[])'[^'\n]{1,200}'`), "$1<text>"},
 	{regexp.MustCompile(`(?i)\b0x[0-9a-f]+\b`), "<n>"},
 	// Hashes and tokens: long, hexadecimal, and with a digit, which words lack.
 	{regexp.MustCompile(`(?i)\b[0-9a-f]*[0-9][0-9a-f]{11,}\b`), "<id>"},
 	{regexp.MustCompile(`[-+]?\b\d+(?:[.,:]\d+)*(?:[eE][-+]?\d+)?`), "<n>"},
-	{regexp.MustCompile(`\s+`), " "},
 }
 
 // Fingerprint makes one error of many occurrences: numbers, ids, addresses and

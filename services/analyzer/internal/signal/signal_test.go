@@ -25,6 +25,8 @@ func TestFingerprintMakesOneOfMany(t *testing.T) {
 		{"session 3f2504e0-4f89-11d3-9a0c-0305e82c3301 expired", "session 7d444840-9dc0-11d1-b245-5ffdce74fad2 expired", "session <id> expired"},
 		{"object 5f1d7a2b9c3e4d5f6a7b8c9d missing", "object 0a1b2c3d4e5f60718293a4b5 missing", "object <id> missing"},
 		{"can't load  the\n page", "can't load the page", "can't load the page"},
+		{`A""A"A"`, `A"x"A""`, "A<text>A<text>"},
+		{"got \"a\nb\" there", `got "" there`, "got <text> there"},
 		{"timeout after 1.5s", "timeout after 30s", "timeout after <n>s"},
 	} {
 		require.Equal(t, c.want, signal.Fingerprint(c.a))
