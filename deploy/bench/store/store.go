@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/bus"
@@ -156,10 +157,15 @@ func (r *rig) store(ctx context.Context, batches []*eventv1.SignalBatch) (time.D
 	}
 	clear(batches) // what was made for the measurement must not cost the measured its collector's time
 	runtime.GC()
-	started := time.Now()
 	if _, err := r.bus.JetStream().ResumeConsumer(ctx, stream, durable); err != nil {
 		return 0, fmt.Errorf("resuming the analyzer: %w", err)
 	}
+	// A consumer that was paused is asked for messages again only after its heartbeat is
+	// missed, seconds later: the clock runs from the first delivery.
+	if err := r.await(ctx, startPoll, func(i *jetstream.ConsumerInfo) bool { return i.NumAckPending > 0 || i.NumPending == 0 }); err != nil {
+		return 0, err
+	}
+	started := time.Now()
 	if err := r.awaitSettled(ctx); err != nil {
 		return 0, err
 	}
@@ -167,12 +173,18 @@ func (r *rig) store(ctx context.Context, batches []*eventv1.SignalBatch) (time.D
 }
 
 const (
-	settlePoll = 10 * time.Millisecond
+	startPoll  = time.Millisecond
+	settlePoll = 10 * time.Millisecond // asking costs the broker, which is in this process
 	settleTime = 2 * time.Minute
 )
 
 // awaitSettled waits until every message is acknowledged.
 func (r *rig) awaitSettled(ctx context.Context) error {
+	return r.await(ctx, settlePoll, func(i *jetstream.ConsumerInfo) bool { return i.NumPending == 0 && i.NumAckPending == 0 })
+}
+
+// await asks for the analyzer's consumer until it is as wanted.
+func (r *rig) await(ctx context.Context, poll time.Duration, wanted func(*jetstream.ConsumerInfo) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	c, err := r.bus.JetStream().Consumer(ctx, event.Signals().Name, bus.DurableName(event.SignalBatch, consumer))
@@ -184,13 +196,13 @@ func (r *rig) awaitSettled(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("asking for the lag: %w", err)
 		}
-		if info.NumPending == 0 && info.NumAckPending == 0 {
+		if wanted(info) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%d messages are not stored: %w", info.NumPending+uint64(info.NumAckPending), ctx.Err())
-		case <-time.After(settlePoll):
+		case <-time.After(poll):
 		}
 	}
 }
