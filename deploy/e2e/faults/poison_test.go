@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/draftlabs/specter/deploy/e2e/faults/load"
 	"github.com/draftlabs/specter/deploy/e2e/faults/rig"
+	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/testkit/program"
@@ -39,6 +41,16 @@ func deadLetters(t *testing.T, b *bus.Bus) []bus.DeadLetter {
 	letters, err := b.DeadLetters(t.Context(), 0, 1_000_000)
 	require.NoError(t, err)
 	return letters
+}
+
+// replay has the operator's command publish them again.
+func replay(t *testing.T, r *rig.Rig, letters []bus.DeadLetter) {
+	t.Helper()
+	args := []string{"dlq", "replay"}
+	for _, letter := range letters {
+		args = append(args, strconv.FormatUint(letter.Sequence, 10))
+	}
+	program.Start(t, "specter dlq replay", []string{"SPECTER_NATS_URL=" + r.Broker.URL()}, parts.Binary(t, "specter"), args...).Wait(t)
 }
 
 // poison is a message no analyzer can ever store, of one of several kinds.
@@ -88,11 +100,10 @@ func TestRow16Poison(t *testing.T) {
 		seen[letter.OriginalSequence] = true
 	}
 	// Replayed, it is the same poison: given up again, never lost, never a loop.
-	ack, err := b.Replay(t.Context(), dead[0].Sequence)
-	require.NoError(t, err)
+	replay(t, r, dead[:1])
 	program.Await(t, time.Minute, "the replayed poison to be given up again", func() bool {
 		again := deadLetters(t, b)
-		return len(again) == letters && again[letters-1].OriginalSequence == ack.Sequence
+		return len(again) == letters && again[letters-1].Sequence > dead[letters-1].Sequence
 	})
 
 	const attempts = 3
@@ -101,9 +112,8 @@ func TestRow16Poison(t *testing.T) {
 	for _, letter := range buried {
 		require.Equal(t, attempts, letter.Attempts)
 		require.Contains(t, letter.Reason, errBroken.Error())
-		_, err := b.Replay(t.Context(), letter.Sequence)
-		require.NoError(t, err)
 	}
+	replay(t, r, buried)
 	line.judge(t, r)
 	require.Len(t, deadLetters(t, b), letters, "what was replayed is gone from the dead letters")
 	line.note("%d batches buried by the release and replayed", len(buried))

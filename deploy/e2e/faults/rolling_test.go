@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,12 +25,12 @@ import (
 type balancer struct {
 	backends []*backend
 	turn     atomic.Uint64
+	to       http.Transport
 }
 
 type backend struct {
-	health string
-	proxy  *httputil.ReverseProxy
-	ready  atomic.Bool
+	url   *url.URL
+	ready atomic.Bool
 }
 
 const healthEvery = 50 * time.Millisecond
@@ -37,16 +38,13 @@ const healthEvery = 50 * time.Millisecond
 // balance starts a balancer and returns it with its address.
 func balance(t *testing.T, urls []string) (*balancer, string) {
 	t.Helper()
-	b := &balancer{}
+	b := &balancer{to: http.Transport{MaxIdleConnsPerHost: 32}}
 	var checks sync.WaitGroup
 	stop := make(chan struct{})
 	for _, text := range urls {
 		to, err := url.Parse(text)
 		require.NoError(t, err)
-		one := &backend{health: text + "/healthz/ready", proxy: &httputil.ReverseProxy{
-			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
-			Transport: &http.Transport{MaxIdleConnsPerHost: 32},
-		}}
+		one := &backend{url: to}
 		b.backends = append(b.backends, one)
 		one.check()
 		checks.Go(func() {
@@ -60,38 +58,47 @@ func balance(t *testing.T, urls []string) (*balancer, string) {
 			}
 		})
 	}
-	server := httptest.NewServer(b)
+	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(b.backends[0].url) }, Transport: b})
 	t.Cleanup(func() {
 		server.Close()
 		close(stop)
 		checks.Wait()
+		b.to.CloseIdleConnections()
 	})
 	return b, server.URL
+}
+
+// RoundTrip asks the gateways in turn. One that does not listen has not seen the request,
+// so the next may have it; any other failure is the client's 502, which the load takes for
+// a fault.
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	first := b.turn.Add(1)
+	err := errors.New("no gateway is ready")
+	for n := range uint64(len(b.backends)) {
+		one := b.backends[(first+n)%uint64(len(b.backends))]
+		if !one.ready.Load() {
+			continue
+		}
+		r.URL.Host = one.url.Host
+		var res *http.Response
+		if res, err = b.to.RoundTrip(r); !errors.Is(err, syscall.ECONNREFUSED) {
+			return res, err
+		}
+	}
+	return nil, err
 }
 
 // check believes a gateway that says it is not ready, or does not listen; one that is
 // slow to say so counts as it did before.
 func (b *backend) check() {
 	client := http.Client{Timeout: time.Second}
-	res, err := client.Get(b.health)
+	res, err := client.Get(b.url.String() + "/healthz/ready")
 	if err == nil {
 		res.Body.Close()
 	} else if timeout := (net.Error)(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return
 	}
 	b.ready.Store(err == nil && res.StatusCode == http.StatusOK)
-}
-
-// ServeHTTP answers 502 when nobody is ready, which the load takes for a fault.
-func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	first := b.turn.Add(1)
-	for n := range uint64(len(b.backends)) {
-		if one := b.backends[(first+n)%uint64(len(b.backends))]; one.ready.Load() {
-			one.proxy.ServeHTTP(w, r)
-			return
-		}
-	}
-	http.Error(w, "no gateway is ready", http.StatusBadGateway)
 }
 
 func TestRow23RollingRestart(t *testing.T) {
