@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"strings"
 )
 
 // Prefixes of the two kinds of secret.
@@ -42,7 +41,7 @@ func Parse(s string) (prefix string, err error) {
 		return "", fmt.Errorf("%w: unknown prefix", ErrMalformed)
 	}
 	for i := prefixLength; i < length; i++ {
-		if strings.IndexByte(alphabet, s[i]) < 0 {
+		if !isBase62(s[i]) {
 			return "", fmt.Errorf("%w: a character outside 0-9A-Za-z", ErrMalformed)
 		}
 	}
@@ -51,6 +50,10 @@ func Parse(s string) (prefix string, err error) {
 		return "", fmt.Errorf("%w: the checksum does not match", ErrMalformed)
 	}
 	return prefix, nil
+}
+
+func isBase62(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
 // Hash is what is stored and looked up: the SHA-256 of the whole text. With 178 random bits no

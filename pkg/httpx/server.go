@@ -50,12 +50,12 @@ func (s *Server) Addr() string {
 // Run serves until ctx ends; then it accepts nothing new, closes the channel of Draining for
 // long-lived answers, and gives requests in flight a few seconds to finish.
 func (s *Server) Run(ctx context.Context, ready func()) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
+	tcp, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("listening on %s (choose another address with SPECTER_HTTP_ADDR): %w", s.addr, err)
 	}
 	s.mu.Lock()
-	s.bound = listener.Addr().String()
+	s.bound = tcp.Addr().String()
 	s.mu.Unlock()
 
 	draining := make(chan struct{})
@@ -69,12 +69,13 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 		Protocols:         protocols(),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          zap.NewStdLog(s.log.Named("http")),
+		ConnContext:       withConn,
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
 		},
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	go func() { served <- server.Serve(listener{netutil.LimitListener(tcp, maxConnections)}) }()
 	s.log.Info("listening", zap.String("addr", s.Addr()))
 	ready()
 

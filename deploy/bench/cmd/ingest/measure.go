@@ -33,7 +33,7 @@ const (
 )
 
 // signal is what the script tag sends of a click.
-const signal = `{"type":"page_view","payload":{"url":"https://shop.example/checkout/pay","path":"/checkout/pay","element":"main > form.checkout > button.primary","text":"Pay now","browser":"Firefox","release":"2.3.1"},"session_id":"019cafe0-0000-7000-8000-00000000000b"}`
+const signal = `{"type":"page_view","payload":{"url":"https://shop.example/checkout/pay","path":"/checkout/pay","element":"main > form.checkout > button.primary","text":"Pay now","browser":"Firefox","release":"2.3.1"},"session_id":"019cb3f2-7d1e-7c40-9a6b-5e2f8c1d4b7a"}`
 
 // rig is everything under measurement.
 type rig struct {
@@ -180,7 +180,7 @@ func (g *rig) raw(ctx context.Context, r *result) error {
 	one := &eventv1.Signal{
 		Id: make([]byte, 16), AccountId: make([]byte, 16), ProductId: make([]byte, 16), Type: "page_view",
 		Payload:   []byte(signal[strings.Index(signal, `{"url"`) : strings.Index(signal, `},"session`)+1]),
-		SessionId: "019cafe0-0000-7000-8000-00000000000b", Source: eventv1.Source_SOURCE_REST,
+		SessionId: "019cb3f2-7d1e-7c40-9a6b-5e2f8c1d4b7a", Source: eventv1.Source_SOURCE_REST,
 	}
 	body := &eventv1.SignalBatch{}
 	for range packed {

@@ -65,7 +65,8 @@ type Batcher struct {
 	company  int        // requests that a message waits for; 0 when it does not
 	taken    time.Time  // when the last message was
 	health   health
-	spare    [][]byte // buffers of messages that are done
+
+	bodies sync.Pool // of *[]byte, of messages that are done
 }
 
 // New returns a batcher that appends to store. A nil m keeps the metrics to itself.
@@ -78,6 +79,7 @@ func New(o Options, store Store, log *zap.Logger, m prometheus.Registerer) *Batc
 // message is requests that travel together.
 type message struct {
 	body     []byte
+	room     *[]byte // of bodies, nil when body is new
 	signals  int
 	requests int
 	began    time.Time
@@ -133,8 +135,8 @@ func (b *Batcher) last(bytes, signals int) *message {
 		}
 	}
 	m := &message{began: time.Now(), done: make(chan struct{})}
-	if n := len(b.spare); n > 0 {
-		m.body, b.spare = b.spare[n-1], b.spare[:n-1]
+	if room, ok := b.bodies.Get().(*[]byte); ok {
+		m.room, m.body = room, (*room)[:0]
 	}
 	b.queue = append(b.queue, m)
 	b.work.Signal()
@@ -268,16 +270,18 @@ func (b *Batcher) settle(m *message, err error) (wasDown, isDown bool, refused [
 	return wasDown, isDown, refused
 }
 
-// maxSpare bounds the buffers kept, each of one full message.
-const maxSpare = 4
-
+// forget takes a message off the books; its body may be used by another then.
 func (b *Batcher) forget(m *message) {
 	b.requests -= m.requests
 	b.bytes -= len(m.body)
-	if cap(m.body) <= 2*b.options.MaxBytes && len(b.spare) < maxSpare {
-		b.spare = append(b.spare, m.body[:0])
+	if cap(m.body) <= 2*b.options.MaxBytes {
+		if m.room == nil {
+			m.room = new([]byte)
+		}
+		*m.room = m.body
+		b.bodies.Put(m.room)
 	}
-	m.body = nil
+	m.body, m.room = nil, nil
 }
 
 func (m *message) release(err error) {

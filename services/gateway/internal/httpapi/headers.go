@@ -59,16 +59,21 @@ func preflight(c echo.Context) error {
 // writeRate says what is left, in the fields of draft-ietf-httpapi-ratelimit-headers and in the
 // classic ones; of the month only when it is limited.
 func writeRate(h http.Header, r ingest.Rate, month quota.State, limited bool) {
-	limit, remaining, reset := strconv.Itoa(r.Limit), strconv.Itoa(r.Remaining), seconds(r.Reset)
+	// Every answer has these, so their texts share one piece of memory.
+	const policy, left, until = `"signals";q=`, `"signals";r=`, `;t=`
+	var room [64]byte
+	text := strconv.AppendInt(append(room[:0], left...), int64(r.Remaining), 10)
+	end := len(text)
+	text = strconv.AppendInt(append(text, until...), wholeSeconds(r.Reset), 10)
+	now := string(text)
 	values := [...]string{
-		`"signals";q=` + limit + `;w=` + seconds(r.Window),
-		`"signals";r=` + remaining + `;t=` + reset,
-		limit, remaining, reset,
+		policy + r.LimitText + ";w=" + r.WindowText, now,
+		r.LimitText, now[len(left):end], now[end+len(until):],
 		"", "", "",
 	}
 	names := rateHeaders[:5]
 	if limited {
-		limit, remaining, reset := strconv.FormatInt(month.Limit, 10), strconv.FormatInt(month.Remaining, 10), seconds(month.Reset)
+		limit, remaining, reset := strconv.FormatInt(month.Limit, 10), strconv.FormatInt(month.Remaining, 10), strconv.FormatInt(wholeSeconds(month.Reset), 10)
 		values[0] += `, "month";q=` + limit
 		values[1] += `, "month";r=` + remaining + `;t=` + reset
 		values[5], values[6], values[7] = limit, remaining, reset
@@ -85,7 +90,7 @@ var rateHeaders = [...]string{
 	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset",
 }
 
-func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
+func wholeSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
 // appendRejected appends the list of what was left out.
 func appendRejected(dst []byte, rejected []signal.Rejected) []byte {

@@ -123,6 +123,7 @@ type Sender struct {
 	caller Caller
 	grant  *catalog.Grant
 	bucket *bucket
+	at     time.Time // when the request came
 }
 
 // Authorize finds out who sends.
@@ -140,12 +141,12 @@ func (s *Service) Authorize(key string, caller Caller) (Sender, error) {
 	if !known {
 		return Sender{}, errInvalidKey
 	}
-	from := Sender{caller: caller, grant: grant}
+	from := Sender{caller: caller, grant: grant, at: s.now()}
 	if err := admissible(grant, caller.Origin); err != nil {
 		s.Refuse(from, err)
 		return Sender{}, err
 	}
-	from.bucket = s.rates.bucket(grant, s.now())
+	from.bucket = s.rates.bucket(grant, from.at)
 	return from, nil
 }
 
@@ -174,7 +175,7 @@ func (s *Service) Quota(from Sender) (quota.State, bool) {
 
 // Admit counts a request against the product's rate before its body is read.
 func (s *Service) Admit(from Sender) error {
-	err := from.bucket.take(1, s.now())
+	err := from.bucket.take(1, from.at)
 	if err != nil {
 		s.Refuse(from, err)
 	}
@@ -201,7 +202,7 @@ func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer decoded.Release()
-	if err := from.bucket.take(len(decoded.Signals)-1, s.now()); err != nil { // Admit took the first
+	if err := from.bucket.take(len(decoded.Signals)-1, from.at); err != nil { // Admit took the first
 		s.refuse(from, err, len(decoded.Signals))
 		return Outcome{}, err
 	}
@@ -260,7 +261,7 @@ func (s *Service) Await(from Sender, out Outcome) error {
 func (s *Service) decode(from Sender, r Request) (*signal.Batch, error) {
 	receipt := signal.Receipt{
 		AccountID: from.grant.AccountID, ProductID: from.grant.ProductID, Source: from.caller.Source,
-		At: s.now(), SentAt: r.SentAt, Partial: r.Partial, HasContext: from.grant.HasContext,
+		At: from.at, SentAt: r.SentAt, Partial: r.Partial, HasContext: from.grant.HasContext,
 	}
 	switch r.Format {
 	case Lenient:

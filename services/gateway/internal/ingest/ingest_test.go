@@ -39,7 +39,7 @@ func TestAProductsKeysShareOneBucket(t *testing.T) {
 	err := product.take(15, at)
 	require.True(t, fault.Is(err, fault.RateLimited))
 	require.Equal(t, 2*time.Second, fault.As(err).RetryAfter, "1.5 s, in whole seconds")
-	require.Equal(t, Rate{Limit: 20, Window: 2 * time.Second, Remaining: 0, Reset: 2 * time.Second}, product.state(at))
+	require.Equal(t, Rate{Limit: 20, Window: 2 * time.Second, Remaining: 0, Reset: 2 * time.Second, LimitText: "20", WindowText: "2"}, product.state(at))
 	require.NoError(t, product.take(15, at.Add(1500*time.Millisecond)))
 }
 

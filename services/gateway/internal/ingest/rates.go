@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ type Rate struct {
 	Window    time.Duration // in which an empty bucket fills up
 	Remaining int           // signals that may come right now
 	Reset     time.Duration // until everything is available again
+
+	LimitText  string // Limit in decimal
+	WindowText string // Window in whole seconds
 }
 
 // maxBuckets bounds the buckets kept; beyond it those that are full, and so have nothing to
@@ -37,6 +41,7 @@ type rates struct {
 type bucket struct {
 	limiter   *rate.Limiter
 	perSecond int
+	full      Rate // of a bucket that nothing has been taken from
 }
 
 func newRates(perSecond, minBurst int) *rates {
@@ -70,9 +75,17 @@ func (r *rates) bucket(g *catalog.Grant, now time.Time) *bucket {
 	} else {
 		r.sweep(now)
 	}
-	b = &bucket{limiter: limiter, perSecond: perSecond}
+	b = newBucket(limiter, perSecond, burst)
 	r.buckets[g.ProductID] = b
 	return b
+}
+
+func newBucket(limiter *rate.Limiter, perSecond, burst int) *bucket {
+	window := int(math.Ceil(float64(burst) / float64(perSecond)))
+	return &bucket{limiter: limiter, perSecond: perSecond, full: Rate{
+		Limit: burst, Window: time.Duration(window) * time.Second, Remaining: burst,
+		LimitText: strconv.Itoa(burst), WindowText: strconv.Itoa(window),
+	}}
 }
 
 func (r *rates) sweep(now time.Time) {
@@ -98,12 +111,9 @@ func (b *bucket) take(n int, now time.Time) error {
 }
 
 func (b *bucket) state(now time.Time) Rate {
-	perSecond, burst := float64(b.perSecond), b.limiter.Burst()
+	rate := b.full
 	tokens := max(0, b.limiter.TokensAt(now))
-	return Rate{
-		Limit:     burst,
-		Window:    time.Duration(math.Ceil(float64(burst)/perSecond)) * time.Second,
-		Remaining: int(tokens),
-		Reset:     time.Duration(math.Ceil((float64(burst)-tokens)/perSecond)) * time.Second,
-	}
+	rate.Remaining = int(tokens)
+	rate.Reset = time.Duration(math.Ceil((float64(rate.Limit)-tokens)/float64(b.perSecond))) * time.Second
+	return rate
 }

@@ -56,6 +56,6 @@ func (s *Service) rejected(from Sender, list []signal.Rejected) []signal.Rejecte
 func (s *Service) refusal(from Sender, code, detail string) Refusal {
 	return Refusal{
 		AccountID: from.grant.AccountID, ProductID: from.grant.ProductID,
-		Code: code, Detail: detail, Caller: from.caller, At: s.now(),
+		Code: code, Detail: detail, Caller: from.caller, At: from.at,
 	}
 }
