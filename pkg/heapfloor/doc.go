@@ -2,6 +2,6 @@
 //
 // The collector runs when the heap has doubled. In a process that keeps little and serves much, a
 // gateway's 10 MiB, that is dozens of times a second and a tenth of its work. With a floor of 64 MiB
-// it runs a fifth as often, and a process that keeps more than half the floor behaves as always.
+// it runs an eighth as often; a process that keeps as much as the floor trades the other way round.
 // Source: the pacer's own design notes (golang.org/issue/44167) and the "ballast" it replaced.
 package heapfloor

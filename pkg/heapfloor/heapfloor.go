@@ -13,8 +13,11 @@ const (
 	// every is how often the setting follows the heap; growth in between is bounded by mostPercent.
 	every = time.Second
 
-	defaultPercent = 100
-	mostPercent    = 400
+	defaultPercent = 100 // Go's own
+	mostPercent    = 800
+	// leastPercent is for heaps near the floor and above it. What a server keeps for its connections
+	// grows with their number and its garbage does not, so memory is the dearer of the two there.
+	leastPercent = 60
 )
 
 // Keep returns a service that holds the floor, in bytes, while it runs. It changes the collector of
@@ -50,7 +53,7 @@ func Keep(floor uint64) lifecycle.Service {
 // percent is how much a heap of live bytes may grow.
 func percent(live, floor uint64) int {
 	if live >= floor {
-		return defaultPercent
+		return leastPercent
 	}
-	return int(min(mostPercent, max(defaultPercent, (floor-live)*100/max(1, live))))
+	return int(min(mostPercent, max(leastPercent, (floor-live)*100/max(1, live))))
 }

@@ -18,7 +18,7 @@ func TestPercent(t *testing.T) {
 	for _, c := range []struct {
 		live uint64
 		want int
-	}{{0, 400}, {mib, 400}, {8 * mib, 400}, {16 * mib, 300}, {20 * mib, 220}, {32 * mib, 100}, {60 * mib, 100}, {500 * mib, 100}} {
+	}{{0, 800}, {mib, 800}, {8 * mib, 700}, {16 * mib, 300}, {20 * mib, 220}, {32 * mib, 100}, {40 * mib, 60}, {60 * mib, 60}, {500 * mib, 60}} {
 		require.Equal(t, c.want, percent(c.live, 64*mib), "%d MiB", c.live/mib)
 	}
 }
@@ -33,14 +33,14 @@ func TestTheFloorIsHeldWhileItRunsAndGoneAfterwards(t *testing.T) {
 		testkit.Eventually(t, func() bool {
 			during = debug.SetGCPercent(defaultPercent)
 			debug.SetGCPercent(during)
-			return floor == 1 || during != defaultPercent
+			return during != defaultPercent
 		}, "the collector to be told")
 		cancel()
 		require.NoError(t, <-ended)
 		return during
 	}
 	require.Equal(t, mostPercent, run(1<<40))
-	require.Equal(t, defaultPercent, run(1))
+	require.Equal(t, leastPercent, run(1))
 	require.Equal(t, defaultPercent, debug.SetGCPercent(defaultPercent))
 
 	debug.SetGCPercent(250)
