@@ -2,6 +2,7 @@ package heapfloor
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"testing"
 
@@ -25,6 +26,7 @@ func TestPercent(t *testing.T) {
 
 // The collector belongs to the process: these run one after the other.
 func TestTheFloorIsHeldWhileItRunsAndGoneAfterwards(t *testing.T) {
+	runtime.GC() // so that it is known what is live
 	run := func(floor uint64) (during int) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ready, ended := make(chan struct{}), make(chan error, 1)
