@@ -43,6 +43,7 @@ func (w *world) block(t testkit.Tenant, signals ...stored) {
 		}
 	}
 	var ids []uuid.UUID
+	var clients []*uuid.UUID
 	var at, delays []int64
 	var kinds, sessions, flags []int16
 	var names []string
@@ -53,7 +54,7 @@ func (w *world) block(t testkit.Tenant, signals ...stored) {
 		if !slices.Contains(names, s.SessionID) {
 			names = append(names, s.SessionID)
 		}
-		ids, payloads = append(ids, s.ID), append(payloads, payload)
+		ids, clients, payloads = append(ids, s.ID), append(clients, s.ClientID), append(payloads, payload)
 		at, delays = append(at, s.At.Sub(signals[0].At).Microseconds()), append(delays, s.ReceivedAt.Sub(s.At).Microseconds())
 		kinds, sessions = append(kinds, int16(slices.Index(types, s.Type)+1)), append(sessions, int16(slices.Index(names, s.SessionID)+1))
 		flags = append(flags, int16(slices.Index([]string{"script", "sdk", "webhook", "rest"}, s.Source)))
@@ -61,9 +62,9 @@ func (w *world) block(t testkit.Tenant, signals ...stored) {
 	text, err := json.Marshal(payloads)
 	require.NoError(w.t, err)
 	w.insert("specter_analyzer", t.AccountID, `INSERT INTO signal_blocks (account_id, product_id, context_id, block_id, first_at, last_at, n, types,
-			ids, at_us, delay_us, type_nos, sessions, session_nos, flags, payloads) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			ids, client_ids, at_us, delay_us, type_nos, sessions, session_nos, flags, payloads) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		t.AccountID, t.ProductID, t.ContextID, uuid.New(), signals[0].At, signals[len(signals)-1].At, len(signals), types,
-		ids, at, delays, kinds, names, sessions, flags, text)
+		ids, clients, at, delays, kinds, names, sessions, flags, text)
 	w.insert("specter_analyzer", t.AccountID, `INSERT INTO product_activity (account_id, product_id, first_signal_at, last_signal_at, signals_total) VALUES ($1, $2, now(), now(), $3)
 		ON CONFLICT (account_id, product_id) DO UPDATE SET signals_total = product_activity.signals_total + excluded.signals_total, last_signal_at = now()`, t.AccountID, t.ProductID, len(signals))
 }

@@ -375,66 +375,6 @@ func (q *Queries) SignalBlocks(ctx context.Context, arg SignalBlocksParams) ([]S
 	return items, nil
 }
 
-const signalByID = `-- name: SignalByID :one
-SELECT s.product_id, s.id, coalesce(s.client_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid AS client_id, s.context_id, s.type::text AS type,
-       coalesce(s.payload::text, '{}')::text AS payload, s.occurred_at, s.received_at, coalesce(s.session_id::text, '')::text AS session_id,
-       coalesce(s.source::text, '')::text AS source, coalesce(s.time_mark::text, '')::text AS time_mark, s.imported::boolean AS imported
-FROM signals s
-WHERE s.product_id = ANY($1::uuid[])
-  AND s.block_first_at >= $2::timestamptz - interval '62 days' AND s.block_first_at <= $3::timestamptz
-  AND s.block_last_at >= $2::timestamptz
-  AND (s.id = $4::uuid OR s.client_id = $4::uuid)
-LIMIT 1
-`
-
-type SignalByIDParams struct {
-	ProductIds []uuid.UUID
-	FromAt     time.Time
-	ToAt       time.Time
-	ID         uuid.UUID
-}
-
-type SignalByIDRow struct {
-	ProductID  uuid.UUID
-	ID         uuid.UUID
-	ClientID   uuid.UUID
-	ContextID  uuid.UUID
-	Type       string
-	Payload    string
-	OccurredAt time.Time
-	ReceivedAt time.Time
-	SessionID  string
-	Source     string
-	TimeMark   string
-	Imported   bool
-}
-
-// Reads the blocks of a stretch of time; no block is longer than two months.
-func (q *Queries) SignalByID(ctx context.Context, arg SignalByIDParams) (SignalByIDRow, error) {
-	row := q.db.QueryRow(ctx, signalByID,
-		arg.ProductIds,
-		arg.FromAt,
-		arg.ToAt,
-		arg.ID,
-	)
-	var i SignalByIDRow
-	err := row.Scan(
-		&i.ProductID,
-		&i.ID,
-		&i.ClientID,
-		&i.ContextID,
-		&i.Type,
-		&i.Payload,
-		&i.OccurredAt,
-		&i.ReceivedAt,
-		&i.SessionID,
-		&i.Source,
-		&i.TimeMark,
-		&i.Imported,
-	)
-	return i, err
-}
-
 const signalTypes = `-- name: SignalTypes :many
 SELECT type, sum(n)::bigint AS n, max(hour)::timestamptz AS last_at FROM rollup_hourly
 WHERE product_id = $1 AND hour >= $2::timestamptz

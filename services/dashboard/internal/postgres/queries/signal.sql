@@ -79,15 +79,3 @@ SELECT (day::timestamp AT TIME ZONE 'UTC')::timestamptz AS day FROM signal_ids W
 
 -- name: ImportedAt :one
 SELECT occurred_at FROM imported_ids WHERE id = $1;
-
--- name: SignalByID :one
--- Reads the blocks of a stretch of time; no block is longer than two months.
-SELECT s.product_id, s.id, coalesce(s.client_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid AS client_id, s.context_id, s.type::text AS type,
-       coalesce(s.payload::text, '{}')::text AS payload, s.occurred_at, s.received_at, coalesce(s.session_id::text, '')::text AS session_id,
-       coalesce(s.source::text, '')::text AS source, coalesce(s.time_mark::text, '')::text AS time_mark, s.imported::boolean AS imported
-FROM signals s
-WHERE s.product_id = ANY(sqlc.arg(product_ids)::uuid[])
-  AND s.block_first_at >= sqlc.arg(from_at)::timestamptz - interval '62 days' AND s.block_first_at <= sqlc.arg(to_at)::timestamptz
-  AND s.block_last_at >= sqlc.arg(from_at)::timestamptz
-  AND (s.id = sqlc.arg(id)::uuid OR s.client_id = sqlc.arg(id)::uuid)
-LIMIT 1;
