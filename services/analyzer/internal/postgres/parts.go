@@ -35,15 +35,21 @@ type part struct {
 // transactions that share accounts lock them in the same order. There is always one
 // part, so that batches of nothing get their positions.
 func split(lists [][]candidate) []*part {
-	places := make(map[uuid.UUID]int)
-	var accounts [][]candidate
+	sizes := make(map[uuid.UUID]int)
+	for _, list := range lists {
+		for _, one := range list {
+			sizes[one.AccountID]++
+		}
+	}
+	places := make(map[uuid.UUID]int, len(sizes))
+	accounts := make([][]candidate, 0, len(sizes))
 	for _, list := range lists {
 		for _, one := range list {
 			n, ok := places[one.AccountID]
 			if !ok {
 				n = len(accounts)
 				places[one.AccountID] = n
-				accounts = append(accounts, nil)
+				accounts = append(accounts, make([]candidate, 0, sizes[one.AccountID]))
 			}
 			accounts[n] = append(accounts[n], one)
 		}

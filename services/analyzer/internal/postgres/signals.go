@@ -73,6 +73,7 @@ type candidate struct {
 // time: a transaction costs the same for one as for many. Accounts go in parts, a
 // transaction each; what one has committed is known by the part when a batch comes
 // again, so a call that fails half way leaves nothing to be stored twice.
+// The batches are the store's from then on.
 func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error) {
 	reader, _ := s.readers.Get().(*signal.Reader)
 	defer s.readers.Put(reader)
@@ -136,10 +137,9 @@ func (s *Signals) prepare(batches []signal.Batch, reader *signal.Reader) (lists 
 	tooOld, lists = make([]int, len(batches)), make([][]candidate, len(batches))
 	oldest := s.now().AddDate(0, -keptMonths, 0)
 	for i, b := range batches {
-		own := slices.Clone(b.Signals) // the caller's stay as they are
-		lists[i] = make([]candidate, 0, len(own))
-		for j := range own {
-			one := &own[j]
+		lists[i] = make([]candidate, 0, len(b.Signals))
+		for j := range b.Signals {
+			one := &b.Signals[j]
 			if one.At.Before(oldest) {
 				tooOld[i]++
 				continue
