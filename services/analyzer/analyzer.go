@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -20,6 +21,10 @@ import (
 
 // name is the service's in tables, roles, consumers and logs.
 const name = "analyzer"
+
+// heapFloor is what two groups of messages take on their way into the database, three or
+// four times over: with less the collector runs for each group again and again.
+const heapFloor = 256 << 20
 
 // Module describes the analyzer to its host.
 func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
@@ -61,6 +66,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
 	return &Service{run: lifecycle.Group(
+		heapfloor.Keep(heapFloor),
 		box.Relay(p.DB, p.Bus, p.Log),
 		working,
 		consume.Signals(p.Bus, name, signals, metrics, p.Log),

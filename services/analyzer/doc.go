@@ -7,15 +7,17 @@
 // transaction that makes it true.
 //
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
-// rollup_dimension_hourly, product_activity, stream_positions, reconciliations,
-// analyses, findings; timers in schema river_analyzer.
+// rollup_dimension_hourly, product_activity, stream_positions, stream_parts,
+// reconciliations, analyses, findings; timers in schema river_analyzer.
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also
 //     across midnight) and a repeated import change nothing.
-//   - Ids, raw blocks, rollup deltas and position of a message are committed
-//     together, before the broker hears of it. Messages that are ready together
-//     share a transaction; one that cannot be stored holds none of the others back.
+//   - Ids, raw blocks and rollup deltas of a message's accounts are committed
+//     together, in at most four parts, and each part is known as committed when the
+//     message comes again. The last commits the message's position, and the broker
+//     hears of it after that. Messages that are ready together share the
+//     transactions; one that cannot be stored holds none of the others back.
 //   - Every hour what was acknowledged is compared with what is stored; a message
 //     that is neither stored nor a dead letter is stored then.
 //   - A context is analysed a few minutes after it got signals; an idle one costs
@@ -24,6 +26,6 @@
 //     is one finding; its evidence can be computed again from the rollups.
 //
 // The way of a batch: internal/consume → internal/signal (the rules) →
-// internal/postgres (one transaction) → internal/timers (the analysis that is due)
+// internal/postgres (a transaction a part) → internal/timers (the analysis that is due)
 // → internal/analysis → internal/detect and internal/explain.
 package analyzer

@@ -7,4 +7,9 @@
 // yardstick is plain COPY of the same signals, one row each, into a table with a
 // primary key and one index on the same server. The two take turns in one run, so
 // that a busy machine slows down both.
+//
+// The broker and the analyzer share this process, and with it the collector: what was
+// made for a round is let go and collected before the clock runs. COPY has no broker to
+// pay for. A round is half a second of work for the analyzer, whose first group has
+// nobody to overlap with: a longer round flatters it, a shorter one does not.
 package store

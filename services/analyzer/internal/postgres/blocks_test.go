@@ -216,6 +216,11 @@ func TestIDsCountOnceHoweverTheyComeAgain(t *testing.T) {
 				}
 				batches = append(batches, m)
 			}
+			if rapid.Bool().Draw(rt, "failing") { // one part is stored, or none
+				b.failAt.Store(int64(rapid.IntRange(1, 2).Draw(rt, "failing part")))
+				_, _ = b.store.Store(context.Background(), batches)
+				b.failAt.Store(0)
+			}
 			_, err := b.store.Store(context.Background(), batches)
 			require.NoError(rt, err)
 			if rapid.Bool().Draw(rt, "restart") {

@@ -71,9 +71,19 @@ func timeOf(id uuid.UUID) time.Time {
 // byDay files the members of a list, given as indexes in the order of their keys.
 func byDay(list []candidate, unique []int, today time.Time) map[filing][]int {
 	filed := make(map[filing][]int)
+	// Nearly all are filed alike: those that follow one another are gathered first.
+	var current filing
+	var members []int
 	for _, i := range unique {
-		f := file(list[i].Signal, today)
-		filed[f] = append(filed[f], i)
+		if f := file(list[i].Signal, today); f != current || members == nil {
+			filed[current] = members
+			current, members = f, filed[f]
+		}
+		members = append(members, i)
+	}
+	filed[current] = members
+	if len(filed[filing{}]) == 0 {
+		delete(filed, filing{})
 	}
 	return filed
 }

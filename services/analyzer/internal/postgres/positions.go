@@ -70,5 +70,9 @@ func (s *Signals) TrimPositions(ctx context.Context) error {
 	if _, err := s.db.Exec(ctx, `DELETE FROM stream_positions WHERE at < $1`, s.now().AddDate(0, 0, -8)); err != nil {
 		return fmt.Errorf("trimming positions: %w", err)
 	}
+	// A message that failed may come again for as long as dead letters are kept.
+	if _, err := s.db.Exec(ctx, `DELETE FROM stream_parts WHERE at < $1`, s.now().AddDate(0, 0, -40)); err != nil {
+		return fmt.Errorf("trimming parts: %w", err)
+	}
 	return nil
 }

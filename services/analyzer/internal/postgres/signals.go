@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -46,6 +45,8 @@ type Signals struct {
 	schedule Schedule
 	readers  sync.Pool // of *signal.Reader
 
+	lanes lanes
+
 	mu         sync.Mutex
 	partitions map[string]bool                // days and months known to exist
 	contexts   map[uuid.UUID][]signal.Context // as they were last read, by product
@@ -56,6 +57,7 @@ func NewSignals(db *pgxpool.Pool, box outbox.Outbox, now func() time.Time, sched
 	return &Signals{
 		db: db, outbox: box, now: now, schedule: schedule, partitions: make(map[string]bool), contexts: make(map[uuid.UUID][]signal.Context),
 		readers: sync.Pool{New: func() any { return signal.NewReader() }},
+		lanes:   newLanes(),
 	}
 }
 
@@ -66,9 +68,12 @@ type candidate struct {
 	home  *signal.Context
 }
 
-// Store commits ids, blocks, rollup deltas and the positions of the batches
-// together, each signal counted once however often it comes. Batches may come alone
-// or several at a time: a transaction costs the same for one as for many.
+// Store commits ids, blocks, rollup deltas and the positions of the batches, each
+// signal counted once however often it comes. Batches may come alone or several at a
+// time: a transaction costs the same for one as for many. Accounts go in parts, a
+// transaction each; what one has committed is known by the part when a batch comes
+// again, so a call that fails half way leaves nothing to be stored twice.
+// The batches are the store's from then on.
 func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error) {
 	reader, _ := s.readers.Get().(*signal.Reader)
 	defer s.readers.Put(reader)
@@ -76,24 +81,31 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 	if err := s.ensurePartitions(ctx, lists); err != nil {
 		return nil, err
 	}
-	// What needs no lock is done before the transaction, supposing that nothing was
+	// What needs no lock is done before the transactions, supposing that nothing was
 	// stored before and no context changed: so it nearly always is.
-	none := make([]bool, len(batches))
+	parts := split(lists)
 	drafts := make(map[uuid.UUID]*draft)
-	for _, list := range byAccount(lists, none) {
-		if known, ok := s.knownContexts(productsOf(list)); ok {
-			drafts[list[0].AccountID] = s.draft(list, known, reader)
+	for _, p := range parts {
+		for _, list := range p.accounts {
+			if known, ok := s.knownContexts(productsOf(list)); ok {
+				drafts[list[0].AccountID] = s.draft(list, known, reader)
+			}
 		}
 	}
-	var results []signal.Stored
-	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		results = make([]signal.Stored, len(batches)) // the transaction may run again
-		w := &writing{Signals: s, tx: tx, reader: reader, drafts: drafts, results: results}
-		return w.store(ctx, batches, lists)
-	})
-	if err != nil {
-		s.forgetPartitions(err)
-		return nil, fmt.Errorf("storing signals: %w", err)
+	results := make([]signal.Stored, len(batches))
+	for i := range results {
+		results[i].Repeated = true
+	}
+	for len(parts) > 0 {
+		p := s.lanes.take(&parts)
+		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts})
+		if err != nil {
+			s.forgetPartitions(err)
+			return nil, fmt.Errorf("storing signals: %w", err)
+		}
+		for i := range results {
+			results[i].Add(part[i])
+		}
 	}
 	for i := range results {
 		if !results[i].Repeated {
@@ -101,6 +113,20 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 		}
 	}
 	return results, nil
+}
+
+// storePart stores one part of a call, whose lane it has; last says that the others are
+// committed.
+func (s *Signals) storePart(ctx context.Context, batches []signal.Batch, p *part, last bool, common writing) ([]signal.Stored, error) {
+	defer s.lanes.free(p.number)
+	var results []signal.Stored
+	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		w := common // the transaction may run again
+		w.tx, w.results, w.done = tx, make([]signal.Stored, len(batches)), make([]bool, len(batches))
+		results = w.results
+		return w.store(ctx, batches, p, last)
+	})
+	return results, err
 }
 
 // today is the start of the UTC day.
@@ -111,10 +137,9 @@ func (s *Signals) prepare(batches []signal.Batch, reader *signal.Reader) (lists 
 	tooOld, lists = make([]int, len(batches)), make([][]candidate, len(batches))
 	oldest := s.now().AddDate(0, -keptMonths, 0)
 	for i, b := range batches {
-		own := slices.Clone(b.Signals) // the caller's stay as they are
-		lists[i] = make([]candidate, 0, len(own))
-		for j := range own {
-			one := &own[j]
+		lists[i] = make([]candidate, 0, len(b.Signals))
+		for j := range b.Signals {
+			one := &b.Signals[j]
 			if one.At.Before(oldest) {
 				tooOld[i]++
 				continue
@@ -133,21 +158,21 @@ type writing struct {
 	reader  *signal.Reader
 	drafts  map[uuid.UUID]*draft
 	results []signal.Stored // of each batch
+	done    []bool          // batches whose part is committed
 }
 
-func (w *writing) store(ctx context.Context, batches []signal.Batch, lists [][]candidate) error {
-	repeated, err := repeated(ctx, w.tx, batches)
-	if err != nil {
+// store writes one part; last says that the others are committed.
+func (w *writing) store(ctx context.Context, batches []signal.Batch, p *part, last bool) error {
+	if err := w.readDone(ctx, batches, p.number); err != nil {
 		return err
 	}
-	for i := range batches {
-		w.results[i].Repeated = repeated[i]
-	}
-	if slices.Contains(repeated, true) {
-		w.drafts = nil // they have signals of messages that are done
+	accounts := p.accounts
+	if slices.Contains(w.done, true) {
+		accounts = p.without(w.done)
+		w.drafts = nil // they have signals that are stored
 	}
 	var touched []signal.Area
-	for _, list := range byAccount(lists, repeated) {
+	for _, list := range accounts {
 		areas, err := w.storeAccount(ctx, list)
 		if err != nil {
 			return err
@@ -159,74 +184,10 @@ func (w *writing) store(ctx context.Context, batches []signal.Batch, lists [][]c
 			return err
 		}
 	}
-	return w.writePositions(ctx, batches)
-}
-
-// repeated tells the messages whose effect is committed.
-func repeated(ctx context.Context, tx pgx.Tx, batches []signal.Batch) ([]bool, error) {
-	out := make([]bool, len(batches))
-	streams, sequences, ids := positions(batches)
-	rows, err := tx.Query(ctx, `SELECT u.n FROM unnest($1::text[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS u (stream, sequence, message_id, n)
-		JOIN stream_positions p ON p.stream = u.stream AND p.sequence = u.sequence AND p.message_id = u.message_id`, streams, sequences, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reading the positions: %w", err)
+	if last {
+		return w.writePositions(ctx, batches)
 	}
-	var n int
-	if _, err := pgx.ForEachRow(rows, []any{&n}, func() error {
-		out[n-1] = true
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("reading the positions: %w", err)
-	}
-	seen := make(map[signal.Position]bool, len(batches))
-	for i, b := range batches { // the same delivery twice in one call
-		out[i] = out[i] || seen[b.Position]
-		seen[b.Position] = true
-	}
-	return out, nil
-}
-
-func positions(batches []signal.Batch) (streams []string, sequences []int64, ids []uuid.UUID) {
-	for _, b := range batches {
-		streams, sequences, ids = append(streams, b.Stream), append(sequences, int64(b.Sequence)), append(ids, b.MessageID)
-	}
-	return streams, sequences, ids
-}
-
-func (w *writing) writePositions(ctx context.Context, batches []signal.Batch) error {
-	round := &pgx.Batch{}
-	for i, b := range batches {
-		if w.results[i].Repeated {
-			continue
-		}
-		round.Queue(`INSERT INTO stream_positions (stream, sequence, message_id, signals, stored, at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (stream, sequence) DO UPDATE SET message_id = excluded.message_id, signals = excluded.signals, stored = excluded.stored, at = excluded.at`,
-			b.Stream, int64(b.Sequence), b.MessageID, len(b.Signals), w.results[i].New, w.now())
-	}
-	return w.send(ctx, round, "writing the positions")
-}
-
-// byAccount splits what is not repeated, in the order of account ids: two
-// transactions that share accounts lock them in the same order.
-func byAccount(lists [][]candidate, repeated []bool) [][]candidate {
-	parts := make(map[uuid.UUID]int)
-	var out [][]candidate
-	for i, list := range lists {
-		if repeated[i] {
-			continue
-		}
-		for _, one := range list {
-			n, ok := parts[one.AccountID]
-			if !ok {
-				n = len(out)
-				parts[one.AccountID] = n
-				out = append(out, nil)
-			}
-			out[n] = append(out[n], one)
-		}
-	}
-	slices.SortFunc(out, func(a, b []candidate) int { return bytes.Compare(a[0].AccountID[:], b[0].AccountID[:]) })
-	return out
+	return w.writePart(ctx, batches, p.number)
 }
 
 // storeAccount stores one account's part and returns the contexts that got signals. It

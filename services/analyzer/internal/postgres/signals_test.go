@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,8 @@ type bench struct {
 	store     *postgres.Signals
 	now       atomic.Pointer[time.Time]
 	scheduled atomic.Int64
-	failing   atomic.Bool // the last step of the transaction fails
+	failing   atomic.Bool  // the last step of the transaction fails
+	failAt    atomic.Int64 // so many transactions from now one fails; 0 = none
 	sequence  atomic.Uint64
 }
 
@@ -47,15 +49,18 @@ func newBench(t testing.TB) *bench {
 }
 
 // restart forgets what the store remembers.
-func (b *bench) restart() {
-	b.store = postgres.NewSignals(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
+func (b *bench) restart() { b.store = b.another() }
+
+// another is the store of another instance on the same database.
+func (b *bench) another() *postgres.Signals {
+	return postgres.NewSignals(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
 		func(_ context.Context, _ pgx.Tx, areas []signal.Area) error {
 			for _, a := range areas {
 				if a.Live {
 					b.scheduled.Add(1)
 				}
 			}
-			if b.failing.Load() {
+			if b.failing.Load() || b.failAt.Add(-1) == 0 {
 				return errPulled
 			}
 			return nil
@@ -70,7 +75,7 @@ func (b *bench) position() signal.Position {
 
 // one stores one message.
 func (b *bench) one(at signal.Position, batch []signal.Signal) (signal.Stored, error) {
-	stored, err := b.store.Store(context.Background(), []signal.Batch{{Position: at, Signals: batch}})
+	stored, err := b.store.Store(context.Background(), []signal.Batch{{Position: at, Signals: slices.Clone(batch)}})
 	if err != nil {
 		return signal.Stored{}, err
 	}
@@ -149,6 +154,7 @@ func TestSameBatchFiftyTimesAtOnce(t *testing.T) {
 		batch = append(batch, b.signal(who, fmt.Sprintf("type_%d", i%5)), b.signal(other, "purchase"))
 	}
 	at := b.position()
+	instances := []*postgres.Signals{b.store, b.another(), b.another()}
 	var stored atomic.Int64
 	var all sync.WaitGroup
 	for i := range 50 {
@@ -157,9 +163,9 @@ func TestSameBatchFiftyTimesAtOnce(t *testing.T) {
 			if i%2 == 1 { // half are redeliveries, half a client's retries in other messages
 				where = b.position()
 			}
-			result, err := b.one(where, batch)
+			results, err := instances[i%len(instances)].Store(context.Background(), []signal.Batch{{Position: where, Signals: slices.Clone(batch)}})
 			if err == nil {
-				stored.Add(int64(result.New))
+				stored.Add(int64(results[0].New))
 			} else {
 				t.Errorf("storing: %v", err)
 			}

@@ -74,15 +74,22 @@ var (
 
 // Blocks packs a batch. newID names each block.
 func Blocks(batch []Placed, newID func() uuid.UUID) []Block {
-	type area struct{ product, context uuid.UUID }
-	areas := make(map[area][]entry)
+	sizes := make(map[*Context]int)
 	for _, s := range batch {
-		k := area{s.ProductID, s.Context.ID}
-		areas[k] = append(areas[k], newEntry(s.Signal))
+		sizes[s.Context]++
+	}
+	areas := make(map[*Context][]entry, len(sizes))
+	for i := range batch {
+		s := &batch[i]
+		list, ok := areas[s.Context]
+		if !ok {
+			list = make([]entry, 0, sizes[s.Context])
+		}
+		areas[s.Context] = append(list, newEntry(s.Signal))
 	}
 	var out []Block
-	for k, entries := range areas {
-		out = append(out, pack(k.product, k.context, entries, newID)...)
+	for home, entries := range areas {
+		out = append(out, pack(home.ProductID, home.ID, entries, newID)...)
 	}
 	slices.SortFunc(out, func(a, b Block) int {
 		return cmp.Or(bytes.Compare(a.ContextID[:], b.ContextID[:]), a.FirstAt.Compare(b.FirstAt))

@@ -23,3 +23,10 @@ type Stored struct {
 	Homeless int  // their product is gone
 	TooOld   int  // older than signals are kept
 }
+
+// Add adds what became of another part of the same batch. It was committed before only
+// if all of its parts were.
+func (s *Stored) Add(part Stored) {
+	s.Repeated = s.Repeated && part.Repeated
+	s.New, s.Known, s.Homeless, s.TooOld = s.New+part.New, s.Known+part.Known, s.Homeless+part.Homeless, s.TooOld+part.TooOld
+}
