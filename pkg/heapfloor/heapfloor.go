@@ -20,9 +20,12 @@ const (
 	leastPercent = 60
 )
 
-// Keep returns a service that holds the floor, in bytes, while it runs. It changes the collector of
-// the whole process, and nothing when the operator has set GOGC.
+// Keep returns a service that holds the floor, in bytes, while it runs; 0 is none. It changes the
+// collector of the whole process, and nothing when the operator has set GOGC.
 func Keep(floor uint64) lifecycle.Service {
+	if floor == 0 {
+		return lifecycle.Group()
+	}
 	return lifecycle.Func(func(ctx context.Context, ready func()) error {
 		before := debug.SetGCPercent(defaultPercent)
 		defer debug.SetGCPercent(before)

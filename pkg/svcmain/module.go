@@ -39,6 +39,16 @@ type Module struct {
 	Settings []config.Setting                               // all it reads, beside the platform's own
 	Validate func(config.Source) error                      // checks its settings without opening anything; may be nil
 	New      func(config.Source, Platform) (Service, error) // returns a usable service or undoes what it began
+
+	// HeapFloor is what the process's heap may grow to before it is collected often, in bytes; see
+	// package heapfloor. It belongs to the process, so that its host keeps the largest of its modules'.
+	HeapFloor uint64
+}
+
+// WithHeapFloor returns the module with a heap floor of so many bytes.
+func (m Module) WithHeapFloor(bytes uint64) Module {
+	m.HeapFloor = bytes
+	return m
 }
 
 // Define describes the service called name whose settings are C: load reads and checks them without

@@ -11,6 +11,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/httpx"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/telemetry"
@@ -117,6 +118,7 @@ func serve(ctx context.Context, m Module, settings Settings, log *zap.Logger, bu
 
 	return lifecycle.Run(runCtx, log,
 		lifecycle.Unit{Name: "metrics", Service: metrics},
+		lifecycle.Unit{Name: "heap", Service: heapfloor.Keep(m.HeapFloor)},
 		lifecycle.Unit{Name: m.Name, Service: built},
 		// HTTP comes after the service and therefore stops before it.
 		lifecycle.Unit{Name: "http", Needs: []string{m.Name}, Service: server},

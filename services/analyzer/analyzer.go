@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/event"
-	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -24,10 +23,10 @@ const name = "analyzer"
 
 // heapFloor is what two groups of messages take on their way into the database, three or
 // four times over: with less the collector runs for each group again and again.
-const heapFloor = 256 << 20
+const heapFloor = 192 << 20
 
 // Module describes the analyzer to its host.
-func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
+func Module() svcmain.Module { return svcmain.Define(name, true, load, New).WithHeapFloor(heapFloor) }
 
 // Service is the analyzer at work.
 type Service struct{ run lifecycle.Service }
@@ -66,7 +65,6 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
 	return &Service{run: lifecycle.Group(
-		heapfloor.Keep(heapFloor),
 		box.Relay(p.DB, p.Bus, p.Log),
 		working,
 		consume.Signals(p.Bus, name, signals, metrics, p.Log),

@@ -37,8 +37,9 @@ type Config struct {
 }
 
 const (
-	// Two messages in flight: while one is being written to disk the next travels.
-	committers = 2
+	// One message in flight: while it is being written to disk the next fills up. A second one makes
+	// both smaller, and a sync costs the same whatever it carries.
+	committers = 1
 	// A lone sender and a few never wait for company; a crowd waits less than it waits for its turn
 	// on a processor.
 	crowd     = 32

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/draftlabs/specter/pkg/catalog"
-	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -23,7 +22,7 @@ import (
 const name = "gateway"
 
 // Module describes the gateway to its host.
-func Module() svcmain.Module { return svcmain.Define(name, false, load, New) }
+func Module() svcmain.Module { return svcmain.Define(name, false, load, New).WithHeapFloor(heapFloor) }
 
 // Service is the gateway at work.
 type Service struct {
@@ -63,7 +62,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
-	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(heapfloor.Keep(heapFloor), watcher, meter, recorder, batcher)}, nil
+	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, meter, recorder, batcher)}, nil
 }
 
 // Handler serves the ingest API and the script tag. It answers properly while Run is ready.

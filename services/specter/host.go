@@ -14,6 +14,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/httpx"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/schema"
@@ -102,10 +103,13 @@ func (h *host) bus() {
 // serve adds the modules, the metrics and the one HTTP server in front of them.
 func (h *host) serve(picked []module) {
 	var doors []string
+	var floor uint64
 	for _, m := range picked {
 		h.add(m.Name, h.module(m), m.needs...)
 		doors = append(doors, m.Name)
+		floor = max(floor, m.HeapFloor)
 	}
+	h.add(unitHeap, heapfloor.Keep(floor))
 	h.add(unitMetrics, telemetry.MetricsService(h.platform.MetricsAddr, h.registry))
 	h.router.mount("health", httpx.HealthHandler("specter", svcmain.Version(), h.healthy))
 	h.server = httpx.NewServer(h.addr, &h.router, h.log)

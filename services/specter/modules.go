@@ -30,6 +30,7 @@ const (
 	unitBus       = "bus"
 	unitAuth      = "auth"
 	unitMetrics   = "metrics"
+	unitHeap      = "heap"
 	unitHTTP      = "http"
 	unitFirstRun  = "first-run"
 	gatewayName   = "gateway"

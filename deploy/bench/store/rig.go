@@ -17,6 +17,8 @@ import (
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/heapfloor"
+	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
@@ -107,7 +109,9 @@ func (r *rig) startAnalyzer(ctx context.Context, log *zap.Logger) error {
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- service.Run(running, func() { close(ready) }) }()
+	// As the analyzer's own process has it.
+	whole := lifecycle.Group(heapfloor.Keep(analyzer.Module().HeapFloor), service)
+	go func() { ended <- whole.Run(running, func() { close(ready) }) }()
 	r.stopAnalyzer = func() error {
 		stop()
 		return <-ended

@@ -24,9 +24,10 @@ type Options struct {
 	// Dir is where the servers keep their files; "" is the system's directory for
 	// temporary files. About 5 GB are needed there, and they are freed at the end.
 	Dir string
-	// Rounds of COPY and store in turn; 0 = 5, after one that does not count.
+	// Rounds of COPY and store in turn; 0 = 3, after one that does not count.
 	Rounds int
-	// RoundSignals each; 0 = 80,000.
+	// RoundSignals each; 0 = 400,000: some seconds of work, so that what is measured is a stream
+	// under way and not its first messages, for which one processor waits.
 	RoundSignals int
 	// Drain is how long the stream is filled at 80 % of the measured rate; 0 = 60 s,
 	// negative = not at all.
@@ -59,10 +60,10 @@ func (o Options) withDefaults() Options {
 		o.Dir = os.TempDir()
 	}
 	if o.Rounds <= 0 {
-		o.Rounds = 5
+		o.Rounds = 3
 	}
 	if o.RoundSignals <= 0 {
-		o.RoundSignals = 80_000
+		o.RoundSignals = 400_000
 	}
 	if o.Drain == 0 {
 		o.Drain = time.Minute

@@ -25,8 +25,8 @@ func main() {
 func run(ctx context.Context) error {
 	var o store.Options
 	flag.StringVar(&o.Dir, "dir", "", "where the servers keep their files")
-	flag.IntVar(&o.Rounds, "rounds", 0, "rounds of COPY and store in turn (0 = 5)")
-	flag.IntVar(&o.RoundSignals, "signals", 0, "signals a round (0 = 80,000)")
+	flag.IntVar(&o.Rounds, "rounds", 0, "rounds of COPY and store in turn (0 = 3)")
+	flag.IntVar(&o.RoundSignals, "signals", 0, "signals a round (0 = 400,000)")
 	flag.DurationVar(&o.Drain, "drain", time.Minute, "how long the stream is filled at 80 % of the measured rate; negative: not at all")
 	flag.Parse()
 	o.Say = func(line string) { fmt.Fprintln(os.Stderr, line) }
