@@ -11,13 +11,13 @@ import (
 
 const (
 	// every is how often the setting follows the heap; growth in between is bounded by mostPercent.
-	every = time.Second
+	every = 100 * time.Millisecond
 
 	defaultPercent = 100 // Go's own
-	mostPercent    = 800
+	mostPercent    = 400
 	// leastPercent is for heaps near the floor and above it. What a server keeps for its connections
 	// grows with their number and its garbage does not, so memory is the dearer of the two there.
-	leastPercent = 60
+	leastPercent = 30
 )
 
 // Keep returns a service that holds the floor, in bytes, while it runs; 0 is none. It changes the

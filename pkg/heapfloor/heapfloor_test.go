@@ -19,7 +19,7 @@ func TestPercent(t *testing.T) {
 	for _, c := range []struct {
 		live uint64
 		want int
-	}{{0, 800}, {mib, 800}, {8 * mib, 700}, {16 * mib, 300}, {20 * mib, 220}, {32 * mib, 100}, {40 * mib, 60}, {60 * mib, 60}, {500 * mib, 60}} {
+	}{{0, 400}, {mib, 400}, {8 * mib, 400}, {16 * mib, 300}, {20 * mib, 220}, {32 * mib, 100}, {40 * mib, 60}, {60 * mib, 30}, {500 * mib, 30}} {
 		require.Equal(t, c.want, percent(c.live, 64*mib), "%d MiB", c.live/mib)
 	}
 }

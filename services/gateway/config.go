@@ -44,7 +44,7 @@ const (
 	// on a processor.
 	crowd     = 32
 	pause     = 3 * time.Millisecond
-	heapFloor = 64 << 20
+	heapFloor = 48 << 20
 	// With StoreTimeout's default a request has its answer within two seconds.
 	waitSlack     = 300 * time.Millisecond
 	probeInterval = 250 * time.Millisecond

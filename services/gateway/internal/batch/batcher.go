@@ -202,6 +202,9 @@ func (b *Batcher) take() *message {
 	}
 }
 
+// most is three quarters: the last ones of a crowd come when the first have been answered.
+func most(crowd int) int { return crowd * 3 / 4 }
+
 // wake signals under the lock: between take's look and its wait nobody else can hold it, so that the
 // signal cannot come too early to be heard.
 func (b *Batcher) wake() {
@@ -212,15 +215,15 @@ func (b *Batcher) wake() {
 
 // ripe reports whether the oldest message is to be sent, or else how long it may still wait for
 // company: among many senders a sync that only a few share is one that the others wait for. It is
-// sent when half the crowd is in it, when another waits behind it, or when the pause is over.
+// sent when most of the crowd is in it, when another waits behind it, or when the pause is over.
 func (b *Batcher) ripe() (wait time.Duration, ripe bool) {
 	switch {
 	case len(b.queue) == 0:
 		return 0, false
-	case b.crowd < b.options.Crowd, b.ending, len(b.queue) > 1, b.queue[0].requests >= b.crowd/2:
+	case b.crowd < b.options.Crowd, b.ending, len(b.queue) > 1, b.queue[0].requests >= most(b.crowd):
 		return 0, true
 	}
-	b.company = b.crowd / 2
+	b.company = most(b.crowd)
 	wait = b.options.Pause - time.Since(b.taken)
 	return wait, wait <= 0
 }

@@ -9,8 +9,8 @@
 //	           bounded               └────────────────────┘ error
 //
 // A lone request never waits for company: an idle committer takes it at once, and while that waits for
-// the disk the next message fills up by itself. In a crowd a message waits until half the crowd is in
-// it, or for Options.Pause (ADR 10). A request arrives encoded and is copied to the end
+// the disk the next message fills up by itself. In a crowd a message waits until most of it is in
+// there, or for Options.Pause (ADR 10). A request arrives encoded and is copied to the end
 // of the message that is filling, so a message is ready to be sent the moment it is taken.
 //
 // What waits is bounded in bytes and requests. When it is full, or when the store has stopped
