@@ -117,13 +117,25 @@ func (b *Batcher) Submit(encoded []byte, signals int) (Ticket, error) {
 	b.requests++
 	b.bytes += len(encoded)
 	m := b.last(len(encoded), signals)
-	m.body = append(m.body, encoded...)
+	m.body = append(b.roomy(m.body, len(encoded)), encoded...)
 	m.signals += signals
 	m.requests++
 	if m.requests == b.company {
 		b.work.Signal()
 	}
 	return Ticket{m}, nil
+}
+
+// keptSmall is the size from which on a body gets the room of a full message at once: growing there
+// step by step would leave several times as much behind.
+const keptSmall = 64 << 10
+
+// roomy returns body with room for more bytes.
+func (b *Batcher) roomy(body []byte, more int) []byte {
+	if need := len(body) + more; need > cap(body) && need > keptSmall {
+		return append(make([]byte, 0, max(need, b.options.MaxBytes)), body...)
+	}
+	return body
 }
 
 // last returns the message that takes the next request.
