@@ -123,7 +123,7 @@ func testOptions(t *testing.T, p *shop, sdk string, open func(...string) *visito
 		require.Empty(t, p.posts())
 	})
 	t.Run("hooks see and change what is sent", func(t *testing.T) {
-		v := page(t, `captureOnLocalhost: true, sanitizeUrl: (url) => url.replace("42", ":id").replace(/[?#].*/, ""),
+		v := page(t, `captureOnLocalhost: true, sanitizeUrl: (url) => url.replace("/42", "/:id").replace(/[?#].*/, ""),
 			beforeSend: (signal) => signal.type == "secret" ? null : { ...signal, payload: { ...signal.payload, seen: true } }`)
 		v.run(`client.track("secret"); client.track("open"); await client.flush()`)
 		for _, signal := range p.await(t, "page_view", "open") {
