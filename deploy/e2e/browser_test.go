@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,10 +93,32 @@ func seeInDashboard(t *testing.T, tab context.Context, s *system, wanted []strin
 		require.NoError(t, err)
 		return containsAll(text, wanted)
 	})
-	// Kept on request, for a person to look at: SPECTER_E2E_SCREENSHOTS names a directory.
+	keepScreenshot(t, tab, "signals.png")
+	seeRejected(t, tab, s)
+}
+
+// seeRejected sends a signal without a type and finds it, with the reason, where people look for it.
+func seeRejected(t *testing.T, tab context.Context, s *system) {
+	t.Helper()
+	answer, err := http.Post(s.URL+"/api/signals?key="+s.IngestKey, "application/json", strings.NewReader(`{"payload":{"path":"/basket"}}`))
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	program.Await(t, 20*time.Second, "the dashboard to show why a signal was refused", func() bool {
+		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+"/p/"+s.ProductID.String()+"/signals?view=rejected"), chromedp.WaitVisible(`main`)))
+		text, err := chromedp.Run(tab, chromedp.Text(`main`))
+		require.NoError(t, err)
+		return containsAll(text, []string{"missing_type", "/basket"})
+	})
+	keepScreenshot(t, tab, "rejected.png")
+}
+
+// keepScreenshot is for a person to look at: SPECTER_E2E_SCREENSHOTS names a directory.
+func keepScreenshot(t *testing.T, tab context.Context, name string) {
+	t.Helper()
 	if dir := os.Getenv("SPECTER_E2E_SCREENSHOTS"); dir != "" {
 		image, err := chromedp.Run(tab, chromedp.FullScreenshot(90))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "signals.png"), image, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), image, 0o600))
 	}
 }
