@@ -117,7 +117,7 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 func keepScreenshot(t *testing.T, tab context.Context, name string) {
 	t.Helper()
 	if dir := os.Getenv("SPECTER_E2E_SCREENSHOTS"); dir != "" {
-		image, err := chromedp.Run(tab, chromedp.FullScreenshot(90))
+		image, err := chromedp.Run(tab, chromedp.FullScreenshot(100)) // a PNG; below 100 it is a JPEG
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), image, 0o600))
 	}
