@@ -1,22 +1,17 @@
 package httpx
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// net/http sets five deadlines for every request and, while its handler works, watches in a second
-// goroutine for the client to go away. On a connection that carries a thousand short requests a second
-// this is a fifth of the server's work, so connections of a Server do less of it:
-//
-//   - A deadline reaches the kernel's poller only when a read or write is about to need it, and not
-//     when the one that is set differs by less than deadlineGrain.
-//   - A handler that does not care whether its client is still there can say so (see Unwatched).
+// net/http sets five deadlines for every request. On a connection that carries a thousand short requests
+// a second that is much of the server's work, so on a connection of a Server a deadline reaches the
+// kernel's poller only when a read or write is about to need it, and not when the one that is set differs
+// by less than deadlineGrain.
 
 // deadlineGrain is how early or late a deadline may be.
 const deadlineGrain = time.Second
@@ -25,30 +20,25 @@ const deadlineGrain = time.Second
 // of 1970, from one that has just gone by.
 const longPast = 1_000_000_000 // seconds since 1970
 
-type listener struct{ net.Listener }
-
-func (l listener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // net/http tells the kinds of these errors apart
-	}
-	return &conn{Conn: raw, read: deadline{set: raw.SetReadDeadline}, write: deadline{set: raw.SetWriteDeadline}}, nil
-}
-
 type conn struct {
 	net.Conn
 	read, write deadline
-	unwatched   atomic.Bool
+	remote      string
+	ahead       []byte // was read already and is to be read again
 }
 
-// Read answers the watching read, one byte long, with nothing when the handler wants no watching. No
-// other read of net/http's on an HTTP/1 connection is shorter than its buffer.
+func newConn(raw net.Conn) *conn {
+	return &conn{
+		Conn: raw, remote: raw.RemoteAddr().String(),
+		read: deadline{set: raw.SetReadDeadline}, write: deadline{set: raw.SetWriteDeadline},
+	}
+}
+
 func (c *conn) Read(p []byte) (int, error) {
-	if c.unwatched.Load() {
-		c.unwatched.Store(false)
-		if len(p) == 1 {
-			return 0, nil
-		}
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
 	}
 	if err := c.read.apply(); err != nil {
 		return 0, err
@@ -127,21 +117,4 @@ func (d *deadline) force() error {
 		return fmt.Errorf("setting a deadline: %w", err)
 	}
 	return nil
-}
-
-type connKey struct{}
-
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	if own, ok := c.(*conn); ok {
-		return context.WithValue(ctx, connKey{}, own)
-	}
-	return ctx
-}
-
-// Unwatched says that a handler does not want to know when its client goes away: the request's context
-// is not cancelled then. It is to be called before the body is read.
-func Unwatched(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok && r.ProtoMajor == 1 {
-		c.unwatched.Store(true)
-	}
 }

@@ -39,15 +39,21 @@ func WithHealth(health, h http.Handler) http.Handler {
 	if h == nil {
 		h = http.NotFoundHandler()
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/healthz/live", "/healthz/ready", "/version":
-			health.ServeHTTP(w, r)
-		default:
-			h.ServeHTTP(w, r)
-		}
-	})
+	return withHealth{health, h}
 }
+
+type withHealth struct{ health, other http.Handler }
+
+func (h withHealth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz/live", "/healthz/ready", "/version":
+		h.health.ServeHTTP(w, r)
+	default:
+		h.other.ServeHTTP(w, r)
+	}
+}
+
+func (h withHealth) Plain(path string) bool { return IsPlain(h.other, path) }
 
 func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
 	text, err := json.Marshal(body)

@@ -58,7 +58,13 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	s.bound = tcp.Addr().String()
 	s.mu.Unlock()
 
+	return s.serve(ctx, netutil.LimitListener(tcp, maxConnections), ready)
+}
+
+// serve works until ctx ends and closes l.
+func (s *Server) serve(ctx context.Context, l net.Listener, ready func()) error {
 	draining := make(chan struct{})
+	base := context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -69,13 +75,11 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 		Protocols:         protocols(),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          zap.NewStdLog(s.log.Named("http")),
-		ConnContext:       withConn,
-		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
-		},
+		BaseContext:       func(net.Listener) context.Context { return base },
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener{netutil.LimitListener(tcp, maxConnections)}) }()
+	lane := newLane(base, l, s.handler, s.log)
+	go func() { served <- server.Serve(lane) }()
 	s.log.Info("listening", zap.String("addr", s.Addr()))
 	ready()
 
@@ -88,7 +92,8 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	close(draining)
 	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	if err := server.Shutdown(drainCtx); err != nil {
+	lane.leave()
+	if err := errors.Join(server.Shutdown(drainCtx), lane.wait(drainCtx)); err != nil {
 		s.log.Warn("requests still running after the drain time, closing them", zap.Error(err))
 		if err := server.Close(); err != nil {
 			return fmt.Errorf("closing the http server: %w", err)

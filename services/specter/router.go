@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+
+	"github.com/draftlabs/specter/pkg/httpx"
 )
 
 // router gives each request to the module it belongs to, so that one port serves what a
@@ -29,6 +31,12 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	http.NotFound(w, req)
+}
+
+// Plain says which requests the gateway answers plainly.
+func (r *router) Plain(path string) bool {
+	gateway := r.gateway.Load()
+	return gateway != nil && r.ingest(path) && httpx.IsPlain(*gateway, path)
 }
 
 // mount makes a module's handler reachable; modules without a door are left alone.

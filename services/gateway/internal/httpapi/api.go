@@ -70,16 +70,27 @@ func New(o Options, in Ingest, scripts []script.Script, log *zap.Logger) (http.H
 		// What is posted never gets here; the router must know that it could.
 		e.POST(path, echo.NotFoundHandler)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			if d, ok := doors[r.URL.Path]; ok {
-				d.ServeHTTP(w, r)
-				return
-			}
-		}
-		e.ServeHTTP(w, r)
-	}), nil
+	return paths{doors: doors, others: e}, nil
 }
+
+// paths sends each request where it belongs.
+type paths struct {
+	doors  map[string]*door
+	others http.Handler
+}
+
+func (p paths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		if d, ok := p.doors[r.URL.Path]; ok {
+			d.ServeHTTP(w, r)
+			return
+		}
+	}
+	p.others.ServeHTTP(w, r)
+}
+
+// Plain says which requests a door answers.
+func (p paths) Plain(path string) bool { return p.doors[path] != nil }
 
 // formatOf says how to read a body of a media type; false when this door does not take the type.
 type formatOf func(media string, body []byte) (ingest.Format, bool)

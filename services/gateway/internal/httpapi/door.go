@@ -32,8 +32,6 @@ type door struct {
 // ServeHTTP answers one POST.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	// What was sent is stored whether its client waits or not, and nobody waits long.
-	httpx.Unwatched(r)
 	id := httpx.RequestIDOf(r)
 	status := http.StatusInternalServerError
 	defer func() {
