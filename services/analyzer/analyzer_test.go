@@ -333,6 +333,23 @@ func (s *stage) deployment(at time.Time) (deployment, proposal uuid.UUID) {
 	return deployment, proposal
 }
 
+// What reaches the stream past a gateway is looked through before it is stored, also where its
+// dimensions are counted.
+func TestWhatNoGatewayHasSeenIsScrubbed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	publish(s, event.SignalBatch, &eventv1.SignalBatch{Signals: []*eventv1.Signal{
+		s.signal("purchase", `{"path":"/pay/4111111111111111","browser":"Firefox 145.0 on a desk","release":"2026.11.25"}`, time.Now(), false),
+	}})
+	s.eventually("the signal is stored", `SELECT count(*) FROM signals`, 1)
+	var payload string
+	require.NoError(t, s.query(`SELECT payload::text FROM signals`, &payload))
+	require.Contains(t, payload, "[redacted:card]")
+	require.NotContains(t, payload, "4111")
+	s.eventually("its dimensions are counted", `SELECT count(*) FROM rollup_dimension_hourly WHERE value LIKE '%redacted%'`, 1)
+	s.eventually("without it", `SELECT count(*) FROM rollup_dimension_hourly WHERE value LIKE '%4111%'`, 0)
+}
+
 // A batch that can never be processed becomes a dead letter and does not hold up
 // the next; two analyzers share the work.
 func TestPoisonDoesNotBlock(t *testing.T) {

@@ -11,9 +11,10 @@ import (
 
 // Metrics of storing signals.
 type Metrics struct {
-	signals *prometheus.CounterVec
-	batches prometheus.Histogram
-	missing prometheus.Gauge
+	signals  *prometheus.CounterVec
+	redacted *prometheus.CounterVec
+	batches  prometheus.Histogram
+	missing  prometheus.Gauge
 }
 
 // NewMetrics registers them.
@@ -22,6 +23,9 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		signals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "specter_analyzer_signals_total", Help: "Signals taken off the stream, by what became of them.",
 		}, []string{"result"}),
+		redacted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "specter_analyzer_redactions_total", Help: "Values removed from signals that had passed a gateway, by class. Anything but 0 means that a gateway is older than the analyzer, or that something else writes to the stream.",
+		}, []string{"class"}),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "specter_analyzer_store_seconds", Help: "Time to read and commit one group of batches.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
@@ -29,7 +33,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	m.missing = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "specter_analyzer_reconciliation_missing_messages", Help: "Messages that the last hourly reconciliation found acknowledged but neither stored nor a dead letter. Anything but 0 is a mistake worth a look; they are stored by then.",
 	})
-	for _, c := range []prometheus.Collector{m.signals, m.batches, m.missing} {
+	for _, c := range []prometheus.Collector{m.signals, m.redacted, m.batches, m.missing} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}

@@ -31,6 +31,7 @@ func signalOptions(durable string) bus.ConsumerOptions {
 
 // Signals stores every batch.
 func Signals(b *bus.Bus, durable string, store Storer, m *Metrics, log *zap.Logger) lifecycle.Service {
+	cleaner := newCleaner(m.redacted)
 	return bus.ConsumeGroups(b, event.SignalBatch, signalOptions(durable), func(ctx context.Context, group []bus.Raw) error {
 		started := time.Now()
 		batches := make([]signal.Batch, len(group))
@@ -39,6 +40,7 @@ func Signals(b *bus.Bus, durable string, store Storer, m *Metrics, log *zap.Logg
 			if err != nil {
 				return fault.Permanent(err)
 			}
+			cleaner.clean(list)
 			batches[i] = signal.Batch{Position: signal.Position{Stream: event.SignalBatch.Stream().Name, Sequence: raw.Sequence, MessageID: raw.ID}, Signals: list}
 		}
 		results, err := store.Store(ctx, batches)
