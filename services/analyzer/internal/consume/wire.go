@@ -9,41 +9,20 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/draftlabs/specter/pkg/event/wire"
 	"github.com/draftlabs/specter/pkg/storable"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
-)
-
-// Field numbers of specter.event.v1; a test holds them to the contract.
-const (
-	batchSignals = 1
-
-	fieldID         = 1
-	fieldClientID   = 2
-	fieldAccountID  = 3
-	fieldProductID  = 4
-	fieldContextID  = 5
-	fieldType       = 6
-	fieldPayload    = 7
-	fieldOccurredAt = 8
-	fieldReceivedAt = 9
-	fieldSessionID  = 10
-	fieldSource     = 11
-	fieldTimeMark   = 12
-	fieldImported   = 13
-
-	timeSeconds = 1
-	timeNanos   = 2
 )
 
 // decode reads an encoded SignalBatch. The generated code would make a dozen
 // allocations a signal; here payloads stay where they are in data and texts share one
 // copy of it. A batch with an id that is none cannot be processed at all.
 func decode(data []byte) ([]signal.Signal, error) {
-	w := wire{data: data, text: string(data)}
+	m := message{data: data, text: string(data)}
 	n := 0
 	if err := fields(data, func(number protowire.Number, _ []byte, _ uint64) error {
-		if number == batchSignals {
+		if number == wire.BatchSignals {
 			n++
 		}
 		return nil
@@ -52,11 +31,11 @@ func decode(data []byte) ([]signal.Signal, error) {
 	}
 	out := make([]signal.Signal, 0, n)
 	err := fields(data, func(number protowire.Number, value []byte, _ uint64) error {
-		if number != batchSignals {
+		if number != wire.BatchSignals {
 			return nil
 		}
 		out = append(out, signal.Signal{Source: signal.REST})
-		if err := w.signal(value, &out[len(out)-1]); err != nil {
+		if err := m.signal(value, &out[len(out)-1]); err != nil {
 			return fmt.Errorf("signal %d of %d: %w", len(out), n, err)
 		}
 		return nil
@@ -64,8 +43,8 @@ func decode(data []byte) ([]signal.Signal, error) {
 	return out, err
 }
 
-// wire is one message; text is a copy of data.
-type wire struct {
+// message is an encoded batch; text is a copy of data.
+type message struct {
 	data []byte
 	text string
 }
@@ -104,37 +83,37 @@ func fields(data []byte, field func(number protowire.Number, value []byte, varin
 
 var errNoTime = errors.New("it has no time")
 
-func (w *wire) signal(data []byte, s *signal.Signal) error {
+func (m *message) signal(data []byte, s *signal.Signal) error {
 	var occurred, received bool
 	err := fields(data, func(number protowire.Number, value []byte, varint uint64) (err error) {
 		switch number {
-		case fieldID:
+		case wire.ID:
 			s.ID, err = id(value)
-		case fieldClientID:
+		case wire.ClientID:
 			s.ClientID, err = optionalID(value)
-		case fieldAccountID:
+		case wire.AccountID:
 			s.AccountID, err = id(value)
-		case fieldProductID:
+		case wire.ProductID:
 			s.ProductID, err = id(value)
-		case fieldContextID:
+		case wire.ContextID:
 			s.ContextID, err = optionalID(value)
-		case fieldType:
-			s.Type = storable.Text(w.share(value))
-		case fieldPayload:
+		case wire.Type:
+			s.Type = storable.Text(m.share(value))
+		case wire.Payload:
 			s.Payload = value
-		case fieldOccurredAt:
+		case wire.OccurredAt:
 			occurred = true
 			s.At, err = timestamp(value)
-		case fieldReceivedAt:
+		case wire.ReceivedAt:
 			received = true
 			s.ReceivedAt, err = timestamp(value)
-		case fieldSessionID:
-			s.SessionID = storable.Text(w.share(value))
-		case fieldSource:
+		case wire.SessionID:
+			s.SessionID = storable.Text(m.share(value))
+		case wire.Source:
 			s.Source = source(eventv1.Source(varint))
-		case fieldTimeMark:
+		case wire.TimeMark:
 			s.TimeMark = timeMark(eventv1.TimeMark(varint))
-		case fieldImported:
+		case wire.Imported:
 			s.Imported = varint != 0
 		}
 		return err
@@ -151,13 +130,13 @@ func (w *wire) signal(data []byte, s *signal.Signal) error {
 }
 
 // share is value, a part of data, as text.
-func (w *wire) share(value []byte) string {
+func (m *message) share(value []byte) string {
 	if len(value) == 0 {
 		return ""
 	}
 	// A part's capacity reaches to the end of the whole.
-	start := cap(w.data) - cap(value)
-	return w.text[start : start+len(value)]
+	start := cap(m.data) - cap(value)
+	return m.text[start : start+len(value)]
 }
 
 func id(value []byte) (uuid.UUID, error) {
@@ -180,9 +159,9 @@ func timestamp(data []byte) (time.Time, error) {
 	var seconds, nanos int64
 	err := fields(data, func(number protowire.Number, _ []byte, varint uint64) error {
 		switch number {
-		case timeSeconds:
+		case wire.Seconds:
 			seconds = int64(varint)
-		case timeNanos:
+		case wire.Nanos:
 			nanos = int64(int32(varint))
 		}
 		return nil

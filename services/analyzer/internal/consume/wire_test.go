@@ -15,26 +15,6 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// The fields read by hand are those of the contract, all of them.
-func TestFieldNumbersAreTheContracts(t *testing.T) {
-	t.Parallel()
-	want := map[string]int32{
-		"id": fieldID, "client_id": fieldClientID, "account_id": fieldAccountID, "product_id": fieldProductID, "context_id": fieldContextID,
-		"type": fieldType, "payload": fieldPayload, "occurred_at": fieldOccurredAt, "received_at": fieldReceivedAt, "session_id": fieldSessionID,
-		"source": fieldSource, "time_mark": fieldTimeMark, "imported": fieldImported,
-	}
-	got := map[string]int32{}
-	fields := (&eventv1.Signal{}).ProtoReflect().Descriptor().Fields()
-	for i := range fields.Len() {
-		got[string(fields.Get(i).Name())] = int32(fields.Get(i).Number())
-	}
-	require.Equal(t, want, got)
-	require.EqualValues(t, batchSignals, (&eventv1.SignalBatch{}).ProtoReflect().Descriptor().Fields().ByName("signals").Number())
-	stamp := (&timestamppb.Timestamp{}).ProtoReflect().Descriptor().Fields()
-	require.EqualValues(t, timeSeconds, stamp.ByName("seconds").Number())
-	require.EqualValues(t, timeNanos, stamp.ByName("nanos").Number())
-}
-
 // reference reads a batch through the generated code.
 func reference(data []byte) (out []signal.Signal, ok bool) {
 	var batch eventv1.SignalBatch

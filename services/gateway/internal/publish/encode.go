@@ -8,29 +8,9 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/draftlabs/specter/pkg/event/wire"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
-)
-
-// Field numbers of event.v1.SignalBatch and event.v1.Signal.
-const (
-	fieldSignals = 1
-
-	fieldID         = 1
-	fieldClientID   = 2
-	fieldAccountID  = 3
-	fieldProductID  = 4
-	fieldContextID  = 5
-	fieldType       = 6
-	fieldPayload    = 7
-	fieldOccurredAt = 8
-	fieldReceivedAt = 9
-	fieldSessionID  = 10
-	fieldSource     = 11
-	fieldTimeMark   = 12
-
-	fieldSeconds = 1
-	fieldNanos   = 2
 )
 
 // Encode appends the signals as an event.v1.SignalBatch. Batches joined end to end are one batch of
@@ -52,23 +32,23 @@ func Encode(dst []byte, signals []signal.Signal) []byte {
 }
 
 func appendSignal(dst []byte, s *signal.Signal) []byte {
-	dst = protowire.AppendTag(dst, fieldSignals, protowire.BytesType)
+	dst = protowire.AppendTag(dst, wire.BatchSignals, protowire.BytesType)
 	dst = protowire.AppendVarint(dst, uint64(sizeOf(s)))
-	dst = appendID(dst, fieldID, s.ID)
-	dst = appendID(dst, fieldClientID, s.ClientID)
-	dst = appendID(dst, fieldAccountID, s.AccountID)
-	dst = appendID(dst, fieldProductID, s.ProductID)
-	dst = appendID(dst, fieldContextID, s.ContextID)
-	dst = appendText(dst, fieldType, s.Type)
+	dst = appendID(dst, wire.ID, s.ID)
+	dst = appendID(dst, wire.ClientID, s.ClientID)
+	dst = appendID(dst, wire.AccountID, s.AccountID)
+	dst = appendID(dst, wire.ProductID, s.ProductID)
+	dst = appendID(dst, wire.ContextID, s.ContextID)
+	dst = appendText(dst, wire.Type, s.Type)
 	if len(s.Payload) > 0 {
-		dst = protowire.AppendTag(dst, fieldPayload, protowire.BytesType)
+		dst = protowire.AppendTag(dst, wire.Payload, protowire.BytesType)
 		dst = protowire.AppendBytes(dst, s.Payload)
 	}
-	dst = appendTime(dst, fieldOccurredAt, s.OccurredAt)
-	dst = appendTime(dst, fieldReceivedAt, s.ReceivedAt)
-	dst = appendText(dst, fieldSessionID, s.SessionID)
-	dst = appendEnum(dst, fieldSource, int32(sources[s.Source]))
-	return appendEnum(dst, fieldTimeMark, int32(marks[s.TimeMark]))
+	dst = appendTime(dst, wire.OccurredAt, s.OccurredAt)
+	dst = appendTime(dst, wire.ReceivedAt, s.ReceivedAt)
+	dst = appendText(dst, wire.SessionID, s.SessionID)
+	dst = appendEnum(dst, wire.Source, int32(sources[s.Source]))
+	return appendEnum(dst, wire.TimeMark, int32(marks[s.TimeMark]))
 }
 
 // Every tag below 16 is one byte.
@@ -112,8 +92,8 @@ func appendText(dst []byte, field protowire.Number, text string) []byte {
 func appendTime(dst []byte, field protowire.Number, t time.Time) []byte {
 	dst = protowire.AppendTag(dst, field, protowire.BytesType)
 	dst = append(dst, byte(sizeTime(t))) // at most 17
-	dst = appendNumber(dst, fieldSeconds, uint64(t.Unix()))
-	return appendNumber(dst, fieldNanos, uint64(t.Nanosecond()))
+	dst = appendNumber(dst, wire.Seconds, uint64(t.Unix()))
+	return appendNumber(dst, wire.Nanos, uint64(t.Nanosecond()))
 }
 
 func sizeTime(t time.Time) int {
