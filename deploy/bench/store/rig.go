@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/deploy/bench/broker"
 	"github.com/draftlabs/specter/pkg/bus"
-	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/pg"
@@ -83,16 +83,8 @@ func newRig(ctx context.Context, dir string, log *zap.Logger) (_ *rig, err error
 }
 
 func (r *rig) startBroker(ctx context.Context, log *zap.Logger) (err error) {
-	r.broker, err = server.NewServer(&server.Options{
-		ServerName: "bench", Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: filepath.Join(r.dir, "nats"),
-		SyncAlways: true, MaxPayload: event.MaxMessageBytes + 128<<10, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		return fmt.Errorf("making the broker: %w", err)
-	}
-	go r.broker.Start()
-	if !r.broker.ReadyForConnections(startTime) {
-		return errors.New("the broker did not get ready")
+	if r.broker, err = broker.Start(filepath.Join(r.dir, "nats")); err != nil {
+		return err
 	}
 	if r.bus, err = bus.Connect(ctx, bus.Options{URL: r.broker.ClientURL(), Name: "bench", Log: log}); err != nil {
 		return err

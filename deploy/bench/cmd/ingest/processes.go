@@ -16,9 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
-	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/deploy/bench/broker"
 )
 
 const (
@@ -28,17 +26,9 @@ const (
 
 // serveBroker runs a broker that syncs every message and prints its URL.
 func serveBroker(ctx context.Context, dir string, out io.Writer) error {
-	s, err := server.NewServer(&server.Options{
-		ServerName: "bench", Host: "127.0.0.1", Port: server.RANDOM_PORT,
-		JetStream: true, StoreDir: dir, SyncAlways: true,
-		MaxPayload: event.MaxMessageBytes + 128<<10, NoSigs: true, NoLog: true,
-	})
+	s, err := broker.Start(dir)
 	if err != nil {
-		return fmt.Errorf("making the broker: %w", err)
-	}
-	go s.Start()
-	if !s.ReadyForConnections(startTimeout) {
-		return errors.New("the broker did not get ready")
+		return err
 	}
 	fmt.Fprintln(out, s.ClientURL())
 	<-ctx.Done()
