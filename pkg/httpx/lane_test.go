@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -302,6 +303,20 @@ func TestAHandlerThatPanicsCostsItsConnectionAlone(t *testing.T) {
 		require.Empty(t, say(t, dial(t), []byte("POST /plain?"+how+" HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")))
 	}
 	require.Len(t, say(t, other, []byte("POST /plain HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")), 1)
+}
+
+// A request that gives a length and comes in chunks is the last one of its connection: what a proxy took
+// for its body is never read as a request.
+func TestNothingIsReadAfterARequestInChunks(t *testing.T) {
+	t.Parallel()
+	dial, _ := onSocket(t, plainly{tell})
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
+	chunks := "0\r\n\r\n" + hidden
+	got := say(t, dial(t), fmt.Appendf(nil, "POST /plain HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%s", len(chunks), chunks))
+	require.Len(t, got, 1)
+	require.Equal(t, http.StatusOK, got[0].Status)
+	require.Equal(t, "close", got[0].Header.Get("Connection"))
+	require.NotContains(t, got[0].Body, "hidden")
 }
 
 const plainPost = "POST /plain HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"

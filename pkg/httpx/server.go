@@ -66,7 +66,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, ready func()) error 
 	draining := make(chan struct{})
 	base := context.WithValue(context.WithoutCancel(ctx), drainingKey{}, (<-chan struct{})(draining))
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           endAfterChunks(s.handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -103,6 +103,19 @@ func (s *Server) serve(ctx context.Context, l net.Listener, ready func()) error 
 		return fmt.Errorf("serving http: %w", err)
 	}
 	return nil
+}
+
+// endAfterChunks closes an HTTP/1 connection after a request in chunks. Such a request may also have given
+// a length; net/http goes by the chunks, drops the length, and keeps the connection, on which a proxy
+// that went by the length would then send what somebody else reads as a request of its own (RFC 9112 §6.3
+// asks for the close).
+func endAfterChunks(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // protocols are HTTP/1.1, and HTTP/2 without TLS for proxies that know we speak it: TLS ends at the
