@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -83,10 +82,6 @@ const (
 
 	// drainGrace is how long handlers may go on after the consumer was told to stop.
 	drainGrace = 2 * time.Second
-
-	// crashMargin: deliveries beyond MaxAttempts that ended without a verdict (a crash, a kill,
-	// a restart) before the message is taken for the cause.
-	crashMargin = 10
 
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
@@ -273,21 +268,13 @@ func (c *consumer) deliver(ctx context.Context, msg jetstream.Msg, handle Handle
 		c.settle(ctx, msg, d, fault.Permanent(err))
 		return
 	}
-	if c.tooOften(d.Attempt) {
-		c.settle(ctx, msg, d, errTooOften)
-		return
-	}
 	handling, cancel := withGrace(ctx, c.options.Timeout)
 	defer cancel()
 	stop := c.keepAlive(handling, msg)
-	err = handle(handling, d)
+	err = c.noted(handling, d, func() error { return handle(handling, d) })
 	stop()
 	c.settle(ctx, msg, d, err)
 }
-
-var errTooOften = fault.Permanent(errors.New("delivered too often without a verdict: it may crash its consumer"))
-
-func (c *consumer) tooOften(attempt int) bool { return attempt > c.options.MaxAttempts+crashMargin }
 
 // withGrace is ctx for a handler: it ends drainGrace after ctx, or after timeout.
 func withGrace(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

@@ -20,6 +20,7 @@
 //	a dependency is away         tried again later, for as long as it takes
 //	anything else                tried again later with growing, jittered delays;
 //	                             dead letter after MaxAttempts
+//	none, again and again        dead letter: the message may crash its consumer
 //
 //	                     ┌────────────── delay ───────────────┐
 //	                     ▼                                    │
@@ -30,7 +31,7 @@
 //	 stream ◀────────────────────── replayed by a person ◀──────────────┘
 //
 // [ConsumeGroups] hands over what the broker has ready as one group, for handlers that gain from it:
-// the analyzer commits a group as one transaction. When a group fails, each of its messages is handled
+// the analyzer commits a group in a few transactions. When a group fails, each of its messages is handled
 // again alone and gets a verdict of its own.
 //
 // Delivery is at least once: a handler writes its effect and an inbox row in one transaction

@@ -31,13 +31,14 @@ type Raw struct {
 	Data     []byte
 }
 
-// GroupHandler processes a group as one: nil means that all of it is done, an error that none is.
+// GroupHandler processes a group as one: nil means that all of it is done. After an error all of it comes
+// again, also what is done.
 type GroupHandler func(ctx context.Context, group []Raw) error
 
 const (
 	// groupAttempts: a message that was delivered more often is handled alone, so that one which
 	// crashes its consumer does not take others with it again and again.
-	groupAttempts = 3
+	groupAttempts = unnotedAttempts
 	// fetchAtOnce bounds what one request for more may bring, whatever the messages' size.
 	fetchAtOnce = 16
 )
@@ -93,14 +94,18 @@ func (g *groups) process(ctx context.Context, source jetstream.Consumer, msg jet
 		}
 	}
 	defer g.keepAlive(keeping, all...)()
-	if err := g.run(ctx, group); err == nil || len(group) == 1 || isOutage(err) || ctx.Err() != nil {
+	switch err := g.runNoted(ctx, group); {
+	case err != nil && len(group) > 1 && ctx.Err() != nil:
+		// Whose fault it was cannot be found out any more.
+		g.settleAll(ctx, group, ctx.Err())
+	case err == nil || len(group) == 1 || isOutage(err):
 		g.settleAll(ctx, group, err)
-	} else {
+	default:
 		g.log.Warn("a group failed; its messages are handled one by one", zap.Int("messages", len(group)), zap.Error(err))
 		alone = append(group, alone...)
 	}
 	for _, one := range alone {
-		g.settle(ctx, one.msg, one.delivery, g.run(ctx, []taken{one}))
+		g.settle(ctx, one.msg, one.delivery, g.runNoted(ctx, []taken{one}))
 	}
 }
 
@@ -112,15 +117,11 @@ func (g *groups) read(ctx context.Context, msg jetstream.Msg) (taken, bool) {
 		one.delivery.Sequence, one.delivery.Attempt, one.delivery.header = meta.Sequence.Stream, int(meta.NumDelivered), msg.Headers()
 		err = readHeader(&one.delivery, msg.Headers(), g.types)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		g.settle(ctx, msg, one.delivery, fault.Permanent(err))
-	case g.tooOften(one.delivery.Attempt):
-		g.settle(ctx, msg, one.delivery, errTooOften)
-	default:
-		return one, true
+		return taken{}, false
 	}
-	return taken{}, false
+	return one, true
 }
 
 // more takes what else the broker has ready, as far as a group that has size bytes has room.
@@ -145,6 +146,14 @@ func (g *groups) more(ctx context.Context, source jetstream.Consumer, size int) 
 		}
 	}
 	return out
+}
+
+// runNoted runs a group; of one message alone it notes when it comes often.
+func (g *groups) runNoted(ctx context.Context, group []taken) error {
+	if len(group) > 1 {
+		return g.run(ctx, group)
+	}
+	return g.noted(ctx, group[0].delivery, func() error { return g.run(ctx, group) })
 }
 
 // run calls the handler, inside the publisher's trace when it is one message and linked to the

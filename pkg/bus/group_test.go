@@ -205,3 +205,47 @@ func TestOftenDeliveredIsHandledAlone(t *testing.T) {
 	settled(t, b)
 	require.Zero(t, together.Load())
 }
+
+// A consumer that is stopped while one message of a group fails for good cannot tell any more which
+// one it was: all are handed back, and the next consumer finds out.
+func TestAStopDoesNotCondemnAGroupForOneMessage(t *testing.T) {
+	t.Parallel()
+	b := connect(t, testkit.NATS(t), bus.Options{})
+	ids := backlog(t, b, 10)
+	poison := ids[4]
+	o := fast()
+	o.Concurrency = 1
+	broken := func(group []bus.Raw) error {
+		for _, m := range group {
+			if m.ID == poison {
+				return fault.Permanent(errors.New("cannot be processed"))
+			}
+		}
+		return nil
+	}
+	entered, release := make(chan int, 1), make(chan struct{})
+	stop := run(t, bus.ConsumeGroups(b, event.ProposalCreated, o, func(ctx context.Context, group []bus.Raw) error {
+		entered <- len(group)
+		<-ctx.Done()
+		<-release
+		return broken(group)
+	}))
+	require.Greater(t, <-entered, 5, "the poison has company")
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	close(release)
+	require.NoError(t, <-stopped)
+	require.Empty(t, deadLetters(t, b))
+
+	s := newSeen()
+	run(t, bus.ConsumeGroups(b, event.ProposalCreated, o, func(_ context.Context, group []bus.Raw) error {
+		if err := broken(group); err != nil {
+			return err
+		}
+		s.note(group)
+		return nil
+	}))
+	eventually(t, "the others are processed", func() bool { return s.all() == 9 })
+	eventually(t, "the one is put aside", func() bool { return len(deadLetters(t, b)) == 1 })
+	settled(t, b)
+}

@@ -18,6 +18,8 @@ const CatalogMaxBytes = 64 << 20
 const QuotaMaxBytes = 64 << 20
 
 const (
+	// attemptsMaxBytes bounds the ATTEMPTS bucket: about 100 bytes a message that came often.
+	attemptsMaxBytes = 16 << 20
 	// minStreamBytes is the least a stream is worth having with.
 	minStreamBytes = 16 << 20
 	// storageResourcesExceeded is nats-server's JSStorageResourcesExceededErr: it reserves every
@@ -26,31 +28,28 @@ const (
 )
 
 // EnsureStreams creates what is missing and brings the settings of what exists up to date: the
-// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG and QUOTA buckets. Any number of processes may
-// call it at once.
+// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA and ATTEMPTS buckets. Any number
+// of processes may call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
-	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket:      event.CatalogBucket,
-		Description: "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only.",
-		History:     1,
-		MaxBytes:    b.maxBytes(event.CatalogBucket, CatalogMaxBytes),
-		Storage:     jetstream.FileStorage,
-		Replicas:    b.replicas(),
-	})
-	if err != nil {
-		return fmt.Errorf("ensuring bucket %s: %w", event.CatalogBucket, err)
-	}
-	_, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket:      event.QuotaBucket,
-		Description: "What accounts have used of their monthly limits, and what gateways hold of the rest.",
-		History:     1,
-		TTL:         event.QuotaKeep,
-		MaxBytes:    b.maxBytes(event.QuotaBucket, QuotaMaxBytes),
-		Storage:     jetstream.FileStorage,
-		Replicas:    b.replicas(),
-	})
-	if err != nil {
-		return fmt.Errorf("ensuring bucket %s: %w", event.QuotaBucket, err)
+	for _, bucket := range []jetstream.KeyValueConfig{
+		{
+			Bucket: event.CatalogBucket, MaxBytes: CatalogMaxBytes,
+			Description: "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only.",
+		},
+		{
+			Bucket: event.QuotaBucket, MaxBytes: QuotaMaxBytes, TTL: event.QuotaKeep,
+			Description: "What accounts have used of their monthly limits, and what gateways hold of the rest.",
+		},
+		{
+			Bucket: event.AttemptsBucket, MaxBytes: attemptsMaxBytes, TTL: event.AttemptsKeep,
+			Description: "Handlings of messages that have begun and not ended.",
+		},
+	} {
+		bucket.History, bucket.Storage, bucket.Replicas = 1, jetstream.FileStorage, b.replicas()
+		bucket.MaxBytes = b.maxBytes(bucket.Bucket, bucket.MaxBytes)
+		if _, err := b.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
+			return fmt.Errorf("ensuring bucket %s: %w", bucket.Bucket, err)
+		}
 	}
 	advisories := b.config(event.Advisories())
 	// Notices about messages, not messages: when full, the oldest make room for the newest.

@@ -42,6 +42,13 @@ func QuotaAccountSubjects(account uuid.UUID) string {
 	return "$KV." + QuotaBucket + "." + account.String() + ".*"
 }
 
+// AttemptsBucket is the key-value bucket of handlings that have begun and not ended, of messages that
+// come often; a key is "<consumer>.<sequence>".
+const AttemptsBucket = "ATTEMPTS"
+
+// AttemptsKeep is longer than a stream keeps a message for its consumers.
+const AttemptsKeep = 10 * 24 * time.Hour
+
 var signals = Stream{
 	Name: "SIGNALS", Prefix: "signals", MaxAge: week, MaxBytes: 4 * gib,
 	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
