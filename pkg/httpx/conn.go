@@ -37,7 +37,9 @@ func newConn(raw net.Conn) *conn {
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.ahead) > 0 {
 		n := copy(p, c.ahead)
-		c.ahead = c.ahead[n:]
+		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
+			c.ahead = nil
+		}
 		return n, nil
 	}
 	if err := c.read.apply(); err != nil {

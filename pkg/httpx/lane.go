@@ -26,7 +26,7 @@ func IsPlain(h http.Handler, path string) bool {
 }
 
 // leaveAfter is how long a connection without a request is still listened to when the server stops: a
-// request that is on its way then is answered.
+// plain request that is on its way then is answered.
 const leaveAfter = 50 * time.Millisecond
 
 // lane stands before an http.Server and serves plain requests itself. net/http does much for a request
@@ -45,10 +45,11 @@ type lane struct {
 	closed chan struct{}
 	close  func() error
 
+	running sync.WaitGroup // connections, and what admits them
+
 	mu     sync.Mutex
 	ending bool
 	conns  map[*plainConn]struct{}
-	empty  chan struct{} // closed when there are none and will be none
 }
 
 // newLane serves the connections of l until it is closed. Plain requests have the context ctx.
@@ -56,13 +57,13 @@ func newLane(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logge
 	n := &lane{
 		Listener: l, handler: h, request: new(http.Request).WithContext(ctx), log: log,
 		others: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{}),
-		conns: map[*plainConn]struct{}{}, empty: make(chan struct{}),
+		conns: map[*plainConn]struct{}{},
 	}
 	n.close = sync.OnceValue(func() error {
 		close(n.closed)
 		return l.Close()
 	})
-	go n.admit()
+	n.running.Go(n.admit)
 	return n
 }
 
@@ -88,7 +89,7 @@ func (l *lane) begin(raw net.Conn) {
 	defer l.mu.Unlock()
 	c.leaving = l.ending
 	l.conns[c] = struct{}{}
-	go c.serve()
+	l.running.Go(c.serve)
 }
 
 // end forgets a connection that is closed or handed over.
@@ -96,17 +97,6 @@ func (l *lane) end(c *plainConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.conns, c)
-	l.checkEmpty()
-}
-
-func (l *lane) checkEmpty() {
-	if l.ending && len(l.conns) == 0 {
-		select {
-		case <-l.empty:
-		default:
-			close(l.empty)
-		}
-	}
 }
 
 // Accept returns the next connection that is not for the lane.
@@ -132,13 +122,17 @@ func (l *lane) leave() {
 	for c := range l.conns {
 		c.leave()
 	}
-	l.checkEmpty()
 }
 
-// wait returns when all connections have ended, or closes them when ctx is done.
+// wait returns when the lane is closed and all connections have ended, or closes them when ctx is done.
 func (l *lane) wait(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		l.running.Wait()
+		close(ended)
+	}()
 	select {
-	case <-l.empty:
+	case <-ended:
 		return nil
 	case <-ctx.Done():
 	}

@@ -490,6 +490,32 @@ func TestARequestOnItsWayAtAStopIsAnswered(t *testing.T) {
 	})
 }
 
+// A connection that the listener had taken in when the server began to stop is waited for like any other.
+func TestAStopWaitsForAConnectionThatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		entered, leave := make(chan struct{}), make(chan struct{})
+		l := newPipes()
+		lane := newLane(t.Context(), l, plainly{func(http.ResponseWriter, *http.Request) {
+			close(entered)
+			<-leave
+		}}, zap.NewNop())
+		lane.leave()
+		c := l.dial()
+		_, err := io.WriteString(c, plainPost)
+		require.NoError(t, err)
+		<-entered
+		require.NoError(t, lane.Close())
+		waited := make(chan error, 1)
+		go func() { waited <- lane.wait(t.Context()) }()
+		synctest.Wait()
+		require.Empty(t, waited)
+		close(leave)
+		require.Len(t, answers(c), 1)
+		require.NoError(t, <-waited)
+	})
+}
+
 func TestAStopDoesNotWaitForAPlainRequestForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -86,6 +86,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, ready func()) error 
 	select {
 	case err := <-served:
 		close(draining)
+		lane.leave()
 		return fmt.Errorf("serving http: %w", err)
 	case <-ctx.Done():
 	}
