@@ -14,7 +14,11 @@ import (
 // queueRows inserts blocks, rollup deltas and the products' activity, and notes which
 // products had none before. stored are the values the rollups have already.
 func (w *writing) queueRows(round *pgx.Batch, account uuid.UUID, r rows, stored map[signal.Group]map[string]bool, firsts *[]first) {
-	queueBlocks(round, account, r.blocks, w.now())
+	now := w.now()
+	for i := range r.blocks {
+		r.blocks[i].StoredAt = now
+	}
+	queueBlocks(round, account, r.blocks)
 	queueTypes(round, account, r.counts.Types)
 	queueValues(round, account, signal.Bound(r.counts.Values, stored))
 	for _, a := range activities(r.placed) {
