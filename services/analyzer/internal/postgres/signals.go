@@ -73,7 +73,8 @@ type candidate struct {
 // signal counted once however often it comes. Batches may come alone or several at a
 // time: a transaction costs the same for one as for many. Accounts go in parts, a
 // transaction each; what one has committed is known by the part when a batch comes
-// again, so a call that fails half way leaves nothing to be stored twice.
+// again, so a call that fails half way leaves nothing to be stored twice; with its
+// error it tells what it has committed, which the next call does not tell again.
 // The batches are the store's from then on.
 func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error) {
 	reader, _ := s.readers.Get().(*signal.Reader)
@@ -102,7 +103,7 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts, kept: &s.kept[p.number]})
 		if err != nil {
 			s.forgetPartitions(err)
-			return nil, fmt.Errorf("storing signals: %w", err)
+			return results, fmt.Errorf("storing signals: %w", err)
 		}
 		for i := range results {
 			results[i].Add(part[i])

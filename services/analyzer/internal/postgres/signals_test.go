@@ -200,6 +200,47 @@ func TestKilledAroundTheCommit(t *testing.T) {
 	b.requireCount(who, 2)
 }
 
+// A call that fails half way tells what it has committed, and the next one tells the
+// rest: together they tell all, once.
+func TestFailedCallTellsWhatItCommitted(t *testing.T) {
+	t.Parallel()
+	const parts = 4
+	for failing := 1; failing <= parts; failing++ {
+		t.Run(fmt.Sprintf("part %d fails", failing), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			messages := []signal.Batch{{Position: b.position()}, {Position: b.position()}}
+			for _, who := range tenantsOfEachPart(t, b, parts) {
+				homeless := func(s *signal.Signal) { s.ProductID = uuid.New() }
+				messages[0].Signals = append(messages[0].Signals, b.signal(who, "purchase"), b.signal(who, "gone", homeless))
+				messages[1].Signals = append(messages[1].Signals, b.signal(who, "purchase"), b.signal(who, "purchase"))
+			}
+			messages[0].Signals = append(messages[0].Signals, messages[0].Signals[0])
+			messages[1].Signals = append(messages[1].Signals, b.signal(testkit.Tenant{}, "old", func(s *signal.Signal) { s.At = b.now.Load().AddDate(-3, 0, 0) }))
+			copied := func() []signal.Batch {
+				out := slices.Clone(messages)
+				for i := range out {
+					out[i].Signals = slices.Clone(out[i].Signals)
+				}
+				return out
+			}
+
+			b.failAt.Store(int64(failing))
+			told, err := b.store.Store(context.Background(), copied())
+			require.ErrorIs(t, err, errPulled)
+			require.Equal(t, failing-1, told[0].New)
+			require.Equal(t, failing-1, told[0].Homeless)
+			require.Equal(t, 2*(failing-1), told[1].New)
+			rest, err := b.store.Store(context.Background(), copied())
+			require.NoError(t, err)
+			for i := range told {
+				told[i].Add(rest[i])
+			}
+			require.Equal(t, []signal.Stored{{New: parts, Known: 1, Homeless: parts}, {New: 2 * parts, TooOld: 1}}, told)
+		})
+	}
+}
+
 func TestClientIDCountsOnceWithinTheAccount(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
