@@ -1,10 +1,13 @@
 package analyzer_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +15,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,8 +42,9 @@ type stage struct {
 	reader *pgxpool.Pool
 	bus    *bus.Bus
 	who    testkit.Tenant
-	// metrics of the analyzer started last.
+	// metrics and log of the analyzer started last.
 	metrics *prometheus.Registry
+	logged  *observer.ObservedLogs
 }
 
 func newStage(t *testing.T) *stage {
@@ -59,8 +67,11 @@ func newIdleStage(t *testing.T) *stage {
 func (s *stage) start() {
 	s.t.Helper()
 	s.metrics = prometheus.NewRegistry()
+	core, logged := observer.New(zap.WarnLevel)
+	s.logged = logged
+	log := zaptest.NewLogger(s.t, zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, core) })))
 	service, err := analyzer.New(analyzer.Config{AnalysisDelay: time.Second}, svcmain.Platform{
-		Log: zaptest.NewLogger(s.t), Bus: s.bus, DB: s.db.Pool(s.t, "specter_analyzer"), Metrics: s.metrics, Now: time.Now,
+		Log: log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_analyzer"), Metrics: s.metrics, Now: time.Now,
 	})
 	require.NoError(s.t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -348,6 +359,40 @@ func TestWhatNoGatewayHasSeenIsScrubbed(t *testing.T) {
 	require.NotContains(t, payload, "4111")
 	s.eventually("its dimensions are counted", `SELECT count(*) FROM rollup_dimension_hourly WHERE value LIKE '%redacted%'`, 1)
 	s.eventually("without it", `SELECT count(*) FROM rollup_dimension_hourly WHERE value LIKE '%4111%'`, 0)
+}
+
+// What is committed of a message is counted and logged, though another part of it fails
+// and it has to come again.
+func TestHalfStoredMessageIsCounted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	accounts := []testkit.Tenant{s.who} // of different parts, which are stored one after the other
+	for len(accounts) < 2 {
+		if who := testkit.SeedTenant(t, s.db); who.AccountID[15]%4 != s.who.AccountID[15]%4 {
+			accounts = append(accounts, who)
+		}
+	}
+	slices.SortFunc(accounts, func(a, b testkit.Tenant) int { return cmp.Compare(a.AccountID[15]%4, b.AccountID[15]%4) })
+	of := func(who testkit.Tenant, product uuid.UUID) *eventv1.Signal {
+		one := s.signal("purchase", `{}`, time.Now(), false)
+		one.AccountId, one.ProductId = who.AccountID[:], product[:]
+		return one
+	}
+	_, err := s.db.Owner(t).Exec(t.Context(), fmt.Sprintf(`ALTER TABLE signal_blocks ADD CONSTRAINT broken CHECK (account_id <> '%s')`, accounts[1].AccountID))
+	require.NoError(t, err)
+	publish(s, event.SignalBatch, &eventv1.SignalBatch{Signals: []*eventv1.Signal{
+		of(accounts[0], accounts[0].ProductID), of(accounts[0], uuid.New()), of(accounts[1], accounts[1].ProductID),
+	}})
+	testkit.Eventually(t, func() bool {
+		return testutil.GatherAndCompare(s.metrics, strings.NewReader(`
+			# HELP specter_analyzer_signals_total Signals taken off the stream, by what became of them.
+			# TYPE specter_analyzer_signals_total counter
+			specter_analyzer_signals_total{result="known"} 0
+			specter_analyzer_signals_total{result="product_gone"} 1
+			specter_analyzer_signals_total{result="stored"} 1
+			specter_analyzer_signals_total{result="too_old"} 0
+			`), "specter_analyzer_signals_total") == nil && s.logged.FilterMessage("signals were not kept").Len() == 1
+	}, "the first account's are counted")
 }
 
 // A batch that can never be processed becomes a dead letter and does not hold up

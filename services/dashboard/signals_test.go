@@ -212,6 +212,7 @@ func TestHealthCountsDaysOfTheProductsTimeZone(t *testing.T) {
 	hour(noon.AddDate(0, 0, -9), "purchase", 50)
 	hour(noon.AddDate(0, 0, -9), "js_error", 50)
 	hour(now, "purchase", 2)
+	hour(now, "", 400) // many types that are rare
 
 	r := c.get("/api/v1/contexts/" + tenant.ContextID.String())
 	require.Equal(t, http.StatusOK, r.status, r.text)

@@ -935,6 +935,7 @@ export interface components {
             last_at?: string;
         };
         TypeCount: {
+            /** @description Empty for what adds up beyond the 200 types that an hour of a context counts by themselves, beside those the context names. */
             type: string;
             /** Format: int64 */
             count: number;

@@ -1181,8 +1181,10 @@ type Source string
 
 // TypeCount defines model for TypeCount.
 type TypeCount struct {
-	Count int64  `json:"count"`
-	Type  string `json:"type"`
+	Count int64 `json:"count"`
+
+	// Type Empty for what adds up beyond the 200 types that an hour of a context counts by themselves, beside those the context names.
+	Type string `json:"type"`
 }
 
 // Usage defines model for Usage.

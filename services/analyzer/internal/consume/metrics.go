@@ -2,7 +2,6 @@ package consume
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -41,7 +40,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) observe(results []signal.Stored, took time.Duration) {
+func (m *Metrics) count(results []signal.Stored) {
 	var sum signal.Stored
 	for _, r := range results {
 		sum.New, sum.Known, sum.Homeless, sum.TooOld = sum.New+r.New, sum.Known+r.Known, sum.Homeless+r.Homeless, sum.TooOld+r.TooOld
@@ -49,5 +48,4 @@ func (m *Metrics) observe(results []signal.Stored, took time.Duration) {
 	for result, n := range map[string]int{"stored": sum.New, "known": sum.Known, "product_gone": sum.Homeless, "too_old": sum.TooOld} {
 		m.signals.WithLabelValues(result).Add(float64(n))
 	}
-	m.batches.Observe(took.Seconds())
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// Storer commits the effect of each batch exactly once, that of all together.
+// Storer commits the effect of each batch exactly once. When it fails, any part of them may
+// be committed: the results tell what is. What comes again is finished.
 type Storer interface {
 	Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error)
 }
@@ -44,15 +45,16 @@ func Signals(b *bus.Bus, durable string, store Storer, m *Metrics, log *zap.Logg
 			batches[i] = signal.Batch{Position: signal.Position{Stream: event.SignalBatch.Stream().Name, Sequence: raw.Sequence, MessageID: raw.ID}, Signals: list}
 		}
 		results, err := store.Store(ctx, batches)
-		if err != nil {
-			return err
-		}
-		m.observe(results, time.Since(started))
+		m.count(results)
 		for i, stored := range results {
 			if stored.Homeless+stored.TooOld > 0 {
 				log.Warn("signals were not kept", zap.Uint64("sequence", batches[i].Sequence), zap.Int("product_gone", stored.Homeless), zap.Int("too_old", stored.TooOld))
 			}
 		}
+		if err != nil {
+			return err
+		}
+		m.batches.Observe(time.Since(started).Seconds())
 		return nil
 	})
 }

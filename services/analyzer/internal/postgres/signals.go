@@ -46,6 +46,7 @@ type Signals struct {
 	readers  sync.Pool // of *signal.Reader
 
 	lanes lanes
+	kept  [partCount]kept
 
 	mu         sync.Mutex
 	partitions map[string]bool                // days and months known to exist
@@ -72,7 +73,8 @@ type candidate struct {
 // signal counted once however often it comes. Batches may come alone or several at a
 // time: a transaction costs the same for one as for many. Accounts go in parts, a
 // transaction each; what one has committed is known by the part when a batch comes
-// again, so a call that fails half way leaves nothing to be stored twice.
+// again, so a call that fails half way leaves nothing to be stored twice; with its
+// error it tells what it has committed, which the next call does not tell again.
 // The batches are the store's from then on.
 func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.Stored, error) {
 	reader, _ := s.readers.Get().(*signal.Reader)
@@ -98,10 +100,10 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 	}
 	for len(parts) > 0 {
 		p := s.lanes.take(&parts)
-		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts})
+		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts, kept: &s.kept[p.number]})
 		if err != nil {
 			s.forgetPartitions(err)
-			return nil, fmt.Errorf("storing signals: %w", err)
+			return results, fmt.Errorf("storing signals: %w", err)
 		}
 		for i := range results {
 			results[i].Add(part[i])
@@ -157,6 +159,7 @@ type writing struct {
 	tx      pgx.Tx
 	reader  *signal.Reader
 	drafts  map[uuid.UUID]*draft
+	kept    *kept
 	results []signal.Stored // of each batch
 	done    []bool          // batches whose part is committed
 }
@@ -194,15 +197,16 @@ func (w *writing) store(ctx context.Context, batches []signal.Batch, p *part, la
 // asks all it can in one round trip and writes in another.
 func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.Area, error) {
 	account, products := list[0].AccountID, productsOf(list)
+	w.kept.trim()
 	round := &pgx.Batch{}
 	contexts, err := queueEnter(round, account, products)
 	if err != nil {
 		return nil, err
 	}
 	d := w.drafts[account]
-	var found reads
+	var ids *lookups
 	if d != nil {
-		found = w.queueReads(round, account, d)
+		ids = w.queueReads(round, account, d)
 	}
 	if err := w.send(ctx, round, "reading what is there"); err != nil {
 		return nil, err
@@ -211,43 +215,37 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 		w.rememberContexts(products, *contexts)
 		d = w.draft(list, *contexts, w.reader)
 		round = &pgx.Batch{}
-		found = w.queueReads(round, account, d)
+		ids = w.queueReads(round, account, d)
 		if err := w.send(ctx, round, "reading what is there"); err != nil {
 			return nil, err
 		}
 	}
-	if ids := found.ids.crowded; len(ids) > 0 {
+	d.contexts = *contexts // equal but for the types they name
+	if len(ids.crowded) > 0 {
 		round = &pgx.Batch{}
-		found.ids.queueSingle(round, account, ids, w.today())
+		ids.queueSingle(round, account, ids.crowded, w.today())
 		if err := w.send(ctx, round, "looking ids up"); err != nil {
 			return nil, err
 		}
 	}
-	return w.write(ctx, account, d, found)
+	return w.write(ctx, account, d, ids)
 }
 
-// reads are what a draft depends on beside the contexts.
-type reads struct {
-	ids    *lookups
-	values map[signal.Group]map[string]bool // that the rollups have
-}
-
-func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) reads {
-	return reads{
-		ids:    queueLookups(round, account, d.homed, d.filed, w.today()),
-		values: queueStoredValues(round, account, d.rows.counts.Values),
-	}
+// queueReads reads what a draft depends on beside the contexts.
+func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) *lookups {
+	w.kept.queue(round, account, d.rows.counts)
+	return queueLookups(round, account, d.homed, d.filed, w.today())
 }
 
 // write writes what of a draft is new.
-func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, found reads) ([]signal.Area, error) {
+func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *lookups) ([]signal.Area, error) {
 	for _, one := range d.homeless {
 		w.results[one.batch].Homeless++
 	}
 	fresh := make([]bool, len(d.homed))
 	for _, members := range d.filed {
 		for _, i := range members {
-			fresh[i] = !found.ids.known[d.homed[i].Key()]
+			fresh[i] = !ids.known[d.homed[i].Key()]
 		}
 	}
 	stored := 0
@@ -266,10 +264,14 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, found 
 	if stored < len(added.placed) {
 		added = newRows(d.homed, fresh, w.reader)
 	}
+	var err error
+	if added.counts, err = w.boundTypes(ctx, account, added.counts, d.contexts); err != nil {
+		return nil, err
+	}
 	round := &pgx.Batch{}
 	queueIDs(round, account, d.homed, d.filed, fresh)
 	var firsts []first
-	w.queueRows(round, account, added, found.values, &firsts)
+	w.queueRows(round, account, added, &firsts)
 	if err := w.send(ctx, round, "writing ids, blocks and rollups"); err != nil {
 		return nil, err
 	}
@@ -309,11 +311,11 @@ func queueEnter(round *pgx.Batch, account uuid.UUID, products []uuid.UUID) (*[]s
 	}
 	contexts := new([]signal.Context)
 	round.Queue(lockSignals, account)
-	round.Queue(`SELECT id, product_id, is_default, payload_keys FROM contexts WHERE account_id = $1 AND product_id = ANY($2) ORDER BY id`, account, uuids(products)).
+	round.Queue(`SELECT id, product_id, is_default, payload_keys, positive_types, negative_types FROM contexts WHERE account_id = $1 AND product_id = ANY($2) ORDER BY id`, account, uuids(products)).
 		Query(func(rows pgx.Rows) (err error) {
 			*contexts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (signal.Context, error) {
 				var c signal.Context
-				err := row.Scan(&c.ID, &c.ProductID, &c.Default, &c.PayloadKeys)
+				err := row.Scan(&c.ID, &c.ProductID, &c.Default, &c.PayloadKeys, &c.PositiveTypes, &c.NegativeTypes)
 				return c, err
 			})
 			return err

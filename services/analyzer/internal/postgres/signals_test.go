@@ -200,6 +200,47 @@ func TestKilledAroundTheCommit(t *testing.T) {
 	b.requireCount(who, 2)
 }
 
+// A call that fails half way tells what it has committed, and the next one tells the
+// rest: together they tell all, once.
+func TestFailedCallTellsWhatItCommitted(t *testing.T) {
+	t.Parallel()
+	const parts = 4
+	for failing := 1; failing <= parts; failing++ {
+		t.Run(fmt.Sprintf("part %d fails", failing), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			messages := []signal.Batch{{Position: b.position()}, {Position: b.position()}}
+			for _, who := range tenantsOfEachPart(t, b, parts) {
+				homeless := func(s *signal.Signal) { s.ProductID = uuid.New() }
+				messages[0].Signals = append(messages[0].Signals, b.signal(who, "purchase"), b.signal(who, "gone", homeless))
+				messages[1].Signals = append(messages[1].Signals, b.signal(who, "purchase"), b.signal(who, "purchase"))
+			}
+			messages[0].Signals = append(messages[0].Signals, messages[0].Signals[0])
+			messages[1].Signals = append(messages[1].Signals, b.signal(testkit.Tenant{}, "old", func(s *signal.Signal) { s.At = b.now.Load().AddDate(-3, 0, 0) }))
+			copied := func() []signal.Batch {
+				out := slices.Clone(messages)
+				for i := range out {
+					out[i].Signals = slices.Clone(out[i].Signals)
+				}
+				return out
+			}
+
+			b.failAt.Store(int64(failing))
+			told, err := b.store.Store(context.Background(), copied())
+			require.ErrorIs(t, err, errPulled)
+			require.Equal(t, failing-1, told[0].New)
+			require.Equal(t, failing-1, told[0].Homeless)
+			require.Equal(t, 2*(failing-1), told[1].New)
+			rest, err := b.store.Store(context.Background(), copied())
+			require.NoError(t, err)
+			for i := range told {
+				told[i].Add(rest[i])
+			}
+			require.Equal(t, []signal.Stored{{New: parts, Known: 1, Homeless: parts}, {New: 2 * parts, TooOld: 1}}, told)
+		})
+	}
+}
+
 func TestClientIDCountsOnceWithinTheAccount(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -319,6 +360,56 @@ func TestWideDimensionIsBounded(t *testing.T) {
 	require.EqualValues(t, signal.MaxValues+1, values)
 	require.EqualValues(t, n, sum)
 	require.EqualValues(t, n, errorsSum)
+}
+
+// However many types come, an hour of a context counts a bounded number by themselves,
+// those its context names always among them, and the sums stay exact: also when two
+// instances take turns, each of which remembers what it has read.
+func TestTypesOfAnHourAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	b.setNow(time.Now().UTC().Truncate(time.Hour))
+	stores := []*postgres.Signals{b.store, b.another()}
+	put := func(turn int, batch ...signal.Signal) {
+		t.Helper()
+		b.store = stores[turn%2]
+		b.put(batch...)
+	}
+	const n, atOnce = 1_200, 40
+	for i := range n / atOnce {
+		var batch []signal.Signal
+		for j := range atOnce {
+			batch = append(batch, b.signal(who, fmt.Sprintf("type_%d", i*atOnce+j), func(s *signal.Signal) {
+				s.Payload = fmt.Appendf(nil, `{"path":"/p%c%c","browser":"Firefox"}`, 'a'+rune(j), 'a'+rune(i))
+			}))
+		}
+		put(i, batch...)
+	}
+	const named = 3
+	_, err := b.db.Owner(t).Exec(context.Background(), `UPDATE contexts SET positive_types = '{signup}', negative_types = '{churn, crash}' WHERE id = $1`, who.ContextID)
+	require.NoError(t, err)
+	put(0, b.signal(who, "signup"), b.signal(who, "churn"), b.signal(who, "crash"))
+	put(1, b.signal(who, "type_0"), b.signal(who, "signup"), b.signal(who, "unheard_of"))
+
+	var types, other, sum, signups, firsts int64
+	b.read(who, `SELECT count(*), sum(n) FILTER (WHERE type = ''), sum(n)::bigint, sum(n) FILTER (WHERE type = 'signup'), sum(n) FILTER (WHERE type = 'type_0') FROM rollup_hourly`,
+		&types, &other, &sum, &signups, &firsts)
+	require.EqualValues(t, signal.MaxTypes+1+named, types)
+	require.EqualValues(t, n+6, sum)
+	require.EqualValues(t, n-signal.MaxTypes+1, other)
+	require.EqualValues(t, 2, signups)
+	require.EqualValues(t, 2, firsts)
+
+	// The dimensions count every signal, too, each in the row of its type.
+	var strays, paths, browsers, widest int64
+	b.read(who, `SELECT count(*) FROM rollup_dimension_hourly d WHERE NOT EXISTS (SELECT FROM rollup_hourly r WHERE r.type = d.type)`, &strays)
+	b.read(who, `SELECT sum(n) FILTER (WHERE dimension = 'path'), sum(n) FILTER (WHERE dimension = 'browser') FROM rollup_dimension_hourly`, &paths, &browsers)
+	b.read(who, `SELECT max(c) FROM (SELECT count(*) AS c FROM rollup_dimension_hourly GROUP BY dimension, type) AS g`, &widest)
+	require.Zero(t, strays)
+	require.EqualValues(t, n+6, paths)
+	require.EqualValues(t, n+6, browsers)
+	require.EqualValues(t, signal.MaxValues+1, widest)
 }
 
 func TestMergeKeepsEverySignal(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 const (
 	// FullBlock is how many signals a block holds at most.
 	FullBlock = 1000
-	// maxBlockBytes keeps one block's payloads small enough to read for one example.
-	maxBlockBytes = 2 << 20
+	// FullBlockBytes is how long its payloads are at most, unless one alone is longer:
+	// little enough to read for one example.
+	FullBlockBytes = 2 << 20
 )
 
 // Block is one row of raw signals: one product and context, ordered by time,
@@ -35,9 +36,10 @@ type Block struct {
 	Delays     []int64     // microseconds from happening to receipt
 	TypeNos    []int16     // index into Types, from 1
 	Sessions   []string
-	SessionNos []int16 // index into Sessions, from 1; 0 = none
-	Flags      []int16 // source, time mark and imported
-	Payloads   []byte  // a JSON array
+	SessionNos []int16   // index into Sessions, from 1; 0 = none
+	Flags      []int16   // source, time mark and imported
+	Payloads   []byte    // a JSON array
+	StoredAt   time.Time // when the newest of it was stored
 }
 
 // entry is a signal on its way into a block.
@@ -105,7 +107,7 @@ func pack(product, context uuid.UUID, entries []entry, newID func() uuid.UUID) [
 		size, end := 0, start
 		month := monthAfter(entries[start].at)
 		for end < len(entries) && end-start < FullBlock && entries[end].at < month &&
-			(end == start || size+len(entries[end].payload) <= maxBlockBytes) {
+			(end == start || size+len(entries[end].payload) <= FullBlockBytes) {
 			size += len(entries[end].payload) + 1
 			end++
 		}
@@ -215,7 +217,8 @@ func elements(array []byte, n int) ([][]byte, error) {
 }
 
 // Merge repacks small blocks of one product and context into full ones. Every
-// signal stays as it is, its payload byte for byte.
+// signal stays as it is, its payload byte for byte. A block was stored when the newest
+// of those it may have signals of was: it is no news to those who ask for new ones.
 func Merge(blocks []Block, newID func() uuid.UUID) ([]Block, error) {
 	var all []entry
 	for i := range blocks {
@@ -232,5 +235,15 @@ func Merge(blocks []Block, newID func() uuid.UUID) ([]Block, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	return pack(blocks[0].ProductID, blocks[0].ContextID, all, newID), nil
+	merged := pack(blocks[0].ProductID, blocks[0].ContextID, all, newID)
+	for i := range merged {
+		m := &merged[i]
+		for j := range blocks {
+			b := &blocks[j]
+			if !b.FirstAt.After(m.LastAt) && !m.FirstAt.After(b.LastAt) && b.StoredAt.After(m.StoredAt) {
+				m.StoredAt = b.StoredAt
+			}
+		}
+	}
+	return merged, nil
 }

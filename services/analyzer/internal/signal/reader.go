@@ -2,6 +2,7 @@ package signal
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/draftlabs/specter/pkg/storable"
 )
@@ -15,8 +16,10 @@ type Fields [fixedCount]string
 const (
 	// maxKeys is how many payload keys one dimension is looked up by at most.
 	maxKeys = 5
-	// remembered bounds what a Reader remembers of each dimension.
-	remembered = 4096
+	// remembered bounds what a Reader remembers of each dimension, rememberedBytes how
+	// long a text it remembers anything of.
+	remembered      = 4096
+	rememberedBytes = 256
 )
 
 // Reader reads payloads. Products send the same few paths, elements and messages
@@ -139,6 +142,9 @@ func (r *Reader) value(dimension int, raw []byte) string {
 		return value
 	}
 	value := fixed[dimension].value(scalar(raw))
+	if len(raw) > rememberedBytes {
+		return value
+	}
 	if len(known) >= remembered {
 		clear(known)
 	}
@@ -148,13 +154,17 @@ func (r *Reader) value(dimension int, raw []byte) string {
 
 func (r *Reader) isError(kind string) bool {
 	is, ok := r.failed[kind]
-	if !ok {
-		if len(r.failed) >= remembered {
-			clear(r.failed)
-		}
-		is = errorTypes.MatchString(kind)
-		r.failed[kind] = is
+	if ok {
+		return is
 	}
+	is = errorTypes.MatchString(kind)
+	if len(kind) > rememberedBytes {
+		return is
+	}
+	if len(r.failed) >= remembered {
+		clear(r.failed)
+	}
+	r.failed[strings.Clone(kind)] = is // kind is part of a whole message's text
 	return is
 }
 

@@ -2,6 +2,10 @@ package signal_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +57,31 @@ func TestReaderReadsEachPayloadByItself(t *testing.T) {
 	r.Prepare(&broken)
 	require.Equal(t, "{}", string(broken.Payload))
 	require.Equal(t, signal.Fields{}, broken.Fields)
+}
+
+// What a reader remembers is small, whatever it has read: values and types come from
+// outside, and a type is part of its whole message's text.
+func TestReaderHoldsOnToLittle(t *testing.T) { //nolint:paralleltest // it weighs the heap
+	before := heap()
+	r := signal.NewReader()
+	for i := range 300 {
+		text := strconv.Itoa(i) + strings.Repeat("x", 30_000)
+		for _, payload := range []string{`{"message":%q}`, `{"message":{"message":%q}}`, `{"element":%q}`, `{"path":%q}`} {
+			r.Prepare(&signal.Signal{Type: "js_error", Payload: fmt.Appendf(nil, payload, text)})
+		}
+		for _, kind := range []string{text[:10], text} {
+			r.Prepare(&signal.Signal{Type: kind, Payload: []byte(`{"message":"boom"}`)})
+		}
+	}
+	held := heap() - before
+	runtime.KeepAlive(r)
+	require.Less(t, held, int64(1<<20))
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

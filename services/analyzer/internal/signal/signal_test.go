@@ -3,6 +3,7 @@ package signal_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestBoundKeepsSums(t *testing.T) {
 		list := batch(rt)
 		counted := signal.Count(list, signal.NewReader())
 		counts := counted.Values
-		stored := make(map[signal.Group]map[string]bool)
+		stored := make(signal.Kept)
 		for _, c := range counts {
 			if stored[c.Group] == nil {
 				stored[c.Group] = map[string]bool{}
@@ -173,6 +174,113 @@ func TestBoundKeepsSums(t *testing.T) {
 		}
 		require.EqualValues(rt, len(list), total)
 	})
+}
+
+// Bounding types keeps the sums of each hour, in all and by dimension, whatever is
+// there already; what counts by its own type does so everywhere.
+func TestBoundTypesKeepsSums(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		list := batch(rt)
+		kinds := rapid.IntRange(1, 300).Draw(rt, "kinds")
+		for i := range list {
+			list[i].Type = fmt.Sprintf("t%d", rapid.IntRange(0, kinds).Draw(rt, "type")) // often many types
+		}
+		list[0].Type = signal.Other // what no gateway sends
+		counted := signal.Count(list, signal.NewReader())
+		kept := signal.Kept{}
+		for _, c := range counted.Types {
+			g := signal.Group{ContextID: c.ContextID, Hour: c.Hour}
+			if kept[g] == nil {
+				kept[g] = map[string]bool{}
+				for i := range rapid.IntRange(0, signal.MaxTypes).Draw(rt, "kept") {
+					kept[g][fmt.Sprintf("t%d", 2*i)] = true
+				}
+				if rapid.Bool().Draw(rt, "knows other") {
+					kept[g][signal.Other] = true
+				}
+			}
+		}
+		named := func(_ uuid.UUID, kind string) bool { return strings.HasSuffix(kind, "7") }
+		bounded, _ := counted.BoundTypes(kept, named)
+
+		type row struct {
+			signal.Group
+			value string
+		}
+		sums := func(c signal.Counts) map[signal.Group]int64 {
+			out := map[signal.Group]int64{}
+			for _, t := range c.Types {
+				out[signal.Group{ContextID: t.ContextID, Hour: t.Hour}] += t.N
+			}
+			for _, v := range c.Values {
+				out[signal.Group{ContextID: v.ContextID, Hour: v.Hour, Dimension: v.Dimension}] += v.N
+			}
+			return out
+		}
+		require.Equal(rt, sums(counted), sums(bounded))
+		own, rows := map[row]bool{}, map[signal.Group]map[string]bool{}
+		for g, types := range kept {
+			rows[g] = maps.Clone(types)
+		}
+		for _, c := range bounded.Types {
+			g := signal.Group{ContextID: c.ContextID, Hour: c.Hour}
+			require.False(rt, own[row{g, c.Type}], "one row twice in a statement")
+			own[row{g, c.Type}], rows[g][c.Type] = true, true
+		}
+		for _, v := range bounded.Values {
+			g := signal.Group{ContextID: v.ContextID, Hour: v.Hour}
+			require.True(rt, own[row{g, v.Type}])
+			require.False(rt, own[row{v.Group, v.Value}], "one row twice in a statement")
+			own[row{v.Group, v.Value}] = true
+		}
+		for _, types := range rows {
+			maps.DeleteFunc(types, func(kind string, _ bool) bool { return named(uuid.Nil, kind) })
+			require.LessOrEqual(rt, len(types), signal.MaxTypes+1)
+		}
+		for _, c := range counted.Types {
+			if g := (signal.Group{ContextID: c.ContextID, Hour: c.Hour}); named(c.ContextID, c.Type) {
+				require.True(rt, own[row{g, c.Type}])
+			}
+		}
+	})
+}
+
+// Only what may change something has to be asked of the rollups: groups that have room
+// for a value that may be new.
+func TestUnsettledIsWhatHasRoomForNewValues(t *testing.T) {
+	t.Parallel()
+	home := &signal.Context{ID: uuid.UUID{1}, ProductID: uuid.UUID{9}}
+	at := time.Date(2026, 1, 31, 20, 0, 0, 0, time.UTC)
+	reader := signal.NewReader()
+	var list []signal.Placed
+	for _, s := range []struct{ kind, payload string }{{"a", `{"path":"/x","browser":"x"}`}, {"b", `{"path":"/x"}`}, {"b", `{"path":"/y"}`}} {
+		one := &signal.Signal{Type: s.kind, Payload: []byte(s.payload), At: at}
+		reader.Prepare(one)
+		list = append(list, signal.Placed{Signal: one, Context: home})
+	}
+	counted := signal.Count(list, reader)
+	types := signal.Group{ContextID: home.ID, Hour: at}
+	group := func(dimension, kind string) signal.Group {
+		return signal.Group{ContextID: home.ID, Hour: at, Dimension: dimension, Type: kind}
+	}
+	full := func(n int) map[string]bool {
+		out := map[string]bool{signal.Other: true}
+		for i := range n {
+			out[fmt.Sprintf("/old%d", i)] = true
+		}
+		return out
+	}
+	browserA, pathA, pathB := group("browser", "a"), group("path", "a"), group("path", "b")
+	require.Equal(t, []signal.Group{types, browserA, pathA, pathB}, counted.Unsettled(nil), "nothing is known yet")
+
+	kept := signal.Kept{types: {"a": true}, browserA: {"x": true}, pathA: {"/x": true, "/y": true}, pathB: {"/x": true}}
+	require.Equal(t, []signal.Group{types, pathB}, counted.Unsettled(kept), "what is there stays there")
+
+	kept[types], kept[pathB] = full(signal.MaxTypes), full(signal.MaxValues)
+	require.Empty(t, counted.Unsettled(kept), "what is full stays full")
+	delete(kept[pathB], "/old0")
+	require.Equal(t, []signal.Group{pathB}, counted.Unsettled(kept), "the other row takes no place")
 }
 
 // Blocks hold every signal once, in time order, within a month, and merging keeps

@@ -161,6 +161,10 @@ func (s daySeries) input(days calendar, plan Plan) pcf.Input {
 // A type counts as new or vanished from this many a week on the other side.
 const typeWeekly = 10
 
+// otherTypes adds up those beyond what an hour counts by themselves. Any type may be
+// among them, so none can be said to be new or to be gone.
+const otherTypes = ""
+
 // observedWarnings are those that need more than the series: other deployments and signal types.
 func observedWarnings(ctx context.Context, plan Plan, look PlannedLook, evidence Evidence) ([]string, error) {
 	var warnings []string
@@ -178,6 +182,9 @@ func observedWarnings(ctx context.Context, plan Plan, look PlannedLook, evidence
 	types, err := evidence.Types(ctx, before, after)
 	if err != nil {
 		return nil, fmt.Errorf("comparing signal types: %w", err)
+	}
+	if slices.ContainsFunc(types, func(t TypeCount) bool { return t.Type == otherTypes }) {
+		return warnings, nil
 	}
 	share := float64(after.To.Sub(after.From)) / float64(week)
 	for _, t := range types {

@@ -108,6 +108,17 @@ func TestALookWaitsForItsDataAndThenJudgesTheSilence(t *testing.T) {
 	}
 }
 
+// Types without a row of their own are not told from one another: then none is said to
+// be new or to be gone.
+func TestTypesThatAreNotAllCountedWarnOfNothing(t *testing.T) {
+	t.Parallel()
+	v := registered(t, "2026-06-10T09:30:00Z", at(t, "2027-01-01T00:00:00Z"))
+	d := data{types: []TypeCount{{"", 0, 900}, {"wishlist", 400, 0}, {"one_click", 0, 80}}, t: t, asOf: v.Plan.Looks[0].AsOf}
+	warnings, err := observedWarnings(t.Context(), v.Plan, v.Plan.Looks[0], d)
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+}
+
 // lookUntilFinal takes the looks in order at a time long after all of them.
 func lookUntilFinal(t *testing.T, v Verification, d data) []Step {
 	t.Helper()

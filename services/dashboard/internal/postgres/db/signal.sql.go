@@ -377,7 +377,7 @@ func (q *Queries) SignalBlocks(ctx context.Context, arg SignalBlocksParams) ([]S
 
 const signalTypes = `-- name: SignalTypes :many
 SELECT type, sum(n)::bigint AS n, max(hour)::timestamptz AS last_at FROM rollup_hourly
-WHERE product_id = $1 AND hour >= $2::timestamptz
+WHERE product_id = $1 AND hour >= $2::timestamptz AND type <> ''
 GROUP BY type ORDER BY n DESC, type LIMIT 500
 `
 
@@ -392,6 +392,7 @@ type SignalTypesRow struct {
 	LastAt time.Time
 }
 
+// Without the row of those that are not counted by themselves.
 func (q *Queries) SignalTypes(ctx context.Context, arg SignalTypesParams) ([]SignalTypesRow, error) {
 	rows, err := q.db.Query(ctx, signalTypes, arg.ProductID, arg.FromAt)
 	if err != nil {

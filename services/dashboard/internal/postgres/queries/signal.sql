@@ -27,8 +27,9 @@ CROSS JOIN LATERAL (
 WHERE c.id = ANY(sqlc.arg(context_ids)::uuid[]);
 
 -- name: SignalTypes :many
+-- Without the row of those that are not counted by themselves.
 SELECT type, sum(n)::bigint AS n, max(hour)::timestamptz AS last_at FROM rollup_hourly
-WHERE product_id = sqlc.arg(product_id) AND hour >= sqlc.arg(from_at)::timestamptz
+WHERE product_id = sqlc.arg(product_id) AND hour >= sqlc.arg(from_at)::timestamptz AND type <> ''
 GROUP BY type ORDER BY n DESC, type LIMIT 500;
 
 -- name: SignalBlocks :many
