@@ -121,13 +121,15 @@ func (l lanes) free(number int) {
 	l.freed.Broadcast()
 }
 
-// readDone notes the batches whose effect is committed, as a whole or of this part.
+// readDone notes the batches whose effect is committed, as a whole or of this part. A
+// message is known by its own id: replayed, it comes under another sequence, and a broker
+// that lost its store counts from 1 again.
 func (w *writing) readDone(ctx context.Context, batches []signal.Batch, number int) error {
-	streams, sequences, ids := positions(batches)
-	rows, err := w.tx.Query(ctx, `SELECT u.n, p.message_id IS NOT NULL FROM unnest($1::text[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS u (stream, sequence, message_id, n)
-		LEFT JOIN stream_positions p ON p.stream = u.stream AND p.sequence = u.sequence AND p.message_id = u.message_id
-		LEFT JOIN stream_parts s ON s.stream = u.stream AND s.message_id = u.message_id AND s.part = $4
-		WHERE p.message_id IS NOT NULL OR s.message_id IS NOT NULL`, streams, sequences, ids, number)
+	streams, ids := messages(batches)
+	rows, err := w.tx.Query(ctx, `SELECT u.n, p.message_id IS NOT NULL FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS u (stream, message_id, n)
+		LEFT JOIN stream_positions p ON p.stream = u.stream AND p.message_id = u.message_id
+		LEFT JOIN stream_parts s ON s.stream = u.stream AND s.message_id = u.message_id AND s.part = $3
+		WHERE p.message_id IS NOT NULL OR s.message_id IS NOT NULL`, streams, ids, number)
 	if err != nil {
 		return fmt.Errorf("reading the positions: %w", err)
 	}
@@ -139,21 +141,26 @@ func (w *writing) readDone(ctx context.Context, batches []signal.Batch, number i
 	}); err != nil {
 		return fmt.Errorf("reading the positions: %w", err)
 	}
-	seen := make(map[signal.Position]bool, len(batches))
-	for i, b := range batches { // the same delivery twice in one call
-		if seen[b.Position] {
+	type message struct {
+		stream string
+		id     uuid.UUID
+	}
+	seen := make(map[message]bool, len(batches))
+	for i, b := range batches { // twice in one call
+		m := message{b.Stream, b.MessageID}
+		if seen[m] {
 			w.done[i], w.results[i].Repeated = true, true
 		}
-		seen[b.Position] = true
+		seen[m] = true
 	}
 	return nil
 }
 
-func positions(batches []signal.Batch) (streams []string, sequences []int64, ids []uuid.UUID) {
+func messages(batches []signal.Batch) (streams []string, ids []uuid.UUID) {
 	for _, b := range batches {
-		streams, sequences, ids = append(streams, b.Stream), append(sequences, int64(b.Sequence)), append(ids, b.MessageID)
+		streams, ids = append(streams, b.Stream), append(ids, b.MessageID)
 	}
-	return streams, sequences, ids
+	return streams, ids
 }
 
 // writePart notes that the batches' part is stored. A replayed dead letter has another
