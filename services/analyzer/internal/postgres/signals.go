@@ -223,7 +223,7 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 	d.contexts = *contexts // equal but for the types they name
 	if len(ids.crowded) > 0 {
 		round = &pgx.Batch{}
-		ids.queueSingle(round, account, ids.crowded, w.today())
+		ids.queueCrowded(round, account)
 		if err := w.send(ctx, round, "looking ids up"); err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 // queueReads reads what a draft depends on beside the contexts.
 func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) *lookups {
 	w.kept.queue(round, account, d.rows.counts)
-	return queueLookups(round, account, d.homed, d.filed, w.today())
+	return queueLookups(round, account, d.homed, d.filed)
 }
 
 // write writes what of a draft is new.

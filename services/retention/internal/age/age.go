@@ -11,7 +11,7 @@ const (
 	// LongestMonths is policy: signals live at most this long.
 	LongestMonths = 24
 
-	idsKeep         = 48 * time.Hour      // ids that dedupe retries
+	idsKeep         = 10 * 24 * time.Hour // ids that dedupe retries; the analyzer files and looks up none that is older
 	importedMonths  = 24                  // ids that dedupe imports
 	answersKeep     = 24 * time.Hour      // answers kept for an Idempotency-Key
 	deliveriesKeep  = 30 * 24 * time.Hour // the delivery log
