@@ -13,7 +13,7 @@ type Metrics struct {
 	signals  *prometheus.CounterVec
 	redacted *prometheus.CounterVec
 	batches  prometheus.Histogram
-	missing  prometheus.Gauge
+	missing  prometheus.Counter
 }
 
 // NewMetrics registers them.
@@ -29,8 +29,8 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "specter_analyzer_store_seconds", Help: "Time to read and commit one group of batches.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
-	m.missing = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "specter_analyzer_reconciliation_missing_messages", Help: "Messages that the last hourly reconciliation found acknowledged but neither stored nor a dead letter. Anything but 0 is a mistake worth a look; they are stored by then.",
+	m.missing = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "specter_analyzer_reconciliation_missing_messages_total", Help: "Messages that the hourly reconciliation found acknowledged but neither stored nor a dead letter. Anything but 0 is a mistake worth a look; each is stored, or a dead letter, when it is counted.",
 	})
 	for _, c := range []prometheus.Collector{m.signals, m.redacted, m.batches, m.missing} {
 		if err := r.Register(c); err != nil {

@@ -3,9 +3,9 @@ package consume
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/bus"
@@ -21,7 +21,6 @@ type Positions interface {
 	Verified(ctx context.Context, stream string, created time.Time) (uint64, error)
 	SetVerified(ctx context.Context, stream string, created time.Time, sequence uint64) error
 	WithoutPosition(ctx context.Context, stream string, created time.Time, first, last uint64) ([]uint64, error)
-	HasMessage(ctx context.Context, stream string, id uuid.UUID) (bool, error)
 }
 
 // verifyAtOnce is how many sequences one query compares.
@@ -35,13 +34,14 @@ type Reconciler struct {
 	bus     *bus.Bus
 	durable string
 	store   Positions
+	cleaner cleaner
 	metrics *Metrics
 	log     *zap.Logger
 }
 
 // NewReconciler returns one for the consumer that Signals runs under the durable.
 func NewReconciler(b *bus.Bus, durable string, store Positions, m *Metrics, log *zap.Logger) *Reconciler {
-	return &Reconciler{bus: b, durable: durable, store: store, metrics: m, log: log}
+	return &Reconciler{bus: b, durable: durable, store: store, cleaner: newCleaner(m.redacted), metrics: m, log: log}
 }
 
 // Run compares what was settled since the last run. A message that is neither stored
@@ -56,68 +56,103 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing := 0
+	buried := sync.OnceValues(func() (map[uint64]bool, error) { return r.bus.BuriedBy(ctx, event.SignalBatch, r.durable) })
 	for first := max(settled.First, verified+1); first <= settled.Last; first += verifyAtOnce {
 		last := min(settled.Last, first+verifyAtOnce-1)
-		n, err := r.verify(ctx, settled, first, last)
-		if err != nil {
+		if err := r.verify(ctx, settled, first, last, buried); err != nil {
 			return err
 		}
-		missing += n
 		if err := r.store.SetVerified(ctx, settled.Stream, settled.Created, last); err != nil {
 			return err
 		}
 	}
-	r.metrics.missing.Set(float64(missing))
 	return nil
 }
 
-// verify compares some sequences, mends what is missing and returns how many that were.
-func (r *Reconciler) verify(ctx context.Context, settled bus.Settled, first, last uint64) (missing int, err error) {
+// verify compares some sequences and mends what is missing. What it has mended has a
+// position: a run that fails half way leaves the rest to the next.
+func (r *Reconciler) verify(ctx context.Context, settled bus.Settled, first, last uint64, buried func() (map[uint64]bool, error)) error {
 	open, err := r.store.WithoutPosition(ctx, settled.Stream, settled.Created, first, last)
 	if err != nil || len(open) == 0 {
-		return 0, err
+		return err
 	}
-	buried, err := r.bus.BuriedBy(ctx, event.SignalBatch, r.durable)
+	letters, err := buried()
 	if err != nil {
-		return 0, fmt.Errorf("reconciling: %w", err)
+		return fmt.Errorf("reconciling: %w", err)
 	}
+	atOnce := signalOptions(r.durable)
+	var group []bus.Raw
+	size := 0
 	for _, sequence := range open {
-		if buried[sequence] {
+		if letters[sequence] {
 			continue
 		}
-		lost, err := r.mend(ctx, settled.Stream, sequence)
+		message, ok, err := r.bus.Message(ctx, event.SignalBatch, sequence)
 		if err != nil {
-			return missing, err
+			return fmt.Errorf("reconciling: %w", err)
 		}
-		if lost {
-			missing++
+		if !ok { // the stream has let go of it meanwhile, or it never was a batch
+			continue
+		}
+		group, size = append(group, message), size+len(message.Data)
+		if len(group) == atOnce.GroupMessages || size >= atOnce.GroupBytes {
+			if err := r.mend(ctx, settled.Stream, group); err != nil {
+				return err
+			}
+			group, size = nil, 0
 		}
 	}
-	return missing, nil
+	if len(group) == 0 {
+		return nil
+	}
+	return r.mend(ctx, settled.Stream, group)
 }
 
-// mend stores a message that was acknowledged without being stored; lost is false when
-// it turns out that nothing is missing.
-func (r *Reconciler) mend(ctx context.Context, stream string, sequence uint64) (lost bool, err error) {
-	message, ok, err := r.bus.Message(ctx, event.SignalBatch, sequence)
-	if err != nil || !ok { // the stream has let go of it meanwhile, or it never was a batch
-		return false, err
+// mend stores messages that were acknowledged without being stored, together if that is
+// possible. The store knows those that came under another sequence.
+func (r *Reconciler) mend(ctx context.Context, stream string, group []bus.Raw) error {
+	results, err := r.put(ctx, stream, group)
+	switch {
+	case err == nil:
+		for i, stored := range results {
+			if !stored.Repeated {
+				r.missed(group[i]).Error("a message was acknowledged but not stored; it is now")
+			}
+		}
+		return nil
+	case len(group) > 1:
+		for i := range group {
+			if err := r.mend(ctx, stream, group[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case fault.IsPermanent(err):
+		if err := r.bus.Bury(ctx, event.SignalBatch, r.durable, group[0].Sequence, err); err != nil {
+			return err
+		}
+		r.missed(group[0]).Error("a message was acknowledged but not stored; it cannot be and is a dead letter now", zap.Error(err))
+		return nil
+	default:
+		return err
 	}
-	if has, err := r.store.HasMessage(ctx, stream, message.ID); err != nil || has {
-		return false, err
+}
+
+func (r *Reconciler) put(ctx context.Context, stream string, group []bus.Raw) ([]signal.Stored, error) {
+	batches := make([]signal.Batch, len(group))
+	for i, message := range group {
+		list, err := decode(message.Data)
+		if err != nil {
+			return nil, fault.Permanent(err)
+		}
+		r.cleaner.clean(list)
+		batches[i] = signal.Batch{Position: signal.Position{Stream: stream, Sequence: message.Sequence, MessageID: message.ID}, Signals: list}
 	}
-	log := r.log.With(zap.Uint64("sequence", sequence), zap.Stringer("event_id", message.ID))
-	log.Error("a message was acknowledged but not stored; storing it now")
-	list, err := decode(message.Data)
-	if err == nil {
-		_, err = r.store.Store(ctx, []signal.Batch{{Position: signal.Position{Stream: stream, Sequence: sequence, MessageID: message.ID}, Signals: list}})
-	} else {
-		err = fault.Permanent(err)
-	}
-	if fault.IsPermanent(err) {
-		log.Error("it cannot be stored and becomes a dead letter", zap.Error(err))
-		return true, r.bus.Bury(ctx, event.SignalBatch, r.durable, sequence, err)
-	}
-	return true, err
+	return r.store.Store(ctx, batches)
+}
+
+// missed counts a message and is where to say what became of it.
+func (r *Reconciler) missed(message bus.Raw) *zap.Logger {
+	r.metrics.missing.Inc()
+	return r.log.With(zap.Uint64("sequence", message.Sequence), zap.Stringer("event_id", message.ID))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -55,17 +54,8 @@ func (s *Signals) WithoutPosition(ctx context.Context, stream string, created ti
 	return out, nil
 }
 
-// HasMessage tells whether a message's effect is committed, under whatever sequence it
-// came: a replayed dead letter has a new one.
-func (s *Signals) HasMessage(ctx context.Context, stream string, id uuid.UUID) (has bool, err error) {
-	err = s.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM stream_positions WHERE stream = $1 AND message_id = $2)`, stream, id).Scan(&has)
-	if err != nil {
-		return false, fmt.Errorf("looking for a message: %w", err)
-	}
-	return has, nil
-}
-
-// TrimPositions forgets positions of messages the stream itself no longer keeps.
+// TrimPositions forgets positions of messages the stream itself no longer keeps. One that
+// comes later still, as a dead letter, is known by its signals.
 func (s *Signals) TrimPositions(ctx context.Context) error {
 	if _, err := s.db.Exec(ctx, `DELETE FROM stream_positions WHERE at < $1`, s.now().AddDate(0, 0, -8)); err != nil {
 		return fmt.Errorf("trimming positions: %w", err)
