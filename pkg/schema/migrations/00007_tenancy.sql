@@ -86,13 +86,20 @@ GRANT SELECT, DELETE ON accounts, web_sessions, access_tokens, products, context
 -- +goose StatementBegin
 DO $$
 DECLARE
+    t record;
     p record;
 BEGIN
-    FOR p IN SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND policyname IN ('tenant', 'by_age', 'by_owner', 'by_cookie', 'by_token', 'by_key') LOOP
-        EXECUTE format('DROP POLICY %I ON %I', p.policyname, p.tablename);
-    END LOOP;
-    FOR p IN SELECT rolname FROM pg_roles WHERE rolname IN ('specter_analyzer', 'specter_proposal', 'specter_verifier', 'specter_notifier', 'specter_retention', 'specter_dashboard') LOOP
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', p.rolname);
+    -- The inboxes and outboxes have their own since 00006.
+    FOR t IN SELECT oid::regclass AS name, relkind FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname !~ '^(inbox|outbox)_' AND relname <> 'goose_db_version'
+    LOOP
+        FOR p IN SELECT polname FROM pg_policy WHERE polrelid = t.name LOOP
+            EXECUTE format('DROP POLICY %I ON %s', p.polname, t.name);
+        END LOOP;
+        IF t.relkind <> 'v' THEN
+            EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', t.name);
+        END IF;
+        EXECUTE format('REVOKE ALL ON %s FROM specter_analyzer, specter_proposal, specter_verifier, specter_notifier, specter_retention, specter_dashboard', t.name);
     END LOOP;
 END
 $$;

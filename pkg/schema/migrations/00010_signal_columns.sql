@@ -110,6 +110,7 @@ GRANT SELECT ON signals TO specter_dashboard, specter_analyzer;
 -- +goose Down
 DROP VIEW signals;
 ALTER TABLE signal_blocks ADD COLUMN signals json;
+COMMENT ON TABLE signal_blocks IS 'writer: analyzer. Raw signals, up to about 1,000 a row; partitioned by month of first_at.';
 -- What is stored stays readable to the version before.
 ALTER TABLE signal_blocks NO FORCE ROW LEVEL SECURITY;
 UPDATE signal_blocks b SET signals = (

@@ -50,3 +50,12 @@ DROP POLICY directory ON accounts;
 REVOKE ALL ON accounts FROM specter_directory;
 REVOKE ALL ON SCHEMA public FROM specter_directory;
 ALTER TABLE accounts DROP COLUMN monthly_signal_limit;
+-- +goose StatementBegin
+DO $$
+BEGIN
+    REVOKE specter_directory FROM CURRENT_USER;
+EXCEPTION WHEN internal_error THEN
+    NULL; -- another database's migration is revoking it at this moment
+END
+$$;
+-- +goose StatementEnd

@@ -58,5 +58,5 @@ GRANT SELECT ON signal_ids, imported_ids TO specter_dashboard;
 GRANT SELECT, DELETE ON ingest_refusals, ingest_refusal_samples TO specter_retention;
 
 -- +goose Down
-REVOKE SELECT ON signal_ids, imported_ids FROM specter_dashboard;
+REVOKE SELECT ON signal_ids FROM specter_dashboard; -- imported_ids are read since 00012
 DROP TABLE ingest_refusal_samples, ingest_refusals;
