@@ -17,7 +17,10 @@ func TestAnEarlierDatabaseIsBroughtUpToDateWithItsSignals(t *testing.T) {
 	t.Parallel()
 	db := testkit.EmptyPostgres(t)
 	owner := db.Owner(t)
-	require.NoError(t, schema.Migrate(t.Context(), owner, func(name string) bool { return name < "00010" || name > "00020" }))
+	require.NoError(t, schema.Migrate(t.Context(), owner, func(name string) bool {
+		// 00020 to 00022 stand on nothing from 00010 on.
+		return name < "00010" || "00020" < name && name < "00023" || name > "00090"
+	}))
 	applied, err := schema.Applied(t.Context(), owner)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, applied, "90 is there, but not all before it")

@@ -92,10 +92,25 @@ func TestFindsOneSignalByEitherID(t *testing.T) {
 	late := func(s *signal.Signal) { s.At = b.now.Load().Add(-23 * time.Hour) }
 	random := func(s *signal.Signal) { s.ClientID = uuid.New() }
 	v7 := func(s *signal.Signal) { s.ClientID = uuid.Must(uuid.NewV7()) }
+	wrongClock := func(off time.Duration) func(*signal.Signal) {
+		return func(s *signal.Signal) { s.ClientID = madeAt(b.now.Load().Add(off)) }
+	}
+	before := func(received time.Duration) func(*signal.Signal) {
+		return func(s *signal.Signal) {
+			s.ReceivedAt = b.now.Load().Add(-received)
+			s.At = s.ReceivedAt.Add(-24 * time.Hour)
+		}
+	}
 	imported := b.signal(who, "imported", old)
 	imported.ID = uuid.NewSHA1(uuid.Nil, []byte("a line of a file"))
-	batch := []signal.Signal{b.signal(who, "ours"), b.signal(who, "late", late), b.signal(who, "random", random), b.signal(who, "v7", v7), imported}
-	b.put(batch...)
+	batch := []signal.Signal{b.signal(who, "ours"), b.signal(who, "late", late), b.signal(who, "random", random), b.signal(who, "v7", v7), imported,
+		b.signal(who, "v7, three days behind", wrongClock(-72*time.Hour)), b.signal(who, "v7, three days behind and late", wrongClock(-72*time.Hour), late),
+		b.signal(who, "v7, a day ahead and late", wrongClock(24*time.Hour), late), b.signal(who, "v7, a year ahead", wrongClock(365*24*time.Hour)),
+		b.signal(who, "random, late and received yesterday", random, before(30*time.Hour)), b.signal(who, "random, late and received last week", random, before(8*24*time.Hour)),
+	}
+	for _, s := range batch {
+		b.put(s)
+	}
 	for range 30 { // company
 		b.put(b.signal(who, "noise"), b.signal(other, "noise"))
 	}
@@ -103,6 +118,9 @@ func TestFindsOneSignalByEitherID(t *testing.T) {
 		t.Helper()
 		for _, s := range batch {
 			for _, id := range []uuid.UUID{s.ID, s.Key()} {
+				if id == s.ID && s.ReceivedAt.Before(*b.now.Load()) {
+					continue // as the test makes them, our ids are of now
+				}
 				got := b.rows(who, `specter_find_signal($1)`, id)
 				require.Len(t, got, 1, "%s by %s", s.Type, id)
 				require.Equal(t, s.ID, got[0].ID)
