@@ -120,6 +120,24 @@ func TestEveryMigrationGoesDownAndUpAgain(t *testing.T) {
 	require.Equal(t, top, catalog(t, owner))
 }
 
+// A login that is no superuser is bound by row-level security like everybody else, though it
+// owns the tables.
+func TestTheOwnerSeesNoAccountWithoutItsTenant(t *testing.T) {
+	t.Parallel()
+	db := testkit.EmptyPostgres(t)
+	ownerURL := plainOwner(t, db)
+	require.NoError(t, schema.Up(t.Context(), ownerURL))
+	who := testkit.SeedTenant(t, db)
+	owner, err := pg.Open(t.Context(), pg.Options{URL: ownerURL})
+	require.NoError(t, err)
+	defer owner.Close()
+	var accounts int
+	require.NoError(t, owner.QueryRow(t.Context(), `SELECT count(*) FROM accounts`).Scan(&accounts))
+	require.Zero(t, accounts)
+	require.NoError(t, db.Pool(t, "specter_dashboard").QueryRow(t.Context(), `SELECT count(*) FROM specter_accounts_by_email($1)`, who.Email).Scan(&accounts))
+	require.Equal(t, 1, accounts, "the functions of the directory still do")
+}
+
 // The signals stay, and services find them, at every version on the way down and up again
 // that keeps any.
 func TestSignalsAreFoundOnTheWayDownAndUpAgain(t *testing.T) {
