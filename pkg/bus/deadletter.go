@@ -141,7 +141,9 @@ func getDeadLetter(ctx context.Context, stream jetstream.Stream, sequence uint64
 }
 
 // Replay publishes a dead letter again under its original subject and then removes it. Should it
-// stop between the two, replaying again is safe: the event's id has not changed.
+// stop between the two, replaying again is safe: the event's id has not changed, and consumers know
+// it for longer than a dead letter is kept. The analyzer knows a message by its id for a week and
+// after that each of its signals, for as long as the signal is kept.
 func (b *Bus) Replay(ctx context.Context, sequence uint64) (Ack, error) {
 	stream, err := b.deadLetterStream(ctx)
 	if err != nil {

@@ -12,7 +12,8 @@
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also
-//     across midnight) and a repeated import change nothing.
+//     across midnight, and however late either is stored) and a repeated import change
+//     nothing.
 //   - Ids, raw blocks and rollup deltas of a message's accounts are committed
 //     together, in at most four parts, and each part is known as committed when the
 //     message comes again. The last commits the message's position, and the broker

@@ -12,7 +12,7 @@ const (
 	mergeTime = 60 * time.Second
 )
 
-// weigh brings the hourly merge forward, lets the ids go as they do after two days,
+// weigh brings the hourly merge forward, lets the ids go as they do after ten days,
 // and weighs what is left.
 func (r *rig) weigh(ctx context.Context, o Options, result *Result) error {
 	o.Say("merging blocks and weighing")

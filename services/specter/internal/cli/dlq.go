@@ -59,7 +59,8 @@ func (a *app) dlq() *cobra.Command {
 		Short: "List, show and replay dead letters",
 		Long: "Messages that could not be processed wait as dead letters, with the reason, for 30 days. Once the\n" +
 			"cause is mended they are replayed: published again, and removed when the broker has confirmed it.\n" +
-			"What was processed before is not counted twice.\n\n" +
+			"What was processed before is not processed twice: a stored signal is recognised for as long as\n" +
+			"it is kept (SPECTER_RETENTION_MONTHS), whichever message it comes in; any other event for 31 days.\n\n" +
 			"The broker is that of SPECTER_NATS_URL, else that of the `specter up` running on SPECTER_DATA_DIR.\n\n" + exitCodes,
 	}
 	parent.AddCommand(a.dlqList(), a.dlqShow(), a.dlqReplay())

@@ -310,7 +310,7 @@ const seenOn = `-- name: SeenOn :one
 SELECT (day::timestamp AT TIME ZONE 'UTC')::timestamptz AS day FROM signal_ids WHERE id = $1 ORDER BY day DESC LIMIT 1
 `
 
-// The day (UTC) on which an id was received, within the last two days.
+// The day (UTC) that an id is filed under, about that of its receipt, within the last ten days.
 func (q *Queries) SeenOn(ctx context.Context, id uuid.UUID) (time.Time, error) {
 	row := q.db.QueryRow(ctx, seenOn, id)
 	var day time.Time

@@ -75,7 +75,7 @@ ORDER BY received_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 SELECT signals_total FROM product_activity WHERE product_id = $1;
 
 -- name: SeenOn :one
--- The day (UTC) on which an id was received, within the last two days.
+-- The day (UTC) that an id is filed under, about that of its receipt, within the last ten days.
 SELECT (day::timestamp AT TIME ZONE 'UTC')::timestamptz AS day FROM signal_ids WHERE id = $1 ORDER BY day DESC LIMIT 1;
 
 -- name: ImportedAt :one
