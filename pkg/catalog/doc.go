@@ -5,7 +5,7 @@
 //	product.<id> ┼─▶ Grant, ready made for Resolve
 //	account.<id> ┘
 //
-// Its entries are written only through the dashboard's outbox, in the transaction that changes
+// These entries are written only through the dashboard's outbox, in the transaction that changes
 // the key, product or account, so that the copy can be late but never wrong for good. While the
 // broker is away the last known state goes on being served; specter_catalog_staleness_seconds says
 // how old it is. Reading takes no lock; one goroutine writes, and replaces what it changes.

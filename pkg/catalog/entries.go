@@ -97,7 +97,7 @@ func (e *entries) apply(name string, value []byte, gone bool) error {
 	case strings.HasPrefix(name, accountPrefix):
 		return e.applyAccount(name[len(accountPrefix):], value, gone)
 	default:
-		return nil // an entry of a newer release
+		return nil // the note that the bucket is complete, or an entry of a newer release
 	}
 }
 

@@ -127,3 +127,10 @@ func BenchmarkResolve(b *testing.B) {
 		}
 	})
 }
+
+func TestTheNoteOfCompletenessIsNoEntry(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{false, true} {
+		require.NoError(t, newEntries().apply(CompleteName, nil, gone))
+	}
+}

@@ -34,8 +34,9 @@ const (
 	behindFor = 3 * checkEvery
 )
 
-// EveryAccount matches the bucket's keys of all accounts.
-const EveryAccount = accountPrefix + "*"
+// CompleteName is the bucket's key of the note that every account's entries have been written since
+// the bucket was made. It says nothing to gateways.
+const CompleteName = "complete"
 
 // KeyName is the bucket's key of an ingest key, by the SHA-256 of the key.
 func KeyName(keyHash []byte) string { return keyPrefix + hex.EncodeToString(keyHash) }

@@ -1,9 +1,11 @@
 package dashboard_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +21,15 @@ import (
 	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/pkg/testkit"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
+
 	"github.com/draftlabs/specter/services/dashboard"
+	"github.com/draftlabs/specter/services/dashboard/internal/broker"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/rebuild"
 )
 
 // watcher is a gateway's copy of the catalogue.
@@ -46,7 +54,8 @@ func (w *world) bucket() jetstream.KeyValue {
 	return kv
 }
 
-// entries is what the bucket holds, by name.
+// entries is what the bucket holds, by name, beside the note that it is complete: a dashboard that
+// started moments before the first account was made may have written that.
 func (w *world) entries() map[string]string {
 	w.t.Helper()
 	out := map[string]string{}
@@ -59,6 +68,7 @@ func (w *world) entries() map[string]string {
 		}
 		out[e.Key()] = string(e.Value())
 	}
+	delete(out, catalog.CompleteName)
 	return out
 }
 
@@ -216,6 +226,88 @@ func TestADashboardFillsAnEmptyCatalogueAtStart(t *testing.T) {
 		g, ok := gateway.Resolve([32]byte(who.KeyHash))
 		return ok && !g.Incomplete && g.AccountID == who.AccountID && g.HasContext(who.ContextID)
 	}, "the catalogue is filled")
+}
+
+// sorted are ids in the order in which a rebuild goes through accounts.
+func sorted(tenants ...testkit.Tenant) []testkit.Tenant {
+	slices.SortFunc(tenants, func(a, b testkit.Tenant) int { return bytes.Compare(a.AccountID[:], b.AccountID[:]) })
+	return tenants
+}
+
+// works tells whether the gateway knows all there is to know of a tenant's key.
+func works(gateway *catalog.Watcher, who testkit.Tenant) bool {
+	g, ok := gateway.Resolve([32]byte(who.KeyHash))
+	return ok && !g.Incomplete && g.AccountID == who.AccountID
+}
+
+func TestAnInterruptedRebuildIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	w := newStage(t)
+	all := sorted(w.tenant(), w.tenant(), w.tenant(), w.tenant(), w.tenant())
+	gateway := w.watcher()
+
+	// Somebody changes the second account for longer than the dashboard lives.
+	pool := w.db.PoolOf(t, "specter_dashboard", 1)
+	change, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, tenant.Enter(t.Context(), change, all[1].AccountID))
+	_, err = change.Exec(t.Context(), `SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE`, all[1].AccountID)
+	require.NoError(t, err)
+	stop := w.start(w.config(), zap.NewNop())
+	testkit.Eventually(t, func() bool { return works(gateway, all[0]) }, "the first account is there")
+	stop()
+	require.NoError(t, change.Rollback(t.Context()))
+	require.False(t, works(gateway, all[1]))
+
+	w.start(w.config(), zap.NewNop())
+	for _, who := range all {
+		testkit.Eventually(t, func() bool { return works(gateway, who) }, "every account is there")
+	}
+}
+
+// An older version filled the bucket, or the outbox had something to publish before the rebuild began.
+func TestEntriesAloneDoNotMakeACatalogueComplete(t *testing.T) {
+	t.Parallel()
+	w := newStage(t)
+	all := sorted(w.tenant(), w.tenant())
+	_, err := w.bucket().Put(t.Context(), catalog.AccountName(all[0].AccountID), nil)
+	require.NoError(t, err)
+	gateway := w.watcher()
+	w.start(w.config(), zap.NewNop())
+	for _, who := range all {
+		testkit.Eventually(t, func() bool { return works(gateway, who) }, "every account is there")
+	}
+}
+
+func TestACompleteCatalogueIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newStage(t)
+	pool := w.db.Pool(t, "specter_dashboard")
+	from := postgres.Catalog{Store: postgres.Operator(pool, outbox.New("dashboard"))}
+	to := broker.NewCatalog(w.bus)
+	needed := func() bool {
+		t.Helper()
+		_, needed, err := rebuild.IfNeeded(t.Context(), from, to)
+		require.NoError(t, err)
+		return needed
+	}
+	require.False(t, needed(), "there is nothing to tell of an empty database")
+	w.tenant()
+	for range 2 { // the second finds the first's note and does not take it for an entry of nobody
+		report, err := dashboard.RebuildCatalog(t.Context(), pool, w.bus, zap.NewNop())
+		require.NoError(t, err)
+		require.Zero(t, report.Removed)
+		require.False(t, needed())
+	}
+	w.wipe()
+	stop := w.start(w.config(), zap.NewNop())
+	testkit.Eventually(t, func() bool {
+		_, err := w.bucket().Get(t.Context(), catalog.CompleteName)
+		return err == nil
+	}, "the lost bucket says that it is complete again")
+	require.Len(t, w.entries(), 3)
+	stop()
+	require.False(t, needed())
 }
 
 // The functions that find accounts show two columns to one role, and nothing to the others.

@@ -22,8 +22,8 @@ var _ rebuild.Bucket = Catalog{}
 // NewCatalog returns the bucket behind b.
 func NewCatalog(b *bus.Bus) Catalog { return Catalog{bus: b} }
 
-// State tells the newest revision and whether accounts have entries.
-func (c Catalog) State(ctx context.Context) (newest uint64, accounts bool, err error) {
+// State tells the newest revision and whether the bucket is noted as complete.
+func (c Catalog) State(ctx context.Context) (newest uint64, complete bool, err error) {
 	bucket, err := c.open(ctx)
 	if err != nil {
 		return 0, false, err
@@ -35,17 +35,35 @@ func (c Catalog) State(ctx context.Context) (newest uint64, accounts bool, err e
 	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
 		newest = s.StreamInfo().State.LastSeq
 	}
-	seen, err := list(ctx, bucket, catalog.EveryAccount, 1)
-	return newest, len(seen) > 0, err
+	_, err = bucket.Get(ctx, catalog.CompleteName)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return newest, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("reading whether the catalogue is complete: %w", err)
+	}
+	return newest, true, nil
 }
 
-// Entries lists what the bucket holds.
+// Complete notes that every account's entries have been written.
+func (c Catalog) Complete(ctx context.Context) error {
+	bucket, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := bucket.Put(ctx, catalog.CompleteName, nil); err != nil {
+		return fmt.Errorf("noting that the catalogue is complete: %w", err)
+	}
+	return nil
+}
+
+// Entries lists what the bucket holds beside the note that it is complete.
 func (c Catalog) Entries(ctx context.Context) ([]rebuild.Entry, error) {
 	bucket, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, bucket, jetstream.AllKeys, 0)
+	return list(ctx, bucket)
 }
 
 // Remove deletes e unless it was changed since.
@@ -72,9 +90,8 @@ func (c Catalog) open(ctx context.Context) (jetstream.KeyValue, error) {
 	return bucket, nil
 }
 
-// list reads the names that match pattern, at most limit of them; 0 is all.
-func list(ctx context.Context, bucket jetstream.KeyValue, pattern string, limit int) ([]rebuild.Entry, error) {
-	watch, err := bucket.Watch(ctx, pattern, jetstream.IgnoreDeletes(), jetstream.MetaOnly())
+func list(ctx context.Context, bucket jetstream.KeyValue) ([]rebuild.Entry, error) {
+	watch, err := bucket.WatchAll(ctx, jetstream.IgnoreDeletes(), jetstream.MetaOnly())
 	if err != nil {
 		return nil, fmt.Errorf("listing the catalogue: %w", err)
 	}
@@ -91,8 +108,8 @@ func list(ctx context.Context, bucket jetstream.KeyValue, pattern string, limit 
 			if e == nil { // all that was there when the watch began
 				return out, nil
 			}
-			if out = append(out, rebuild.Entry{Name: e.Key(), Revision: e.Revision()}); len(out) == limit {
-				return out, nil
+			if e.Key() != catalog.CompleteName {
+				out = append(out, rebuild.Entry{Name: e.Key(), Revision: e.Revision()})
 			}
 		}
 	}

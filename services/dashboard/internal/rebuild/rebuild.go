@@ -32,10 +32,12 @@ type Entry struct {
 
 // Bucket is the broker's side.
 type Bucket interface {
-	// State tells the newest revision and whether accounts have entries; a bucket of an earlier
-	// release has none.
-	State(ctx context.Context) (newest uint64, accounts bool, err error)
-	// Entries lists what the bucket holds.
+	// State tells the newest revision and whether the bucket is noted as complete.
+	State(ctx context.Context) (newest uint64, complete bool, err error)
+	// Complete notes in the bucket itself, so that both are lost together, that every account's
+	// entries have been written to it.
+	Complete(ctx context.Context) error
+	// Entries lists what the bucket holds beside that note.
 	Entries(ctx context.Context) ([]Entry, error)
 	// Remove deletes e unless it was changed since; removed tells which.
 	Remove(ctx context.Context, e Entry) (removed bool, err error)
@@ -84,7 +86,13 @@ func Run(ctx context.Context, from Source, to Bucket) (Report, error) {
 	if r.Removed, err = prune(ctx, to, wanted, before); err != nil {
 		return r, err
 	}
-	return r, drain(ctx, from)
+	if err := drain(ctx, from); err != nil {
+		return r, err
+	}
+	if r.Accounts == 0 {
+		return r, nil // what is restored into an empty database later has not been written
+	}
+	return r, to.Complete(ctx)
 }
 
 // prune removes the entries up to a revision that nothing in the database stands for.
@@ -132,11 +140,12 @@ func drain(ctx context.Context, from Source) error {
 	}
 }
 
-// IfNeeded runs when the bucket has lost its entries: it is empty, or of an earlier release. An
-// empty bucket of an empty database is as it should be.
+// IfNeeded runs when nothing notes that the bucket is complete: it has lost its entries, a rebuild
+// was interrupted, or the bucket is of an earlier release. That there are entries says nothing: the
+// outbox may have published a few since the loss. For an empty database nothing is done.
 func IfNeeded(ctx context.Context, from Source, to Bucket) (r Report, needed bool, err error) {
-	_, accounts, err := to.State(ctx)
-	if err != nil || accounts {
+	_, complete, err := to.State(ctx)
+	if err != nil || complete {
 		return r, false, err
 	}
 	first, err := from.Accounts(ctx, uuid.Nil, 1)
