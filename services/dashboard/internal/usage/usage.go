@@ -103,9 +103,10 @@ func reached(now time.Time, u Usage, used int64) *time.Time {
 	if used <= 0 || used >= u.Limit || passed <= 0 {
 		return nil
 	}
-	at := u.Month.Add(time.Duration(float64(passed) * float64(u.Limit) / float64(used))).Truncate(time.Second)
-	if !at.Before(u.Resets) {
+	needed := float64(passed) * float64(u.Limit) / float64(used)
+	if needed >= float64(u.Resets.Sub(u.Month)) { // as a Duration it would overflow after 292 years
 		return nil
 	}
+	at := u.Month.Add(time.Duration(needed)).Truncate(time.Second)
 	return &at
 }

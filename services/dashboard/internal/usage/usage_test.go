@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -39,6 +40,10 @@ func TestALimitIsProjectedAtTheMonthsPace(t *testing.T) {
 	require.EqualValues(t, 1000, *u.Remaining())
 	require.Nil(t, at(3000, figures{used: 1000}).Reached, "the month ends first")
 	require.Nil(t, at(1000, figures{used: 1000}).Reached, "it is reached")
+	for _, used := range []int64{1, 93, 94} {
+		require.Nil(t, at(1_000_000, figures{used: used}).Reached, "%d of a million in ten days reach it after centuries", used)
+	}
+	require.Nil(t, at(math.MaxInt64, figures{used: 1}).Reached)
 	require.Zero(t, *at(900, figures{used: 1000}).Remaining())
 	require.Nil(t, at(0, figures{used: 1000}).Used, "nothing counts without a limit")
 	u = at(2000, figures{err: errors.New("away")})
