@@ -7,6 +7,7 @@ import (
 
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
+	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 	"github.com/draftlabs/specter/services/dashboard/internal/idempotency"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
@@ -219,12 +220,12 @@ func toPoints(points []insight.Point) []contract.HealthPoint {
 
 // GetContextHealth answers GET /api/v1/contexts/{context_id}/health.
 func (a *api) GetContextHealth(ctx context.Context, r contract.GetContextHealthRequestObject) (contract.GetContextHealthResponseObject, error) {
-	step := insight.Day
+	step := calendar.Day
 	if r.Params.Step != nil {
 		if !r.Params.Step.Valid() {
 			return nil, invalidParameter("step", "step is hour or day.")
 		}
-		step = insight.Step(*r.Params.Step)
+		step = calendar.Step(*r.Params.Step)
 	}
 	s, err := a.Insights.Series(ctx, who(ctx).Account, r.ContextId, step, r.Params.From, r.Params.To)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 )
@@ -89,19 +90,10 @@ type Count struct {
 // Series is a context's counts over time.
 type Series struct {
 	ContextID uuid.UUID
-	Step      Step
+	Step      calendar.Step
 	From, To  time.Time
 	Points    []Point
 }
-
-// Step of a series.
-type Step string
-
-// The steps; days are days of the product's time zone.
-const (
-	Hour Step = "hour"
-	Day  Step = "day"
-)
 
 // Analysis is one look at a context, with or without a finding.
 type Analysis struct {
@@ -173,7 +165,7 @@ type Reader interface {
 	SignalTypes(ctx context.Context, account, product uuid.UUID, from time.Time) ([]TypeCount, error)
 	Context(ctx context.Context, account, id uuid.UUID, now time.Time) (ContextFacts, error)
 	Contexts(ctx context.Context, account, product uuid.UUID, now time.Time, r page.Request) (page.Of[ContextFacts], error)
-	Counts(ctx context.Context, account, contextID uuid.UUID, step Step, from, to time.Time) (product.Context, string, []Count, error)
+	Counts(ctx context.Context, account, contextID uuid.UUID, step calendar.Step, from, to time.Time) (product.Context, string, []Count, error)
 	Analyses(ctx context.Context, account, contextID uuid.UUID, r page.Request) (page.Of[Analysis], error)
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
 	Findings(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Finding], error)
@@ -223,8 +215,8 @@ func (f ContextFacts) Health(now time.Time) (Health, error) {
 	if err != nil {
 		return Health{}, fault.Wrap(err, fault.Internal, "internal", "loading the product's time zone")
 	}
-	today := midnight(now.In(zone))
-	h := Health{Sparkline: fill(f.Context, f.Daily, Day, today.AddDate(0, 0, 1-defaultDays), today.AddDate(0, 0, 1))}
+	days := calendar.Cut(calendar.Day, zone, calendar.Begin(now, zone, 1-defaultDays), calendar.Begin(now, zone, 1))
+	h := Health{Sparkline: fill(f.Context, f.Daily, days)}
 	var before, recent Point
 	for i, p := range h.Sparkline {
 		sum := &recent
@@ -247,7 +239,7 @@ func (f ContextFacts) Health(now time.Time) (Health, error) {
 }
 
 // Series reads a context's counts; without bounds the last 14 days.
-func (s *Service) Series(ctx context.Context, accountID, contextID uuid.UUID, step Step, from, to *time.Time) (Series, error) {
+func (s *Service) Series(ctx context.Context, accountID, contextID uuid.UUID, step calendar.Step, from, to *time.Time) (Series, error) {
 	out := Series{ContextID: contextID, Step: step, To: s.now()}
 	if to != nil {
 		out.To = *to
@@ -257,7 +249,7 @@ func (s *Service) Series(ctx context.Context, accountID, contextID uuid.UUID, st
 		out.From = *from
 	}
 	limit := maxDailyRange
-	if step == Hour {
+	if step == calendar.Hour {
 		limit = maxHourlyRange
 	}
 	if !out.From.Before(out.To) || out.To.Sub(out.From) > limit {
@@ -271,38 +263,22 @@ func (s *Service) Series(ctx context.Context, accountID, contextID uuid.UUID, st
 	if err != nil {
 		return out, fault.Wrap(err, fault.Internal, "internal", "loading the product's time zone")
 	}
-	begin := out.From.UTC().Truncate(time.Hour)
-	if step == Day {
-		begin = midnight(out.From.In(zone))
-	}
-	out.Points = fill(contextOf, counts, step, begin, out.To)
+	out.Points = fill(contextOf, counts, calendar.Cut(step, zone, out.From, out.To))
 	return out, nil
 }
 
-// fill makes one point a step from begin until end, zeros included: a missing hour is a fact.
-func fill(c product.Context, counts []Count, step Step, begin, end time.Time) []Point {
+// fill makes one point a step, zeros included: a missing hour is a fact.
+func fill(c product.Context, counts []Count, steps calendar.Steps) []Point {
 	var points []Point
-	index := map[int64]int{}
-	for at := begin; at.Before(end); {
-		index[at.Unix()] = len(points)
+	for _, at := range steps.Begins {
 		points = append(points, Point{At: at})
-		if step == Day {
-			at = at.AddDate(0, 0, 1) // days of 23 and 25 hours included
-		} else {
-			at = at.Add(time.Hour)
-		}
 	}
 	for _, n := range counts {
-		if i, ok := index[n.At.Unix()]; ok {
+		if i, ok := steps.Find(n.At); ok {
 			points[i].add(c.Polarity(n.Type), n.N)
 		}
 	}
 	return points
-}
-
-func midnight(t time.Time) time.Time {
-	y, m, d := t.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
 }
 
 // Types lists the types of the last days.

@@ -12,6 +12,7 @@ import (
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
@@ -123,7 +124,7 @@ func contextFacts(ctx context.Context, q *db.Queries, rows []db.Context, product
 }
 
 // Counts reads a context's counts by type and step, with the context and its product's time zone.
-func (s Insights) Counts(ctx context.Context, accountID, contextID uuid.UUID, step insight.Step, from, to time.Time) (product.Context, string, []insight.Count, error) {
+func (s Insights) Counts(ctx context.Context, accountID, contextID uuid.UUID, step calendar.Step, from, to time.Time) (product.Context, string, []insight.Count, error) {
 	var c product.Context
 	var zone string
 	var out []insight.Count
@@ -138,7 +139,7 @@ func (s Insights) Counts(ctx context.Context, accountID, contextID uuid.UUID, st
 			return found(err)
 		}
 		zone = p.TimeZone
-		if step == insight.Hour {
+		if step == calendar.Hour {
 			rows, err := q.HourlyCounts(ctx, db.HourlyCountsParams{ContextID: contextID, FromAt: from.Truncate(time.Hour), ToAt: to})
 			out = mapped(rows, func(r db.HourlyCountsRow) insight.Count { return insight.Count{Type: r.Type, At: r.At, N: r.N} })
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/tenant"
 
+	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 )
@@ -89,7 +90,7 @@ func record(ctx context.Context, q *db.Queries, counts []refusal.Count, samples 
 }
 
 // Facts reads what a report is made of.
-func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, step refusal.Step, from, to time.Time, samples int) (refusal.Facts, error) {
+func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, step calendar.Step, from, to time.Time, samples int) (refusal.Facts, error) {
 	var out refusal.Facts
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		p, err := q.Product(ctx, productID)
@@ -98,7 +99,7 @@ func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, ste
 		}
 		out = refusal.Facts{TimeZone: p.TimeZone}
 		zone := p.TimeZone
-		if step == refusal.Hour {
+		if step == calendar.Hour {
 			zone = "UTC" // hours are kept so
 		}
 		series, err := q.RefusalSeries(ctx, db.RefusalSeriesParams{ProductID: productID, Step: string(step), TimeZone: zone, FromAt: from, ToAt: to})

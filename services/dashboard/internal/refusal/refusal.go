@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 )
 
 // SamplesKept is how many of a product and code are kept; older ones make room.
@@ -53,15 +55,6 @@ type Bucket struct {
 	CodeCount
 }
 
-// Step of a series.
-type Step string
-
-// The steps; days are days of the product's time zone.
-const (
-	Hour Step = "hour"
-	Day  Step = "day"
-)
-
 // Point is one step of a series.
 type Point struct {
 	At     time.Time
@@ -71,7 +64,7 @@ type Point struct {
 // Report is a product's refusals of a range.
 type Report struct {
 	From, To   time.Time
-	Step       Step
+	Step       calendar.Step
 	Total      int64
 	LastGoodAt *time.Time
 	ByCode     []CodeCount // most frequent first
@@ -91,7 +84,7 @@ type Facts struct {
 type Store interface {
 	// Record adds what one event tells; doing it again changes nothing.
 	Record(ctx context.Context, event uuid.UUID, counts []Count, samples []Sample) error
-	Facts(ctx context.Context, account, product uuid.UUID, step Step, from, to time.Time, samples int) (Facts, error)
+	Facts(ctx context.Context, account, product uuid.UUID, step calendar.Step, from, to time.Time, samples int) (Facts, error)
 }
 
 // Service keeps and reports refusals.
@@ -106,21 +99,21 @@ func New(store Store, now func() time.Time) *Service { return &Service{Store: st
 // Report tells what was refused in the last 24h, 7d or 30d.
 func (s *Service) Report(ctx context.Context, account, product uuid.UUID, span string) (Report, error) {
 	now := s.now()
-	r := Report{To: now, Step: Day}
+	r := Report{To: now, Step: calendar.Day}
+	days := 0
 	switch span {
 	case "24h":
-		r.Step, r.From = Hour, now.Add(-23*time.Hour).Truncate(time.Hour)
+		r.Step, r.From = calendar.Hour, now.Add(-23*time.Hour).Truncate(time.Hour)
 	case "7d":
-		r.From = now.AddDate(0, 0, -6)
+		days = 7
 	case "30d":
-		r.From = now.AddDate(0, 0, -29)
+		days = 30
 	default:
 		return r, fault.New(fault.Invalid, "invalid_request", "range is 24h, 7d or 30d.").With("/range", "invalid_range", "Choose another range.")
 	}
-	// A day of another time zone begins up to a day earlier.
 	reach := r.From
-	if r.Step == Day {
-		reach = r.From.AddDate(0, 0, -1)
+	if r.Step == calendar.Day {
+		reach = now.AddDate(0, 0, -days-1) // the first day of any time zone
 	}
 	facts, err := s.Facts(ctx, account, product, r.Step, reach, r.To, maxSamples)
 	if err != nil {
@@ -130,12 +123,11 @@ func (s *Service) Report(ctx context.Context, account, product uuid.UUID, span s
 	if err != nil {
 		return r, fault.Wrap(err, fault.Internal, "internal", "loading the product's time zone")
 	}
-	if r.Step == Day {
-		y, m, d := r.From.In(zone).Date()
-		r.From = time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if r.Step == calendar.Day {
+		r.From = calendar.Begin(now, zone, 1-days)
 	}
 	r.LastGoodAt = facts.LastGoodAt
-	r.sum(facts.Buckets)
+	r.sum(facts.Buckets, zone)
 	for _, sample := range facts.Samples {
 		if !sample.At.Before(r.From) {
 			r.Samples = append(r.Samples, sample)
@@ -145,20 +137,14 @@ func (s *Service) Report(ctx context.Context, account, product uuid.UUID, span s
 }
 
 // sum fills the points and the totals.
-func (r *Report) sum(buckets []Bucket) {
-	at := map[int64]int{}
-	for t := r.From; t.Before(r.To); {
-		at[t.Unix()] = len(r.Points)
-		r.Points = append(r.Points, Point{At: t})
-		if r.Step == Day {
-			t = t.AddDate(0, 0, 1) // days of 23 and 25 hours included
-		} else {
-			t = t.Add(time.Hour)
-		}
+func (r *Report) sum(buckets []Bucket, zone *time.Location) {
+	steps := calendar.Cut(r.Step, zone, r.From, r.To)
+	for _, at := range steps.Begins {
+		r.Points = append(r.Points, Point{At: at})
 	}
 	of := map[string]int{}
 	for _, b := range buckets {
-		i, ok := at[b.At.Unix()]
+		i, ok := steps.Find(b.At)
 		if !ok {
 			continue // before the first day
 		}
