@@ -110,6 +110,29 @@ func TestSamplesMakeRoomForNewerOnes(t *testing.T) {
 	require.Equal(t, "element 29", r.str("samples.0.element"), "the newest first")
 }
 
+func TestBusyCodesDoNotHideTheSamplesOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	now := time.Now()
+	body := &eventv1.IngestRefused{}
+	for i := range 20 {
+		for n, code := range []string{"invalid_json", "missing_type", "type_too_long", "too_deep", "rate_limited"} {
+			body.Samples = append(body.Samples, sampleOf(tenant, code, "busy", now.Add(time.Duration(-5*i-n)*time.Second), uuid.Nil))
+		}
+	}
+	body.Samples = append(body.Samples, sampleOf(tenant, "unknown_context", "rare", now.Add(-time.Hour), uuid.Nil))
+	w.refused(uuid.New(), body)
+	c := w.withToken(tenant.Token)
+	var r response
+	testkit.Eventually(t, func() bool {
+		r = c.get("/api/v1/products/" + tenant.ProductID.String() + "/rejections")
+		return len(r.list("samples")) > 0
+	}, "samples arrive")
+	require.Len(t, r.list("samples"), 101)
+	require.Equal(t, "unknown_context", r.str("samples.100.code"), "the oldest of all")
+}
+
 func TestRefusalsOfAProductThatIsGoneAreLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -90,7 +90,7 @@ func record(ctx context.Context, q *db.Queries, counts []refusal.Count, samples 
 }
 
 // Facts reads what a report is made of.
-func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, step calendar.Step, from, to time.Time, samples int) (refusal.Facts, error) {
+func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, step calendar.Step, from, to time.Time, samplesPerCode int) (refusal.Facts, error) {
 	var out refusal.Facts
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		p, err := q.Product(ctx, productID)
@@ -109,7 +109,7 @@ func (s Refusals) Facts(ctx context.Context, accountID, productID uuid.UUID, ste
 		out.Buckets = mapped(series, func(r db.RefusalSeriesRow) refusal.Bucket {
 			return refusal.Bucket{At: r.At, CodeCount: refusal.CodeCount{Code: r.Code, Count: r.N, LastAt: r.LastAt}}
 		})
-		rows, err := q.RefusalSamples(ctx, db.RefusalSamplesParams{ProductID: productID, FromAt: from, ToAt: to, RowLimit: int32(samples)})
+		rows, err := q.RefusalSamples(ctx, db.RefusalSamplesParams{ProductID: productID, FromAt: from, ToAt: to, PerCode: int32(samplesPerCode)})
 		if err != nil {
 			return err
 		}

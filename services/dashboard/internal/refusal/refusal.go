@@ -12,11 +12,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/calendar"
 )
 
-// SamplesKept is how many of a product and code are kept; older ones make room.
+// SamplesKept is how many of a product and code are kept and shown; older ones make room.
 const SamplesKept = 20
-
-// maxSamples is how many are shown at once.
-const maxSamples = 100
 
 // Count is how many signals were refused for one reason in one minute.
 type Count struct {
@@ -84,7 +81,7 @@ type Facts struct {
 type Store interface {
 	// Record adds what one event tells; doing it again changes nothing.
 	Record(ctx context.Context, event uuid.UUID, counts []Count, samples []Sample) error
-	Facts(ctx context.Context, account, product uuid.UUID, step calendar.Step, from, to time.Time, samples int) (Facts, error)
+	Facts(ctx context.Context, account, product uuid.UUID, step calendar.Step, from, to time.Time, samplesPerCode int) (Facts, error)
 }
 
 // Service keeps and reports refusals.
@@ -115,7 +112,7 @@ func (s *Service) Report(ctx context.Context, account, product uuid.UUID, span s
 	if r.Step == calendar.Day {
 		reach = now.AddDate(0, 0, -days-1) // the first day of any time zone
 	}
-	facts, err := s.Facts(ctx, account, product, r.Step, reach, r.To, maxSamples)
+	facts, err := s.Facts(ctx, account, product, r.Step, reach, r.To, SamplesKept)
 	if err != nil {
 		return r, err
 	}

@@ -122,16 +122,20 @@ func (q *Queries) RefusalSampleOf(ctx context.Context, id uuid.UUID) (IngestRefu
 }
 
 const refusalSamples = `-- name: RefusalSamples :many
-SELECT account_id, id, product_id, code, at, detail, n, origin, source, user_agent, element, client_id FROM ingest_refusal_samples
-WHERE product_id = $1 AND at >= $2::timestamptz AND at < $3::timestamptz
-ORDER BY at DESC, id DESC LIMIT $4
+SELECT account_id, id, product_id, code, at, detail, n, origin, source, user_agent, element, client_id FROM ingest_refusal_samples WHERE id IN (
+    SELECT ranked.id FROM (
+        SELECT s.id, row_number() OVER (PARTITION BY s.code ORDER BY s.at DESC, s.id DESC) AS rank FROM ingest_refusal_samples s
+        WHERE s.product_id = $1 AND s.at >= $2::timestamptz AND s.at < $3::timestamptz
+    ) ranked WHERE ranked.rank <= $4::int
+)
+ORDER BY at DESC, id DESC
 `
 
 type RefusalSamplesParams struct {
 	ProductID uuid.UUID
 	FromAt    time.Time
 	ToAt      time.Time
-	RowLimit  int32
+	PerCode   int32
 }
 
 func (q *Queries) RefusalSamples(ctx context.Context, arg RefusalSamplesParams) ([]IngestRefusalSample, error) {
@@ -139,7 +143,7 @@ func (q *Queries) RefusalSamples(ctx context.Context, arg RefusalSamplesParams) 
 		arg.ProductID,
 		arg.FromAt,
 		arg.ToAt,
-		arg.RowLimit,
+		arg.PerCode,
 	)
 	if err != nil {
 		return nil, err

@@ -35,9 +35,13 @@ WHERE product_id = sqlc.arg(product_id) AND hour >= sqlc.arg(from_at)::timestamp
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: RefusalSamples :many
-SELECT * FROM ingest_refusal_samples
-WHERE product_id = sqlc.arg(product_id) AND at >= sqlc.arg(from_at)::timestamptz AND at < sqlc.arg(to_at)::timestamptz
-ORDER BY at DESC, id DESC LIMIT sqlc.arg(row_limit);
+SELECT * FROM ingest_refusal_samples WHERE id IN (
+    SELECT ranked.id FROM (
+        SELECT s.id, row_number() OVER (PARTITION BY s.code ORDER BY s.at DESC, s.id DESC) AS rank FROM ingest_refusal_samples s
+        WHERE s.product_id = sqlc.arg(product_id) AND s.at >= sqlc.arg(from_at)::timestamptz AND s.at < sqlc.arg(to_at)::timestamptz
+    ) ranked WHERE ranked.rank <= sqlc.arg(per_code)::int
+)
+ORDER BY at DESC, id DESC;
 
 -- name: LastSignalAt :one
 SELECT last_signal_at FROM product_activity WHERE product_id = $1;
