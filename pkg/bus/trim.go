@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -92,6 +93,10 @@ func firstSince(ctx context.Context, stream jetstream.Stream, low, high uint64, 
 	for low < high {
 		middle := low + (high-low)/2
 		msg, err := stream.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(">")) // the next that exists
+		if errors.Is(err, jetstream.ErrMsgNotFound) {                            // the newest were removed
+			high = middle
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("reading message %d: %w", middle, err)
 		}

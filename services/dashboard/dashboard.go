@@ -82,7 +82,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
 		Usage:       usage.New(postgres.Usage{Store: store}, broker.NewQuotas(p.Bus), now),
 		Refusals:    refusals,
-		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus)),
+		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
 	})
 	if err != nil {
 		stop()

@@ -380,7 +380,7 @@ export interface paths {
         };
         /**
          * What became of one signal
-         * @description By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept.
+         * @description By the id the sender gave it or the one Specter did. `queued` is acknowledged and on disk, and about to be stored; `rejected` was refused or given up on, with the reason, as far as a sample of it was kept. A signal is found for as long as it is kept by an id that is a UUIDv7 made within a day of when it happened, and by any other id for nine days after it was received. A refusal is the answer for seven days; one whose reason passes (`rate_limited`, `quota_exceeded`, `unavailable`, `internal`) only when it is certain that the signal did not come again. 404 says that nothing is known of the id, or nothing any more. What cannot be told with certainty in a second or two, as behind a long queue, is answered 503 with `Retry-After`, never guessed.
          */
         get: operations["getSignalReceipt"];
         put?: never;

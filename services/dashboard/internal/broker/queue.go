@@ -2,10 +2,12 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
@@ -22,6 +24,10 @@ const (
 	// One question reads no more than this of the broker.
 	scanBytes = 8 << 20
 	scanTime  = time.Second
+
+	// clockDifference is how much the broker's clock may be behind that of whoever made an id
+	// before the scan needs longer to find it.
+	clockDifference = 100 * time.Millisecond
 )
 
 // Queue is the receipt.Queue.
@@ -36,30 +42,50 @@ func NewQueue(b *bus.Bus) Queue { return Queue{bus: b} }
 func (q Queue) Queued(ctx context.Context, account, id uuid.UUID) (at time.Time, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
-	settled := uint64(0)
 	last, err := q.bus.StreamLastSequence(ctx, event.SignalBatch)
-	if err == nil && last > 0 {
-		// Without the consumer nothing was ever stored, and everything is in the queue.
-		if _, floor, pendingErr := q.bus.ConsumerPending(ctx, event.SignalBatch, storer); pendingErr == nil {
-			settled = floor
-		}
-	}
 	if err != nil {
-		return at, false, fault.Wrap(err, fault.Unavailable, "unavailable", "The message broker is away. Try again.")
+		return at, false, away(err)
+	}
+	settled, err := q.settled(ctx)
+	if err != nil {
+		return at, false, away(err)
 	}
 	if settled >= last {
 		return at, false, nil
 	}
-	err = bus.Scan(ctx, q.bus, event.SignalBatch, settled+1, scanBytes, look(account, id, &at, &found))
-	return at, found, wrap(err, "looking through the queue")
+	whole, err := bus.Scan(ctx, q.bus, event.SignalBatch, where(id, settled+1), look(account, id, &at, &found))
+	return at, found, outcome(whole, err, "looking through the queue")
+}
+
+// settled is the sequence up to which every message was dealt with. Without the consumer nothing ever
+// was; that the broker does not say how far it is means nothing of the kind.
+func (q Queue) settled(ctx context.Context) (uint64, error) {
+	_, floor, err := q.bus.ConsumerPending(ctx, event.SignalBatch, storer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return 0, nil
+	}
+	return floor, err
+}
+
+func away(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "unavailable", "The message broker is away. Try again.")
 }
 
 // Abandoned looks through the dead letters of signals.
 func (q Queue) Abandoned(ctx context.Context, account, id uuid.UUID) (at time.Time, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
-	err = bus.ScanDeadLetters(ctx, q.bus, event.SignalBatch, scanBytes, look(account, id, &at, &found))
-	return at, found, wrap(err, "looking through the dead letters")
+	whole, err := bus.ScanDeadLetters(ctx, q.bus, event.SignalBatch, where(id, 0), look(account, id, &at, &found))
+	return at, found, outcome(whole, err, "looking through the dead letters")
+}
+
+// where looks from a sequence on, and first at what came after the id was made.
+func where(id uuid.UUID, from uint64) bus.Look {
+	l := bus.Look{From: from, MaxBytes: scanBytes}
+	if made, ok := receipt.MadeAt(id); ok {
+		l.First = made.Add(-clockDifference)
+	}
+	return l
 }
 
 // look finds a signal in a batch by either of its ids.
@@ -75,9 +101,13 @@ func look(account, id uuid.UUID, at *time.Time, found *bool) func(bus.Delivery[*
 	}
 }
 
-func wrap(err error, doing string) error {
-	if err == nil {
+func outcome(whole bool, err error, doing string) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", doing, err)
+	case !whole:
+		return fmt.Errorf("%s: %w", doing, receipt.ErrUnfinished)
+	default:
 		return nil
 	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

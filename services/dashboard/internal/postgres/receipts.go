@@ -28,24 +28,26 @@ type Receipts struct{ *Store }
 
 var _ receipt.Store = Receipts{}
 
-// Stored finds a signal by its id. An id that was seen within two days, or imported, is known to be
-// stored even when the signal itself is not found in time.
+// Stored finds a signal by its id. An id that is kept, as those of nine days and of imports are, is known to
+// be stored even when the signal itself is not found in time; any other can only be found by the time
+// in it.
 func (s Receipts) Stored(ctx context.Context, accountID, id uuid.UUID) (*receipt.Kept, error) {
-	signal, err := s.look(ctx, accountID, id)
-	if err != nil {
-		return nil, wrap(err, "reading the signal")
-	}
-	if signal != nil {
-		return &receipt.Kept{At: signal.ReceivedAt, Signal: signal}, nil
-	}
 	seen, err := s.seen(ctx, accountID, id)
 	if err != nil {
 		return nil, wrap(err, "looking the signal's id up")
 	}
-	if seen == nil {
+	if _, timed := receipt.MadeAt(id); seen == nil && !timed {
 		return nil, nil //nolint:nilnil // "none" is an answer here, as the interface says
 	}
-	return &receipt.Kept{At: *seen}, nil
+	signal, err := s.look(ctx, accountID, id)
+	switch {
+	case signal != nil:
+		return &receipt.Kept{At: signal.ReceivedAt, Signal: signal}, nil
+	case seen != nil && (err == nil || errors.Is(err, receipt.ErrUnfinished)):
+		return &receipt.Kept{At: *seen}, nil
+	default:
+		return nil, wrap(err, "reading the signal")
+	}
 }
 
 // seen tells when an id was received or, imported, when its signal happened; nil when it is unknown.
@@ -65,24 +67,13 @@ func (s Receipts) seen(ctx context.Context, accountID, id uuid.UUID) (*time.Time
 	if err != nil || seen == nil {
 		return nil, err
 	}
-	if made, ok := madeAt(id); ok {
+	if made, ok := receipt.MadeAt(id); ok {
 		seen = &made
 	}
 	return seen, nil
 }
 
-// madeAt is the time in a UUIDv7 of any year in which signals can be.
-func madeAt(id uuid.UUID) (time.Time, bool) {
-	if id.Version() != 7 {
-		return time.Time{}, false
-	}
-	seconds, nanos := id.Time().UnixTime()
-	at := time.Unix(seconds, nanos).UTC()
-	return at, at.Year() >= 2020 && at.Year() < 2100
-}
-
-// look reads the account's blocks of the time that the id tells. When that takes too long it finds
-// nothing.
+// look reads the account's blocks of the time that the id tells, for as long as lookTime.
 func (s Receipts) look(ctx context.Context, accountID, id uuid.UUID) (*insight.Signal, error) {
 	var out *insight.Signal
 	err := s.in(ctx, accountID, func(tx pgx.Tx, q *db.Queries) error {
@@ -112,7 +103,7 @@ func (s Receipts) look(ctx context.Context, accountID, id uuid.UUID) (*insight.S
 	})
 	var late *pgconn.PgError
 	if errors.As(err, &late) && late.Code == queryCancelled && ctx.Err() == nil {
-		return nil, nil //nolint:nilnil // too much to read: the receipt goes without the signal
+		return nil, receipt.ErrUnfinished
 	}
 	return out, err
 }
