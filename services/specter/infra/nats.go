@@ -193,6 +193,9 @@ func (n *NATS) serve(ctx context.Context, ready func(), healthEvery time.Duratio
 	if err := n.waitUntilReady(ctx, s, ended); err != nil {
 		return false, err
 	}
+	if address, ok := s.Addr().(*net.TCPAddr); ok {
+		n.options.Port = address.Port // the next server's too: others have been told
+	}
 	n.running.Store(s)
 	ready()
 	check := time.NewTicker(healthEvery)
