@@ -26,17 +26,30 @@ func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
 	if err != nil {
 		return err
 	}
-	h.add(unitPostgres, lifecycle.Func(func(ctx context.Context, ready func()) error {
-		var told error
-		err := server.Run(ctx, func() {
-			h.databaseURL = server.URL()
-			// For the operator's commands, which reach the database beside this process.
-			told = datadir.WriteFile(dir.Path(databaseFile), []byte(h.databaseURL+"\n"))
-			ready()
-		})
-		return errors.Join(err, told)
+	h.add(unitPostgres, announced(server, dir.Path(databaseFile), func() string {
+		h.databaseURL = server.URL()
+		return h.databaseURL
 	}))
 	return nil
+}
+
+// announced is a server that is ready once its URL is in a file, where the operator's commands look
+// for it beside this process. Without that file they would fail when they are needed, so it stops.
+func announced(server lifecycle.Service, file string, url func() string) lifecycle.Service {
+	return lifecycle.Func(func(ctx context.Context, ready func()) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		var failed error
+		err := server.Run(ctx, func() {
+			if failed = datadir.WriteFile(file, []byte(url()+"\n")); failed != nil {
+				failed = fmt.Errorf("writing down where to find it: %w", failed)
+				stop()
+				return
+			}
+			ready()
+		})
+		return errors.Join(err, failed)
+	})
 }
 
 // embeddedNATS adds the broker that lives in this process. For the tools of whoever may
@@ -50,23 +63,13 @@ func (h *host) embeddedNATS(dir *datadir.Dir) error {
 	}
 	h.inProcess = broker
 	h.platform.NATSURL = "nats://" + token + "@127.0.0.1" // only the token matters
-	h.add(unitNATS, lifecycle.Func(func(ctx context.Context, ready func()) (err error) {
-		defer func() {
-			if removeErr := os.Remove(dir.Path(brokerFile)); !errors.Is(removeErr, fs.ErrNotExist) {
-				err = errors.Join(err, removeErr)
-			}
-		}()
-		var writeErr error
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		err = broker.Run(ctx, func() {
-			if writeErr = datadir.WriteFile(dir.Path(brokerFile), []byte(broker.URL()+"\n")); writeErr != nil {
-				stop()
-				return
-			}
-			ready()
-		})
-		return errors.Join(err, writeErr)
+	told := announced(broker, dir.Path(brokerFile), broker.URL)
+	h.add(unitNATS, lifecycle.Func(func(ctx context.Context, ready func()) error {
+		err := told.Run(ctx, ready)
+		if removeErr := os.Remove(dir.Path(brokerFile)); !errors.Is(removeErr, fs.ErrNotExist) {
+			err = errors.Join(err, removeErr)
+		}
+		return err
 	}))
 	return nil
 }

@@ -12,6 +12,20 @@ import (
 	"github.com/draftlabs/specter/services/specter/internal/client"
 )
 
+// Without these files the operator's commands cannot find what runs.
+func TestUpDoesNotStartWhenItsAddressesCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"database.url", "broker.url"} {
+		p := newPlace(t)
+		require.NoError(t, os.Mkdir(p.dir, 0o711))
+		require.NoError(t, os.MkdirAll(filepath.Join(p.dir, file, "in the way"), 0o711))
+		code, out, errOut := p.specter(t, "up")
+		require.Equal(t, 1, code, out+errOut)
+		require.Contains(t, errOut, file)
+		require.NotContains(t, out, "Specter is ready")
+	}
+}
+
 func TestAnOperatorLimitsAccountsAndRebuildsTheCatalogue(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
