@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,13 +78,16 @@ func (a *app) dlqList() *cobra.Command {
 		Short: "List dead letters, oldest first, without what is in them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usage(fmt.Errorf("%d is no number of dead letters", limit), "0 lists all of them")
+			}
 			return a.withBroker(cmd.Context(), func(b *bus.Bus) error {
 				list := []letter{} // in JSON: a list, also when empty
 				err := eachLetter(cmd.Context(), b, after, func(l bus.DeadLetter) bool {
 					if consumer == "" || l.Consumer == consumer {
 						list = append(list, newLetter(l))
 					}
-					return len(list) < limit
+					return limit == 0 || len(list) < limit
 				})
 				if err != nil {
 					return err
@@ -92,7 +97,7 @@ func (a *app) dlqList() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&consumer, "consumer", "", "only those this consumer gave up on")
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many; 0 is all")
 	cmd.Flags().Uint64Var(&after, "after", 0, "only those with a greater number")
 	return cmd
 }
@@ -108,8 +113,8 @@ func (a *app) printLetters(list []letter) error {
 	rows := [][]string{{"NUMBER", "AT", "CONSUMER", "EVENT", "ATTEMPTS", "BYTES", "REASON"}}
 	for _, l := range list {
 		reason := printable(l.Reason)
-		if len(reason) > reasonWidth {
-			reason = reason[:reasonWidth] + "…"
+		if runes := []rune(reason); len(runes) > reasonWidth {
+			reason = string(runes[:reasonWidth]) + "…"
 		}
 		rows = append(rows, []string{strconv.FormatUint(l.Sequence, 10), l.At.Format(time.RFC3339), printable(l.Consumer), printable(l.Event),
 			strconv.Itoa(l.Attempts), strconv.Itoa(l.Bytes), reason})
@@ -338,11 +343,18 @@ func (a *app) withBroker(ctx context.Context, do func(*bus.Bus) error) error {
 	if err != nil {
 		return failed(err, "set SPECTER_NATS_URL instead")
 	}
+	// The bus goes on trying, as services need it, and tells in the end that its time is over. Here
+	// the first answer is wanted.
+	probe, err := nats.Connect(address, nats.Timeout(brokerTimeout))
+	if err != nil {
+		return unreachable(err)
+	}
+	probe.Close()
 	connecting, cancel := context.WithTimeout(ctx, brokerTimeout)
 	defer cancel()
 	b, err := bus.Connect(connecting, bus.Options{URL: address, Name: "specter dlq"})
 	if err != nil {
-		return &hinted{errors.New("no answer from the broker"), "is it running, and is SPECTER_NATS_URL right?", exitUnreachable}
+		return unreachable(err)
 	}
 	err = do(b)
 	closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), brokerTimeout)
@@ -354,4 +366,21 @@ func (a *app) withBroker(ctx context.Context, do func(*bus.Bus) error) error {
 		return &hinted{err, "`specter dlq list` shows those there are; a replayed one is gone", exitRefused}
 	}
 	return err
+}
+
+// unreachable says why there is no connection to the broker.
+func unreachable(err error) error {
+	var address *url.Error // which would print the token
+	if errors.As(err, &address) {
+		err = address.Err
+	}
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return &hinted{fmt.Errorf("the broker refused: %w", err), "the token or password in SPECTER_NATS_URL is wrong", exitRefused}
+	case errors.As(err, &untrusted):
+		return &hinted{fmt.Errorf("the broker cannot be trusted: %w", err), "its certificate is of no authority that this machine knows", exitUnreachable}
+	default:
+		return &hinted{fmt.Errorf("no answer from the broker: %w", err), "is it running, and is SPECTER_NATS_URL right?", exitUnreachable}
+	}
 }

@@ -2,14 +2,20 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -131,4 +137,65 @@ func TestDeadLettersAreFoundThroughTheDataDirectory(t *testing.T) {
 	code, out, errOut := run(t, config.Source{"SPECTER_DATA_DIR": dir}, "dlq", "list")
 	require.Zero(t, code, errOut)
 	require.Contains(t, out, "signal.batch.v1")
+}
+
+func TestAListOfDeadLettersIsWholeAndReadable(t *testing.T) {
+	t.Parallel()
+	broker := testkit.NATS(t)
+	b := broker.Bus(t)
+	src := config.Source{"SPECTER_NATS_URL": broker.URL}
+	for range 3 {
+		m := nats.NewMsg(event.DeadLetterSubject("someone", event.SignalBatch.Subject(uuid.Nil)))
+		m.Header.Set(bus.HeaderDeadConsumer, "someone")
+		m.Header.Set(bus.HeaderDeadReason, "x"+strings.Repeat("ü", 200))
+		_, err := b.JetStream().PublishMsg(t.Context(), m)
+		require.NoError(t, err)
+	}
+	code, out, errOut := run(t, src, "dlq", "list")
+	require.Zero(t, code, errOut)
+	require.True(t, utf8.ValidString(out), out)
+	require.Contains(t, out, " x"+strings.Repeat("ü", 79)+"…")
+	for _, c := range []struct {
+		limit string
+		want  int
+	}{{"2", 2}, {"0", 3}} {
+		for _, consumer := range []string{"", "someone"} {
+			code, out, errOut := run(t, src, "dlq", "list", "-o", "json", "--limit", c.limit, "--consumer", consumer)
+			require.Zero(t, code, errOut)
+			require.Equal(t, c.want, strings.Count(out, `"sequence"`), "--limit %s --consumer %q", c.limit, consumer)
+		}
+	}
+	code, _, errOut = run(t, src, "dlq", "list", "--limit", "-1")
+	require.Equal(t, 2, code, errOut)
+}
+
+func TestWhyTheBrokerCannotBeReachedIsSaid(t *testing.T) {
+	t.Parallel()
+	start := func(o server.Options) string {
+		o.Host, o.Port, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
+		s, err := server.NewServer(&o)
+		require.NoError(t, err)
+		go s.Start()
+		require.True(t, s.ReadyForConnections(20*time.Second))
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		return s.Addr().String()
+	}
+	selfSigned := httptest.NewTLSServer(nil)
+	certificate := selfSigned.TLS.Certificates
+	selfSigned.Close()
+	for name, c := range map[string]struct {
+		url  string
+		code int
+		says string
+	}{
+		"wrong token":    {"nats://wrong-token@" + start(server.Options{Authorization: "right"}), 4, "Authorization Violation"},
+		"untrusted":      {"nats://" + start(server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: certificate}, TLSTimeout: 5}), 3, "certificate"},
+		"nobody there":   {"nats://127.0.0.1:1", 3, "no servers available"},
+		"no URL of NATS": {"nats://secret-token@127.0.0.1:x", 3, "invalid port"},
+	} {
+		code, _, errOut := run(t, config.Source{"SPECTER_NATS_URL": c.url}, "dlq", "list")
+		require.Equal(t, c.code, code, "%s: %s", name, errOut)
+		require.Contains(t, errOut, c.says, name)
+		require.NotContains(t, errOut, "-token", name)
+	}
 }
