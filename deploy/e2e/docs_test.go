@@ -53,7 +53,7 @@ func shellCommands(text string) []string {
 }
 
 // TestDocumentedCommandsExist: every target, subcommand and flag that the documents name. What
-// `curl` is documented to do, testDocumentedCurl tries.
+// `curl` is documented to do, testDocumentedCurl tries; TestTheRunbookRuns runs all of OPERATING.md.
 func TestDocumentedCommandsExist(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
@@ -82,7 +82,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 				t.Run(filepath.Base(path)+" "+command, func(t *testing.T) { requireCommand(t, words[1:]) })
 			case "curl":
 			default:
-				require.Fail(t, "a command that this test cannot check", "%s: %s", path, command)
+				require.Equal(t, "OPERATING.md", filepath.Base(path), "a command that no test runs: %s", command)
 			}
 		}
 	}

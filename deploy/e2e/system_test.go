@@ -81,8 +81,13 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 	)
 	p := program.Start(t, "specter up", env, binary(t, "specter"), "up")
 	p.AwaitReady(t, "http://"+o.addr+"/healthz/ready")
-	// Ready means that a script finds what it needs.
-	raw, err := os.ReadFile(facts)
+	return readFacts(t, facts, "http://"+o.addr), p
+}
+
+// readFacts reads what `specter up` wrote for scripts: ready means that they find it.
+func readFacts(t *testing.T, path, url string) *system {
+	t.Helper()
+	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var boot struct {
 		URL       string    `json:"url"`
@@ -94,11 +99,10 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 		Token     string    `json:"token"`
 	}
 	require.NoError(t, json.Unmarshal(raw, &boot))
-	s := &system{
-		URL: "http://" + o.addr, Email: boot.Email, Password: boot.Password, Token: boot.Token,
+	return &system{
+		URL: url, Email: boot.Email, Password: boot.Password, Token: boot.Token,
 		IngestKey: boot.IngestKey, ProductID: boot.ProductID, ContextID: boot.ContextID,
 	}
-	return s, p
 }
 
 // startSevenProcesses runs each service's own binary, a separate nats-server

@@ -78,13 +78,7 @@ func (d *Database) Start(t testing.TB) {
 func (d *Database) Crash(t testing.TB) {
 	t.Helper()
 	cluster := d.server.Cluster()
-	// Postgres notes how it was started: the program's path comes first.
-	raw, err := os.ReadFile(filepath.Join(cluster, "postmaster.opts"))
-	if err != nil {
-		t.Fatalf("finding pg_ctl: %v", err)
-	}
-	postgres, _, _ := strings.Cut(string(raw), " ")
-	cmd := exec.Command(filepath.Join(filepath.Dir(postgres), "pg_ctl"), "stop", "-m", "immediate", "-w", "-D", cluster)
+	cmd := exec.Command(filepath.Join(d.Programs(t), "pg_ctl"), "stop", "-m", "immediate", "-w", "-D", cluster)
 	cmd.Dir = cluster
 	cmd.SysProcAttr = ownerOf(t, cluster)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -92,6 +86,18 @@ func (d *Database) Crash(t testing.TB) {
 	}
 	<-d.server.Done()
 	d.stop()
+}
+
+// Programs is the directory of the server's own programs, pg_ctl and pg_dump among them.
+func (d *Database) Programs(t testing.TB) string {
+	t.Helper()
+	// Postgres notes how it was started: the program's path comes first.
+	raw, err := os.ReadFile(filepath.Join(d.server.Cluster(), "postmaster.opts"))
+	if err != nil {
+		t.Fatalf("finding the database's programs: %v", err)
+	}
+	postgres, _, _ := strings.Cut(string(raw), " ")
+	return filepath.Dir(postgres)
 }
 
 // ownerOf runs a command as the directory's owner: pg_ctl refuses root.

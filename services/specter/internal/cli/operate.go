@@ -64,8 +64,8 @@ func (a *app) catalog() *cobra.Command {
 		Short: "Make the gateways' catalogue anew from the database",
 		Long: "Writes every entry of the catalogue from the database and removes what should not be there. With\n" +
 			"SPECTER_DATABASE_URL and SPECTER_NATS_URL it is safe beside everything that runs. A Specter started\n" +
-			"with `specter up` keeps its broker inside and must be stopped first; it rebuilds an empty catalogue\n" +
-			"by itself when it starts.\n\n" + exitCodes,
+			"with `specter up` keeps its broker inside and must be stopped first; a catalogue that is lost, or\n" +
+			"whose rebuild was interrupted, it rebuilds by itself when it starts.\n\n" + exitCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src, err := a.source()
