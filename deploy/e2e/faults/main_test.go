@@ -80,21 +80,24 @@ func begin(t *testing.T, number, format string, args ...any) *row {
 	return r
 }
 
-// load stops a load, adds it to the row, and requires that the server kept the contract.
+// load stops a load, adds it to the row, and requires that the server kept the contract: in every row
+// whoever was refused heard so soon, and nobody was left without an answer but by a process that was
+// killed (load.Plan.Breaks).
 func (r *row) load(t *testing.T, run *load.Run) {
 	t.Helper()
 	run.Stop()
 	r.Refused += run.Refused()
 	r.Broken += run.Broken()
 	require.Empty(t, run.Problems())
-}
-
-// refusedInTime requires that clients heard soon that they have to come back.
-func (r *row) refusedInTime(t *testing.T, run *load.Run) {
-	t.Helper()
-	require.Positive(t, run.Refused(), "somebody must have been refused, or nothing was tested")
 	require.Less(t, run.RefusedWithin(0.99), refusalLimit)
 	require.Less(t, run.RefusedWithin(1), refusalLimit+refusalSlack)
+}
+
+// refused requires that a load met a fault during which nothing could be stored.
+func (r *row) refused(t *testing.T, run *load.Run) {
+	t.Helper()
+	require.Positive(t, run.Refused(), "somebody must have been refused, or nothing was tested")
+	r.note("503 within %s", run.RefusedWithin(1).Round(time.Millisecond))
 }
 
 // judge waits until everything is stored, and requires that nothing is lost or doubled.

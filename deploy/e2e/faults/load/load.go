@@ -38,8 +38,9 @@ type Plan struct {
 	Patience time.Duration
 	Think    time.Duration // about how long a client rests between requests
 	Trace    bool          // keep every answer for Answers
-	// NoBreaks makes a connection that ends without an answer a problem.
-	NoBreaks bool
+	// Breaks: the process that answers is killed, so that a connection may end without an answer;
+	// otherwise that is a problem.
+	Breaks bool
 }
 
 // answerLimit is how long an answer may take before it counts as none.
@@ -233,7 +234,7 @@ func (r *Run) post(ctx context.Context, n int, url string, target Target, body s
 	switch {
 	case err != nil && ctx.Err() == nil && time.Since(a.At) >= answerLimit:
 		r.problem("no answer within %s", answerLimit)
-	case err != nil && ctx.Err() == nil && r.plan.NoBreaks:
+	case err != nil && ctx.Err() == nil && !r.plan.Breaks:
 		r.problem("a request without an answer: %v", err)
 	}
 	if err != nil {
