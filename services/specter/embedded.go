@@ -44,7 +44,10 @@ func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
 // every start.
 func (h *host) embeddedNATS(dir *datadir.Dir) error {
 	token := rand.Text()
-	broker, err := infra.NewNATS(infra.NATSOptions{StoreDir: dir.Path("nats"), Listen: "127.0.0.1:0", Token: token, Log: h.log})
+	broker, err := infra.NewNATS(infra.NATSOptions{
+		StoreDir: dir.Path("nats"), Listen: "127.0.0.1:0", Token: token, Log: h.log,
+		Announce: func(url string) error { return datadir.WriteFile(dir.Path(brokerFile), []byte(url+"\n")) },
+	})
 	if err != nil {
 		return err
 	}
@@ -56,17 +59,7 @@ func (h *host) embeddedNATS(dir *datadir.Dir) error {
 				err = errors.Join(err, removeErr)
 			}
 		}()
-		var writeErr error
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		err = broker.Run(ctx, func() {
-			if writeErr = datadir.WriteFile(dir.Path(brokerFile), []byte(broker.URL()+"\n")); writeErr != nil {
-				stop()
-				return
-			}
-			ready()
-		})
-		return errors.Join(err, writeErr)
+		return broker.Run(ctx, ready)
 	}))
 	return nil
 }

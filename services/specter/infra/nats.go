@@ -48,15 +48,19 @@ type NATSOptions struct {
 	// MaxStore bounds the store in bytes; 0 means what the catalogue's streams may
 	// take together.
 	MaxStore int64
+	// Announce is told the URL before the broker is ready, at every start: one whose disk was full
+	// listens on another port afterwards. An error ends Run. nil: nobody is told.
+	Announce func(url string) error
 	Log      *zap.Logger
 }
 
 // NATS is a NATS server with JetStream in this process. Every message is on disk
 // before it is acknowledged (SyncAlways).
 type NATS struct {
-	options *server.Options
-	log     *brokerLog
-	running atomic.Pointer[server.Server]
+	options  *server.Options
+	announce func(url string) error
+	log      *brokerLog
+	running  atomic.Pointer[server.Server]
 }
 
 // NewNATS checks the options.
@@ -86,7 +90,7 @@ func NewNATS(o NATSOptions) (*NATS, error) {
 		}
 		options.DontListen, options.Host, options.Port = false, host, port
 	}
-	return &NATS{options: options, log: &brokerLog{log: o.Log.Named("nats"), fatal: make(chan string, 1)}}, nil
+	return &NATS{options: options, announce: o.Announce, log: &brokerLog{log: o.Log.Named("nats"), fatal: make(chan string, 1)}}, nil
 }
 
 // loopback refuses addresses that other machines could reach: the connection is not
@@ -194,6 +198,11 @@ func (n *NATS) serve(ctx context.Context, ready func(), healthEvery time.Duratio
 		return false, err
 	}
 	n.running.Store(s)
+	if n.announce != nil {
+		if err := n.announce(n.URL()); err != nil {
+			return false, fmt.Errorf("announcing the message broker: %w", err)
+		}
+	}
 	ready()
 	check := time.NewTicker(healthEvery)
 	defer check.Stop()
