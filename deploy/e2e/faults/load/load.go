@@ -65,6 +65,7 @@ type Run struct {
 	done   chan struct{}
 
 	ok, refused, broken atomic.Int64
+	pressed             atomic.Int64 // bytes
 
 	mu       sync.Mutex
 	refusals []time.Duration
@@ -106,6 +107,9 @@ func (r *Run) Done() <-chan struct{} { return r.done }
 func (r *Run) OK() int64      { return r.ok.Load() }
 func (r *Run) Refused() int64 { return r.refused.Load() }
 func (r *Run) Broken() int64  { return r.broken.Load() }
+
+// Pressed is how many bytes of signals were refused so far, each time anew.
+func (r *Run) Pressed() int64 { return r.pressed.Load() }
 
 // RefusedWithin is the time in which a share of the refused heard of it: 1 for all.
 func (r *Run) RefusedWithin(share float64) time.Duration {
@@ -203,6 +207,7 @@ func (r *Run) deliver(ctx context.Context, n int, target Target, ids []uuid.UUID
 			r.broken.Add(1)
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			r.refused.Add(1)
+			r.pressed.Add(int64(len(body)))
 			r.mu.Lock()
 			r.refusals = append(r.refusals, a.Took)
 			r.mu.Unlock()

@@ -183,16 +183,21 @@ func (r *Rig) Send(t testing.TB, p load.Plan) *load.Run {
 	if p.URLs == nil {
 		p.URLs = r.URLs()
 	}
+	if p.Targets == nil {
+		p.Targets = r.Targets
+	}
+	return start(t, p, r.Book)
+}
+
+func start(t testing.TB, p load.Plan, book *ledger.Ledger) *load.Run {
+	t.Helper()
 	if p.Clients == 0 {
 		p.Clients = 8
 	}
 	if p.Batch == 0 {
 		p.Batch = 25
 	}
-	if p.Targets == nil {
-		p.Targets = r.Targets
-	}
-	run := load.Start(t.Context(), p, r.Book)
+	run := load.Start(t.Context(), p, book)
 	t.Cleanup(run.Stop)
 	return run
 }

@@ -65,10 +65,8 @@ func StartUp(t testing.TB, storeDir string) *Up {
 // Send starts a load, see Rig.Send.
 func (u *Up) Send(t testing.TB, p load.Plan) *load.Run {
 	t.Helper()
-	p.URLs, p.Targets, p.Clients, p.Batch = []string{u.url}, []load.Target{u.target}, 8, 25
-	run := load.Start(t.Context(), p, u.Book)
-	t.Cleanup(run.Stop)
-	return run
+	p.URLs, p.Targets = []string{u.url}, []load.Target{u.target}
+	return start(t, p, u.Book)
 }
 
 // Judge waits until the analyzer has nothing left to do, see Rig.Judge.
