@@ -1,5 +1,6 @@
 # `make help` lists what there is. Everything works on a fresh Debian, Ubuntu or macOS
-# machine that has Go; what else is needed is installed by scripts/bootstrap.sh.
+# machine that has Go; what else is needed is installed by scripts/bootstrap.sh. On Linux
+# the fault matrix mounts small disk images, with sudo when it does not run as root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)

@@ -2,7 +2,8 @@
 # Installs what this machine misses, and nothing it has. Safe to run any number of times.
 #
 #   scripts/bootstrap.sh run    what `make up` needs: Postgres binaries, Node to build the page
-#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium, docker-compose and disk tools
+#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium, docker-compose and disk tools;
+#                               on Linux the tests themselves need root or sudo, for the disks they mount
 #
 # Debian and Ubuntu through apt (with sudo when not root), macOS through Homebrew.
 set -euo pipefail
@@ -79,10 +80,16 @@ macos() {
 
 has go || { say "needs Go 1.26 or newer (https://go.dev/dl)"; exit 1; }
 case "$(uname -s)" in
-  Linux) if has apt-get; then debian; else
-    has_postgres || { say "install PostgreSQL 15 or newer with your package manager"; exit 1; }
-    has npm || { say "install Node 20.19 or newer with your package manager"; exit 1; }
-  fi ;;
+  Linux)
+    # Asked for now rather than in the middle of the tests.
+    if [ "$purpose" = test ] && [ "$(id -u)" -ne 0 ] && ! { has sudo && sudo true; }; then
+      say "the tests mount small disk images: run them as root, or as somebody who may use sudo"
+      exit 1
+    fi
+    if has apt-get; then debian; else
+      has_postgres || { say "install PostgreSQL 15 or newer with your package manager"; exit 1; }
+      has npm || { say "install Node 20.19 or newer with your package manager"; exit 1; }
+    fi ;;
   Darwin) macos ;;
   *) say "unknown system $(uname -s): install PostgreSQL 15+ and Node 20.19+ yourself" ;;
 esac
