@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -24,10 +25,10 @@ const (
 	mib = 1 << 20
 	// gatewayMemory is what a gateway may hold, in MiB, while nothing can be stored. Its heap is
 	// collected from 48 MiB on whatever it keeps (services/gateway/config.go), and the program takes
-	// some 15 beside it: rows 8 to 11 measured 40 to 65. The rest is for requests on their way.
+	// some 15 beside it: rows 8s, 10 and 11 measured 40 to 67. The rest is for requests on their way.
 	gatewayMemory = 96
 	// upMemory is the same for everything in one process, which is collected from 192 MiB on and
-	// holds the broker and the analyzer, too.
+	// holds the broker and the analyzer, too: row 8 measured up to 240.
 	upMemory = 320
 )
 
@@ -101,7 +102,7 @@ func TestRow11BrokerAway(t *testing.T) {
 }
 
 func TestRow12PubAckLost(t *testing.T) {
-	times := count(20, 3)
+	times := count(20, 2)
 	line := begin(t, "12", "broker's acknowledgements lost ×%d", times)
 	r := rig.New(t, rig.Options{})
 	run := r.Send(t, load.Plan{Limit: faultLimit, Patience: impatient})
@@ -141,37 +142,45 @@ func TestRow15SlowConsumer(t *testing.T) {
 
 func TestRow22ManyReconnect(t *testing.T) {
 	const after = 30 * time.Second
-	clients, away := count(2_000, 500), count(60*time.Second, 5*time.Second)
+	clients, away := count(2_000, 200), count(60*time.Second, 3*time.Second)
 	line := begin(t, "22", "%d clients come back after %s", clients, away)
 	r := rig.New(t, rig.Options{})
-	// Retry-After is obeyed, and a client rests two seconds between its requests.
-	run := r.Send(t, load.Plan{Clients: clients, Batch: 5, Think: 2 * time.Second, Limit: faultLimit, Trace: true})
+	// Retry-After is obeyed, and a client rests between its requests.
+	run := r.Send(t, load.Plan{Clients: clients, Batch: 5, Think: count(2*time.Second, time.Second), Limit: faultLimit, Trace: true})
 	awaitOK(t, run, int64(clients), time.Minute)
 	r.Broker.Kill()
 	pause(t, away)
 	r.Broker.Start(t)
 	healed := time.Now()
-	pause(t, count(after, 15*time.Second))
+	program.Await(t, after, "every client to be served again", func() bool { return served(run, healed) == clients })
+	pause(t, count(after-time.Since(healed), 0))
 	line.load(t, run)
 	line.refused(t, run)
 
 	var took []time.Duration
-	retries, back := map[int]int{}, map[int]bool{}
+	retries := map[int]int{}
 	for _, a := range run.Answers() {
 		if a.Retry > 0 {
 			retries[a.Retry]++
-		}
-		if a.At.After(healed) && a.Status == 200 {
-			back[a.Client] = true
 		}
 		if a.At.After(healed) {
 			took = append(took, a.Took)
 		}
 	}
 	p99 := load.Quantile(took, 0.99)
-	require.Len(t, back, clients, "every client is served again")
 	require.Less(t, p99, 2*time.Second)
 	require.GreaterOrEqual(t, len(retries), 3, "Retry-After must be spread: %v", retries)
 	line.judge(t, r)
 	line.note("p99 %s, Retry-After %v", p99.Round(time.Millisecond), retries)
+}
+
+// served counts the clients whose request of after a moment was acknowledged.
+func served(run *load.Run, after time.Time) int {
+	clients := map[int]bool{}
+	for _, a := range run.Answers() {
+		if a.At.After(after) && a.Status == http.StatusOK {
+			clients[a.Client] = true
+		}
+	}
+	return len(clients)
 }

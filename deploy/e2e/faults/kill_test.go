@@ -64,10 +64,10 @@ func TestRow01KillGateway(t *testing.T) {
 }
 
 func TestRow02KillBroker(t *testing.T) {
-	kills := count(100, 10)
+	kills := count(100, 5)
 	line := begin(t, "2", "kill -9 broker ×%d", kills)
 	r := rig.New(t, rig.Options{})
-	run := underLoad(t, line, r, load.Plan{}, count[int64](100_000, 10_000), kills, func() {
+	run := underLoad(t, line, r, load.Plan{}, count[int64](100_000, 5_000), kills, func() {
 		r.Broker.Kill()
 		r.Broker.Start(t)
 	})

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -37,6 +38,11 @@ func TestMain(m *testing.M) {
 	began := time.Now()
 	code := m.Run()
 	printTable(time.Since(began))
+	if listing := flag.Lookup("test.list").Value.String() != ""; len(results.rows) == 0 && code == 0 && !listing {
+		// A mistyped RUN must not look like a row that passed.
+		fmt.Fprintln(os.Stderr, "no row of the fault matrix ran")
+		code = 1
+	}
 	os.Exit(code)
 }
 

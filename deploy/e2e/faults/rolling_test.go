@@ -104,7 +104,7 @@ func (b *backend) check() {
 func TestRow23RollingRestart(t *testing.T) {
 	rounds := count(10, 1)
 	line := begin(t, "23", "rolling restart of two gateways ×%d", rounds)
-	r := rig.New(t, rig.Options{Gateways: 2, Gateway: []string{"SPECTER_DRAIN_DELAY=2s"}})
+	r := rig.New(t, rig.Options{Gateways: 2, Gateway: []string{"SPECTER_DRAIN_DELAY=" + count(2*time.Second, time.Second).String()}})
 	front, address := balance(t, r.URLs())
 	run := r.Send(t, load.Plan{URLs: []string{address}, Think: unhurried.Think, Limit: faultLimit, Patience: impatient})
 	var slowest time.Duration
