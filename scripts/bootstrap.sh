@@ -2,7 +2,8 @@
 # Installs what this machine misses, and nothing it has. Safe to run any number of times.
 #
 #   scripts/bootstrap.sh run    what `make up` needs: Postgres binaries, Node to build the page
-#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium, docker-compose and disk tools
+#   scripts/bootstrap.sh test   that, plus a C compiler (race detector), Chromium, docker-compose, Caddy and disk
+#                               tools; on Linux the tests themselves need root or sudo, for the disks they mount
 #
 # Debian and Ubuntu through apt (with sudo when not root), macOS through Homebrew.
 set -euo pipefail
@@ -41,9 +42,24 @@ has_node() {
 }
 
 updated=
-apt_install() {
+apt_update() {
   if [ -z "$updated" ]; then root env DEBIAN_FRONTEND=noninteractive apt-get update -qq; updated=yes; fi
+}
+
+apt_install() {
+  apt_update
   root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# Caddy's package would start a server of its own: only the program is wanted, for the tests.
+fetch_caddy() {
+  local dir
+  dir=$(mktemp -d)
+  apt_update
+  (cd "$dir" && apt-get -qq -o APT::Sandbox::User=root download caddy && dpkg-deb -x caddy_*.deb .) >&2
+  mkdir -p .tools/bin
+  cp "$dir/usr/bin/caddy" .tools/bin/caddy
+  rm -r "$dir"
 }
 
 debian() {
@@ -61,6 +77,7 @@ debian() {
     has gcc || { say "installing a C compiler"; apt_install gcc libc6-dev; }
     has_chromium || { say "installing Chromium"; apt_install chromium; }
     has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; apt_install docker-compose; }
+    has caddy || [ -x .tools/bin/caddy ] || { say "fetching Caddy (to try deploy/caddy/Caddyfile)"; fetch_caddy; }
     has mkfs.ext4 || [ -x /sbin/mkfs.ext4 ] || { say "installing e2fsprogs (disks for the fault matrix)"; apt_install e2fsprogs mount; }
     has ps || { say "installing procps"; apt_install procps; }
   fi
@@ -74,15 +91,22 @@ macos() {
     has cc || { say "needs the command line tools: xcode-select --install"; exit 1; }
     has_chromium || { say "installing Chromium"; brew install --cask chromium; }
     has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; brew install docker-compose; }
+    has caddy || { say "installing Caddy (only to try deploy/caddy/Caddyfile)"; brew install caddy; }
   fi
 }
 
 has go || { say "needs Go 1.26 or newer (https://go.dev/dl)"; exit 1; }
 case "$(uname -s)" in
-  Linux) if has apt-get; then debian; else
-    has_postgres || { say "install PostgreSQL 15 or newer with your package manager"; exit 1; }
-    has npm || { say "install Node 20.19 or newer with your package manager"; exit 1; }
-  fi ;;
+  Linux)
+    # Asked for now rather than in the middle of the tests.
+    if [ "$purpose" = test ] && [ "$(id -u)" -ne 0 ] && ! { has sudo && sudo true; }; then
+      say "the tests mount small disk images: run them as root, or as somebody who may use sudo"
+      exit 1
+    fi
+    if has apt-get; then debian; else
+      has_postgres || { say "install PostgreSQL 15 or newer with your package manager"; exit 1; }
+      has npm || { say "install Node 20.19 or newer with your package manager"; exit 1; }
+    fi ;;
   Darwin) macos ;;
   *) say "unknown system $(uname -s): install PostgreSQL 15+ and Node 20.19+ yourself" ;;
 esac

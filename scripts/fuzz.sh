@@ -5,16 +5,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-targets() { # lines of "package Name"
-  for module in $(go list -f '{{.Dir}}' -m); do
-    (
-      cd "$module"
-      go list -f '{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}' ./...
-    ) | while read -r file; do
+targets() { # lines of "package Name"; fails when go list does: what it cannot read may hide a target
+  local modules module files file
+  modules=$(go list -f '{{.Dir}}' -m) || return 1
+  for module in $modules; do
+    files=$(cd "$module" && go list -f '{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}' ./...) || return 1
+    while read -r file; do
       [ -n "$file" ] || continue
       sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file" | sed "s|^|$(dirname "${file#"$PWD"/}") |"
-    done
-  done | LC_ALL=C sort -u
+    done <<EOT
+$files
+EOT
+  done
 }
 
 wanted() {
@@ -27,6 +29,10 @@ wanted() {
   return 1
 }
 
+if ! list=$(targets); then
+  echo "fuzz: the targets cannot be listed" >&2
+  exit 1
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 count=0
@@ -44,7 +50,7 @@ while read -r package name; do
   fi
   grep -E '^fuzz: elapsed' "$log" | tail -n 1
 done <<EOT
-$(targets)
+$(LC_ALL=C sort -u <<<"$list")
 EOT
 if [ "$count" = 0 ]; then
   echo "fuzz: no target${*:+ matches $*}" >&2

@@ -29,7 +29,8 @@ if [ -n "$unformatted" ]; then
   printf 'verify: not gofmt-clean:\n%s\n' "$unformatted" >&2
   failed=yes
 fi
-for module in $(go list -f '{{.Dir}}' -m); do
+modules=$(go list -f '{{.Dir}}' -m) # here a failure ends the script
+for module in $modules; do
   if ! (cd "$module" && go mod tidy -diff) >&2; then
     echo "verify: ${module#"$PWD"/} is not tidy: make tidy" >&2
     failed=yes

@@ -58,4 +58,11 @@ func TestFuzzScript(t *testing.T) {
 	out, err = run("nothing")
 	require.Error(t, err, out)
 	require.Contains(t, out, "no target matches nothing")
+
+	// Of a package that cannot be read no target is known.
+	write("b/deep/p/p_test.go", "package p\n\nimport (\n", 0o644)
+	out, err = run("a/p")
+	require.Error(t, err, out)
+	require.Contains(t, out, "p_test.go")
+	require.NotContains(t, out, "ran clean")
 }

@@ -145,7 +145,7 @@ func testSDKWebhook(t *testing.T, s *system, customer *receiver) {
 	require.ErrorIs(t, specter.VerifyWebhook(changed, delivery.header, endpoint.Secret), specter.ErrWebhookSignature)
 }
 
-// TestGoSDKAgreesWithTheOfficialWebhookLibrary: what either signs or refuses, so does the other.
+// testSDKPartial: a signal that is refused is told, and those around it arrive.
 func testSDKPartial(t *testing.T, s *system) {
 	told := make(chan error, 10)
 	client, err := specter.New(s.IngestKey, specter.WithHost(s.URL), specter.WithOnError(func(err error) { told <- err }))
@@ -160,6 +160,7 @@ func testSDKPartial(t *testing.T, s *system) {
 	require.Equal(t, specter.Stats{Accepted: 3, Delivered: 2, Rejected: 1}, client.Stats())
 }
 
+// TestGoSDKAgreesWithTheOfficialWebhookLibrary: what either signs or refuses, so does the other.
 func TestGoSDKAgreesWithTheOfficialWebhookLibrary(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // published with the specification

@@ -26,6 +26,9 @@ func TestTheLoop(t *testing.T) {
 			t.Run("signals become proof", func(t *testing.T) { testSignalsBecomeProof(t, s, customer) })
 			t.Run("a real web server log", func(t *testing.T) { testImportLog(t, s) })
 			t.Run("the script tag", func(t *testing.T) { testScriptTag(t, s) })
+			if mode.edge {
+				t.Run("the edge", func(t *testing.T) { testEdge(t, s) })
+			}
 		})
 	}
 }

@@ -3,9 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,9 +47,10 @@ type system struct {
 var modes = []struct {
 	name  string
 	start func(*testing.T, *receiver) *system
+	edge  bool // reached through deploy/caddy
 }{
-	{"one process", startOneProcess},
-	{"seven processes", startSevenProcesses},
+	{"one process", startOneProcess, false},
+	{"seven processes", startSevenProcesses, true},
 }
 
 func startOneProcess(t *testing.T, r *receiver) *system {
@@ -106,7 +104,7 @@ func readFacts(t *testing.T, path, url string) *system {
 }
 
 // startSevenProcesses runs each service's own binary, a separate nats-server
-// and a separate Postgres, behind one address as a reverse proxy would.
+// and a separate Postgres, behind the edge of the compose stack.
 func startSevenProcesses(t *testing.T, r *receiver) *system {
 	t.Helper()
 	natsURL := parts.StartBroker(t, parts.BrokerOptions{}).URL()
@@ -143,37 +141,12 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	for name, p := range processes {
 		p.AwaitReady(t, "http://"+addrs[name]+"/healthz/ready")
 	}
-	front := httptest.NewServer(routes(t, addrs["gateway"], addrs["dashboard"]))
-	t.Cleanup(front.Close)
-	return signUp(t, front.URL)
+	return signUp(t, startEdge(t, addrs["gateway"], addrs["dashboard"]))
 }
 
 // with is a copy of env and more settings.
 func with(env []string, more ...string) []string {
 	return append(append([]string{}, env...), more...)
-}
-
-// routes is what deploy/caddy/Caddyfile does.
-func routes(t *testing.T, gateway, dashboard string) http.Handler {
-	t.Helper()
-	to := func(addr string) http.Handler {
-		target, err := url.Parse("http://" + addr)
-		require.NoError(t, err)
-		return &httputil.ReverseProxy{
-			Rewrite: func(r *httputil.ProxyRequest) {
-				r.SetURL(target)
-				r.SetXForwarded()
-				r.Out.Host = r.In.Host
-			},
-			FlushInterval: -1,
-		}
-	}
-	mux := http.NewServeMux()
-	for _, path := range []string{"/api/signals", "/api/ingest", "/s.js", "/s/"} {
-		mux.Handle(path, to(gateway))
-	}
-	mux.Handle("/", to(dashboard))
-	return mux
 }
 
 // signUp makes an account, a product and a token the way a person and a script would.

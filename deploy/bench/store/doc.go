@@ -10,6 +10,6 @@
 //
 // The broker and the analyzer share this process, and with it the collector: what was
 // made for a round is let go and collected before the clock runs. COPY has no broker to
-// pay for. A round is about half a second of work for the analyzer, some three groups;
-// while it reads the first of them Postgres has nothing to do, and that counts.
+// pay for. A round is some seconds of work for the analyzer; while it reads the first
+// group Postgres has nothing to do, and that counts.
 package store

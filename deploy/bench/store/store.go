@@ -285,7 +285,7 @@ func (r Result) Table() []string {
 		fmt.Sprintf("stored through the analyzer   %10.0f signals/s", r.StoredPerSecond),
 		fmt.Sprintf("plain COPY, one row each      %10.0f signals/s", r.CopyPerSecond),
 		fmt.Sprintf("ratio                         %10.2f  (at least 1.0, wanted 1.5)", r.StoreRatio),
-		fmt.Sprintf("disk a signal, merged         %10.0f bytes (at most 120): blocks %.0f, rollups %.0f", r.BytesPerSignal, r.BlockBytes, r.RollupBytes),
+		fmt.Sprintf("disk a signal, merged         %10.0f bytes (at most 120): blocks %.0f (after VACUUM FULL), rollups %.0f", r.BytesPerSignal, r.BlockBytes, r.RollupBytes),
 		fmt.Sprintf("disk a row                    %10.0f bytes, for %.0f bytes of JSON a signal", r.RowBytesPerSignal, r.SignalJSONBytes),
 		fmt.Sprintf("lag 0 again after             %10.1f s at %.0f signals/s (at most 10)", r.DrainSeconds, r.DrainPerSecond),
 	}

@@ -44,15 +44,12 @@ func TestRow03KillAfterCommit(t *testing.T) {
 	kills := count(10, 2)
 	line := begin(t, "3", "kill -9 analyzer between COMMIT and ack ×%d", kills)
 	r := rig.New(t, rig.Options{})
-	var open int64
 	underLoad(t, line, r, unhurried, count[int64](20_000, 5_000), kills, func() {
 		// What the analyzer says reaches nobody any more; what it was given it commits.
 		r.AnalyzerLink.Swallow(link.ToServer)
 		program.Await(t, time.Minute, "a commit whose acknowledgement is lost", func() bool { return unacknowledged(t, r) > 0 })
 		r.Analyzer.Kill()
-		left := unacknowledged(t, r)
-		require.Positive(t, left)
-		open += left
+		require.Positive(t, unacknowledged(t, r))
 		r.AnalyzerLink.Heal()
 		r.Analyzer.Start(t)
 	})
@@ -100,11 +97,13 @@ func TestRow18DuplicateDelivery(t *testing.T) {
 	line := begin(t, "18", "AckWait shorter than the handler")
 	r := rig.New(t, rig.Options{})
 	const ackWait = 50 * time.Millisecond
-	r.Exec(t, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
+	r.Exec(t, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE INSERT ON stream_positions FOR EACH STATEMENT EXECUTE FUNCTION slow()`)
 	require.NoError(t, r.SetAckWait(t.Context(), ackWait))
 	signals := count[int64](10_000, 1_000)
-	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient})
+	// A thousand sent at once share a handful of messages, which the analyzer takes all together: the
+	// broker has nobody to hand them to again.
+	run := r.Send(t, load.Plan{Signals: signals, Limit: faultLimit, Patience: impatient, Think: count(0, unhurried.Think)})
 	awaitAcked(t, r, run, signals)
 	line.load(t, run)
 	line.judge(t, r)

@@ -160,6 +160,7 @@ func TestRow17EveryTenthPoison(t *testing.T) {
 		}
 	}
 	line.load(t, run)
+	require.Positive(t, sent, "poison must have been among the messages, or nothing was tested")
 	line.judge(t, r)
 	b := connect(t, r)
 	dead := deadLetters(t, b)

@@ -72,7 +72,7 @@ func (r *result) print(out io.Writer) error {
 	}{
 		{"one a request, bare handler", &r.singlePeer}, {"one a request, durable", &r.single},
 		{"fifty a request, bare handler with encoding/json", &r.batchPeer}, {"fifty a request, durable", &r.batch},
-		{"broker alone, packed", &r.raw},
+		{"broker alone, messages as the gateway packs them", &r.raw},
 	} {
 		fmt.Fprintf(w, "%s\t%.0f\t%s\t%s\t%d\t%.2f\t\n", row.name, row.t.rate(),
 			row.t.times.Quantile(0.5).Round(10*time.Microsecond), row.t.times.Quantile(0.99).Round(10*time.Microsecond), row.t.refused,

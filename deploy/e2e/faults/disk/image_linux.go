@@ -14,18 +14,17 @@ import (
 type Image struct {
 	Mount string // where it is mounted
 
-	file    string
-	mounted bool
+	file     string
+	cutpower string // program
+	mounted  bool
 }
 
 // New makes and mounts an image of size bytes, and unmounts it after the test.
 func New(t testing.TB, size int64) *Image {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test needs root: it mounts a disk image to cut its power (run it as root, with loop devices)")
-	}
 	dir := t.TempDir()
-	i := &Image{Mount: filepath.Join(dir, "mounted"), file: filepath.Join(dir, "disk-0.img")}
+	i := &Image{Mount: filepath.Join(dir, "mounted"), file: filepath.Join(dir, "disk-0.img"), cutpower: filepath.Join(dir, "cutpower")}
+	run(t, "go", "build", "-o", i.cutpower, "github.com/draftlabs/specter/deploy/e2e/faults/disk/cutpower")
 	if err := os.Mkdir(i.Mount, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +38,8 @@ func New(t testing.TB, size int64) *Image {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mkfs.ext4", "-q", "-F", i.file)
+	// What runs on the disk runs as whoever runs the test.
+	run(t, mkfs(), "-q", "-F", "-E", fmt.Sprintf("root_owner=%d:%d", os.Getuid(), os.Getgid()), i.file)
 	t.Cleanup(func() {
 		if i.mounted {
 			i.unmount(t)
@@ -55,26 +55,13 @@ func (i *Image) Sync(t testing.TB) {
 	run(t, "sync", "-f", i.Mount)
 }
 
-// noLogFlush of EXT4_IOC_SHUTDOWN: not even the journal is written out.
-const (
-	ext4Shutdown = 0x8004587d // _IOR('X', 125, __u32)
-	noLogFlush   = 2
-)
-
 // CutPower takes the power away: nothing that is not on the disk at this moment
 // will ever get there, and whoever writes gets an error. The image is copied as it
 // is. Call Restore when nothing uses the disk any more.
 func (i *Image) CutPower(t testing.TB) {
 	t.Helper()
-	dir, err := os.Open(i.Mount)
-	if err == nil {
-		// Copying the image of a mounted file system that still works would mix moments.
-		err = unix.IoctlSetPointerInt(int(dir.Fd()), ext4Shutdown, noLogFlush)
-		_ = dir.Close()
-	}
-	if err != nil {
-		t.Fatalf("cutting the power of %s: %v", i.Mount, err)
-	}
+	// Copying the image of a mounted file system that still works would mix moments.
+	asRoot(t, i.cutpower, i.Mount)
 	run(t, "cp", "--sparse=always", i.file, i.file+".cut")
 }
 
@@ -112,19 +99,37 @@ func (i *Image) Fill(t testing.TB, free int64) (release func()) {
 
 func (i *Image) mount(t testing.TB) {
 	t.Helper()
-	run(t, "mount", "-o", "loop", i.file, i.Mount)
+	asRoot(t, "mount", "-o", "loop", i.file, i.Mount)
 	i.mounted = true
 }
 
 func (i *Image) unmount(t testing.TB) {
 	t.Helper()
-	run(t, "umount", i.Mount)
+	asRoot(t, "umount", i.Mount)
 	i.mounted = false
+}
+
+// mkfs is not on everybody's PATH.
+func mkfs() string {
+	const name = "mkfs.ext4"
+	if _, err := exec.LookPath(name); err != nil {
+		return "/sbin/" + name
+	}
+	return name
+}
+
+// asRoot runs a command as root, through sudo for everybody else.
+func asRoot(t testing.TB, name string, args ...string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		name, args = "sudo", append([]string{name}, args...)
+	}
+	run(t, name, args...)
 }
 
 func run(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatal(fmt.Errorf("%s %v: %w: %s (this test needs mount, mkfs.ext4 and loop devices)", name, args, err, out))
+		t.Fatal(fmt.Errorf("%s %v: %w: %s (this test mounts disk images: it needs mkfs.ext4, loop devices, and root or sudo)", name, args, err, out))
 	}
 }

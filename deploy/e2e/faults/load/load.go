@@ -38,8 +38,9 @@ type Plan struct {
 	Patience time.Duration
 	Think    time.Duration // about how long a client rests between requests
 	Trace    bool          // keep every answer for Answers
-	// NoBreaks makes a connection that ends without an answer a problem.
-	NoBreaks bool
+	// Breaks: the process that answers is killed, so that a connection may end without an answer;
+	// otherwise that is a problem.
+	Breaks bool
 }
 
 // answerLimit is how long an answer may take before it counts as none.
@@ -64,6 +65,7 @@ type Run struct {
 	done   chan struct{}
 
 	ok, refused, broken atomic.Int64
+	pressed             atomic.Int64 // bytes
 
 	mu       sync.Mutex
 	refusals []time.Duration
@@ -105,6 +107,9 @@ func (r *Run) Done() <-chan struct{} { return r.done }
 func (r *Run) OK() int64      { return r.ok.Load() }
 func (r *Run) Refused() int64 { return r.refused.Load() }
 func (r *Run) Broken() int64  { return r.broken.Load() }
+
+// Pressed is how many bytes of signals were refused so far, each time anew.
+func (r *Run) Pressed() int64 { return r.pressed.Load() }
 
 // RefusedWithin is the time in which a share of the refused heard of it: 1 for all.
 func (r *Run) RefusedWithin(share float64) time.Duration {
@@ -202,6 +207,7 @@ func (r *Run) deliver(ctx context.Context, n int, target Target, ids []uuid.UUID
 			r.broken.Add(1)
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			r.refused.Add(1)
+			r.pressed.Add(int64(len(body)))
 			r.mu.Lock()
 			r.refusals = append(r.refusals, a.Took)
 			r.mu.Unlock()
@@ -233,7 +239,7 @@ func (r *Run) post(ctx context.Context, n int, url string, target Target, body s
 	switch {
 	case err != nil && ctx.Err() == nil && time.Since(a.At) >= answerLimit:
 		r.problem("no answer within %s", answerLimit)
-	case err != nil && ctx.Err() == nil && r.plan.NoBreaks:
+	case err != nil && ctx.Err() == nil && !r.plan.Breaks:
 		r.problem("a request without an answer: %v", err)
 	}
 	if err != nil {

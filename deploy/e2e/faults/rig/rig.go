@@ -79,12 +79,19 @@ func New(t testing.TB, o Options) *Rig {
 	require.NoError(t, err)
 	r.Book = book
 	t.Cleanup(func() { require.NoError(t, book.Close()) })
-	conn, err := nats.Connect(r.Broker.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	r.JetStream = connect(t, r.Broker.URL())
+	return r
+}
+
+// connect returns a connection of the test's own, which outlives what is done to the broker.
+func connect(t testing.TB, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
-	r.JetStream, err = jetstream.New(conn)
+	js, err := jetstream.New(conn)
 	require.NoError(t, err)
-	return r
+	return js
 }
 
 // startDashboard runs what people use; nothing here needs it for long.
@@ -176,23 +183,32 @@ func (r *Rig) Send(t testing.TB, p load.Plan) *load.Run {
 	if p.URLs == nil {
 		p.URLs = r.URLs()
 	}
+	if p.Targets == nil {
+		p.Targets = r.Targets
+	}
+	return start(t, p, r.Book)
+}
+
+func start(t testing.TB, p load.Plan, book *ledger.Ledger) *load.Run {
+	t.Helper()
 	if p.Clients == 0 {
 		p.Clients = 8
 	}
 	if p.Batch == 0 {
 		p.Batch = 25
 	}
-	if p.Targets == nil {
-		p.Targets = r.Targets
-	}
-	run := load.Start(t.Context(), p, r.Book)
+	run := load.Start(t.Context(), p, book)
 	t.Cleanup(run.Stop)
 	return run
 }
 
 // Consumer is what the broker knows about the analyzer's reading of signals.
 func (r *Rig) Consumer(ctx context.Context) (*jetstream.ConsumerInfo, error) {
-	consumer, err := r.JetStream.Consumer(ctx, event.Signals().Name, bus.DurableName(event.SignalBatch, "analyzer"))
+	return consumer(ctx, r.JetStream)
+}
+
+func consumer(ctx context.Context, js jetstream.JetStream) (*jetstream.ConsumerInfo, error) {
+	consumer, err := js.Consumer(ctx, event.Signals().Name, bus.DurableName(event.SignalBatch, "analyzer"))
 	if err != nil {
 		return nil, err
 	}
@@ -203,15 +219,20 @@ func (r *Rig) Consumer(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 // out again at once what a killed analyzer held, instead of after its AckWait.
 func (r *Rig) Settle(t testing.TB, quick bool) {
 	t.Helper()
+	settle(t, r.JetStream, quick)
+}
+
+func settle(t testing.TB, js jetstream.JetStream, quick bool) {
+	t.Helper()
 	program.Await(t, SettleLimit, "the analyzer to have stored everything", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		info, err := r.Consumer(ctx)
+		info, err := consumer(ctx, js)
 		if err != nil {
 			return false
 		}
 		if quick && info.NumPending == 0 && info.NumAckPending > 0 {
-			_ = r.SetAckWait(ctx, quickAckWait) // the next look tries again
+			_ = setAckWait(ctx, js, quickAckWait) // the next look tries again
 		}
 		return info.NumPending == 0 && info.NumAckPending == 0
 	})
@@ -220,13 +241,17 @@ func (r *Rig) Settle(t testing.TB, quick bool) {
 // SetAckWait changes after how long the broker hands out a message again, until the
 // analyzer sets its own again.
 func (r *Rig) SetAckWait(ctx context.Context, wait time.Duration) error {
-	info, err := r.Consumer(ctx)
+	return setAckWait(ctx, r.JetStream, wait)
+}
+
+func setAckWait(ctx context.Context, js jetstream.JetStream, wait time.Duration) error {
+	info, err := consumer(ctx, js)
 	if err != nil || info.Config.AckWait == wait {
 		return err
 	}
 	config := info.Config
 	config.AckWait = wait
-	_, err = r.JetStream.UpdateConsumer(ctx, info.Stream, config)
+	_, err = js.UpdateConsumer(ctx, info.Stream, config)
 	return err
 }
 

@@ -1,9 +1,11 @@
 package rig
 
 import (
+	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,16 +60,70 @@ func (s *Service) MemoryMiB(t testing.TB) int {
 	return MemoryMiB(t, s.running)
 }
 
+// WatchMemory samples the process's resident memory from now on, see WatchMemory.
+func (s *Service) WatchMemory(t testing.TB) (peak func() int) {
+	t.Helper()
+	return WatchMemory(t, s.running)
+}
+
 // MemoryMiB is the resident memory of a program.
 func MemoryMiB(t testing.TB, p *program.Program) int {
 	t.Helper()
-	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(p.PID())).Output()
+	kib, err := residentKiB(p.PID())
 	if err != nil {
-		t.Fatalf("reading the memory of process %d: %v", p.PID(), err)
+		t.Fatal(err)
+	}
+	return kib >> 10
+}
+
+// sampleEvery is how often memory is looked at: what nothing gives back is there the next time, too.
+const sampleEvery = 200 * time.Millisecond
+
+// WatchMemory samples the resident memory of a program until peak is called, which returns the most
+// there was, in MiB. The program must live until then.
+func WatchMemory(t testing.TB, p *program.Program) (peak func() int) {
+	t.Helper()
+	stop, ended := make(chan struct{}), make(chan struct{})
+	var most int
+	var err error
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(sampleEvery)
+		defer tick.Stop()
+		for err == nil {
+			var kib int
+			kib, err = residentKiB(p.PID())
+			most = max(most, kib)
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	halt := sync.OnceFunc(func() {
+		close(stop)
+		<-ended
+	})
+	t.Cleanup(halt)
+	return func() int {
+		t.Helper()
+		halt()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return most >> 10
+	}
+}
+
+func residentKiB(pid int) (int, error) {
+	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return 0, fmt.Errorf("reading the memory of process %d: %w", pid, err)
 	}
 	kib, err := strconv.Atoi(strings.TrimSpace(string(out)))
 	if err != nil {
-		t.Fatalf("reading the memory of process %d: %v", p.PID(), err)
+		return 0, fmt.Errorf("reading the memory of process %d: %w", pid, err)
 	}
-	return kib >> 10
+	return kib, nil
 }

@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/deploy/e2e/faults/load"
@@ -25,6 +24,7 @@ type Up struct {
 
 	url      string
 	target   load.Target
+	data     string // directory
 	database string
 }
 
@@ -42,7 +42,7 @@ func StartUp(t testing.TB, storeDir string) *Up {
 	require.NoError(t, os.Symlink(storeDir, filepath.Join(data, "nats")))
 
 	addr, facts := program.FreeAddr(t), filepath.Join(dir, "facts.json")
-	u := &Up{url: "http://" + addr}
+	u := &Up{url: "http://" + addr, data: data}
 	u.Program = program.Start(t, "specter up", []string{
 		"SPECTER_LOG_LEVEL=warn", "SPECTER_HTTP_ADDR=" + addr, "SPECTER_DATA_DIR=" + data, "SPECTER_BOOTSTRAP_FILE=" + facts,
 	}, parts.Binary(t, "specter"), "up")
@@ -65,28 +65,17 @@ func StartUp(t testing.TB, storeDir string) *Up {
 // Send starts a load, see Rig.Send.
 func (u *Up) Send(t testing.TB, p load.Plan) *load.Run {
 	t.Helper()
-	p.URLs, p.Targets, p.Clients, p.Batch = []string{u.url}, []load.Target{u.target}, 8, 25
-	run := load.Start(t.Context(), p, u.Book)
-	t.Cleanup(run.Stop)
-	return run
+	p.URLs, p.Targets = []string{u.url}, []load.Target{u.target}
+	return start(t, p, u.Book)
 }
 
-// Judge waits until as many are stored as were acknowledged, or no more come, and compares.
-func (u *Up) Judge(t testing.TB) oracle.Verdict {
+// Judge waits until the analyzer has nothing left to do, see Rig.Judge.
+func (u *Up) Judge(t testing.TB, quick bool) oracle.Verdict {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), u.database)
+	// Where the operator's commands find it; it is another one each time the broker was started.
+	broker, err := os.ReadFile(filepath.Join(u.data, "broker.url"))
 	require.NoError(t, err)
-	defer func() { _ = conn.Close(t.Context()) }()
-	const quiet = 30 * time.Second
-	var rows, before int64
-	changed := time.Now()
-	program.Await(t, SettleLimit, "signals to be stored", func() bool {
-		require.NoError(t, conn.QueryRow(t.Context(), `SELECT coalesce(sum(n), 0)::bigint FROM signal_blocks`).Scan(&rows))
-		if rows != before {
-			before, changed = rows, time.Now()
-		}
-		return rows >= u.Book.Acked() || time.Since(changed) > quiet
-	})
+	settle(t, connect(t, strings.TrimSpace(string(broker))), quick)
 	stored, err := oracle.Read(t.Context(), u.database)
 	require.NoError(t, err)
 	verdict, err := oracle.Judge(u.Book, stored)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,14 +197,38 @@ func TestREADME(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "```sh\n")
 	commands, _, _ := strings.Cut(rest, "```")
 	ran := map[string]bool{"job": true, "web": true, "deploy": true} // by the tests above
+	exported := ""
 	for line := range strings.Lines(commands) {
-		if name, ok := strings.CutPrefix(strings.Fields(line)[2], "./examples/"); !ok || !ran[name] {
-			t.Errorf("no test runs %q", line)
-		} else {
+		switch {
+		case strings.HasPrefix(line, "#"), strings.TrimSpace(line) == "":
+		case strings.HasPrefix(line, "export "):
+			exported += line
+		default:
+			before, rest, _ := strings.Cut(line, "go run ./examples/")
+			name, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			if !ran[name] {
+				t.Errorf("no test runs %q", line)
+				continue
+			}
 			delete(ran, name)
+			requireSettings(t, name, exported+before)
 		}
 	}
 	if len(ran) > 0 {
 		t.Errorf("the README does not name %v", ran)
+	}
+}
+
+// requireSettings: a command is given what its program reads.
+func requireSettings(t *testing.T, name, given string) {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(name, "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range regexp.MustCompile(`Getenv\("(\w+)"\)`).FindAllStringSubmatch(string(source), -1) {
+		if !strings.Contains(given, read[1]+"=") {
+			t.Errorf("the README runs %s without %s", name, read[1])
+		}
 	}
 }
