@@ -14,20 +14,23 @@ import (
 
 // lease is what this gateway may take of one account in one calendar month.
 //
-//	begun ──▶ in use ⇄ settled ──▶ ended (month over, idle, or the gateway stops)
+//	begun ──▶ in use ⇄ settled ──▶ ended (month over, idle, or the gateway stops) ──▶ gone
 type lease struct {
 	account uuid.UUID
-	key     string    // of the bucket
-	began   time.Time // by the injected clock
-	until   int64     // the month's end, unix seconds
-	first   bool      // begun in the month's first minute: what is given back may be the month before's
+	// holder is the lease's own, not the gateway's: another lease of the account must not be taken for
+	// this one, whose last word may be late or never come.
+	holder uuid.UUID
+	key    string    // of the bucket
+	began  time.Time // by the injected clock
+	until  int64     // the month's end, unix seconds
+	first  bool      // begun in the month's first minute: what is given back may be the month before's
 
 	available atomic.Int64 // to take
 	limit     atomic.Int64
 	low       atomic.Int64 // below it more is fetched ahead of need
 	free      atomic.Int64 // of the account beyond all leases, at the last settlement
 	checked   atomic.Int64 // when that was, unix nanoseconds; 0 = it is no longer believed
-	failed    atomic.Int64 // when a settlement last failed, unix nanoseconds
+	failed    atomic.Int64 // when the last settlement failed, unix nanoseconds; 0 = it did not
 	known     atomic.Bool  // free has been found out once
 	queued    atomic.Bool  // waits to be settled
 	ended     atomic.Bool  // takes and gives go elsewhere
@@ -61,7 +64,7 @@ func newLease(account uuid.UUID, limit int64, now time.Time) *lease {
 	now = now.UTC()
 	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	l := &lease{
-		account: account, key: event.QuotaKey(account, now), began: now, until: month.AddDate(0, 1, 0).Unix(),
+		account: account, holder: uuid.New(), key: event.QuotaKey(account, now), began: now, until: month.AddDate(0, 1, 0).Unix(),
 		first: now.Sub(month) < newMonth, changed: make(chan struct{}), busy: 1, settled: now,
 	}
 	l.limit.Store(limit)
@@ -157,11 +160,15 @@ func (l *lease) wake() {
 	l.changed = make(chan struct{})
 }
 
-// idle reports whether nothing was taken since it was last asked.
+// idle reports whether the lease may end: nothing was taken since it was last asked, and the bucket
+// knows what was taken before. While the broker is away a lease in hand goes on serving.
 func (l *lease) idle() bool {
 	l.settling.Lock()
 	defer l.settling.Unlock()
 	taken := l.busy + l.recorded - l.available.Load()
 	l.busy = l.available.Load() - l.recorded // so that the next sum counts from here
-	return taken == 0
+	return taken == 0 && (l.failed.Load() == 0 || l.unwritten())
 }
+
+// unwritten reports whether the bucket has nothing of the lease. Only who holds settling may ask.
+func (l *lease) unwritten() bool { return l.serial == 0 && l.doubtful == nil }

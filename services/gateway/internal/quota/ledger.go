@@ -18,10 +18,10 @@ const (
 	firstLease = 128
 )
 
-// statement is what one gateway tells about its lease, and what it asks for.
+// statement is what is told about one lease, and what is asked for it.
 type statement struct {
-	holder   uuid.UUID
-	serial   uint64 // of this write
+	holder   uuid.UUID // of this lease alone
+	serial   uint64    // of this write
 	now      time.Time
 	expires  time.Time
 	limit    int64
@@ -54,7 +54,7 @@ func apply(q *catalogv1.Quota, s statement) (free int64) {
 		}
 	}
 	if !known && s.recorded > 0 {
-		// Others took this gateway for dead and its lease for spent.
+		// Others took this lease's gateway for dead and the lease for spent.
 		q.Lost = max(0, q.GetLost()-s.recorded)
 	}
 	q.Used = max(0, q.GetUsed()+s.recorded-s.unspent-s.returned)

@@ -3,6 +3,8 @@ package quota
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,12 +53,16 @@ type Meter struct {
 	bus     *bus.Bus
 	log     *zap.Logger
 	now     func() time.Time
-	holder  uuid.UUID
 	metrics *metrics
 	work    chan *lease
 	stopped atomic.Bool
 	shards  [shards]shard
 	bucket  atomic.Pointer[jetstream.KeyValue] // once it has been looked up
+
+	leaving struct {
+		sync.Mutex
+		leases map[*lease]struct{} // ended, with something of them still in the bucket
+	}
 
 	life, tell time.Duration
 }
@@ -71,12 +77,13 @@ var _ lifecycle.Service = (*Meter)(nil)
 // New returns a meter that keeps its leases in b's QUOTA bucket.
 func New(b *bus.Bus, log *zap.Logger, registerer prometheus.Registerer, now func() time.Time) *Meter {
 	m := &Meter{
-		bus: b, log: log.Named("quota"), now: now, holder: uuid.New(), metrics: newMetrics(registerer),
+		bus: b, log: log.Named("quota"), now: now, metrics: newMetrics(registerer),
 		work: make(chan *lease, shards*leasesPerShard), life: leaseLife, tell: tellEvery,
 	}
 	for i := range m.shards {
 		m.shards[i].leases = map[uuid.UUID]*lease{}
 	}
+	m.leaving.leases = map[*lease]struct{}{}
 	return m
 }
 
@@ -164,14 +171,14 @@ func (m *Meter) lease(account uuid.UUID, limit int64) (*lease, error) {
 		if now.Unix() < l.until {
 			return l, nil
 		}
-		l.ended.Store(true) // with its month
-		m.settleSoon(l)
+		m.leave(l) // with its month
 	} else if len(s.leases) >= leasesPerShard {
 		return nil, errTooMany
+	} else {
+		m.metrics.leases.Inc()
 	}
 	l = newLease(account, limit, now)
 	s.leases[account] = l
-	m.metrics.leases.Inc()
 	return l, nil
 }
 
@@ -260,7 +267,7 @@ func (m *Meter) settleSoon(l *lease) {
 	}
 	select {
 	case m.work <- l:
-	default: // as many as there can be leases; more only when months change
+	default: // as many as there can be leases; more only when months change, and look asks again
 		l.queued.Store(false)
 	}
 }
@@ -300,14 +307,26 @@ func (m *Meter) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			m.look()
 		}
-		now := m.now()
-		for _, l := range m.all() {
-			if l.idle() || now.Unix() >= l.until {
-				m.forget(l)
-			}
-			m.settleSoon(l)
+	}
+}
+
+func (m *Meter) look() {
+	now := m.now()
+	for _, l := range m.all() {
+		if l.idle() || now.Unix() >= l.until {
+			m.forget(l)
+			continue
 		}
+		m.settleSoon(l)
+	}
+	for _, l := range m.departing() {
+		if now.After(time.Unix(l.until, 0).Add(m.life)) {
+			m.gone(l) // nobody asks for its month any more
+			continue
+		}
+		m.settleSoon(l)
 	}
 }
 
@@ -329,32 +348,44 @@ func (m *Meter) forget(l *lease) {
 	s := m.shard(l.account)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l.ended.Store(true)
 	if s.leases[l.account] == l {
 		delete(s.leases, l.account)
 		m.metrics.leases.Dec()
 	}
+	m.leave(l)
 }
 
-// giveBack ends every lease, those included that still waited for it.
+// leave ends a lease that nobody finds any more. It is remembered until the bucket knows.
+func (m *Meter) leave(l *lease) {
+	l.ended.Store(true)
+	m.leaving.Lock()
+	m.leaving.leases[l] = struct{}{}
+	m.leaving.Unlock()
+	m.settleSoon(l)
+}
+
+func (m *Meter) departing() []*lease {
+	m.leaving.Lock()
+	defer m.leaving.Unlock()
+	return slices.Collect(maps.Keys(m.leaving.leases))
+}
+
+func (m *Meter) gone(l *lease) {
+	m.leaving.Lock()
+	defer m.leaving.Unlock()
+	delete(m.leaving.leases, l)
+}
+
+// giveBack ends every lease, and tries once more to settle those that have ended before.
 func (m *Meter) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, giveBackTime)
 	defer cancel()
-	leases := m.all()
-	for _, l := range leases {
+	for _, l := range m.all() {
 		m.forget(l)
-	}
-	for waiting := true; waiting; {
-		select {
-		case l := <-m.work:
-			leases = append(leases, l)
-		default:
-			waiting = false
-		}
 	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, settlers)
-	for _, l := range leases {
+	for _, l := range m.departing() {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()

@@ -27,14 +27,16 @@ func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 // running is a meter at work.
 type running struct {
 	*quota.Meter
-	cancel context.CancelFunc
-	ended  chan error
-	once   sync.Once
+	metrics *prometheus.Registry
+	cancel  context.CancelFunc
+	ended   chan error
+	once    sync.Once
 }
 
 func start(t testing.TB, b *bus.Bus, now func() time.Time, change ...func(*quota.Meter)) *running {
 	t.Helper()
-	r := &running{Meter: quota.New(b, zap.NewNop(), prometheus.NewRegistry(), now), ended: make(chan error, 1)}
+	metrics := prometheus.NewRegistry()
+	r := &running{Meter: quota.New(b, zap.NewNop(), metrics, now), metrics: metrics, ended: make(chan error, 1)}
 	for _, f := range change {
 		f(r.Meter)
 	}
@@ -52,6 +54,29 @@ func (r *running) stop(t testing.TB) {
 		r.cancel()
 		require.NoError(t, <-r.ended)
 	})
+}
+
+// settlements tells how many had an outcome.
+func (r *running) settlements(t testing.TB, outcome string) (n float64) {
+	t.Helper()
+	families, err := r.metrics.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, one := range family.GetMetric() {
+			if family.GetName() == "specter_quota_settlements_total" && one.GetLabel()[0].GetValue() == outcome {
+				n += one.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
+}
+
+// looks after its leases as it does every ten seconds, and settles them.
+func (r *running) looks(t testing.TB, outcome string) {
+	t.Helper()
+	before := r.settlements(t, outcome)
+	r.Look()
+	testkit.Eventually(t, func() bool { return r.settlements(t, outcome) > before }, "the leases are settled: %s", outcome)
 }
 
 // answer is the meter's word once it has one: like a client, it asks again after "not right now",
@@ -393,6 +418,71 @@ func TestWhileTheBrokerIsAwayALeaseInHandServesAndOthersAreToldToRetry(t *testin
 	q := stored(t, nats.Bus(t), unknown, time.Now())
 	require.EqualValues(t, 1, q.GetUsed())
 	require.True(t, noHeld(q))
+}
+
+// What was taken of the lease in hand while the broker was away is told once it is back, although
+// nothing was taken any more for a while.
+func TestWhatWasTakenDuringAnOutageCounts(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	b := nats.Bus(t)
+	m := start(t, b, time.Now)
+	account := uuid.New()
+	const limit = 5000
+	require.NoError(t, m.asks(t, account, limit, 1))
+	accepted := int64(1)
+	nats.Kill(t)
+	testkit.Eventually(t, func() bool { return !b.Conn().IsConnected() }, "the loss is noticed")
+	for m.Take(account, limit, 1) == nil {
+		accepted++
+	}
+	require.Greater(t, accepted, int64(2), "a lease was in hand")
+	for range 2 {
+		m.looks(t, "failed")
+	}
+	nats.Start(t)
+	for {
+		n, err := m.asksUpTo(t, account, limit, 100)
+		if fault.Is(err, fault.QuotaExceeded) {
+			break
+		}
+		require.NoError(t, err)
+		accepted += int64(n)
+	}
+	require.EqualValues(t, limit, accepted)
+}
+
+// A lease whose last settlement failed is settled when the broker is back, also when the account has
+// another lease by then: neither hides what the other has taken.
+func TestALeaseThatEndedDuringAnOutageIsSettledLater(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	b := nats.Bus(t)
+	m := start(t, b, time.Now)
+	account := uuid.New()
+	const limit = 100_000
+	require.NoError(t, m.asks(t, account, limit, 20))
+	m.looks(t, "done") // tells of what was taken; from now on the lease is idle
+	nats.Kill(t)
+	testkit.Eventually(t, func() bool { return !b.Conn().IsConnected() }, "the loss is noticed")
+	m.looks(t, "failed") // to give the idle lease back
+	require.True(t, fault.Is(m.Take(account, limit, 3), fault.Unavailable), "the lease has ended")
+
+	nats.Start(t)
+	require.NoError(t, m.asks(t, account, limit, 3))
+	q := stored(t, nats.Bus(t), account, time.Now())
+	require.Len(t, q.GetLeases(), 2, "each lease has an entry of its own")
+	m.Look()
+	other := nats.Bus(t)
+	testkit.Eventually(t, func() bool {
+		q = stored(t, other, account, time.Now())
+		return q.GetUsed() == 23 && len(q.GetLeases()) == 1
+	}, "the old lease is settled")
+	m.stop(t)
+	q = stored(t, other, account, time.Now())
+	require.EqualValues(t, 23, q.GetUsed())
+	require.Zero(t, q.GetLost())
+	require.Empty(t, q.GetLeases())
 }
 
 func TestAllWordsOfALeaseTakenTogetherNeverPassTheLimit(t *testing.T) {

@@ -43,6 +43,10 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 		pause(ctx, attempt)
 	}
 	if err == nil {
+		l.failed.Store(0)
+		if l.ended.Load() && l.unwritten() {
+			m.gone(l)
+		}
 		m.metrics.settled.WithLabelValues("done").Inc()
 		return
 	}
@@ -57,6 +61,9 @@ func (m *Meter) settle(ctx context.Context, l *lease) {
 
 // attempt is one read, if needed, and one write; done is false when somebody else wrote first.
 func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
+	if l.ended.Load() && l.unwritten() {
+		return true, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	bucket, err := m.open(ctx)
@@ -69,8 +76,8 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 		}
 	}
 	l.resolve(m)
-	if l.ended.Load() && l.serial == 0 {
-		return true, nil // there is nothing of it in the bucket
+	if l.ended.Load() && l.unwritten() {
+		return true, nil // the write that was in doubt had ended it, or had not begun it
 	}
 	next, w := m.plan(l)
 	value, err := proto.Marshal(next)
@@ -134,7 +141,7 @@ func (l *lease) resolve(m *Meter) {
 	l.doubtful = nil
 	serial, there := uint64(0), false
 	for _, lease := range l.quota.GetLeases() {
-		if string(lease.GetHolder()) == string(m.holder[:]) {
+		if string(lease.GetHolder()) == string(l.holder[:]) {
 			serial, there = lease.GetSerial(), true
 		}
 	}
@@ -162,7 +169,7 @@ func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
 		}
 		next := proto.CloneOf(l.quota)
 		free := apply(next, statement{
-			holder: m.holder, serial: w.serial, now: now, expires: now.Add(m.life), limit: l.limit.Load(),
+			holder: l.holder, serial: w.serial, now: now, expires: now.Add(m.life), limit: l.limit.Load(),
 			recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
 		})
 		w.recorded = unspent
@@ -181,7 +188,7 @@ func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
 		if w.reserved > 0 {
 			n = 0
 		}
-		grow(next, m.holder, n)
+		grow(next, l.holder, n)
 		w.grant, w.recorded = n, unspent+n
 		return next, w
 	}

@@ -340,7 +340,8 @@ func (x *Quota) GetLeases() []*QuotaLease {
 // QuotaLease is what one gateway may accept without asking.
 type QuotaLease struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One run of one gateway (16 bytes).
+	// Which lease this is (16 bytes). A gateway's next lease of the account is
+	// another one, so that neither speaks for what the other has taken.
 	Holder []byte `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
 	// Not accepted yet when the gateway last told.
 	Held int64 `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
