@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +22,8 @@ import (
 	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/httpx"
+	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/testkit"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
@@ -64,14 +65,15 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 	require.NoError(t, err)
 	w.stop = run(t, s)
 
-	server := httptest.NewServer(s.Handler())
-	t.Cleanup(server.Close)
-	w.url = server.URL
+	// The server of production: it has a way of its own for plain requests.
+	server := httpx.NewServer("127.0.0.1:0", s.Handler(), zap.NewNop())
+	run(t, server)
+	w.url = "http://" + server.Addr()
 	return w
 }
 
 // run starts a service and returns what stops it; a test that does not is stopped at its end.
-func run(t testing.TB, s svcmain.Service) (stop func()) {
+func run(t testing.TB, s lifecycle.Service) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
