@@ -205,10 +205,22 @@ func TestPreflight(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, got.status)
 		require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
 		require.Contains(t, got.header.Get("Access-Control-Allow-Methods"), "POST")
-		require.Contains(t, strings.ToLower(got.header.Get("Access-Control-Allow-Headers")), "x-api-key")
+		allowed := strings.Split(strings.ToLower(got.header.Get("Access-Control-Allow-Headers")), ", ")
+		require.Subset(t, allowed, []string{"content-type", "content-encoding", "authorization", "x-api-key", "prefer"})
 		require.Equal(t, "86400", got.header.Get("Access-Control-Max-Age"))
 		require.Empty(t, got.header.Get("Access-Control-Allow-Credentials"))
 	}
+}
+
+// A page can ask for what every client can, and read the answer.
+func TestAPageCanAskForPartOfABatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.send("/api/signals", []byte(`[{"type":"a"},{}]`), "Origin", "https://shop.example", "Prefer", "handling=lenient")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Equal(t, "handling=lenient", got.header.Get("Preference-Applied"))
+	exposed := strings.Split(got.header.Get("Access-Control-Expose-Headers"), ", ")
+	require.Subset(t, exposed, []string{"Preference-Applied", "Retry-After", "X-Quota-Remaining"})
 }
 
 func TestOtherMethodsAndPaths(t *testing.T) {

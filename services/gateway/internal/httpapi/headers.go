@@ -18,7 +18,7 @@ import (
 
 var exposed = strings.Join([]string{
 	"Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset", echo.HeaderXRequestID,
+	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset", "Preference-Applied", echo.HeaderXRequestID,
 }, ", ")
 
 // Header values that never change are shared by all answers.
@@ -50,14 +50,14 @@ func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 func preflight(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderAccessControlAllowMethods, "POST, OPTIONS")
-	h.Set(echo.HeaderAccessControlAllowHeaders, "Content-Type, Content-Encoding, Authorization, X-Api-Key, X-Request-Id")
+	h.Set(echo.HeaderAccessControlAllowHeaders, "Content-Type, Content-Encoding, Authorization, X-Api-Key, X-Request-Id, Prefer")
 	h.Set(echo.HeaderAccessControlMaxAge, "86400")
 	h.Set(echo.HeaderAllow, "POST, OPTIONS")
 	return c.NoContent(http.StatusNoContent)
 }
 
 // writeRate says what is left, in the fields of draft-ietf-httpapi-ratelimit-headers and in the
-// classic ones; of the month only when it is limited.
+// classic ones; of the month only when it is limited, and what is left of it only when that is known.
 func writeRate(h http.Header, r ingest.Rate, month quota.State, limited bool) {
 	// Every answer has these, so their texts share one piece of memory.
 	const policy, left, until = `"signals";q=`, `"signals";r=`, `;t=`
