@@ -253,6 +253,29 @@ func TestAMonthlyLimitIsKeptExactly(t *testing.T) {
 	require.Len(t, w.stored(), before+3+left)
 }
 
+// Every answer to a known key says what the month allows; what is left of it is said once it is known.
+func TestTheMonthlyLimitIsInEveryAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(catalog.AccountName(w.account), &catalogv1.Account{AccountId: w.account.String(), MonthlySignalLimit: 20})
+	head := func() answer { return w.do(http.MethodHead, "/api/signals?key="+w.key, nil) }
+	var got answer
+	testkit.Eventually(t, func() bool { got = head(); return got.header.Get("X-Quota-Limit") != "" }, "the limit to arrive")
+	require.Equal(t, "20", got.header.Get("X-Quota-Limit"))
+	require.NotEmpty(t, got.header.Get("X-Quota-Reset"))
+	require.Contains(t, got.header.Get("RateLimit-Policy"), `"month";q=20`)
+	require.NotContains(t, got.header, "X-Quota-Remaining", "nobody knows yet")
+	require.NotContains(t, got.header.Get("RateLimit"), "month")
+
+	testkit.Eventually(t, func() bool { got = head(); return got.header.Get("X-Quota-Remaining") == "20" }, "it is found out")
+	require.Contains(t, got.header.Get("RateLimit"), `"month";r=20;t=`)
+	got = w.send("/api/signals", []byte("{"))
+	require.Equal(t, http.StatusBadRequest, got.status)
+	require.Equal(t, "20", got.header.Get("X-Quota-Limit"))
+	require.Equal(t, "20", got.header.Get("X-Quota-Remaining"))
+	require.NotEmpty(t, got.header.Get("X-Quota-Reset"))
+}
+
 func TestWhatIsRefusedIsToldToTheDashboard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

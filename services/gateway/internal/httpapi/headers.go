@@ -73,11 +73,16 @@ func writeRate(h http.Header, r ingest.Rate, month quota.State, limited bool) {
 	}
 	names := rateHeaders[:5]
 	if limited {
-		limit, remaining, reset := strconv.FormatInt(month.Limit, 10), strconv.FormatInt(month.Remaining, 10), strconv.FormatInt(wholeSeconds(month.Reset), 10)
+		limit, reset := strconv.FormatInt(month.Limit, 10), strconv.FormatInt(wholeSeconds(month.Reset), 10)
 		values[0] += `, "month";q=` + limit
-		values[1] += `, "month";r=` + remaining + `;t=` + reset
-		values[5], values[6], values[7] = limit, remaining, reset
-		names = rateHeaders[:]
+		values[5], values[6] = limit, reset
+		names = rateHeaders[:7]
+		if month.Known {
+			remaining := strconv.FormatInt(month.Remaining, 10)
+			values[1] += `, "month";r=` + remaining + `;t=` + reset
+			values[7] = remaining
+			names = rateHeaders[:]
+		}
 	}
 	for i, name := range names {
 		h[name] = values[i : i+1 : i+1]
@@ -87,7 +92,7 @@ func writeRate(h http.Header, r ingest.Rate, month quota.State, limited bool) {
 // As net/http writes them.
 var rateHeaders = [...]string{
 	"Ratelimit-Policy", "Ratelimit", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset",
-	"X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset",
+	"X-Quota-Limit", "X-Quota-Reset", "X-Quota-Remaining",
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }

@@ -168,7 +168,7 @@ func admissible(grant *catalog.Grant, origin string) error {
 // Rate tells how much of the product's rate is left.
 func (s *Service) Rate(from Sender) Rate { return from.bucket.state(s.now()) }
 
-// Quota tells how much of the account's month is left; false without a limit.
+// Quota tells how much of the account's month is left, if that is known; false without a limit.
 func (s *Service) Quota(from Sender) (quota.State, bool) {
 	return s.quota.State(from.grant.AccountID, from.grant.MonthlyLimit)
 }

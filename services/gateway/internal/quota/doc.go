@@ -14,4 +14,7 @@
 // So the limit is never passed. A lease that its gateway did not give back counts as used once it
 // has expired, because it may have been; leases are sized so that all that can be lost this way is
 // one percent of the limit (docs/adr/0011-quota-leases.md).
+//
+// What is left is told with every answer (State). An account without a lease gets an empty one then,
+// which looks at the bucket in the background and takes nothing from it.
 package quota

@@ -31,11 +31,12 @@ type lease struct {
 	free      atomic.Int64 // of the account beyond all leases, at the last settlement
 	checked   atomic.Int64 // when that was, unix nanoseconds; 0 = it is no longer believed
 	failed    atomic.Int64 // when the last settlement failed, unix nanoseconds; 0 = it did not
-	known     atomic.Bool  // free has been found out once
+	known     atomic.Bool  // free has been found out, for this lease or the one before
 	queued    atomic.Bool  // waits to be settled
 	ended     atomic.Bool  // takes and gives go elsewhere
 
 	mu       sync.Mutex
+	wanted   bool  // somebody has waited for it
 	demand   int64 // of everybody who waits
 	smallest int64 // of them, since the last settlement; 0 = nobody
 	changed  chan struct{}
@@ -61,14 +62,32 @@ type write struct {
 }
 
 func newLease(account uuid.UUID, limit int64, now time.Time) *lease {
-	now = now.UTC()
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	until := monthEnd(now)
 	l := &lease{
-		account: account, holder: uuid.New(), key: event.QuotaKey(account, now), began: now, until: month.AddDate(0, 1, 0).Unix(),
-		first: now.Sub(month) < newMonth, changed: make(chan struct{}), busy: 1, settled: now,
+		account: account, holder: uuid.New(), key: event.QuotaKey(account, now), began: now, until: until.Unix(),
+		first: now.Sub(until.AddDate(0, -1, 0)) < newMonth, changed: make(chan struct{}), busy: 1, settled: now,
 	}
 	l.limit.Store(limit)
 	return l
+}
+
+// monthEnd is when the month in UTC ends.
+func monthEnd(now time.Time) time.Time {
+	now = now.UTC()
+	return time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// remember makes what was known before the lease what is known.
+func (l *lease) remember(last spent) {
+	if last.until == l.until {
+		l.free.Store(l.limit.Load() - last.n)
+		l.known.Store(true)
+	}
+}
+
+// spent is how much of the limit cannot be taken here, as far as is known.
+func (l *lease) spent() int64 {
+	return l.limit.Load() - l.available.Load() - max(0, l.free.Load())
 }
 
 // take uses n of what is available, or none.
@@ -125,6 +144,7 @@ func (l *lease) exceeded(now time.Time) error {
 func (l *lease) wants(n, least int64) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.wanted = true
 	l.demand += n
 	if l.smallest == 0 || least < l.smallest {
 		l.smallest = least
@@ -149,6 +169,13 @@ func (l *lease) wish() wish {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return wish{demand: l.demand, smallest: l.smallest}
+}
+
+// asked reports whether anybody has ever waited for the lease.
+func (l *lease) asked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wanted
 }
 
 // wake lets everybody who waits look again.

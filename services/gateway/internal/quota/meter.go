@@ -70,6 +70,13 @@ type Meter struct {
 type shard struct {
 	mu     sync.RWMutex
 	leases map[uuid.UUID]*lease
+	last   map[uuid.UUID]spent // of accounts whose lease has ended for being idle
+}
+
+// spent is what an account had used of its month, or had given away in leases, when that was last known.
+type spent struct {
+	until int64 // the month's end, unix seconds
+	n     int64
 }
 
 var _ lifecycle.Service = (*Meter)(nil)
@@ -82,6 +89,7 @@ func New(b *bus.Bus, log *zap.Logger, registerer prometheus.Registerer, now func
 	}
 	for i := range m.shards {
 		m.shards[i].leases = map[uuid.UUID]*lease{}
+		m.shards[i].last = map[uuid.UUID]spent{}
 	}
 	m.leaving.leases = map[*lease]struct{}{}
 	return m
@@ -178,6 +186,10 @@ func (m *Meter) lease(account uuid.UUID, limit int64) (*lease, error) {
 		m.metrics.leases.Inc()
 	}
 	l = newLease(account, limit, now)
+	if last, ok := s.last[account]; ok {
+		l.remember(last)
+		delete(s.last, account)
+	}
 	s.leases[account] = l
 	return l, nil
 }
@@ -204,25 +216,30 @@ func (m *Meter) Give(account uuid.UUID, n int) {
 // State is what is left of a limit.
 type State struct {
 	Limit     int64
+	Known     bool          // whether Remaining is
 	Remaining int64         // as far as this gateway knows
 	Reset     time.Duration // until the month ends
 }
 
-// State tells what is left; ok is false without a limit, and before this gateway knows.
+// State tells what is left; ok is false without a limit. It never waits: what is not known, or not since
+// the account last sent something, is found out for the next time.
 func (m *Meter) State(account uuid.UUID, limit int64) (state State, ok bool) {
 	if limit <= 0 {
 		return State{}, false
 	}
+	l, err := m.lease(account, limit)
 	now := m.now()
-	s := m.shard(account)
-	s.mu.RLock()
-	l := s.leases[account]
-	s.mu.RUnlock()
-	if l == nil || now.Unix() >= l.until || !l.known.Load() {
-		return State{}, false
+	if err != nil { // too many accounts, or the end: nothing is found out any more
+		return State{Limit: limit, Reset: monthEnd(now).Sub(now)}, true
 	}
-	left := l.available.Load() + max(0, l.free.Load()) + limit - l.limit.Load()
-	return State{Limit: limit, Remaining: min(limit, max(0, left)), Reset: l.reset(now)}, true
+	state = State{Limit: limit, Known: l.known.Load(), Reset: l.reset(now)}
+	if state.Known {
+		state.Remaining = min(limit, max(0, limit-l.spent()))
+	}
+	if l.checked.Load() == 0 && now.UnixNano()-l.failed.Load() >= int64(failureHolds) {
+		m.settleSoon(l)
+	}
+	return state, true
 }
 
 // await gets the lease what the caller needs, from the bucket.
@@ -351,8 +368,21 @@ func (m *Meter) forget(l *lease) {
 	if s.leases[l.account] == l {
 		delete(s.leases, l.account)
 		m.metrics.leases.Dec()
+		s.keep(l)
 	}
 	m.leave(l)
+}
+
+// keep remembers what is known of the account of a lease that ends, of so many accounts as may have
+// leases. Who is forgotten is told what is left a request later.
+func (s *shard) keep(l *lease) {
+	if !l.known.Load() {
+		return
+	}
+	if len(s.last) >= leasesPerShard {
+		clear(s.last)
+	}
+	s.last[l.account] = spent{until: l.until, n: l.spent()}
 }
 
 // leave ends a lease that nobody finds any more. It is remembered until the bucket knows.

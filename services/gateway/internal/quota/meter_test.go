@@ -372,18 +372,66 @@ func TestAMonthEndsAtMidnightUTC(t *testing.T) {
 	require.Contains(t, fault.As(err).Detail, "2026-12-01T00:00:00Z")
 
 	at.Store(end.UnixNano())
-	_, ok := m.State(account, 10)
-	require.False(t, ok, "nothing is known of the new month")
+	state, ok := m.State(account, 10)
+	require.True(t, ok)
+	require.Equal(t, quota.State{Limit: 10, Reset: 31 * 24 * time.Hour}, state, "what is left of the new month is not known yet")
 	m.Give(account, 10) // of the old one, most likely
 	require.NoError(t, m.asks(t, account, 10, 10), "the new month begins anew")
 	require.True(t, fault.Is(m.asks(t, account, 10, 1), fault.QuotaExceeded))
-	state, ok := m.State(account, 10)
-	require.True(t, ok)
-	require.Equal(t, 31*24*time.Hour, state.Reset)
+	state, _ = m.State(account, 10)
+	require.Equal(t, quota.State{Limit: 10, Known: true, Reset: 31 * 24 * time.Hour}, state)
 
 	m.stop(t)
 	require.EqualValues(t, 10, stored(t, b, account, end.Add(-time.Hour)).GetUsed())
 	require.EqualValues(t, 10, stored(t, b, account, end).GetUsed())
+}
+
+// Who only asks is told the limit at once and what is left as soon as it is known, and leases nothing.
+func TestWhatIsLeftIsToldToWhoOnlyAsks(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit = 1000
+	account := uuid.New()
+	other := start(t, nats.Bus(t), time.Now)
+	require.NoError(t, other.asks(t, account, limit, 400))
+	other.stop(t)
+
+	b := nats.Bus(t)
+	m := start(t, b, time.Now)
+	state, ok := m.State(account, limit)
+	require.True(t, ok)
+	require.EqualValues(t, limit, state.Limit)
+	require.Positive(t, state.Reset)
+	require.False(t, state.Known, "of what is left nothing is known yet")
+	testkit.Eventually(t, func() bool { state, _ = m.State(account, limit); return state.Known }, "it is found out")
+	require.EqualValues(t, 600, state.Remaining)
+	require.Empty(t, stored(t, b, account, time.Now()).GetLeases())
+
+	require.NoError(t, m.asks(t, account, limit, 100), "and asking does not keep it from sending")
+	state, _ = m.State(account, limit)
+	require.EqualValues(t, 500, state.Remaining)
+}
+
+// A lease ends when its account sends nothing for a while; what is left is remembered, and found out
+// anew when somebody asks.
+func TestWhatIsLeftIsRememberedWhenALeaseEnds(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	const limit = 1000
+	account := uuid.New()
+	b := nats.Bus(t)
+	m := start(t, b, time.Now)
+	require.NoError(t, m.asks(t, account, limit, 400))
+	m.looks(t, "done")
+	m.Look() // the lease is idle
+	testkit.Eventually(t, func() bool { return len(stored(t, b, account, time.Now()).GetLeases()) == 0 }, "the lease is given back")
+	other := start(t, nats.Bus(t), time.Now)
+	require.NoError(t, other.asks(t, account, limit, 100))
+	other.stop(t)
+
+	state, _ := m.State(account, limit+50)
+	require.Equal(t, quota.State{Limit: limit + 50, Known: true, Remaining: 650, Reset: state.Reset}, state, "what was known last")
+	testkit.Eventually(t, func() bool { state, _ = m.State(account, limit+50); return state.Remaining == 550 }, "what the other took")
 }
 
 func TestWhileTheBrokerIsAwayALeaseInHandServesAndOthersAreToldToRetry(t *testing.T) {
@@ -394,7 +442,7 @@ func TestWhileTheBrokerIsAwayALeaseInHandServesAndOthersAreToldToRetry(t *testin
 	known, unknown := uuid.New(), uuid.New()
 	const limit = 1_000_000
 	require.NoError(t, m.Take(known, limit, 1))
-	testkit.Eventually(t, func() bool { s, ok := m.State(known, limit); return ok && s.Remaining == limit-1 }, "a lease is in hand")
+	testkit.Eventually(t, func() bool { s, _ := m.State(known, limit); return s.Known && s.Remaining == limit-1 }, "a lease is in hand")
 
 	nats.Kill(t)
 	testkit.Eventually(t, func() bool { return !b.Conn().IsConnected() }, "the loss is noticed")
@@ -548,7 +596,7 @@ func BenchmarkTake(b *testing.B) {
 	b.Run("state", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, ok := m.State(account, limit); !ok {
+			if state, _ := m.State(account, limit); !state.Known {
 				b.Fatal("a lease is in hand")
 			}
 		}

@@ -70,7 +70,8 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if l.quota == nil {
+	looks := l.unwritten() && !l.asked() // at what is left, and needs nothing of it
+	if looks || l.quota == nil {
 		if err := l.read(ctx, bucket); err != nil {
 			return false, err
 		}
@@ -78,6 +79,10 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 	l.resolve(m)
 	if l.ended.Load() && l.unwritten() {
 		return true, nil // the write that was in doubt had ended it, or had not begun it
+	}
+	if looks {
+		l.learn(l.quota, m.now())
+		return true, nil
 	}
 	next, w := m.plan(l)
 	value, err := proto.Marshal(next)
@@ -211,7 +216,7 @@ func (m *Meter) wrote(l *lease, w *write) {
 
 // learn keeps what is left of the account beyond all leases.
 func (l *lease) learn(q *catalogv1.Quota, now time.Time) {
-	l.free.Store(q.GetMonthlySignalLimit() - q.GetUsed() - q.GetLost() - held(q))
+	l.free.Store(l.limit.Load() - q.GetUsed() - q.GetLost() - held(q))
 	l.checked.Store(now.UnixNano())
 	l.known.Store(true)
 }
