@@ -8,6 +8,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/services/gateway/internal/batch"
+	"github.com/draftlabs/specter/services/gateway/internal/httpapi"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
 
@@ -27,7 +28,7 @@ type Config struct {
 	MaxNodes        int   `env:"SPECTER_INGEST_MAX_NODES" envDefault:"2000" doc:"Most values in one signal."`
 
 	RatePerSecond int   `env:"SPECTER_INGEST_RATE_PER_SECOND" envDefault:"50000" doc:"Signals one product may send each second, over all its keys, unless its plan says otherwise. Each gateway counts for itself."`
-	MemoryBytes   int64 `env:"SPECTER_INGEST_MEMORY_BYTES" envDefault:"134217728" doc:"Memory for request bodies being read, in bytes; beyond it requests are answered 503."`
+	MemoryBytes   int64 `env:"SPECTER_INGEST_MEMORY_BYTES" envDefault:"134217728" doc:"Memory for request bodies being read, in bytes; beyond it requests are answered 503. One product gets no more of it than it leaves to the others."`
 
 	BatchSignals  int           `env:"SPECTER_INGEST_BATCH_SIGNALS" envDefault:"3000" doc:"Most signals that share one acknowledgement of the broker."`
 	BatchBytes    int           `env:"SPECTER_INGEST_BATCH_BYTES" envDefault:"1048576" doc:"Most bytes that share one acknowledgement of the broker."`
@@ -72,8 +73,8 @@ func (c Config) Validate() error {
 	positive("SPECTER_INGEST_BATCH_BYTES", int64(c.BatchBytes))
 	positive("SPECTER_INGEST_QUEUE_REQUESTS", int64(c.QueueRequests))
 	positive("SPECTER_INGEST_STORE_TIMEOUT", int64(c.StoreTimeout))
-	if c.MemoryBytes <= c.MaxBodyBytes {
-		errs = append(errs, fmt.Errorf("SPECTER_INGEST_MEMORY_BYTES is %d, it must be above SPECTER_INGEST_MAX_BODY_BYTES (%d)", c.MemoryBytes, c.MaxBodyBytes))
+	if least := httpapi.LeastMemory(c.MaxBodyBytes); c.MemoryBytes < least {
+		errs = append(errs, fmt.Errorf("SPECTER_INGEST_MEMORY_BYTES is %d, it must be at least %d for SPECTER_INGEST_MAX_BODY_BYTES (%d)", c.MemoryBytes, least, c.MaxBodyBytes))
 	}
 	if c.BatchBytes > maxBatchBytes {
 		errs = append(errs, fmt.Errorf("SPECTER_INGEST_BATCH_BYTES is %d, the broker's messages allow %d", c.BatchBytes, maxBatchBytes))

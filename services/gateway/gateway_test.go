@@ -322,7 +322,7 @@ func TestSettings(t *testing.T) {
 	require.NoError(t, m.Check(config.Source{}))
 	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_MAX_SIGNALS": "0"}), "must be above 0")
 	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_BATCH_BYTES": "9000000"}), "the broker's messages allow")
-	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_MEMORY_BYTES": "10"}), "must be above SPECTER_INGEST_MAX_BODY_BYTES")
+	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_MEMORY_BYTES": "10"}), "must be at least 16777216")
 	require.ErrorContains(t, m.Check(config.Source{"SPECTER_INGEST_QUEUE_BYTES": "10"}), "at least two")
 	for _, s := range m.Settings {
 		require.NotEmpty(t, s.Doc, s.Name)

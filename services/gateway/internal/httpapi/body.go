@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -19,7 +19,6 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/draftlabs/specter/pkg/fault"
 )
@@ -38,8 +37,13 @@ const (
 	// largestKept is the size of the largest buffers that are kept for other bodies.
 	largestKept = 256 << 10
 
+	// growsFast is the size from which a body grows twofold.
+	growsFast = 64 << 10
+
 	// zstdWindow is the largest window RFC 8878 §3.1.1.1.2 asks every decoder to support.
 	zstdWindow = 8 << 20
+	// inflater is what a decoder of gzip and deflate keeps: a window of 32 KiB and its tables.
+	inflater = 48 << 10
 	// brotliWindow is the largest window that is accepted of RFC 7932's 16 MiB: a decoder keeps all
 	// of it, and what encoders use when nobody asks for more is this.
 	brotliWindow = 4 << 20
@@ -83,10 +87,14 @@ func looksLikeJSON(body []byte) bool {
 // bodies reads request bodies within a limit for each and a memory for all.
 type bodies struct {
 	limit  int64
-	memory *semaphore.Weighted
+	memory memory
 	zstd   *zstd.Decoder
 	kept   []sync.Pool // of *body; each text has twice the room of those in the pool before
 }
+
+// LeastMemory is the memory with which a body of the limit can be read, whatever its coding: somebody
+// alone gets half of it, and a body is unpacked from one place to another.
+func LeastMemory(limit int64) int64 { return 2 * (4*limit + brotliWindow) }
 
 func newBodies(limit, memory int64) (*bodies, error) {
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
@@ -94,7 +102,8 @@ func newBodies(limit, memory int64) (*bodies, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a decoder: %w", err)
 	}
-	b := &bodies{limit: limit, memory: semaphore.NewWeighted(memory), zstd: decoder, kept: make([]sync.Pool, classOf(largestKept)+1)}
+	b := &bodies{limit: limit, zstd: decoder, kept: make([]sync.Pool, classOf(largestKept)+1)}
+	b.memory.free.Store(memory)
 	for class := range b.kept {
 		b.kept[class].New = func() any { return &body{text: make([]byte, 0, smallBody<<class)} }
 	}
@@ -108,12 +117,13 @@ func classOf(n int) int { return bits.Len(uint(max(n, smallBody)-1)) - bits.Len(
 type body struct {
 	text     []byte
 	reserved int64
+	holding  *atomic.Int64 // what all bodies of the product hold
 }
 
 // release gives a body's memory to the next.
 func (b *bodies) release(of *body) {
-	b.memory.Release(of.reserved)
-	of.reserved = 0
+	b.memory.give(of.reserved, of.holding)
+	of.reserved, of.holding = 0, nil
 	if class := classOf(cap(of.text)); class < len(b.kept) && cap(of.text) == smallBody<<class {
 		of.text = of.text[:0]
 		b.kept[class].Put(of)
@@ -121,32 +131,33 @@ func (b *bodies) release(of *body) {
 }
 
 // room returns an empty body for n bytes.
-func (b *bodies) room(n int64) (*body, error) {
+func (b *bodies) room(n int64, holding *atomic.Int64) (*body, error) {
 	class := classOf(int(n))
 	size := int64(smallBody) << class
 	if class >= len(b.kept) {
 		size = n
 	}
-	if !b.memory.TryAcquire(size) {
+	if !b.memory.take(size, holding) {
 		return nil, errBusy
 	}
 	if class >= len(b.kept) {
-		return &body{text: make([]byte, 0, n), reserved: size}, nil
+		return &body{text: make([]byte, 0, n), reserved: size, holding: holding}, nil
 	}
 	into, _ := b.kept[class].Get().(*body)
-	into.reserved = size
+	into.reserved, into.holding = size, holding
 	return into, nil
 }
 
-// read returns the decompressed body, to be released.
-func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
+// read returns the decompressed body, to be released. holding counts what all bodies of its product
+// hold.
+func (b *bodies) read(w http.ResponseWriter, r *http.Request, holding *atomic.Int64) (*body, error) {
 	if r.ContentLength > b.limit {
 		// A connection that is closed on somebody who still sends looks like a broken network, and is
 		// tried again: hear a little more of it out.
 		_, _ = io.CopyN(io.Discard, r.Body, heardOut)
 		return nil, b.tooLarge()
 	}
-	into, err := b.room(r.ContentLength)
+	into, err := b.room(0, holding)
 	if err != nil {
 		return nil, err
 	}
@@ -158,30 +169,40 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
 }
 
 func (b *bodies) fill(into *body, w http.ResponseWriter, r *http.Request) error {
-	coding := r.Header["Content-Encoding"]
-	if len(coding) == 0 {
-		if r.ContentLength >= 0 {
-			return b.exactly(into, r)
+	var unpack unpacking
+	if coding := r.Header["Content-Encoding"]; len(coding) > 0 {
+		var err error
+		if unpack, err = b.unpacking(strings.Join(coding, ",")); err != nil {
+			w.Header().Set(echo.HeaderAcceptEncoding, encodings)
+			return err
 		}
-		return b.all(into, http.MaxBytesReader(w, r.Body, b.limit))
 	}
-	source, decode, err := b.decompress(into, http.MaxBytesReader(w, r.Body, b.limit), strings.Join(coding, ","))
-	switch {
-	case err != nil:
-		w.Header().Set(echo.HeaderAcceptEncoding, encodings)
+	var err error
+	if r.ContentLength >= 0 {
+		err = b.exactly(into, r)
+	} else {
+		err = b.all(into, http.MaxBytesReader(w, r.Body, b.limit))
+	}
+	if err != nil || unpack == nil {
 		return err
-	case decode != nil:
-		return decode()
 	}
-	defer source.Close()
-	return b.all(into, source)
+	return b.unpack(into, unpack)
 }
 
-// exactly reads a body that says its length.
+// exactly reads a body that says its length. It gets room as it comes, not as it says: who sends
+// nothing holds nothing that others could use.
 func (b *bodies) exactly(into *body, r *http.Request) error {
-	into.text = into.text[:r.ContentLength]
-	if _, err := io.ReadFull(r.Body, into.text); err != nil {
-		return readFault(err)
+	for length := int(r.ContentLength); len(into.text) < length; {
+		if have := cap(into.text); have < length && len(into.text) >= have-have/4 {
+			if err := b.grow(into, r.ContentLength); err != nil {
+				return err
+			}
+		}
+		n, err := r.Body.Read(into.text[len(into.text):min(length, cap(into.text))])
+		into.text = into.text[:len(into.text)+n]
+		if err != nil && len(into.text) < length {
+			return readFault(unexpected(err))
+		}
 	}
 	return nil
 }
@@ -199,16 +220,20 @@ func (b *bodies) all(into *body, source io.Reader) error {
 		case err != nil:
 			return readFault(err)
 		case len(into.text) == cap(into.text):
-			if err := b.grow(into); err != nil {
+			if err := b.grow(into, b.limit+1); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// grow moves a body to where it has more room.
-func (b *bodies) grow(into *body) error {
-	larger, err := b.room(min(2*int64(cap(into.text)), b.limit+1))
+// grow moves a body to where it has more room, up to most bytes of it.
+func (b *bodies) grow(into *body, most int64) error {
+	factor := int64(2)
+	if cap(into.text) < growsFast {
+		factor = 4 // so that a usual batch is moved once
+	}
+	larger, err := b.room(min(factor*int64(cap(into.text)), most), into.holding)
 	if err != nil {
 		return err
 	}
@@ -219,7 +244,7 @@ func (b *bodies) grow(into *body) error {
 }
 
 func (b *bodies) reserve(into *body, n int64) bool {
-	if !b.memory.TryAcquire(n) {
+	if !b.memory.take(n, into.holding) {
 		return false
 	}
 	into.reserved += n
@@ -246,40 +271,82 @@ func readFault(err error) error {
 	}
 }
 
-// decompress undoes the one content coding a request may have: it returns either what is to be read
-// or what does it all. Two codings are refused: four kilobytes of twice-compressed zeros are a
-// gigabyte.
-func (b *bodies) decompress(into *body, raw io.Reader, coding string) (source io.ReadCloser, decode func() error, err error) {
+// unpacking puts into a body what is packed in the bytes of another.
+type unpacking func(into *body, packed []byte) error
+
+// unpacking undoes the one content coding a request may have; nil when there is none. Two codings are
+// refused: four kilobytes of twice-compressed zeros are a gigabyte.
+func (b *bodies) unpacking(coding string) (unpacking, error) {
 	switch strings.ToLower(strings.TrimSpace(coding)) {
 	case "", "identity":
-		return io.NopCloser(raw), nil, nil
+		return nil, nil
 	case "gzip", "x-gzip":
-		return &single{open: openGzip, source: bufio.NewReader(raw)}, nil, nil
+		return b.inflating(openGzip), nil
 	case "deflate":
-		return &single{open: openDeflate, source: bufio.NewReader(raw)}, nil, nil
+		return b.inflating(openDeflate), nil
 	case "br":
-		buffered := bufio.NewReader(raw)
-		window, err := brotliWindowOf(buffered)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !b.reserve(into, window) {
-			return nil, nil, errBusy
-		}
-		return &single{open: openBrotli, source: buffered}, nil, nil
+		return b.unbrotli, nil
 	case "zstd":
-		return nil, func() error { return b.unzstd(into, raw) }, nil
+		return b.unzstd, nil
 	default:
-		return nil, nil, errEncoding
+		return nil, errEncoding
 	}
 }
 
-// unzstd decodes in one piece, so that no window has to be kept.
-func (b *bodies) unzstd(into *body, raw io.Reader) error {
-	if err := b.all(into, raw); err != nil {
+// unpack replaces a body that has come whole by what is packed in it. Not before: a decoder keeps far
+// more memory than what it has been given, and would keep it while the rest is waited for.
+func (b *bodies) unpack(of *body, unpack unpacking) error {
+	into, err := b.room(min(4*int64(len(of.text)), b.limit+1), of.holding)
+	if err != nil {
 		return err
 	}
-	packed := into.text
+	err = unpack(into, of.text)
+	*of, *into = *into, *of
+	b.release(into)
+	return err
+}
+
+func (b *bodies) inflating(open func(*bytes.Reader) (io.ReadCloser, error)) unpacking {
+	return func(into *body, packed []byte) error {
+		if !b.reserve(into, inflater) {
+			return errBusy
+		}
+		return b.stream(into, packed, open)
+	}
+}
+
+func (b *bodies) unbrotli(into *body, packed []byte) error {
+	window, err := brotliWindowOf(packed)
+	if err != nil {
+		return err
+	}
+	if !b.reserve(into, window) {
+		return errBusy
+	}
+	return b.stream(into, packed, openBrotli)
+}
+
+var errTrailing = errors.New("data after the end of the compressed body")
+
+// stream reads exactly one compressed stream and refuses anything after it.
+func (b *bodies) stream(into *body, packed []byte, open func(*bytes.Reader) (io.ReadCloser, error)) error {
+	source := bytes.NewReader(packed)
+	stream, err := open(source)
+	if err != nil {
+		return readFault(unexpected(err))
+	}
+	defer stream.Close()
+	if err := b.all(into, stream); err != nil {
+		return err
+	}
+	if source.Len() > 0 {
+		return readFault(errTrailing)
+	}
+	return nil
+}
+
+// unzstd decodes in one piece, so that no window has to be kept.
+func (b *bodies) unzstd(into *body, packed []byte) error {
 	if !b.reserve(into, b.limit) {
 		return errBusy
 	}
@@ -292,13 +359,12 @@ func (b *bodies) unzstd(into *body, raw io.Reader) error {
 }
 
 // brotliWindowOf reads the size of the window that a decoder will keep (RFC 7932 §9.1).
-func brotliWindowOf(r *bufio.Reader) (int64, error) {
-	head, err := r.Peek(1)
-	if err != nil {
-		return 0, readFault(unexpected(err))
+func brotliWindowOf(packed []byte) (int64, error) {
+	if len(packed) == 0 {
+		return 0, readFault(io.ErrUnexpectedEOF)
 	}
 	bits := 16
-	switch c := head[0]; {
+	switch c := packed[0]; {
 	case c&1 == 0:
 	case c>>1&7 != 0:
 		bits = 17 + int(c>>1&7)
@@ -315,39 +381,6 @@ func brotliWindowOf(r *bufio.Reader) (int64, error) {
 	return 1 << bits, nil
 }
 
-// single reads exactly one compressed stream and refuses anything after it. It opens the stream
-// with the first Read, because that already reads the body.
-type single struct {
-	open   func(*bufio.Reader) (io.ReadCloser, error)
-	source *bufio.Reader
-	stream io.ReadCloser
-}
-
-var errTrailing = errors.New("data after the end of the compressed body")
-
-func (s *single) Read(p []byte) (int, error) {
-	if s.stream == nil {
-		var err error
-		if s.stream, err = s.open(s.source); err != nil {
-			return 0, unexpected(err)
-		}
-	}
-	n, err := s.stream.Read(p)
-	if errors.Is(err, io.EOF) {
-		if _, more := s.source.Peek(1); more == nil {
-			return n, errTrailing
-		}
-	}
-	return n, err //nolint:wrapcheck // a Reader passes io.EOF on as it is
-}
-
-func (s *single) Close() error {
-	if s.stream == nil {
-		return nil
-	}
-	return s.stream.Close() //nolint:wrapcheck // nothing to add
-}
-
 // unexpected keeps an empty body from reading as a proper end.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
@@ -356,7 +389,7 @@ func unexpected(err error) error {
 	return err
 }
 
-func openGzip(r *bufio.Reader) (io.ReadCloser, error) {
+func openGzip(r *bytes.Reader) (io.ReadCloser, error) {
 	stream, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, unexpected(err)
@@ -367,9 +400,9 @@ func openGzip(r *bufio.Reader) (io.ReadCloser, error) {
 
 // openDeflate reads the zlib format, which is what the name means (RFC 9110 §8.4.1.2), or bare
 // deflate, which is what some clients send.
-func openDeflate(r *bufio.Reader) (io.ReadCloser, error) {
-	head, err := r.Peek(2)
-	if err != nil {
+func openDeflate(r *bytes.Reader) (io.ReadCloser, error) {
+	var head [2]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil {
 		return nil, unexpected(err)
 	}
 	if head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
@@ -378,6 +411,6 @@ func openDeflate(r *bufio.Reader) (io.ReadCloser, error) {
 	return flate.NewReader(r), nil
 }
 
-func openBrotli(r *bufio.Reader) (io.ReadCloser, error) {
+func openBrotli(r *bytes.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(brotli.NewReader(r)), nil
 }

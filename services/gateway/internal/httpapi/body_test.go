@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/andybalholm/brotli"
@@ -32,9 +34,11 @@ func reader(t testing.TB) *bodies {
 // requireAllBack checks that no body holds any memory.
 func requireAllBack(t testing.TB, b *bodies) {
 	t.Helper()
-	require.True(t, b.memory.TryAcquire(testMemory))
-	b.memory.Release(testMemory)
+	require.EqualValues(t, testMemory, b.memory.free.Load())
 }
+
+// somebody is a product without any other body.
+func somebody() *atomic.Int64 { return new(atomic.Int64) }
 
 func request(body io.Reader, coding string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/api/signals", body)
@@ -53,13 +57,13 @@ func TestABodyIsReadWholeWhateverItsLengthAndForm(t *testing.T) {
 			"with a length": bytes.NewReader(want), "without": io.MultiReader(bytes.NewReader(want)),
 			"byte by byte": io.MultiReader(iotestOneByte{bytes.NewReader(want)}),
 		} {
-			got, err := b.read(httptest.NewRecorder(), request(body, ""))
+			got, err := b.read(httptest.NewRecorder(), request(body, ""), somebody())
 			require.NoError(t, err, "%d bytes %s", n, name)
 			require.Equal(t, string(want), string(got.text))
 			b.release(got)
 		}
 	}
-	_, err := b.read(httptest.NewRecorder(), request(io.MultiReader(bytes.NewReader(make([]byte, testLimit+1))), ""))
+	_, err := b.read(httptest.NewRecorder(), request(io.MultiReader(bytes.NewReader(make([]byte, testLimit+1))), ""), somebody())
 	require.Error(t, err)
 	requireAllBack(t, b)
 }
@@ -69,25 +73,94 @@ type iotestOneByte struct{ r io.Reader }
 
 func (o iotestOneByte) Read(p []byte) (int, error) { return o.r.Read(p[:min(1, len(p))]) }
 
+// slowly delivers a body a little at a time and looks, before each piece, at what is held for it.
+type slowly struct {
+	*bytes.Reader
+	look func(come int)
+}
+
+func (s slowly) Read(p []byte) (int, error) {
+	s.look(int(s.Size()) - s.Len())
+	return s.Reader.Read(p[:min(len(p), 700)])
+}
+
+func TestABodyHoldsMemoryAsItComes(t *testing.T) {
+	t.Parallel()
+	b := reader(t)
+	holding := somebody()
+	source := slowly{bytes.NewReader(make([]byte, testLimit)), func(come int) {
+		require.LessOrEqual(t, holding.Load(), int64(max(smallBody, 6*come)))
+	}}
+	r := request(source, "")
+	r.ContentLength = testLimit
+	got, err := b.read(httptest.NewRecorder(), r, holding)
+	require.NoError(t, err)
+	require.Len(t, got.text, testLimit)
+	require.EqualValues(t, testLimit, holding.Load())
+	b.release(got)
+	require.Zero(t, holding.Load())
+	requireAllBack(t, b)
+}
+
 func TestBodiesShareTheirMemory(t *testing.T) {
 	t.Parallel()
-	b, err := newBodies(testLimit, 3*testLimit)
+	b, err := newBodies(testLimit, 8*testLimit)
 	require.NoError(t, err)
+	read := func(n int, holding *atomic.Int64) (*body, error) {
+		return b.read(httptest.NewRecorder(), request(bytes.NewReader(make([]byte, n)), ""), holding)
+	}
+	greedy, others := somebody(), []*atomic.Int64{somebody(), somebody()}
 	var held []*body
-	for range 3 {
-		one, err := b.read(httptest.NewRecorder(), request(bytes.NewReader(make([]byte, testLimit)), ""))
+	for {
+		one, err := read(testLimit, greedy)
+		if err != nil {
+			require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+			break
+		}
+		held = append(held, one)
+	}
+	require.LessOrEqual(t, greedy.Load(), b.memory.free.Load(), "half is all that one gets")
+	require.GreaterOrEqual(t, greedy.Load(), int64(2*testLimit))
+	for _, other := range others {
+		one, err := read(testLimit/2, other)
 		require.NoError(t, err)
 		held = append(held, one)
 	}
-	_, err = b.read(httptest.NewRecorder(), request(bytes.NewReader([]byte("{}")), ""))
-	require.True(t, fault.Is(err, fault.Unavailable), "full: %v", err)
 	b.release(held[0])
-	small, err := b.read(httptest.NewRecorder(), request(bytes.NewReader([]byte("{}")), ""))
+	again, err := read(testLimit, greedy)
 	require.NoError(t, err)
-	for _, one := range append(held[1:], small) {
+	for _, one := range append(held[1:], again) {
 		b.release(one)
 	}
-	require.True(t, b.memory.TryAcquire(3*testLimit))
+	require.EqualValues(t, 8*testLimit, b.memory.free.Load())
+	require.Zero(t, greedy.Load())
+}
+
+// With the least memory that the settings allow, a lone body of the largest size is read in every coding.
+func TestTheLeastMemoryIsEnoughForOneBody(t *testing.T) {
+	t.Parallel()
+	text := make([]byte, testLimit)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(text) // which no coding makes smaller
+	text = text[:testLimit-100]
+	for name, open := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"br": func(w io.Writer) io.WriteCloser {
+			return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 5, LGWin: 22})
+		},
+		"zstd": func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+	} {
+		b, err := newBodies(testLimit, LeastMemory(testLimit))
+		require.NoError(t, err)
+		var packed bytes.Buffer
+		w := open(&packed)
+		_, _ = w.Write(text)
+		require.NoError(t, w.Close())
+		got, err := b.read(httptest.NewRecorder(), request(&packed, name), somebody())
+		require.NoError(t, err, name)
+		require.Equal(t, text, got.text, name)
+		b.release(got)
+		require.Equal(t, LeastMemory(testLimit), b.memory.free.Load(), name)
+	}
 }
 
 // FuzzBody: whatever the bytes, in every coding, the answer is a body within the limit or a client's
@@ -109,7 +182,7 @@ func FuzzBody(f *testing.F) {
 	b := reader(f)
 	codings := []string{"", "gzip", "br", "zstd", "deflate", "identity", "gzip, gzip"}
 	f.Fuzz(func(t *testing.T, raw []byte, coding uint8) {
-		got, err := b.read(httptest.NewRecorder(), request(bytes.NewReader(raw), codings[int(coding)%len(codings)]))
+		got, err := b.read(httptest.NewRecorder(), request(bytes.NewReader(raw), codings[int(coding)%len(codings)]), somebody())
 		if err == nil {
 			require.LessOrEqual(t, len(got.text), testLimit)
 			b.release(got)

@@ -83,7 +83,7 @@ func (d *door) take(w http.ResponseWriter, r *http.Request, from ingest.Sender, 
 	if err := d.ingest.Admit(from); err != nil {
 		return ingest.Outcome{}, err //nolint:wrapcheck // a fault, to be shown as it is
 	}
-	body, format, err := d.read(w, r)
+	body, format, err := d.read(w, r, from)
 	if err != nil {
 		d.note(from, err)
 		return ingest.Outcome{}, err
@@ -99,12 +99,12 @@ func (d *door) take(w http.ResponseWriter, r *http.Request, from ingest.Sender, 
 	})
 }
 
-func (d *door) read(w http.ResponseWriter, r *http.Request) (*body, ingest.Format, error) {
+func (d *door) read(w http.ResponseWriter, r *http.Request, from ingest.Sender) (*body, ingest.Format, error) {
 	media, err := mediaType(r)
 	if err != nil {
 		return nil, 0, err
 	}
-	body, err := d.bodies.read(w, r)
+	body, err := d.bodies.read(w, r, from.Holding())
 	if err != nil {
 		return nil, 0, err
 	}

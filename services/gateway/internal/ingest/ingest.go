@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,6 +126,9 @@ type Sender struct {
 	bucket *bucket
 	at     time.Time // when the request came
 }
+
+// Holding counts the bytes of memory that bodies of the sender's product hold while they are read.
+func (f Sender) Holding() *atomic.Int64 { return f.bucket.holding }
 
 // Authorize finds out who sends.
 func (s *Service) Authorize(key string, caller Caller) (Sender, error) {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +25,8 @@ type Rate struct {
 	WindowText string // Window in whole seconds
 }
 
-// maxBuckets bounds the buckets kept; beyond it those that are full, and so have nothing to
-// remember, are dropped.
+// maxBuckets bounds the buckets kept; beyond it those that are full and hold nothing, and so have
+// nothing to remember, are dropped.
 const maxBuckets = 4096
 
 // rates keeps a token bucket per product: all keys of a product share it. A bucket holds two
@@ -41,7 +42,8 @@ type rates struct {
 type bucket struct {
 	limiter   *rate.Limiter
 	perSecond int
-	full      Rate // of a bucket that nothing has been taken from
+	full      Rate          // of a bucket that nothing has been taken from
+	holding   *atomic.Int64 // see Sender.Holding
 }
 
 func newRates(perSecond, minBurst int) *rates {
@@ -67,22 +69,22 @@ func (r *rates) bucket(g *catalog.Grant, now time.Time) *bucket {
 		return b
 	}
 	burst := max(2*perSecond, r.minBurst)
-	limiter := rate.NewLimiter(rate.Limit(perSecond), burst)
+	limiter, holding := rate.NewLimiter(rate.Limit(perSecond), burst), new(atomic.Int64)
 	if ok { // the rate changed; what was spent stays spent
-		limiter = b.limiter
+		limiter, holding = b.limiter, b.holding
 		limiter.SetLimitAt(now, rate.Limit(perSecond))
 		limiter.SetBurstAt(now, burst)
 	} else {
 		r.sweep(now)
 	}
-	b = newBucket(limiter, perSecond, burst)
+	b = newBucket(limiter, holding, perSecond, burst)
 	r.buckets[g.ProductID] = b
 	return b
 }
 
-func newBucket(limiter *rate.Limiter, perSecond, burst int) *bucket {
+func newBucket(limiter *rate.Limiter, holding *atomic.Int64, perSecond, burst int) *bucket {
 	window := int(math.Ceil(float64(burst) / float64(perSecond)))
-	return &bucket{limiter: limiter, perSecond: perSecond, full: Rate{
+	return &bucket{limiter: limiter, holding: holding, perSecond: perSecond, full: Rate{
 		Limit: burst, Window: time.Duration(window) * time.Second, Remaining: burst,
 		LimitText: strconv.Itoa(burst), WindowText: strconv.Itoa(window),
 	}}
@@ -93,7 +95,7 @@ func (r *rates) sweep(now time.Time) {
 		return
 	}
 	for id, b := range r.buckets {
-		if b.limiter.TokensAt(now) >= float64(b.limiter.Burst()) {
+		if b.holding.Load() == 0 && b.limiter.TokensAt(now) >= float64(b.limiter.Burst()) {
 			delete(r.buckets, id)
 		}
 	}
