@@ -39,7 +39,35 @@ func gzipped(w io.Writer) (io.WriteCloser, error)   { return gzip.NewWriter(w), 
 func zlibbed(w io.Writer) (io.WriteCloser, error)   { return zlib.NewWriter(w), nil }
 func deflated(w io.Writer) (io.WriteCloser, error)  { return flate.NewWriter(w, flate.BestCompression) }
 func zstandard(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }
-func brotlied(w io.Writer) (io.WriteCloser, error)  { return brotli.NewWriterLevel(w, 5), nil }
+func zstdBest(w io.Writer) (io.WriteCloser, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+}
+
+// command is what zstd(1) makes of a pipe that {"type":"a"} comes through: it declares the window of the
+// level, 2 MiB for the usual one, however short the content is.
+func command(window byte) []byte {
+	return []byte("\x28\xb5\x2f\xfd\x04" + string([]byte{window}) + "\x61\x00\x00" + `{"type":"a"}` + "\x2c\x8f\x45\xeb")
+}
+
+// piped packs what comes piece by piece: the frame does not say how long its content is.
+func piped(w io.Writer) (io.WriteCloser, error) {
+	z, err := zstd.NewWriter(w, zstd.WithWindowSize(2<<20))
+	if err != nil {
+		return nil, err
+	}
+	return flushing{z}, nil
+}
+
+type flushing struct{ *zstd.Encoder }
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.Encoder.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, f.Flush()
+}
+func brotlied(w io.Writer) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, 5), nil }
 func widely(w io.Writer) (io.WriteCloser, error) {
 	return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 5, LGWin: 24}), nil
 }
@@ -57,6 +85,7 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 	badCRC := bytes.Clone(gz)
 	badCRC[len(badCRC)-5] ^= 1
 	bomb := bytes.Repeat([]byte("0"), 64*mib)
+	several := []byte(`[` + strings.Repeat(`{"type":"a"},`, 999) + `{"type":"b","payload":{"x":"` + strings.Repeat("x", 30_000) + `"}}` + strings.Repeat(" ", 200_000) + `]`)
 
 	for name, c := range map[string]struct {
 		body    []byte
@@ -81,6 +110,16 @@ func TestBodiesAsTheyComeOverTheWire(t *testing.T) {
 		"gzip at the limit":         {packed(t, gzipped, sized(mib)), []string{"Content-Encoding", "gzip"}, 200},
 		"gzip one over":             {packed(t, gzipped, sized(mib+1)), []string{"Content-Encoding", "gzip"}, 413},
 		"gzip bomb":                 {packed(t, gzipped, bomb), []string{"Content-Encoding", "gzip"}, 413},
+		"zstd at the limit":         {packed(t, zstandard, sized(mib)), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd one over":             {packed(t, zstandard, sized(mib+1)), []string{"Content-Encoding", "zstd"}, 413},
+		"zstd of a pipe":            {packed(t, piped, good), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd of the command":       {command(0x58), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd of the command, best": {command(0x88), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd of a full pipe":       {packed(t, piped, sized(mib)), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd of a pipe, one over":  {packed(t, piped, sized(mib+1)), []string{"Content-Encoding", "zstd"}, 413},
+		"zstd bomb in a pipe":       {packed(t, piped, bomb), []string{"Content-Encoding", "zstd"}, 413},
+		"zstd of several blocks":    {packed(t, zstandard, several), []string{"Content-Encoding", "zstd"}, 200},
+		"zstd at its best":          {packed(t, zstdBest, several), []string{"Content-Encoding", "zstd"}, 200},
 		"zstd bomb":                 {packed(t, zstandard, bomb), []string{"Content-Encoding", "zstd"}, 413},
 		"gzip cut in half":          {gz[:len(gz)/2], []string{"Content-Encoding", "gzip"}, 400},
 		"zstd cut in half":          {zs[:len(zs)/2], []string{"Content-Encoding", "zstd"}, 400},

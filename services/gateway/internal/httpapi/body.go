@@ -40,8 +40,10 @@ const (
 	// growsFast is the size from which a body grows twofold.
 	growsFast = 64 << 10
 
-	// zstdWindow is the largest window RFC 8878 §3.1.1.1.2 asks every decoder to support.
-	zstdWindow = 8 << 20
+	// zstdBlock is the most that a block adds (RFC 8878 §3.1.1.2.3), and what its decoder may write
+	// beyond it.
+	zstdBlock = 128<<10 + 32
+
 	// inflater is what a decoder of gzip and deflate keeps: a window of 32 KiB and its tables.
 	inflater = 48 << 10
 	// brotliWindow is the largest window that is accepted of RFC 7932's 16 MiB: a decoder keeps all
@@ -97,8 +99,7 @@ type bodies struct {
 func LeastMemory(limit int64) int64 { return 2 * (4*limit + brotliWindow) }
 
 func newBodies(limit, memory int64) (*bodies, error) {
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(uint64(limit)))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("making a decoder: %w", err)
 	}
@@ -345,17 +346,25 @@ func (b *bodies) stream(into *body, packed []byte, open func(*bytes.Reader) (io.
 	return nil
 }
 
-// unzstd decodes in one piece, so that no window has to be kept.
+// unzstd decodes in one piece, so that no window has to be kept, however large the one is that a frame
+// declares. What does not fit is tried again in a larger place. The decoder does not say so of all that
+// did not fit, but in a place that has room for one block more than has come, a block did.
 func (b *bodies) unzstd(into *body, packed []byte) error {
-	if !b.reserve(into, b.limit) {
-		return errBusy
+	for most := b.limit + zstdBlock; ; {
+		text, err := b.zstd.DecodeAll(packed, into.text[:0])
+		switch tight := len(text)+zstdBlock > cap(into.text); {
+		case int64(len(text)) > b.limit:
+			return b.tooLarge()
+		case err == nil:
+			into.text = text
+			return nil
+		case int64(cap(into.text)) >= most, !tight && !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			return readFault(err)
+		}
+		if err := b.grow(into, most); err != nil {
+			return err
+		}
 	}
-	text, err := b.zstd.DecodeAll(packed, make([]byte, 0, min(b.limit, int64(4*len(packed)))))
-	if err != nil {
-		return readFault(err)
-	}
-	into.text = text
-	return nil
 }
 
 // brotliWindowOf reads the size of the window that a decoder will keep (RFC 7932 §9.1).

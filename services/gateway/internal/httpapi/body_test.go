@@ -3,10 +3,12 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -161,6 +163,66 @@ func TestTheLeastMemoryIsEnoughForOneBody(t *testing.T) {
 		b.release(got)
 		require.Equal(t, LeastMemory(testLimit), b.memory.free.Load(), name)
 	}
+}
+
+// Whatever its frames say of themselves and however well it is packed, a zstd body is read when it is
+// within the limit, is too large when it is not, and is broken when its end is missing.
+func TestAZstdBodyOfAnySizeIsRead(t *testing.T) {
+	t.Parallel()
+	const limit, memory = 600_000, 64 << 20
+	b, err := newBodies(limit, memory)
+	require.NoError(t, err)
+	random := rand.NewChaCha8([32]byte{})
+	fills := map[string]func(n int) []byte{
+		"zeros": func(n int) []byte { return make([]byte, n) },
+		"noise": func(n int) []byte { p := make([]byte, n); _, _ = random.Read(p); return p },
+		"signals": func(n int) []byte {
+			var p []byte
+			for len(p) < n {
+				p = fmt.Appendf(p, `{"type":"page_view","id":"%x"},`, random.Uint64())
+			}
+			return p[:n]
+		},
+	}
+	streamed := func(piece int) func(text []byte) []byte {
+		return func(text []byte) []byte {
+			var packed bytes.Buffer
+			w, _ := zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1))
+			for part := range slices.Chunk(text, piece) {
+				_, _ = w.Write(part)
+				_ = w.Flush()
+			}
+			_ = w.Close()
+			return packed.Bytes()
+		}
+	}
+	whole, _ := zstd.NewWriter(nil)
+	packs := map[string]func(text []byte) []byte{
+		"whole": func(text []byte) []byte { return whole.EncodeAll(text, nil) }, "flushed": streamed(30_000), "streamed": streamed(1 << 20),
+	}
+	for fill, text := range fills {
+		for pack, packed := range packs {
+			for _, n := range []int{1, 5000, 65_537, 131_072, 131_073, 400_000, limit - 1, limit, limit + 1, limit + zstdBlock, 5 * limit} {
+				name := fmt.Sprint(n, " of ", fill, " ", pack)
+				want := text(n)
+				sent := packed(want)
+				if len(sent) > limit {
+					continue
+				}
+				got, err := b.read(httptest.NewRecorder(), request(bytes.NewReader(sent), "zstd"), somebody())
+				if n > limit {
+					require.True(t, fault.Is(err, fault.TooLarge), "%s: %v", name, err)
+					continue
+				}
+				require.NoError(t, err, name)
+				require.Equal(t, want, got.text, name)
+				b.release(got)
+				_, err = b.read(httptest.NewRecorder(), request(bytes.NewReader(sent[:len(sent)-5]), "zstd"), somebody())
+				require.True(t, fault.Is(err, fault.Invalid), "%s: %v", name, err)
+			}
+		}
+	}
+	require.EqualValues(t, memory, b.memory.free.Load())
 }
 
 // FuzzBody: whatever the bytes, in every coding, the answer is a body within the limit or a client's
