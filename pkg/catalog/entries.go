@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -19,7 +20,6 @@ const hashSize = 32
 type Grant struct {
 	AccountID uuid.UUID
 	ProductID uuid.UUID
-	KeyID     uuid.UUID // uuid.Nil when the entry names none
 
 	Revoked    bool // the key was
 	Closed     bool // the product or its account takes no signals any more
@@ -47,14 +47,17 @@ type entries struct {
 	ofProduct map[uuid.UUID]map[[hashSize]byte]struct{}
 	ofAccount map[uuid.UUID]map[[hashSize]byte]struct{}
 
-	revision uint64 // of the newest write seen; only the writer uses it
+	// Only the writer uses these.
+	revision uint64 // of the newest write seen; 0 = there never was any
+	noted    bool   // the bucket has been noted as complete
 	complete bool   // grants are built as entries arrive, not all at once at the end
+
+	certain atomic.Bool // a key that is not here does not exist
 }
 
 type keyEntry struct {
 	message          *catalogv1.Key
 	account, product uuid.UUID
-	id               uuid.UUID
 	grant            *Grant
 }
 
@@ -86,6 +89,16 @@ func (e *entries) finish() {
 	e.complete = true
 }
 
+// lacks reports whether entries of a copy before are missing in a new one because the broker has lost them,
+// and not because somebody has deleted them: then the bucket would go on counting its writes, and keep the
+// note that it was complete.
+func (e *entries) lacks(before *entries) bool {
+	return !e.noted && (before.noted || e.revision < before.revision)
+}
+
+// startOver makes a copy of a lost bucket that of another, which has written nothing yet.
+func (e *entries) startOver() { e.revision, e.noted = 0, false }
+
 // apply takes one write of the bucket. An entry that cannot be read is treated as deleted, and
 // reported: a key that may have been revoked must not go on working in its old form.
 func (e *entries) apply(name string, value []byte, gone bool) error {
@@ -96,8 +109,11 @@ func (e *entries) apply(name string, value []byte, gone bool) error {
 		return e.applyProduct(name[len(productPrefix):], value, gone)
 	case strings.HasPrefix(name, accountPrefix):
 		return e.applyAccount(name[len(accountPrefix):], value, gone)
+	case name == CompleteName:
+		e.noted = !gone
+		return nil
 	default:
-		return nil // the note that the bucket is complete, or an entry of a newer release
+		return nil // an entry of a newer release
 	}
 }
 
@@ -139,7 +155,6 @@ func decodeKey(key *keyEntry, value []byte) error {
 	if key.product, err = uuid.Parse(key.message.GetProductId()); err != nil {
 		return fmt.Errorf("reading the product of an ingest key's entry: %w", err)
 	}
-	key.id, _ = uuid.Parse(key.message.GetKeyId()) // nothing is decided by it
 	return nil
 }
 
@@ -218,7 +233,7 @@ func (e *entries) rebuild(hashes map[[hashSize]byte]struct{}) {
 
 func (e *entries) grant(key *keyEntry) *Grant {
 	g := &Grant{
-		AccountID: key.account, ProductID: key.product, KeyID: key.id,
+		AccountID: key.account, ProductID: key.product,
 		Revoked: key.message.GetRevoked(), Origins: key.message.GetAllowedOrigins(),
 	}
 	if account, ok := e.accounts.get(key.account); ok {

@@ -17,7 +17,7 @@ func TestAGrantIsPutTogetherWhateverArrivesFirst(t *testing.T) {
 	b := testkit.Bus(t)
 	bucket := bucketOf(t, b)
 	w := watch(t, b)
-	hash, keyID, account, product, place := hashOf("spk_a"), uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	hash, account, product, place := hashOf("spk_a"), uuid.New(), uuid.New(), uuid.New()
 	resolve := func() *catalog.Grant {
 		g, ok := w.Resolve([32]byte(hash))
 		if !ok {
@@ -31,13 +31,12 @@ func TestAGrantIsPutTogetherWhateverArrivesFirst(t *testing.T) {
 		return resolve()
 	}
 
-	key := keyOf(keyID.String(), account, product)
+	key := keyOf("1", account, product)
 	key.AllowedOrigins = []string{"https://shop.example"}
 	put(t, bucket, catalog.KeyName(hash), key)
 	g := until(func(g *catalog.Grant) bool { return g.Incomplete }, "a key without its product is incomplete")
 	require.Equal(t, account, g.AccountID)
 	require.Equal(t, product, g.ProductID)
-	require.Equal(t, keyID, g.KeyID)
 	require.Equal(t, []string{"https://shop.example"}, g.Origins)
 	require.Zero(t, g.MonthlyLimit)
 
@@ -97,8 +96,6 @@ func TestEntriesThatCannotBeUsedGrantNothing(t *testing.T) {
 	g, ok := w.Resolve([32]byte(noContext))
 	require.True(t, ok)
 	require.True(t, g.Incomplete, "a product whose contexts cannot be read is no product")
-	_, ok = w.Key([]byte("short"))
-	require.False(t, ok)
 }
 
 // A gateway may be the first to start: all it needs is the broker.

@@ -18,7 +18,6 @@ import (
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/telemetry"
-	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 )
 
 const (
@@ -35,7 +34,8 @@ const (
 )
 
 // CompleteName is the bucket's key of the note that every account's entries have been written since
-// the bucket was made. It says nothing to gateways.
+// the bucket was made. A gateway that knew another bucket before goes on serving what it knew until
+// then.
 const CompleteName = "complete"
 
 // KeyName is the bucket's key of an ingest key, by the SHA-256 of the key.
@@ -55,6 +55,7 @@ type Watcher struct {
 	now func() time.Time
 
 	entries atomic.Pointer[entries]
+	lost    bool         // the broker has lost what the copy has; touched by Run only
 	fresh   atomic.Int64 // unix nanoseconds of the last moment the copy was known to be complete
 }
 
@@ -83,31 +84,10 @@ func (w *Watcher) Resolve(hash [hashSize]byte) (*Grant, bool) {
 	return key.grant, true
 }
 
-// Key finds an ingest key's entry by the SHA-256 of the key.
-func (w *Watcher) Key(hash []byte) (*catalogv1.Key, bool) {
-	if len(hash) != hashSize {
-		return nil, false
-	}
-	key, ok := w.entries.Load().keys.get([hashSize]byte(hash))
-	if !ok {
-		return nil, false
-	}
-	return key.message, true
-}
-
-// Product finds a product's entry.
-func (w *Watcher) Product(id uuid.UUID) (*catalogv1.Product, bool) {
-	product, ok := w.entries.Load().products.get(id)
-	if !ok {
-		return nil, false
-	}
-	return product.message, true
-}
-
-// Account finds an account's entry.
-func (w *Watcher) Account(id uuid.UUID) (*catalogv1.Account, bool) {
-	return w.entries.Load().accounts.get(id)
-}
+// Complete reports whether a key that Resolve does not know does not exist: false before the bucket
+// has been read, while nothing has ever been written to it, and after it was lost until it is complete
+// again.
+func (w *Watcher) Complete() bool { return w.entries.Load().certain.Load() }
 
 // Staleness is the time since the copy was last known to be complete; known is false before the
 // first time.
@@ -123,8 +103,16 @@ func (w *Watcher) Staleness() (age time.Duration, known bool) {
 func (w *Watcher) Run(ctx context.Context, ready func()) error {
 	var once sync.Once
 	for ctx.Err() == nil {
-		err := w.watch(ctx, func() { once.Do(ready) })
-		if err != nil && ctx.Err() == nil {
+		switch err := w.watch(ctx, func() { once.Do(ready) }); {
+		case ctx.Err() != nil:
+		case errors.Is(err, errLost):
+			w.lost = true
+			w.entries.Load().certain.Store(false)
+			w.log.Warn("the broker has lost the catalogue; the last known state is served until the dashboard has made it anew")
+		case errors.Is(err, errFound):
+			w.lost = false
+			w.log.Info("the catalogue is complete again")
+		case err != nil:
 			w.log.Warn("watching the catalogue was interrupted; the last known state is served", zap.Error(err))
 			pause(ctx, retryEvery)
 		}
@@ -132,8 +120,21 @@ func (w *Watcher) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// watch builds a new copy, shows it once it is complete, and updates it until the watch is lost.
-// Building anew is what notices entries deleted while nobody watched.
+var (
+	errLost  = errors.New("the bucket is not the one that was known")
+	errFound = errors.New("the bucket is complete again")
+)
+
+// watch brings a copy up to what the bucket has, shows it then, and keeps it current until the watch is
+// lost:
+//
+//	            nothing missing               noted as complete
+//	a new copy ─────────────────▶ shown   lost ────────────────▶ a new copy
+//	     │      entries are missing        ▲
+//	     └─────────────────────────────────┘
+//
+// A new copy is what notices entries that were deleted while nobody watched. When the bucket was lost the
+// old copy stays instead, and takes what is written now.
 func (w *Watcher) watch(ctx context.Context, complete func()) error {
 	bucket, err := w.bus.JetStream().KeyValue(ctx, event.CatalogBucket)
 	if err != nil {
@@ -149,7 +150,11 @@ func (w *Watcher) watch(ctx context.Context, complete func()) error {
 	back := w.bus.Conn().StatusChanged(nats.CONNECTED)
 	defer w.bus.Conn().RemoveStatusListener(back)
 
-	next := newEntries()
+	next, before := newEntries(), w.entries.Load()
+	if w.lost {
+		next = before
+		next.startOver()
+	}
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	shown, caughtUp := false, w.now()
@@ -162,13 +167,23 @@ func (w *Watcher) watch(ctx context.Context, complete func()) error {
 			case !open:
 				return errors.New("the watch ended")
 			case update == nil: // all that was there when the watch began
-				next.finish()
-				w.entries.Store(next)
-				w.fresh.Store(w.now().UnixNano())
+				if !w.lost {
+					if next.lacks(before) {
+						return errLost
+					}
+					next.finish()
+					next.certain.Store(next.revision > 0)
+					w.entries.Store(next)
+				}
 				shown, caughtUp = true, w.now()
+				w.confirm()
 				complete()
 			default:
 				w.apply(next, update)
+				if w.lost && next.noted {
+					return errFound
+				}
+				next.certain.Store(shown && !w.lost)
 			}
 		case <-back:
 			return errors.New("the connection was lost and is back")
@@ -178,11 +193,18 @@ func (w *Watcher) watch(ctx context.Context, complete func()) error {
 				// The broker is away; the connection brings the watch back.
 			case current && shown:
 				caughtUp = w.now()
-				w.fresh.Store(caughtUp.UnixNano())
+				w.confirm()
 			case w.now().Sub(caughtUp) > behindFor && shown:
 				return errors.New("the copy stays behind the bucket")
 			}
 		}
+	}
+}
+
+// confirm notes that the copy is complete, unless it is that of a bucket that is no more.
+func (w *Watcher) confirm() {
+	if !w.lost {
+		w.fresh.Store(w.now().UnixNano())
 	}
 }
 

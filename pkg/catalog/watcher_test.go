@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"crypto/sha256"
+	"os"
 	"testing"
 	"time"
 
@@ -64,6 +65,14 @@ func hashOf(key string) []byte {
 	return sum[:]
 }
 
+// grantOf is what the watcher knows of a key, nil when it does not know it.
+func grantOf(w *catalog.Watcher, hash []byte) *catalog.Grant {
+	if g, ok := w.Resolve([32]byte(hash)); ok {
+		return g
+	}
+	return nil
+}
+
 func TestTheCatalogueIsWholeWhenReadyAndFollowsChanges(t *testing.T) {
 	t.Parallel()
 	b := testkit.Bus(t)
@@ -73,14 +82,12 @@ func TestTheCatalogueIsWholeWhenReadyAndFollowsChanges(t *testing.T) {
 	put(t, bucket, catalog.ProductName(product), &catalogv1.Product{ProductId: product.String(), AccountId: account.String()})
 
 	w := watch(t, b)
-	got, ok := w.Key(key)
-	require.True(t, ok, "what was there is known when Run is ready")
-	require.Equal(t, "1", got.GetKeyId())
-	p, ok := w.Product(product)
-	require.True(t, ok)
-	require.Equal(t, product.String(), p.GetProductId())
-	_, ok = w.Key(hashOf("spk_other"))
-	require.False(t, ok)
+	got := grantOf(w, key)
+	require.NotNil(t, got, "what was there is known when Run is ready")
+	require.Equal(t, product, got.ProductID)
+	require.False(t, got.Incomplete)
+	require.Nil(t, grantOf(w, hashOf("spk_other")))
+	require.True(t, w.Complete())
 	age, known := w.Staleness()
 	require.True(t, known)
 	require.Less(t, age, 20*time.Second)
@@ -88,30 +95,115 @@ func TestTheCatalogueIsWholeWhenReadyAndFollowsChanges(t *testing.T) {
 	revoked := keyOf("1", account, product)
 	revoked.Revoked = true
 	put(t, bucket, catalog.KeyName(key), revoked)
-	testkit.Eventually(t, func() bool { k, ok := w.Key(key); return ok && k.GetRevoked() }, "the revocation arrives")
+	testkit.Eventually(t, func() bool { return grantOf(w, key).Revoked }, "the revocation arrives")
 	require.NoError(t, bucket.Delete(t.Context(), catalog.ProductName(product)))
-	testkit.Eventually(t, func() bool { _, ok := w.Product(product); return !ok }, "the deletion arrives")
+	testkit.Eventually(t, func() bool { return grantOf(w, key).Incomplete }, "the deletion arrives")
 
 	_, err := bucket.Put(t.Context(), catalog.KeyName(key), []byte{0xff, 0xff})
 	require.NoError(t, err)
-	testkit.Eventually(t, func() bool { _, ok := w.Key(key); return !ok }, "an unreadable entry is not served in its old form")
+	testkit.Eventually(t, func() bool { return grantOf(w, key) == nil }, "an unreadable entry is not served in its old form")
 }
 
 func TestTheLastKnownStateIsServedWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	nats := testkit.NATS(t)
 	b := nats.Bus(t)
-	key := hashOf("spk_a")
+	key, moved := hashOf("spk_a"), uuid.New()
 	put(t, bucketOf(t, b), catalog.KeyName(key), keyOf("1", uuid.New(), uuid.New()))
 	w := watch(t, b)
 
 	nats.Kill(t)
 	testkit.Eventually(t, func() bool { return !b.Conn().IsConnected() }, "the loss is noticed")
-	_, ok := w.Key(key)
-	require.True(t, ok)
+	require.NotNil(t, grantOf(w, key))
+	require.True(t, w.Complete())
 
 	nats.Start(t)
 	other := nats.Bus(t)
-	put(t, bucketOf(t, other), catalog.KeyName(key), keyOf("2", uuid.New(), uuid.New()))
-	testkit.Eventually(t, func() bool { k, ok := w.Key(key); return ok && k.GetKeyId() == "2" }, "changes arrive again")
+	put(t, bucketOf(t, other), catalog.KeyName(key), keyOf("1", moved, uuid.New()))
+	testkit.Eventually(t, func() bool { g := grantOf(w, key); return g != nil && g.AccountID == moved }, "changes arrive again")
+}
+
+// lose brings the broker back without anything it had, and returns the bucket that is made anew.
+func lose(t *testing.T, nats *testkit.NATSServer) jetstream.KeyValue {
+	t.Helper()
+	nats.Kill(t)
+	require.NoError(t, os.RemoveAll(nats.Dir))
+	nats.Start(t)
+	return bucketOf(t, nats.Bus(t))
+}
+
+func note(t *testing.T, bucket jetstream.KeyValue) {
+	t.Helper()
+	_, err := bucket.Put(t.Context(), catalog.CompleteName, nil)
+	require.NoError(t, err)
+}
+
+// When the broker has lost the catalogue, what was known of it goes on being served, and what is not
+// known is not denied, until it is noted that everything has been written again.
+func TestALostCatalogueIsServedUntilItIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, noted := range map[string]bool{"of an installation that was rebuilt once": true, "of a younger one": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nats := testkit.NATS(t)
+			b := nats.Bus(t)
+			bucket := bucketOf(t, b)
+			account, product := uuid.New(), uuid.New()
+			kept, revoked, gone, fresh := hashOf("spk_kept"), hashOf("spk_revoked"), hashOf("spk_gone"), hashOf("spk_fresh")
+			for _, key := range [][]byte{kept, revoked, gone} {
+				put(t, bucket, catalog.KeyName(key), keyOf("1", account, product))
+			}
+			if noted {
+				note(t, bucket)
+			}
+			w := watch(t, b)
+
+			bucket = lose(t, nats)
+			testkit.Eventually(t, func() bool { return !w.Complete() }, "the loss is noticed")
+			for _, key := range [][]byte{kept, revoked, gone} {
+				require.NotNil(t, grantOf(w, key))
+			}
+
+			change := keyOf("1", account, product)
+			change.Revoked = true
+			put(t, bucket, catalog.KeyName(revoked), change)
+			testkit.Eventually(t, func() bool { return grantOf(w, revoked).Revoked }, "a revocation holds at once")
+			nats.Restart(t)
+			bucket = bucketOf(t, nats.Bus(t))
+			put(t, bucket, catalog.KeyName(fresh), keyOf("1", account, product))
+			testkit.Eventually(t, func() bool { return grantOf(w, fresh) != nil }, "a new key works at once")
+			require.NotNil(t, grantOf(w, kept), "a part of it does not replace the copy either")
+			require.False(t, w.Complete())
+
+			put(t, bucket, catalog.KeyName(kept), keyOf("1", account, product))
+			note(t, bucket)
+			testkit.Eventually(t, w.Complete, "the catalogue is complete")
+			require.NotNil(t, grantOf(w, kept))
+			require.Nil(t, grantOf(w, gone), "what has not been written again does not exist any more")
+		})
+	}
+}
+
+// Nothing is denied before anything has been written; what is deleted, all of it even, is gone.
+func TestAnEmptyCatalogueIsCompleteWhenItWasEmptied(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	b := nats.Bus(t)
+	w := watch(t, b)
+	require.False(t, w.Complete(), "nothing has ever been written")
+	bucket, key := bucketOf(t, b), hashOf("spk_a")
+	put(t, bucket, catalog.KeyName(key), keyOf("1", uuid.New(), uuid.New()))
+	testkit.Eventually(t, w.Complete, "the first entry arrives")
+
+	require.NoError(t, bucket.Delete(t.Context(), catalog.KeyName(key)))
+	testkit.Eventually(t, func() bool { return grantOf(w, key) == nil }, "the last key of the last account is deleted")
+	require.True(t, w.Complete())
+	nats.Restart(t)
+	testkit.Eventually(t, func() bool { return b.Conn().IsConnected() }, "the broker is back")
+	late := watch(t, b)
+	require.True(t, late.Complete(), "also for a gateway that starts now")
+	require.Nil(t, grantOf(late, key))
+	put(t, bucket, catalog.KeyName(key), keyOf("1", uuid.New(), uuid.New()))
+	testkit.Eventually(t, func() bool { return grantOf(w, key) != nil }, "the watch goes on")
+	require.True(t, w.Complete())
 }

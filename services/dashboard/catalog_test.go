@@ -105,7 +105,7 @@ func TestTheGatewayLearnsAnAccountsLimitAndEnd(t *testing.T) {
 	gateway := w.watcher()
 	ann := w.signedUp("ann@example.test")
 	id := uuid.MustParse(ann.get("/api/v1/account").str("id"))
-	testkit.Eventually(t, func() bool { _, ok := gateway.Account(id); return ok }, "a new account has an entry")
+	testkit.Eventually(t, func() bool { _, ok := w.entries()[catalog.AccountName(id)]; return ok }, "a new account has an entry")
 	made := ann.post("/api/v1/products", map[string]any{"name": "Shop"})
 	hash := [32]byte(apikey.Hash(made.str("key.key")))
 
