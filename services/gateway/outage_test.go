@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/pkg/apikey"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/gateway"
 )
@@ -192,4 +194,26 @@ func BenchmarkIngest(b *testing.B) {
 			b.ReportMetric(float64(b.N*load.per)/b.Elapsed().Seconds(), "signals/s")
 		})
 	}
+}
+
+// A broker that comes back with an empty disk has lost every key. Nobody is told that theirs is not valid.
+func TestABrokerThatHasLostTheCatalogueDeniesNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := []byte(`{"type":"a"}`)
+	require.Equal(t, http.StatusOK, w.send("/api/signals", body).status)
+	other := "/api/signals?key=" + apikey.New(apikey.Ingest)
+	require.Equal(t, http.StatusUnauthorized, w.do(http.MethodPost, other, body).status)
+
+	w.broker.Kill(t)
+	require.NoError(t, os.RemoveAll(w.broker.Dir))
+	w.broker.Start(t)
+	w.broker.Bus(t) // makes the streams anew
+	var got answer
+	testkit.Eventually(t, func() bool {
+		got = w.do(http.MethodPost, other, body)
+		return got.status == http.StatusServiceUnavailable
+	}, "the loss is noticed")
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	testkit.Eventually(t, func() bool { return w.send("/api/signals", body).status == http.StatusOK }, "a key that was known works")
 }

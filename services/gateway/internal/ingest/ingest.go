@@ -20,8 +20,10 @@ import (
 
 // Directory knows the keys.
 type Directory interface {
-	// Resolve looks a key up by its SHA-256; false for keys that never were or are forgotten.
+	// Resolve looks a key up by its SHA-256.
 	Resolve(keyHash [32]byte) (*catalog.Grant, bool)
+	// Complete reports whether a key that is not known never was, or has been deleted.
+	Complete() bool
 }
 
 // Store makes signals durable.
@@ -109,6 +111,7 @@ var (
 	errRevokedKey = fault.New(fault.Unauthenticated, "key_revoked", "This API key has been revoked.")
 	errClosed     = fault.New(fault.Unauthenticated, "key_revoked", "The account of this API key takes no signals any more.")
 	errOrigin     = fault.New(fault.Forbidden, "key_scope", "This API key may not be used from this origin.")
+	errUnsure     = fault.New(fault.Unavailable, "unavailable", "This API key cannot be checked right now. Try again.")
 	errIncomplete = fault.New(fault.Unavailable, "unavailable", "This product is still being set up. Try again.")
 )
 
@@ -132,26 +135,42 @@ func (f Sender) Holding() *atomic.Int64 { return f.bucket.holding }
 
 // Authorize finds out who sends.
 func (s *Service) Authorize(key string, caller Caller) (Sender, error) {
-	if key == "" {
-		return Sender{}, errMissingKey
-	}
-	switch prefix, err := apikey.Parse(key); {
-	case err != nil: // the checksum refuses typing errors without a look-up
-		return Sender{}, errInvalidKey
-	case prefix != apikey.Ingest:
-		return Sender{}, errToken
-	}
-	grant, known := s.directory.Resolve(apikey.Sum(key))
-	if !known {
-		return Sender{}, errInvalidKey
-	}
+	grant, err := s.grant(key)
 	from := Sender{caller: caller, grant: grant, at: s.now()}
-	if err := admissible(grant, caller.Origin); err != nil {
+	if err == nil {
+		err = admissible(grant, caller.Origin)
+	}
+	if err != nil {
 		s.Refuse(from, err)
 		return Sender{}, err
 	}
 	from.bucket = s.rates.bucket(grant, from.at)
 	return from, nil
+}
+
+// nobody is who sends with a key that is not known.
+var nobody = &catalog.Grant{}
+
+// grant finds what a key allows.
+func (s *Service) grant(key string) (*catalog.Grant, error) {
+	if key == "" {
+		return nobody, errMissingKey
+	}
+	switch prefix, err := apikey.Parse(key); {
+	case err != nil: // the checksum refuses typing errors without a look-up
+		return nobody, errInvalidKey
+	case prefix != apikey.Ingest:
+		return nobody, errToken
+	}
+	certain := s.directory.Complete() // asked first: what is looked into then is at least as complete
+	switch grant, known := s.directory.Resolve(apikey.Sum(key)); {
+	case known:
+		return grant, nil
+	case certain:
+		return nobody, errInvalidKey
+	default:
+		return nobody, errUnsure
+	}
 }
 
 func admissible(grant *catalog.Grant, origin string) error {

@@ -93,6 +93,8 @@ type shelf struct {
 
 	left     int // of the month, when the grant has a limit
 	refusals []Refusal
+	unknown  bool // the key is
+	partial  bool // the catalogue is
 }
 
 func (s *shelf) Take(_ uuid.UUID, limit int64, n int) error {
@@ -119,7 +121,9 @@ func (s *shelf) Record(r Refusal) {
 	s.refusals = append(s.refusals, r)
 }
 
-func (s *shelf) Resolve([32]byte) (*catalog.Grant, bool) { return &s.grant, true }
+func (s *shelf) Resolve([32]byte) (*catalog.Grant, bool) { return &s.grant, !s.unknown }
+
+func (s *shelf) Complete() bool { return !s.partial }
 
 func (s *shelf) Append(context.Context, []byte) error { return s.err }
 
@@ -207,6 +211,34 @@ func TestAProductThatHasNotArrivedYetIsWorthARetry(t *testing.T) {
 	s.grant.Revoked = true
 	_, err = in.Authorize(apikey.New(apikey.Ingest), Caller{})
 	require.Equal(t, "key_revoked", fault.As(err).Code, "a retry cannot help")
+}
+
+// Who is told that a key is not valid gives up, and what waited to be sent is gone. So nobody is told
+// before it is certain.
+func TestAKeyIsDeniedOnlyByACompleteCatalogue(t *testing.T) {
+	t.Parallel()
+	s := &shelf{unknown: true, partial: true}
+	in := service(t, s, scrub.New(scrub.Options{}))
+	authorize := func(key string) *fault.Error {
+		t.Helper()
+		_, err := in.Authorize(key, Caller{})
+		require.Error(t, err)
+		return fault.As(err)
+	}
+	err := authorize(apikey.New(apikey.Ingest))
+	require.Equal(t, fault.Unavailable, err.Kind)
+	require.Equal(t, "unavailable", err.Code)
+	require.Equal(t, "invalid_key", authorize("spk_typo").Code, "what no key looks like is none")
+	require.Equal(t, "missing_key", authorize("").Code)
+	s.partial = false
+	require.Equal(t, "invalid_key", authorize(apikey.New(apikey.Ingest)).Code)
+
+	var counted []string
+	for _, r := range s.refusals {
+		require.Equal(t, uuid.Nil, r.ProductID)
+		counted = append(counted, r.Code)
+	}
+	require.Equal(t, []string{"unavailable", "invalid_key", "missing_key", "invalid_key"}, counted, "an operator sees that keys are refused")
 }
 
 func TestAMonthIsChargedForWhatIsStoredOnly(t *testing.T) {
