@@ -127,7 +127,7 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	addrs := map[string]string{}
 	processes := map[string]*program.Program{}
 	for name, env := range map[string][]string{
-		"gateway":   bus,
+		"gateway":   with(bus, "SPECTER_NATS_SYNC_ALWAYS=true"),
 		"analyzer":  with(store, analysisSoon),
 		"proposal":  store,
 		"verifier":  store,

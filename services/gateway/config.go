@@ -15,7 +15,8 @@ import (
 // Config is what the gateway can be told. Every limit is named in the error of a request that
 // passes it.
 type Config struct {
-	PublicURL string `env:"SPECTER_PUBLIC_URL" doc:"The address people and browsers use, such as https://specter.example.com. https adds Strict-Transport-Security. Absent: plain HTTP."`
+	PublicURL  string `env:"SPECTER_PUBLIC_URL" doc:"The address people and browsers use, such as https://specter.example.com. https adds Strict-Transport-Security. Absent: plain HTTP."`
+	SyncAlways bool   `env:"SPECTER_NATS_SYNC_ALWAYS" doc:"Whether the broker writes a message to its disk before it acknowledges it (sync_interval: always in nats-server's jetstream block). A client cannot ask a broker for it, so the operator says it: without it a power cut loses acknowledged signals, and the gateway refuses to start when SPECTER_PUBLIC_URL is https and warns otherwise. specter up says it of its own broker."`
 
 	ScriptPath string `env:"SPECTER_SCRIPT_PATH" envDefault:"/s.js" doc:"Where the script tag is served too, for example /lib/site.js, because ad blockers know names. Its versions are below it, as /lib/site.js/v<version>.js. /s.js always answers."`
 	IngestPath string `env:"SPECTER_INGEST_PATH" envDefault:"/api/signals" doc:"Where signals are taken too and where the served script sends them, for example /collect. /api/signals always answers. Changing it changes the scripts' bytes, so that pages that pin their hash have to be told the new one."`
@@ -81,6 +82,9 @@ func (c Config) Validate() error {
 	}
 	if int64(c.QueueBytes) < 2*c.MaxBodyBytes {
 		errs = append(errs, errors.New("SPECTER_INGEST_QUEUE_BYTES must hold at least two of the largest bodies"))
+	}
+	if c.https() && !c.SyncAlways {
+		errs = append(errs, errors.New("SPECTER_NATS_SYNC_ALWAYS is not true, and SPECTER_PUBLIC_URL is https: in production the broker has to sync every message before it acknowledges it. Write `sync_interval: always` into the jetstream block of its configuration, then set SPECTER_NATS_SYNC_ALWAYS=true"))
 	}
 	errs = append(errs, c.validatePaths())
 	return errors.Join(errs...)

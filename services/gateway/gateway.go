@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"go.uber.org/zap"
+
 	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/scrub"
@@ -29,6 +31,8 @@ type Service struct {
 	handler   http.Handler
 	publisher publish.Publisher
 	parts     lifecycle.Service
+	syncs     bool // somebody has said that the broker does before it acknowledges
+	log       *zap.Logger
 }
 
 var _ svcmain.Service = (*Service)(nil)
@@ -62,7 +66,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
-	return &Service{handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, meter, recorder, batcher)}, nil
+	return &Service{
+		handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, meter, recorder, batcher), syncs: c.SyncAlways, log: p.Log,
+	}, nil
 }
 
 // Handler serves the ingest API and the script tag. It answers properly while Run is ready.
@@ -73,6 +79,9 @@ func (s *Service) Handler() http.Handler { return s.handler }
 func (s *Service) Run(ctx context.Context, ready func()) error {
 	if err := s.publisher.CheckDurable(ctx); err != nil {
 		return fmt.Errorf("running the gateway: %w", err)
+	}
+	if !s.syncs {
+		s.log.Warn("nobody has said that the broker syncs every message before it acknowledges it (SPECTER_NATS_SYNC_ALWAYS); if it does not, a power cut loses acknowledged signals")
 	}
 	return s.parts.Run(ctx, ready)
 }

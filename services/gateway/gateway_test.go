@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/draftlabs/specter/pkg/apikey"
@@ -298,22 +299,59 @@ func TestWhatIsRefusedIsToldToTheDashboard(t *testing.T) {
 
 func TestAGatewayRefusesAStreamThatForgets(t *testing.T) {
 	t.Parallel()
-	broker := testkit.NATS(t)
-	b := broker.Bus(t)
-	name := event.SignalBatch.Stream().Name
-	ctx := context.Background()
-	require.NoError(t, b.JetStream().DeleteStream(ctx, name))
-	_, err := b.JetStream().CreateStream(ctx, jetstream.StreamConfig{
-		Name: name, Subjects: event.SignalBatch.Stream().Subjects(), Storage: jetstream.MemoryStorage, Discard: jetstream.DiscardNew,
-	})
-	require.NoError(t, err)
+	good := jetstream.StreamConfig{
+		Name: event.SignalBatch.Stream().Name, Subjects: event.SignalBatch.Stream().Subjects(), Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
+	}
+	for reason, change := range map[string]func(*jetstream.StreamConfig){
+		"kept in memory":           func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
+		"discards old messages":    func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld },
+		"not use limits retention": func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy },
+		"written asynchronously":   func(c *jetstream.StreamConfig) { c.PersistMode = jetstream.AsyncPersistMode },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			b := testkit.Bus(t)
+			ctx := context.Background()
+			require.NoError(t, b.JetStream().DeleteStream(ctx, good.Name))
+			bad := good
+			change(&bad)
+			_, err := b.JetStream().CreateStream(ctx, bad)
+			require.NoError(t, err)
 
-	c, err := config.Load[gateway.Config](config.Source{})
-	require.NoError(t, err)
-	s, err := gateway.New(c, svcmain.Platform{Log: zap.NewNop(), Bus: b, Metrics: prometheus.NewRegistry(), Now: time.Now})
-	require.NoError(t, err)
-	err = s.Run(ctx, func() { t.Error("ready on a stream in memory") })
-	require.ErrorContains(t, err, "kept in memory")
+			c, err := config.Load[gateway.Config](config.Source{})
+			require.NoError(t, err)
+			s, err := gateway.New(c, svcmain.Platform{Log: zap.NewNop(), Bus: b, Metrics: prometheus.NewRegistry(), Now: time.Now})
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			err = s.Run(ctx, cancel) // would go on when ready
+			require.ErrorContains(t, err, reason)
+		})
+	}
+}
+
+// A broker cannot be asked whether it writes to the disk before it acknowledges. In production somebody
+// has to say so; elsewhere it is enough that nobody can overlook that nobody did.
+func TestTheOperatorSaysThatTheBrokerSyncs(t *testing.T) {
+	t.Parallel()
+	const public, sync = "SPECTER_PUBLIC_URL", "SPECTER_NATS_SYNC_ALWAYS"
+	m := gateway.Module()
+	require.ErrorContains(t, m.Check(config.Source{public: "https://specter.example"}), sync)
+	require.ErrorContains(t, m.Check(config.Source{public: "https://specter.example", sync: "false"}), "sync_interval: always")
+	require.NoError(t, m.Check(config.Source{public: "https://specter.example", sync: "true"}))
+	require.NoError(t, m.Check(config.Source{public: "http://127.0.0.1:8080"}))
+	_, err := gateway.Serves(config.Source{public: "https://specter.example"})
+	require.NoError(t, err, "who does not run a gateway need not say it")
+
+	for _, said := range []bool{false, true} {
+		logged, lines := observer.New(zap.WarnLevel)
+		c, err := config.Load[gateway.Config](config.Source{sync: strconv.FormatBool(said)})
+		require.NoError(t, err)
+		s, err := gateway.New(c, svcmain.Platform{Log: zap.New(logged), Bus: testkit.Bus(t), Metrics: prometheus.NewRegistry(), Now: time.Now})
+		require.NoError(t, err)
+		run(t, s)()
+		require.Equal(t, !said, lines.FilterMessageSnippet(sync).Len() == 1)
+	}
 }
 
 func TestSettings(t *testing.T) {

@@ -57,6 +57,7 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 
 	c, err := config.Load[gateway.Config](config.Source{})
 	require.NoError(t, err)
+	c.SyncAlways = true // as testkit's broker does
 	for _, f := range change {
 		f(&c)
 	}

@@ -54,7 +54,7 @@ type Tag struct {
 
 // TagOf returns the script tag under these settings.
 func TagOf(src config.Source) (Tag, error) {
-	c, err := load(src)
+	c, err := loadPaths(src)
 	if err != nil {
 		return Tag{}, err
 	}
@@ -69,9 +69,18 @@ func TagOf(src config.Source) (Tag, error) {
 // Serves tells, for a process that hosts the gateway beside others, which paths the gateway answers
 // under these settings.
 func Serves(src config.Source) (func(path string) bool, error) {
-	c, err := load(src)
+	c, err := loadPaths(src)
 	if err != nil {
 		return nil, err
 	}
 	return c.paths().Serves, nil
+}
+
+// loadPaths is for a process that need not run a gateway: the other settings may be unfit for one.
+func loadPaths(src config.Source) (Config, error) {
+	c, err := config.Load[Config](src)
+	if err != nil {
+		return Config{}, fmt.Errorf("loading the gateway's paths: %w", err)
+	}
+	return c, c.validatePaths()
 }

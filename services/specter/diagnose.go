@@ -68,6 +68,9 @@ func withPlaceholders(src config.Source) config.Source {
 			src = with(src, name, value)
 		}
 	}
+	if src["SPECTER_NATS_URL"] == "" {
+		src = with(src, "SPECTER_NATS_SYNC_ALWAYS", "true")
+	}
 	return src
 }
 

@@ -205,6 +205,9 @@ func withSecrets(src config.Source, own Config, dir *datadir.Dir, addr string) (
 	}
 	add("SPECTER_SECRET_KEY", secrets.SecretKey)
 	add("SPECTER_PUBLIC_URL", publicURL(own, addr))
+	if src["SPECTER_NATS_URL"] == "" {
+		src["SPECTER_NATS_SYNC_ALWAYS"] = "true" // the embedded broker does
+	}
 	if own.AuthURL == "" {
 		add("SPECTER_SUPABASE_JWT_SECRET", secrets.JWTSecret)
 	}

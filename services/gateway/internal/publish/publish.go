@@ -25,8 +25,10 @@ func New(b *bus.Bus, now func() time.Time, newID func() uuid.UUID) Publisher {
 	return Publisher{bus: b, now: now, newID: newID}
 }
 
-// CheckDurable refuses a SIGNALS stream that would lose acknowledged messages: one in memory, one
-// that throws old messages away for new ones, or one that forgets messages once they are read.
+// CheckDurable refuses a SIGNALS stream that would lose acknowledged messages: one in memory, one that
+// throws old messages away for new ones, one that forgets messages once they are read, or one that is
+// written after it has acknowledged. Whether what is written is on the disk then is the broker's own
+// configuration, which it shows to nobody but its operator.
 func (p Publisher) CheckDurable(ctx context.Context) error {
 	name := event.SignalBatch.Stream().Name
 	stream, err := p.bus.JetStream().Stream(ctx, name)
@@ -40,6 +42,8 @@ func (p Publisher) CheckDurable(ctx context.Context) error {
 		return fmt.Errorf("stream %s discards old messages when full: it must discard new ones", name)
 	case c.Retention != jetstream.LimitsPolicy:
 		return fmt.Errorf("stream %s does not use limits retention", name)
+	case c.PersistMode != jetstream.DefaultPersistMode:
+		return fmt.Errorf("stream %s is written asynchronously: messages would be acknowledged before they are on the disk; its persist_mode must be the default", name)
 	default:
 		return nil
 	}

@@ -195,6 +195,7 @@ func TestExitCodesSayWhatKindOfErrorItWas(t *testing.T) {
 		"output format":      {nil, []string{"version", "-o", "xml"}, 2, "-o takes table or json"},
 		"unknown target":     {nil, []string{"serve", "--target=mail"}, 2, `unknown target "mail"`},
 		"unknown setting":    {config.Source{"SPECTER_HTP_ADDR": "x"}, []string{"config", "check"}, 2, "did you mean SPECTER_HTTP_ADDR"},
+		"broker's disk":      {config.Source{"SPECTER_NATS_URL": "nats://nats:4222", "SPECTER_PUBLIC_URL": "https://specter.example"}, []string{"config", "check"}, 2, "SPECTER_NATS_SYNC_ALWAYS=true"},
 		"retention":          {config.Source{"SPECTER_RETENTION_MONTHS": "99"}, []string{"config", "check"}, 2, "SPECTER_RETENTION_MONTHS"},
 		"log level":          {config.Source{"SPECTER_LOG_LEVEL": "loud"}, []string{"config", "check"}, 2, "SPECTER_LOG_LEVEL"},
 		"webhook networks":   {config.Source{"SPECTER_WEBHOOK_ALLOW_PRIVATE": "zzz"}, []string{"config", "check"}, 2, "SPECTER_WEBHOOK_ALLOW_PRIVATE"},
@@ -259,9 +260,14 @@ func TestRefusalsNameWhatToChange(t *testing.T) {
 
 func TestConfigCheckNeedsNothingThatUpMakes(t *testing.T) {
 	t.Parallel()
-	code, out, errOut := run(t, config.Source{"SPECTER_NATS_URL": "nats://nats:4222"}, "config", "check")
-	require.Zero(t, code, errOut)
-	require.Contains(t, out, "all known and usable")
+	for _, src := range []config.Source{
+		{"SPECTER_NATS_URL": "nats://nats:4222"},
+		{"SPECTER_PUBLIC_URL": "https://specter.example"}, // with the broker of its own, which syncs
+	} {
+		code, out, errOut := run(t, src, "config", "check")
+		require.Zero(t, code, errOut)
+		require.Contains(t, out, "all known and usable")
+	}
 }
 
 func TestConfigPrintHidesSecrets(t *testing.T) {
