@@ -34,7 +34,7 @@ type Config struct {
 	BatchSignals  int           `env:"SPECTER_INGEST_BATCH_SIGNALS" envDefault:"3000" doc:"Most signals that share one acknowledgement of the broker."`
 	BatchBytes    int           `env:"SPECTER_INGEST_BATCH_BYTES" envDefault:"1048576" doc:"Most bytes that share one acknowledgement of the broker."`
 	QueueRequests int           `env:"SPECTER_INGEST_QUEUE_REQUESTS" envDefault:"8192" doc:"Requests that may wait to be stored; beyond it requests are answered 503."`
-	QueueBytes    int           `env:"SPECTER_INGEST_QUEUE_BYTES" envDefault:"67108864" doc:"Bytes that may wait to be stored; beyond it requests are answered 503."`
+	QueueBytes    int           `env:"SPECTER_INGEST_QUEUE_BYTES" envDefault:"67108864" doc:"Memory for signals that wait to be stored, in bytes; beyond it requests are answered 503."`
 	StoreTimeout  time.Duration `env:"SPECTER_INGEST_STORE_TIMEOUT" envDefault:"1500ms" doc:"How long the broker may take to acknowledge before requests are answered 503."`
 }
 

@@ -25,7 +25,7 @@ type Options struct {
 	MaxSignals    int           // in one message; a larger request still travels whole
 	MaxBytes      int           // of one message; a larger request still travels whole
 	QueueRequests int           // waiting and travelling requests
-	QueueBytes    int           // of waiting and travelling requests
+	QueueBytes    int           // of memory for waiting and travelling requests
 	AppendTimeout time.Duration // for one message
 	WaitTimeout   time.Duration // from the first Submit of a message to its answer
 	Crowd         int           // requests at once from which on a message waits for company
@@ -60,7 +60,7 @@ type Batcher struct {
 	ending   bool
 	queue    []*message // the last one takes more requests in
 	requests int        // waiting and travelling
-	bytes    int        // of these
+	bytes    int        // that these take
 	crowd    int        // the most requests there were lately
 	company  int        // requests that a message waits for; 0 when it does not
 	taken    time.Time  // when the last message was
@@ -80,6 +80,7 @@ func New(o Options, store Store, log *zap.Logger, m prometheus.Registerer) *Batc
 type message struct {
 	body     []byte
 	room     *[]byte // of bodies, nil when body is new
+	bytes    int     // on the books
 	signals  int
 	requests int
 	began    time.Time
@@ -115,8 +116,8 @@ func (b *Batcher) Submit(encoded []byte, signals int) (Ticket, error) {
 		return Ticket{}, ErrStalled
 	}
 	b.requests++
-	b.bytes += len(encoded)
 	m := b.last(len(encoded), signals)
+	b.charge(m, len(encoded))
 	m.body = append(b.roomy(m.body, len(encoded)), encoded...)
 	m.signals += signals
 	m.requests++
@@ -145,6 +146,7 @@ func (b *Batcher) last(bytes, signals int) *message {
 		if m.signals+signals <= b.options.MaxSignals && len(m.body)+bytes <= b.options.MaxBytes {
 			return m
 		}
+		b.close(m)
 	}
 	m := &message{began: time.Now(), done: make(chan struct{})}
 	if room, ok := b.bodies.Get().(*[]byte); ok {
@@ -153,6 +155,37 @@ func (b *Batcher) last(bytes, signals int) *message {
 	b.queue = append(b.queue, m)
 	b.work.Signal()
 	return m
+}
+
+// close lets a message wait that takes no more requests in. One full of small signals has room for
+// several times its bytes, which the next message can use.
+func (b *Batcher) close(m *message) {
+	if len(m.body) < cap(m.body)/2 {
+		whole := m.body
+		m.body = append([]byte(nil), whole...)
+		b.keep(m.room, whole)
+		m.room = nil
+	}
+	b.charge(m, cap(m.body)-m.bytes)
+}
+
+// charge puts n bytes of a message on the books.
+func (b *Batcher) charge(m *message, n int) {
+	m.bytes += n
+	b.bytes += n
+}
+
+// keep has a body used by another message, unless it is of a size that few messages have: a larger one
+// would throw it away.
+func (b *Batcher) keep(room *[]byte, body []byte) {
+	if n := cap(body); n > 2*keptSmall && n < b.options.MaxBytes || n > 2*b.options.MaxBytes {
+		return
+	}
+	if room == nil {
+		room = new([]byte)
+	}
+	*room = body
+	b.bodies.Put(room)
 }
 
 // Run commits until ctx ends, then commits what is queued and returns. It runs once.
@@ -288,14 +321,8 @@ func (b *Batcher) settle(m *message, err error) (wasDown, isDown bool, refused [
 // forget takes a message off the books; its body may be used by another then.
 func (b *Batcher) forget(m *message) {
 	b.requests -= m.requests
-	b.bytes -= len(m.body)
-	if cap(m.body) <= 2*b.options.MaxBytes {
-		if m.room == nil {
-			m.room = new([]byte)
-		}
-		*m.room = m.body
-		b.bodies.Put(m.room)
-	}
+	b.bytes -= m.bytes
+	b.keep(m.room, m.body)
 	m.body, m.room = nil, nil
 }
 

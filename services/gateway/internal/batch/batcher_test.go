@@ -247,6 +247,39 @@ func TestACrowdWaitsForCompanyButNotLong(t *testing.T) {
 	require.NoError(t, <-last)
 }
 
+// A message that is full of small signals is a quarter full of bytes. What waits takes the memory that the
+// limit says, not that of whole messages.
+func TestSmallSignalsThatWaitTakeAsMuchMemoryAsAllowed(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	o := options()
+	o.MaxSignals, o.QueueBytes = 3000, 16<<20
+	b, _ := start(t, o, d)
+	request := bytes.Repeat([]byte{'s'}, 87*1000)
+	var all sync.WaitGroup
+	for {
+		ticket, err := b.Submit(request, 1000)
+		if err != nil {
+			require.ErrorIs(t, err, ErrFull)
+			break
+		}
+		all.Go(func() { _ = ticket.Wait() })
+	}
+	b.mu.Lock()
+	waits, takes := 0, 0
+	for _, m := range b.queue {
+		waits, takes = waits+len(m.body), takes+cap(m.body)
+	}
+	b.mu.Unlock()
+	require.LessOrEqual(t, takes, o.QueueBytes+o.MaxBytes, "and one message that still fills")
+	require.GreaterOrEqual(t, waits, o.QueueBytes*8/10)
+
+	<-d.appends
+	d.sync <- errors.New("no space left on device")
+	all.Wait()
+	requireIdle(t, b)
+}
+
 func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]func(*Options){
