@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -56,6 +57,29 @@ func unescape(literal []byte) string {
 	var text string
 	_ = json.Unmarshal(literal, &text) // cannot fail: the scanner has read it
 	return text
+}
+
+// appendQuoted appends text as a string literal with the escapes that JSON demands and no others:
+// encoding/json's many for HTML would count against the limits of whoever sends some.
+func appendQuoted(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, `\n`...)
+		case c == '\r':
+			dst = append(dst, `\r`...)
+		case c == '\t':
+			dst = append(dst, `\t`...)
+		case c < ' ':
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
 
 // compact appends a value that a scanner has read without its white space, and with what cannot be

@@ -1,9 +1,9 @@
 package signal
 
 import (
-	"encoding/json"
-	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/draftlabs/specter/pkg/fault"
@@ -28,22 +28,32 @@ func (d Decoder) DecodeForm(body []byte, r Receipt) (*Batch, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, codeInvalid, "The body is not a valid form.")
 	}
-	fields := make(map[string]any, len(form))
-	for name, values := range form {
+	object := []byte{'{'}
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		values := form[name]
 		for _, text := range append(values, name) {
 			if !utf8.ValidString(text) {
 				return nil, fault.New(fault.Invalid, codeInvalid, "The form is not valid UTF-8.")
 			}
 		}
-		if fields[name] = values; len(values) == 1 {
-			fields[name] = values[0]
+		if len(object) > 1 {
+			object = append(object, ',')
 		}
+		object = append(appendQuoted(object, name), ':')
+		if len(values) == 1 {
+			object = appendQuoted(object, values[0])
+			continue
+		}
+		object = append(object, '[')
+		for i, text := range values {
+			if i > 0 {
+				object = append(object, ',')
+			}
+			object = appendQuoted(object, text)
+		}
+		object = append(object, ']')
 	}
-	object, err := json.Marshal(fields)
-	if err != nil {
-		return nil, fmt.Errorf("turning a form into an object: %w", err)
-	}
-	return d.DecodeLenient(object, r)
+	return d.DecodeLenient(append(object, '}'), r)
 }
 
 // part is one field of a lenient object.
@@ -94,8 +104,7 @@ func (d *decoding) parts() (parts map[string]part, order []string, err *malforme
 		if err := d.value(0); err != nil {
 			return nil, nil, err
 		}
-		quoted, _ := json.Marshal(string(name)) // cannot fail: a string
-		parts[string(name)] = part{name: quoted, value: d.compacted(d.data[start:d.pos]), size: d.pos - start}
+		parts[string(name)] = part{name: appendQuoted(nil, string(name)), value: d.compacted(d.data[start:d.pos]), size: d.pos - start}
 		order = append(order, string(name))
 	}
 }

@@ -1,6 +1,8 @@
 package signal
 
 import (
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,6 +73,11 @@ func TestForms(t *testing.T) {
 			require.Equal(t, c.payload, string(signals[0].Payload))
 		})
 	}
+	html := strings.Repeat("<>&\u2028", 2000)
+	signals, err := decodeForm([]byte(url.Values{"type": {"lead"}, "<b>": {html}}.Encode()), receipt())
+	require.NoError(t, err, "a field counts as it is, not as it could be written")
+	require.JSONEq(t, `{"<b>":"`+html+`"}`, string(signals[0].Payload))
+	require.LessOrEqual(t, len(signals[0].Payload), len(html)+20)
 	for _, form := range []string{"type=%zz", "type=a&x=%ff", "%ff=1"} {
 		_, err := decodeForm([]byte(form), receipt())
 		require.Equal(t, "invalid_json", fault.As(err).Code, form)
