@@ -154,7 +154,7 @@ func (b *Batch) element(read element, at place) *malformed {
 	if err != nil && dec.receipt.Partial && err.wellFormed {
 		dec.problems.note(err, at)
 		dec.pos = start
-		err = dec.skipWhole()
+		err = dec.skip()
 	}
 	s.sent = dec.data[start:dec.pos]
 	switch {

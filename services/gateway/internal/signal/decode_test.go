@@ -289,3 +289,40 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// What is JSON but beyond a limit costs one element, and never its neighbours.
+func TestAnElementBeyondALimitCostsItself(t *testing.T) {
+	t.Parallel()
+	r := receipt()
+	r.Partial = true
+	deep := strings.Repeat("[", 50_000) + strings.Repeat("]", 50_000)
+	for name, c := range map[string]struct {
+		body     string
+		taken    int
+		rejected []string
+	}{
+		"a number alone":          {`1e999`, 0, []string{"invalid_json"}},
+		"a number with space":     {` 1e999 `, 0, []string{"invalid_json"}},
+		"a number in an array":    {`[1e999,{"type":"a"}]`, 1, []string{"invalid_json"}},
+		"a number in a payload":   {`{"type":"a","payload":{"x":-1e999}}`, 0, []string{"invalid_json"}},
+		"a very deep element":     {`[{"type":"a"},` + deep + `,{"type":"b"}]`, 2, []string{"too_deep"}},
+		"a very deep payload":     {`[{"type":"a","payload":{"x":` + deep + `}},{"type":"b"}]`, 1, []string{"too_deep"}},
+		"a very deep body":        {`{"type":"a","payload":{"x":` + deep + `}}`, 0, []string{"too_deep"}},
+		"too many values":         {`[{"type":"a","payload":{"x":[1` + strings.Repeat(`,"x",true,{}`, 1000) + `]}},{"type":"b"}]`, 1, []string{"invalid_json"}},
+		"all kinds after a limit": {`[{"a":1,"a":2,"b":[],"c":{},"d":["x",{"e":null}],"f":-0.5e-7,"g":true,"h":false}]`, 0, []string{"invalid_json"}},
+	} {
+		batch, err := shared.Decode([]byte(c.body), r)
+		require.NoError(t, err, name)
+		require.Len(t, batch.Signals, c.taken, name)
+		var codes []string
+		for _, one := range batch.Rejected {
+			codes = append(codes, one.Code)
+		}
+		require.Equal(t, c.rejected, codes, name)
+		batch.Release()
+	}
+	for _, body := range []string{`1e`, `1e999,`, `[1e999`, `[1e999}`, `{"a":1,"a":2`, `{"a":1,"a":2,}`, `{"a":1,"a"2}`, `{"a":1,"a":2,"b":[1,]}`, `{"a":1,"a":2,3:4}`, `{"a":1,"a":tru}`, `{"a":1,"a":"\q"}`, `{"a":1,"a":01}`, deep + `]`} {
+		_, err := shared.Decode([]byte(body), r)
+		require.Equal(t, fault.Invalid, fault.As(err).Kind, body[:min(len(body), 30)])
+	}
+}

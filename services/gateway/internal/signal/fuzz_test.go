@@ -68,6 +68,9 @@ func FuzzPartial(f *testing.F) {
 			return
 		}
 		defer batch.Release()
+		if bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) > 10_000 {
+			return // deeper, perhaps, than encoding/json goes
+		}
 		require.True(t, json.Valid(body))
 		if strictErr == nil {
 			require.Empty(t, batch.Rejected)
@@ -92,6 +95,22 @@ func FuzzPartial(f *testing.F) {
 			_, err := decodeBody(elements[rejected.Index], receipt())
 			require.Error(t, err, "alone it is refused as well")
 		}
+	})
+}
+
+// FuzzSkip: what is stepped over is what encoding/json takes for a value.
+func FuzzSkip(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Add([]byte(` {"a":[{},[],"b",-1.5e9,tr\u0065],"c":null } `))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if !utf8.Valid(text) || bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > 10_000 {
+			return
+		}
+		d := decoding{scanner: scanner{data: text, limits: DefaultLimits()}}
+		sound := d.skip() == nil && d.end() == nil
+		require.Equal(t, json.Valid(text), sound)
 	})
 }
 

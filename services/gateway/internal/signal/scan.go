@@ -3,7 +3,6 @@ package signal
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -257,58 +256,75 @@ func plain(data []byte, i int) int {
 	return i
 }
 
-// skipWhole steps over a value in which a limit was passed.
-func (s *scanner) skipWhole() *malformed {
-	start := s.pos
-	if err := s.skipLoosely(); err != nil {
-		return err
-	}
-	if !json.Valid(s.data[start:s.pos]) {
-		s.pos = start
-		return s.fail("not a JSON value")
-	}
-	return nil
-}
-
-// skipLoosely finds the end of a value by its brackets, however deep they are.
-func (s *scanner) skipLoosely() *malformed {
-	var closing []byte
+// skip steps over a value in which a limit was passed: it must be JSON, but may be as deep and as large as
+// it likes, so that it costs nobody but itself.
+func (s *scanner) skip() *malformed {
+	var around []byte // the closing brackets that are to come
 	for {
-		switch c := s.peek(); c {
-		case '{':
-			closing = append(closing, '}')
-			s.pos++
-		case '[':
-			closing = append(closing, ']')
-			s.pos++
-		case '}', ']':
-			if len(closing) == 0 || closing[len(closing)-1] != c {
-				return s.fail("not a JSON value")
-			}
-			closing = closing[:len(closing)-1]
-			s.pos++
-		case '"':
-			if _, err := s.text(); err != nil {
-				return err
-			}
-		case 0:
-			return s.fail("unexpected end of the JSON text")
-		case ',', ':':
-			if len(closing) == 0 {
-				return s.fail("not a JSON value")
-			}
-			s.pos++
-		default:
-			end := bytes.IndexAny(s.data[s.pos:], ",:]}[{\" \t\r\n")
-			if end <= 0 {
-				return s.fail("not a JSON value")
-			}
-			s.pos += end
+		opened, err := s.skipOne()
+		if err != nil {
+			return err
 		}
-		if len(closing) == 0 {
+		if opened != 0 {
+			around = append(around, opened)
+			if s.peek() != opened {
+				if err := s.skipName(opened); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		for len(around) > 0 && s.peek() == around[len(around)-1] {
+			s.pos++
+			around = around[:len(around)-1]
+		}
+		if len(around) == 0 {
 			return nil
 		}
+		if s.peek() != ',' {
+			return s.fail("expected ',' or the end of an array or object")
+		}
+		s.pos++
+		if err := s.skipName(around[len(around)-1]); err != nil {
+			return err
+		}
 	}
+}
+
+// skipOne steps over a value that holds no others, or over the bracket that opens one that does, whose
+// closing bracket it returns.
+func (s *scanner) skipOne() (closing byte, err *malformed) {
+	switch c := s.peek(); {
+	case c == '{' || c == '[':
+		s.pos++
+		return c + 2, nil // } and ] are two after them in ASCII
+	case c == '-' || '0' <= c && c <= '9':
+		if err := s.number(); err != nil && !err.wellFormed {
+			return 0, err
+		}
+		return 0, nil
+	default:
+		s.nodes = 0 // there may be as many as there are
+		return 0, s.value(0)
+	}
+}
+
+// skipName steps over the name of an object's next value; an array's has none.
+func (s *scanner) skipName(closing byte) *malformed {
+	if closing != '}' {
+		return nil
+	}
+	if s.peek() != '"' {
+		return s.fail("an object name must be a string")
+	}
+	if _, err := s.text(); err != nil {
+		return err
+	}
+	if s.peek() != ':' {
+		return s.fail("expected ':' after an object name")
+	}
+	s.pos++
+	return nil
 }
 
 // unquoted returns what a literal without escapes holds.
