@@ -9,9 +9,10 @@
 // Stores: leases of monthly limits in the QUOTA bucket. It never opens a database; any number of
 // instances may run.
 //
-// Promises: 200 means that every signal of the request is in the stream and on disk. A request is
-// taken whole or not at all. Every refusal says whether a retry can help, and when the broker is
-// away it comes at once. What reaches the stream has passed the scrubber.
+// Promises: 200 means that every signal that the answer counts as received is in the stream and on
+// disk. A request is taken whole or not at all, unless its sender prefers to have bad signals left out
+// (partial); then the answer names each of these. Every refusal says whether a retry can help, and when
+// the broker is away it comes at once. What reaches the stream has passed the scrubber.
 //
 // The life of a request:
 //

@@ -8,5 +8,5 @@
 // browsers send them in good faith: an escaped NUL and an escaped lone surrogate become U+FFFD
 // (Postgres takes neither).
 //
-// A batch is taken whole or not at all.
+// A batch is taken whole or not at all, unless Receipt.Partial leaves bad signals out.
 package signal
