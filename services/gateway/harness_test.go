@@ -40,6 +40,7 @@ type world struct {
 	bus    *bus.Bus
 	url    string
 	stop   func()
+	client *http.Transport
 
 	key                         string
 	account, product, contextID uuid.UUID
@@ -70,6 +71,9 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 	server := httpx.NewServer("127.0.0.1:0", s.Handler(), zap.NewNop())
 	run(t, server)
 	w.url = "http://" + server.Addr()
+	// A client that asked for gzip by itself would hide what was sent.
+	w.client = &http.Transport{DisableCompression: true}
+	t.Cleanup(w.client.CloseIdleConnections)
 	return w
 }
 
@@ -150,9 +154,7 @@ func (w *world) do(method, path string, body []byte, headers ...string) answer {
 			r.Header.Del(headers[i])
 		}
 	}
-	// A transport of its own: a client that asks for gzip by itself hides what was sent.
-	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(r)
+	resp, err := w.client.RoundTrip(r)
 	require.NoError(w.t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
