@@ -76,6 +76,12 @@ func TestOneProductLeavesMemoryToTheOthers(t *testing.T) {
 	}, "the slow product's part is used up")
 	got := w.send("/api/signals", whole)
 	require.Equal(t, http.StatusOK, got.status, got.body)
+	for range 20 {
+		// Also where a connection ends after its answer, who is refused is heard out and reads why.
+		got = w.do(http.MethodPost, "/api/signals?key="+key, whole, "Connection", "close")
+		require.Equal(t, http.StatusServiceUnavailable, got.status)
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+	}
 
 	for _, conn := range open {
 		require.NoError(t, conn.Close())

@@ -152,24 +152,23 @@ func (b *bodies) room(n int64, holding *atomic.Int64) (*body, error) {
 // read returns the decompressed body, to be released. holding counts what all bodies of its product
 // hold.
 func (b *bodies) read(w http.ResponseWriter, r *http.Request, holding *atomic.Int64) (*body, error) {
-	if r.ContentLength > b.limit {
-		// A connection that is closed on somebody who still sends looks like a broken network, and is
-		// tried again: hear a little more of it out.
-		_, _ = io.CopyN(io.Discard, r.Body, heardOut)
-		return nil, b.tooLarge()
-	}
 	into, err := b.room(0, holding)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.fill(into, w, r); err != nil {
+	if err == nil {
+		if err = b.fill(into, w, r); err == nil {
+			return into, nil
+		}
 		b.release(into)
-		return nil, err
 	}
-	return into, nil
+	// A connection that is closed on somebody who still sends looks like a broken network: hear a little
+	// more of it out.
+	_, _ = io.CopyN(io.Discard, r.Body, heardOut)
+	return nil, err
 }
 
 func (b *bodies) fill(into *body, w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength > b.limit {
+		return b.tooLarge()
+	}
 	var unpack unpacking
 	if coding := r.Header["Content-Encoding"]; len(coding) > 0 {
 		var err error
