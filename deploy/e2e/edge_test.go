@@ -61,6 +61,7 @@ func testEdge(t *testing.T, s *system) {
 	} {
 		res, answer := send(t, noRedirects, http.MethodGet, s.URL+path, http.Header{"Authorization": {"Bearer " + s.Token}}, nil)
 		require.Equal(t, want, res.StatusCode, "%s: %.200s", path, answer)
+		require.Equal(t, []string{"max-age=31536000; includeSubDomains"}, res.Header.Values("Strict-Transport-Security"))
 	}
 	status, answer := s.post(t, "/api/signals", s.IngestKey, `{"type":"through_the_edge"}`)
 	require.Equal(t, http.StatusOK, status, answer)
