@@ -315,7 +315,7 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 	// Those of ten days ago may still be looked up.
 	var forgotten string
 	require.NoError(t, s.owner.QueryRow(t.Context(), `SELECT 'signal_ids_' || to_char(now() AT TIME ZONE 'UTC' - interval '11 days', 'YYYYMMDD')`).Scan(&forgotten))
-	_, err = s.owner.Exec(t.Context(), `DO $$ BEGIN EXECUTE format('CREATE TABLE `+forgotten+` PARTITION OF signal_ids FOR VALUES FROM (%L) TO (%L)',
+	_, err = s.owner.Exec(t.Context(), `DO $$ BEGIN EXECUTE format('CREATE TABLE IF NOT EXISTS `+forgotten+` PARTITION OF signal_ids FOR VALUES FROM (%L) TO (%L)',
 		(now() AT TIME ZONE 'UTC')::date - 11, (now() AT TIME ZONE 'UTC')::date - 10); END $$`)
 	require.NoError(t, err)
 	for _, sql := range []string{
