@@ -328,6 +328,17 @@ func (v *visitor) close() {
 	require.NoError(v.t, chromedp.Cancel(v.ctx))
 }
 
+// arrives waits until the page at path has loaded.
+func (v *visitor) arrives(path string) {
+	v.t.Helper()
+	program.Await(v.t, 10*time.Second, "the page at "+path, func() bool {
+		ctx, cancel := context.WithTimeout(v.ctx, 15*time.Second)
+		defer cancel()
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`location.pathname == %q && document.readyState == "complete"`, path)))
+		return err == nil && there // between two pages there is nobody to ask
+	})
+}
+
 // setOffline cuts the browser's network, or mends it.
 func (v *visitor) setOffline(offline bool) {
 	v.t.Helper()
