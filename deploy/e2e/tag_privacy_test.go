@@ -253,6 +253,8 @@ func (f *formPage) html() string {
 		fmt.Sprintf(`<shadow-field data-shadow-fill=%q data-specter="field_click">a part</shadow-field>`, f.canary()),
 		// Pages repeat what was typed: in a button, beside it, in a message.
 		fmt.Sprintf(`<input class="source" data-fill=%q><button type="button" data-specter="mirror_click">Pay as <span class="mirror"></span> now</button><p data-specter="mirror_click">Hello <span class="mirror"></span>!</p><button type="button" class="thrower">check</button>`, f.canary()),
+		// Engines put the message in front of the stack: what looks like a place in a file there is none.
+		fmt.Sprintf(`<input class="place" data-fill="%s:%d:%d"><button type="button" class="misplacer">check</button>`, f.canary(), 1+f.r.IntN(60), 1+f.r.IntN(60)),
 		fmt.Sprintf(`<span data-specter-mask data-specter="mirror_click">Signed in as %s</span>`, f.canary()),
 		fmt.Sprintf(`<div data-specter-ignore><button type="button" data-specter="mirror_click">%s</button></div>`, f.canary()),
 		// A form whose fields are called like properties of a form.
@@ -294,6 +296,7 @@ document.querySelectorAll("[data-fill-text]").forEach((el) => { el.append(el.dat
 document.querySelectorAll("shadow-field").forEach((el) => { el.inner.querySelectorAll("input,textarea").forEach((field) => { field.value = el.dataset.shadowFill; tell(field) }); el.removeAttribute("data-shadow-fill") });
 document.querySelectorAll(".source").forEach((el) => document.querySelectorAll(".mirror").forEach((mirror) => mirror.textContent = el.value));
 document.querySelectorAll(".thrower").forEach((el) => { el.onclick = () => { const value = document.querySelector(".source").value; setTimeout(() => { throw new Error("cannot pay as " + value) }); Promise.reject(value); } });
+document.querySelectorAll(".misplacer").forEach((el) => { el.onclick = () => { throw new Error("cannot parse " + document.querySelector(".place").value) } });
 const everything = [...document.querySelectorAll("body *")].filter((el) => !/^(script|style|form)$/.test(el.localName) && !el.closest("#leave"));
 document.querySelectorAll("shadow-field").forEach((el) => everything.push(...el.inner.querySelectorAll("*")));
 everything.forEach((el, n) => { for (let i = 0; i < 3; i++) el.dispatchEvent(new MouseEvent("click", { bubbles: true, composed: true, cancelable: true, detail: 1, clientX: 100 * n, clientY: 5 })) });

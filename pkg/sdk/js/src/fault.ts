@@ -8,16 +8,18 @@ export type Fault = {
 };
 
 /**
- * Reads anything that can be thrown. Queries and hashes are cut from the addresses of the frame;
- * clean takes out of the message what must not be sent.
+ * Reads anything that can be thrown. Queries and hashes are cut from the address of the frame; clean
+ * takes out of the message and the frame what must not be sent.
  */
-export function describe(thrown: unknown, fallback: string, clean: (message: string) => string): Fault {
+export function describe(thrown: unknown, fallback: string, clean: (text: string) => string): Fault {
   const error = thrown instanceof Error ? thrown : undefined;
   // An object that is no error could say anything.
   const message = String(error || (typeof thrown == "string" && thrown) || fallback);
-  const frame = String(error?.stack).split("\n").find((line) => /:\d+:\d+/.test(line));
+  // V8 puts the message in front of the frames, and a message may look like one.
+  const frames = error ? String(error.stack).replace(error.message, "") : "";
+  const [, frame, place] = /^(\s*at .*|.*@.*)(:\d+:\d+\)?)$/m.exec(frames) || [];
   return {
     message: clean(message).slice(0, maxMessage),
-    stack: frame?.replace(/[?#][^\s:)]*/g, "").trim().slice(0, maxFrame),
+    stack: frame && clean(frame.trim().replace(/(\/[^?#]*)[?#].*/, "$1")).slice(0, maxFrame) + place,
   };
 }

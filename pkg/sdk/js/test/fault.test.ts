@@ -4,19 +4,59 @@ import { describe } from "../src/fault.js";
 
 const same = (message: string) => message;
 
+/** An error as one browser's engine makes it. */
+function thrown(message: string, stack: string): Error {
+  return Object.assign(new TypeError(message), { stack });
+}
+
 test("an error is its name, its message and its first frame, without queries", () => {
-  const error = new TypeError("total is undefined");
-  error.stack = "TypeError: total is undefined\n    at pay (https://shop.example/app.js?token=abc:3:14)\n    at click (https://shop.example/app.js:9:1)";
+  const error = thrown("total is undefined", "TypeError: total is undefined\n    at pay (https://shop.example/app.js?token=abc:3:14)\n    at click (https://shop.example/app.js:9:1)");
   assert.deepEqual(describe(error, "x", same), {
     message: "TypeError: total is undefined",
     stack: "at pay (https://shop.example/app.js:3:14)",
   });
 });
 
+test("the first frame is found in every engine's stack", () => {
+  for (const [stack, frame] of [
+    ["TypeError: boom\n    at https://shop.example/app.js?v=1:2#x:3:14\n    at f (a.js:1:1)", "at https://shop.example/app.js:3:14"],
+    ["TypeError: boom\n    at Array.forEach (<anonymous>)\n    at pay (https://shop.example/app.js:3:14)", "at pay (https://shop.example/app.js:3:14)"],
+    ["TypeError: boom\n    at Cart.#pay (https://shop.example/app.js:3:14)", "at Cart.#pay (https://shop.example/app.js:3:14)"],
+    ["pay@https://shop.example/app.js?token=abc:3:14\nclick@https://shop.example/app.js:9:1\n", "pay@https://shop.example/app.js:3:14"],
+    ["@https://shop.example/app.js:3:14\n", "@https://shop.example/app.js:3:14"],
+    ["global code@https://shop.example/#/cart:3:14", "global code@https://shop.example/:3:14"],
+    ["TypeError: boom", undefined],
+    ["", undefined],
+  ] as const) {
+    assert.equal(describe(thrown("boom", stack), "x", same).stack, frame);
+  }
+});
+
+test("what a message says is no frame, whatever it looks like", () => {
+  for (const message of ["Cannot parse 2024-01-01T10:20:30", "two\n    at Ada (10:20:30)", "ada@example.com:10:20:30", "a\n@b:1:2\nc"]) {
+    const error = new Error(message);
+    error.stack = "Error: " + message + "\n    at pay (https://shop.example/app.js:3:14)";
+    assert.equal(describe(error, "x", same).stack, "at pay (https://shop.example/app.js:3:14)", message);
+    // A name that was given later is not the one in the stack.
+    error.name = "ParseError";
+    assert.equal(describe(error, "x", same).stack, "at pay (https://shop.example/app.js:3:14)", message);
+  }
+  const renamed = new Error("Cannot parse 10:20:30");
+  renamed.stack = "Error: Cannot parse 10:20:30\n    at pay (https://shop.example/app.js:3:14)";
+  renamed.message = "something else";
+  assert.equal(describe(renamed, "x", same).stack, "at pay (https://shop.example/app.js:3:14)");
+});
+
+test("the frame is cleaned like the message", () => {
+  const error = thrown("boom", "TypeError: boom\n    at Ada (https://shop.example/users/Ada.js:3:14)");
+  assert.equal(describe(error, "x", (text) => text.replaceAll("Ada", "***")).stack, "at *** (https://shop.example/users/***.js:3:14)");
+});
+
 test("anything may be thrown", () => {
   assert.equal(describe("offline", "x", same).message, "offline");
   assert.equal(describe({ password: "secret" }, "Unhandled rejection", same).message, "Unhandled rejection");
   assert.equal(describe(undefined, "Script error.", same).message, "Script error.");
+  assert.equal(describe(Object.assign(new Error(""), { stack: null }), "x", same).message, "Error");
 });
 
 test("a message is cut at 500 characters", () => {
