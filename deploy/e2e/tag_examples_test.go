@@ -2,14 +2,17 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/testkit/program"
@@ -162,18 +165,28 @@ func testOptions(t *testing.T, p *shop, sdk string, open func(...string) *visito
 // testNodeExample runs the server, orders something, and stops it before its first batch was due.
 func testNodeExample(t *testing.T, p *shop, server string) {
 	p.begin(nil)
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("of the shop's own endpoint"))
+	signer, err := webhooks.NewWebhook(secret)
+	require.NoError(t, err)
 	addr := program.FreeAddr(t)
 	port := addr[strings.LastIndexByte(addr, ':')+1:]
 	node, err := exec.LookPath("node")
 	require.NoError(t, err)
 	run := program.Start(t, "the Node example", []string{
-		"PORT=" + port, "SPECTER_URL=" + p.front.URL, "SPECTER_INGEST_KEY=" + p.IngestKey,
+		"PORT=" + port, "SPECTER_URL=" + p.front.URL, "SPECTER_INGEST_KEY=" + p.IngestKey, "SPECTER_WEBHOOK_SECRET=" + secret,
 	}, node, server)
 	program.Await(t, 20*time.Second, "the example's server", func() bool { return strings.Contains(run.Output(), "listening") })
 	res, _ := send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/orders", http.Header{}, nil)
 	require.Equal(t, http.StatusCreated, res.StatusCode)
 	res, _ = send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/webhooks/specter", http.Header{}, bytes.NewReader([]byte("{}")))
 	require.Equal(t, http.StatusBadRequest, res.StatusCode, "nobody has signed this")
+	event, now := []byte(`{"type":"proposal.approved"}`), time.Now()
+	signature, err := signer.Sign("msg_1", now, event)
+	require.NoError(t, err)
+	res, _ = send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/webhooks/specter", http.Header{
+		"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)}, "Webhook-Signature": {signature},
+	}, bytes.NewReader(event))
+	require.Equal(t, http.StatusNoContent, res.StatusCode)
 	run.Stop(t)
 	program.Await(t, 20*time.Second, "the order to be stored", func() bool { return p.stored(t, "order_paid") > 0 })
 	require.Equal(t, 1, p.stored(t, "order_paid"))
