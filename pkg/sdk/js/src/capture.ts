@@ -5,7 +5,7 @@ import { rageDetector } from "./rage.js";
 import type { Settings } from "./client.js";
 import type { Payload } from "./types.js";
 
-type Send = (type: string, payload: Payload, options?: { contextId?: string | null | undefined }) => void;
+type Send = (type: string, payload?: Payload, options?: { contextId?: string | null | undefined }) => void;
 /** Listens in the capture phase, so that what stops an event in the page does not hide it. */
 export type Listen = <E extends Event>(name: string, run: (event: E) => unknown) => void;
 
@@ -28,27 +28,27 @@ export function capture(send: Send, listen: Listen, settings: Settings): void {
     if (!(target instanceof Element) || marked(target, "-ignore")) return;
     const clicks = rage(target, timeStamp, detail ? clientX : NaN, clientY);
     if (clicks && settings.trackRageClicks !== false && !editable(target) && !marked(target, "-no-rage")) {
-      send("rage_click", { ...about(target), clicks });
+      send("rage_click", { clicks, ...about(target) });
     }
     if (dead) dead(target);
     const el = marked(target, "");
-    const type = el && el.getAttribute("data-specter");
+    const type = el?.dataset.specter;
     if (type && settings.trackClicks !== false) {
       const context = marked(el, "-context");
-      send(type, { ...properties(el), ...about(el) }, { contextId: context && context.getAttribute("data-specter-context") });
+      send(type, { ...properties(el), ...about(el) }, { contextId: context?.dataset.specterContext });
     }
   });
 
   listen("submit", ({ target }) => {
     // No text: the words of a form surround what was typed into it.
-    if (settings.trackForms !== false && target instanceof Element && !marked(target, "-ignore")) {
-      send("form_submit", { element: selector(target) });
+    if (settings.trackForms !== false && !marked(target as Element, "-ignore")) {
+      send("form_submit", { element: selector(target as Element) });
     }
   });
 
   navigation(listen, () => {
     errors = 0;
-    if (settings.trackPageviews !== false) send("page_view", {});
+    if (settings.trackPageviews !== false) send("page_view");
   });
 }
 
@@ -78,10 +78,10 @@ function properties(el: Element): Payload {
 function navigation(listen: Listen, page: () => void) {
   let path: string;
   let query: string;
-  const moved = (replaced?: boolean) => {
+  const moved = (moving?: unknown) => {
     const { pathname, hash, search } = location;
     const now = pathname + (/^#[/!][^?]*/.exec(hash) || "");
-    const changed = now != path || (!replaced && search != query);
+    const changed = now != path || (moving && search != query);
     path = now;
     query = search;
     if (changed) page();
@@ -90,11 +90,11 @@ function navigation(listen: Listen, page: () => void) {
     const original = history[name];
     history[name] = function (this: History, ...args: Parameters<History["pushState"]>) {
       original.apply(this, args);
-      moved(name != "pushState");
+      moved(name == "pushState");
     };
   }
-  listen("popstate", () => moved());
-  listen("hashchange", () => moved());
+  listen("popstate", moved);
+  listen("hashchange", moved);
   listen("pageshow", ({ persisted }: PageTransitionEvent) => persisted && page());
   moved();
 }

@@ -31,12 +31,12 @@ declare global {
 const sessionName = "specter.session";
 
 /** Starts a client in this page, or returns the one that already runs with the same key. */
-export function connect(settings: Settings, source: "script" | "sdk"): Specter {
+export function connect(settings: Settings): Specter {
   const clients = (window.specterClients ||= {});
-  return (clients[settings.apiKey] ||= start(settings, source, !Object.keys(clients)[0]));
+  return (clients[settings.apiKey] ||= start(settings, !Object.keys(clients)[0]));
 }
 
-function start(settings: Settings, source: string, first: boolean): Specter {
+function start(settings: Settings, first: boolean): Specter {
   const { apiKey, sampleRate = 1, maxQueue = 200, debug } = settings;
   const stop = TAG ? undefined : new AbortController();
   // The browser's own function, kept before another script of the page wraps it.
@@ -69,8 +69,8 @@ function start(settings: Settings, source: string, first: boolean): Specter {
   // The time of sending lets the gateway correct a wrong clock. In the query, because a header of
   // ours would cost a preflight and a beacon cannot set one.
   const url = () =>
-    (settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
-    `?partial=true&source=${source}&key=${apiKey}&sent_at=${Date.now()}`;
+    (TAG ? settings.host! : settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
+    `?partial=true&source=${TAG ? "script" : "sdk"}&key=${apiKey}&sent_at=${Date.now()}`;
   const keep = settings.persist === false ? () => [] : store(queueName, maxQueue);
   const { enqueue, flush, leave, forget } = sender(
     {
@@ -98,7 +98,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
   );
 
   const track = safe((type: string, payload?: Payload, options: { [Name in keyof TrackOptions]: TrackOptions[Name] | null } = {}) => {
-    if (!consent || consent == "denied" || parseInt(session.slice(-8), 16) / 2 ** 32 >= sampleRate) return;
+    if (!consent || consent == "denied" || parseInt(session.slice(-8), 16) >= sampleRate * 2 ** 32) return;
     const address = !TAG && settings.sanitizeUrl ? settings.sanitizeUrl(location.href) : location.origin + location.pathname;
     let signal: Signal | null = {
       id: options.id || newId(),
@@ -119,7 +119,8 @@ function start(settings: Settings, source: string, first: boolean): Specter {
       signal = settings.beforeSend(signal);
       if (!signal) return;
     }
-    if (debug) console.log("specter:", signal);
+    if (TAG) report(signal);
+    else if (debug) console.log("specter:", signal);
     enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
   });
 
@@ -197,13 +198,11 @@ function publish(api: Specter, safe: (run: (call: Iterable<unknown>) => unknown)
 
 /** True when the visitor asked not to be tracked, or is a machine and the page did not ask for machines. */
 function unwelcome(settings: Settings): unknown {
-  const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
-  const asked = globalPrivacyControl || doNotTrack == "1";
-  const machine = (webdriver || /bot\b|crawl|spider|headless/i.test(userAgent)) && !settings.captureAutomation;
-  if (TAG) return asked || machine;
-  const { respectPrivacySignals, captureOnLocalhost } = settings;
-  const local = /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
-  return (asked && respectPrivacySignals !== false) || (local && captureOnLocalhost === false) || (machine && !(local && captureOnLocalhost));
+  const local = !TAG && /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
+  if ((navigator.globalPrivacyControl || navigator.doNotTrack == "1") && (TAG || settings.respectPrivacySignals !== false)) return true;
+  if (!TAG && local && settings.captureOnLocalhost === false) return true;
+  if (settings.captureAutomation || (!TAG && local && settings.captureOnLocalhost)) return false;
+  return navigator.webdriver || /bot\b|crawl|spider|headless/i.test(navigator.userAgent);
 }
 
 /** The browser's family. The order matters: most of them also claim to be those after them. */

@@ -8,7 +8,7 @@ const field =
 const unread = field + ",script,style,[data-specter-mask],[data-specter-ignore]";
 
 /** The nearest element, from el upwards, that has the attribute data-specter… */
-export function marked(el: Element, name: string): Element | null {
+export function marked(el: Element, name: string): HTMLElement | null {
   return el.closest("[data-specter" + name + "]");
 }
 
@@ -43,7 +43,7 @@ export function text(el: Element): string | undefined {
   let words = "";
   let visited = 0;
   const read = (node: Node) => {
-    if (visited++ > maxNodes || words.length > 2 * maxText) return;
+    if (visited++ > maxNodes) return;
     if (node instanceof Text) words += node.data + " ";
     else if (node instanceof Element && !node.matches(unread) && !writable(node)) node.childNodes.forEach(read);
   };
