@@ -255,6 +255,8 @@ func (f *formPage) html() string {
 		fmt.Sprintf(`<input class="source" data-fill=%q><button type="button" data-specter="mirror_click">Pay as <span class="mirror"></span> now</button><p data-specter="mirror_click">Hello <span class="mirror"></span>!</p><button type="button" class="thrower">check</button>`, f.canary()),
 		// Engines put the message in front of the stack: what looks like a place in a file there is none.
 		fmt.Sprintf(`<input class="place" data-fill="%s:%d:%d"><button type="button" class="misplacer">check</button>`, f.canary(), 1+f.r.IntN(60), 1+f.r.IntN(60)),
+		// Addresses stand in messages and in links.
+		fmt.Sprintf(`<button type="button" class="addresser" data-query=%q>fetch</button><a data-specter="mirror_click">https://shop.example/?q=%s and /pay#%s</a>`, f.canary(), f.canary(), f.canary()),
 		fmt.Sprintf(`<span data-specter-mask data-specter="mirror_click">Signed in as %s</span>`, f.canary()),
 		fmt.Sprintf(`<div data-specter-ignore><button type="button" data-specter="mirror_click">%s</button></div>`, f.canary()),
 		// A form whose fields are called like properties of a form.
@@ -295,6 +297,7 @@ document.querySelectorAll("[data-fill-option]").forEach((el) => { el.lastElement
 document.querySelectorAll("[data-fill-text]").forEach((el) => { el.append(el.dataset.fillText); el.removeAttribute("data-fill-text"); tell(el) });
 document.querySelectorAll("shadow-field").forEach((el) => { el.inner.querySelectorAll("input,textarea").forEach((field) => { field.value = el.dataset.shadowFill; tell(field) }); el.removeAttribute("data-shadow-fill") });
 document.querySelectorAll(".source").forEach((el) => document.querySelectorAll(".mirror").forEach((mirror) => mirror.textContent = el.value));
+document.querySelectorAll(".addresser").forEach((el) => { el.onclick = () => { Promise.reject("/users/7?q=" + el.dataset.query + ":1:2"); throw new Error("GET https://api.example/pay?q=" + el.dataset.query + " failed") } });
 document.querySelectorAll(".thrower").forEach((el) => { el.onclick = () => { const value = document.querySelector(".source").value; setTimeout(() => { throw new Error("cannot pay as " + value) }); Promise.reject(value); } });
 document.querySelectorAll(".misplacer").forEach((el) => { el.onclick = () => { throw new Error("cannot parse " + document.querySelector(".place").value) } });
 const everything = [...document.querySelectorAll("body *")].filter((el) => !/^(script|style|form)$/.test(el.localName) && !el.closest("#leave"));

@@ -1,3 +1,5 @@
+import { withoutQueries } from "./fault.js";
+
 const maxText = 80;
 const maxNodes = 200;
 const levels = 3;
@@ -54,10 +56,11 @@ export function text(el: Element): string | undefined {
 /**
  * Takes out of a text what stands in the page's fields at this moment: pages repeat it in labels
  * ("Pay as Ada") and in messages of errors. Values of one or two characters stay; they are everywhere.
+ * Queries and hashes of addresses are cut too.
  */
 export function withoutValues(words: string): string {
   document.querySelectorAll<HTMLInputElement>("input,textarea,select").forEach(({ value }) => {
     if (value.length > 2) words = words.split(value).join("***");
   });
-  return words;
+  return withoutQueries(words);
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ingestPath } from "./path.js";
-import { describe } from "./fault.js";
+import { describe, withoutQueries } from "./fault.js";
 import { sender } from "./sender.js";
 import type { DeliveryOptions, Payload, Signal, TrackOptions } from "./types.js";
 import { newId } from "./uuid.js";
@@ -117,7 +117,7 @@ export function init(options: ServerOptions): ServerSpecter {
 
   return {
     track,
-    captureError: (error, payload, given) => track("js_error", { ...describe(error, "Error", (message) => message), ...payload }, given),
+    captureError: (error, payload, given) => track("js_error", { ...describe(error, "Error", withoutQueries), ...payload }, given),
     flush,
     async shutdown(limit = 5_000) {
       stopped = true;
