@@ -230,6 +230,7 @@ func (f *formPage) html() string {
 		return marks[f.r.IntN(len(marks))]
 	}
 	var fields []string
+	first := f.canary()
 	for _, kind := range []string{"text", "password", "email", "tel", "url", "search", "hidden"} {
 		fields = append(fields, fmt.Sprintf(`<input type=%q name=%q data-fill=%q %s>`, kind, kind, f.canary(), mark()))
 	}
@@ -255,6 +256,12 @@ func (f *formPage) html() string {
 		fmt.Sprintf(`<input class="source" data-fill=%q><button type="button" data-specter="mirror_click">Pay as <span class="mirror"></span> now</button><p data-specter="mirror_click">Hello <span class="mirror"></span>!</p><button type="button" class="thrower">check</button>`, f.canary()),
 		// Engines put the message in front of the stack: what looks like a place in a file there is none.
 		fmt.Sprintf(`<input class="place" data-fill="%s:%d:%d"><button type="button" class="misplacer">check</button>`, f.canary(), 1+f.r.IntN(60), 1+f.r.IntN(60)),
+		fmt.Sprintf(`<select data-fill-options data-mirrored><option value="">Choose</option><option value="3">%s</option></select>`, f.canary()),
+		fmt.Sprintf(`<select data-fill-options data-mirrored multiple><option value="4">%s</option><option value="5">%s</option><option value="6" label=%q>six</option></select>`, f.canary(), f.canary(), f.canary()),
+		fmt.Sprintf(`<div contenteditable data-mirrored>%s<div>%s &amp; <b>%s</b></div></div>`, f.canary(), f.canary(), f.canary()),
+		fmt.Sprintf(`<textarea data-mirrored data-fill="%s&#10;  two   %s"></textarea>`, f.canary(), f.canary()),
+		fmt.Sprintf(`<input data-fill=%q><input data-mirrored data-fill=" %s %s ">`, first, first, f.canary()),
+		fmt.Sprintf(`<div role="combobox" tabindex="0" data-mirrored><i>%s</i></div><output data-mirrored>%s</output>`, f.canary(), f.canary()),
 		// Addresses stand in messages and in links.
 		fmt.Sprintf(`<button type="button" class="addresser" data-query=%q>fetch</button><a data-specter="mirror_click">https://shop.example/?q=%s and /pay#%s</a>`, f.canary(), f.canary(), f.canary()),
 		fmt.Sprintf(`<span data-specter-mask data-specter="mirror_click">Signed in as %s</span>`, f.canary()),
@@ -294,9 +301,24 @@ addEventListener("submit", (event) => event.target.id != "leave" && event.preven
 const tell = (el) => { for (const name of ["focus", "input", "change", "blur"]) el.dispatchEvent(new Event(name, { bubbles: true, composed: true })) };
 document.querySelectorAll("[data-fill]").forEach((el) => { el.value = el.dataset.fill; el.removeAttribute("data-fill"); tell(el) });
 document.querySelectorAll("[data-fill-option]").forEach((el) => { el.lastElementChild.selected = true; el.selectedIndex = el.options.length - 1; tell(el) });
+document.querySelectorAll("[data-fill-options]").forEach((el) => { for (const option of el.options) option.selected = true; tell(el) });
 document.querySelectorAll("[data-fill-text]").forEach((el) => { el.append(el.dataset.fillText); el.removeAttribute("data-fill-text"); tell(el) });
 document.querySelectorAll("shadow-field").forEach((el) => { el.inner.querySelectorAll("input,textarea").forEach((field) => { field.value = el.dataset.shadowFill; tell(field) }); el.removeAttribute("data-shadow-fill") });
 document.querySelectorAll(".source").forEach((el) => document.querySelectorAll(".mirror").forEach((mirror) => mirror.textContent = el.value));
+document.querySelectorAll("[data-mirrored]").forEach((el) => {
+	const picked = [...(el.selectedOptions || [])].flatMap((option) => [option.text, option.label]);
+	const whole = picked[0] ? [] : el.value == null ? [el.textContent, el.innerText] : [el.value, el.value.trim(), el.value.replace(/\s+/g, " ")];
+	for (const words of [...picked, ...whole, ...whole.flatMap((text) => text.split("\n"))]) {
+		const button = document.createElement("button");
+		Object.assign(button, { type: "button", textContent: "Continue with " + words, onclick() { throw new Error("cannot continue with " + words) } });
+		button.dataset.specter = "mirror_click";
+		el.after(button);
+	}
+	const copy = document.createElement("p");
+	copy.dataset.specter = "mirror_click";
+	if (el.isContentEditable) copy.innerHTML = "Preview: " + el.innerHTML;
+	el.after(copy);
+});
 document.querySelectorAll(".addresser").forEach((el) => { el.onclick = () => { Promise.reject("/users/7?q=" + el.dataset.query + ":1:2"); throw new Error("GET https://api.example/pay?q=" + el.dataset.query + " failed") } });
 document.querySelectorAll(".thrower").forEach((el) => { el.onclick = () => { const value = document.querySelector(".source").value; setTimeout(() => { throw new Error("cannot pay as " + value) }); Promise.reject(value); } });
 document.querySelectorAll(".misplacer").forEach((el) => { el.onclick = () => { throw new Error("cannot parse " + document.querySelector(".place").value) } });
