@@ -38,6 +38,24 @@ func testConsent(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.close()
 	require.Len(t, p.posts(), n)
 
+	v = open()
+	p.put("/start", `data-track-pageviews="false"`, "")
+	v.open("/start")
+	v.run(`specter.track("forgotten"); await specter.flush()`)
+	p.begin(nil)
+	v.run(`specter.optOut(); specter.optIn(); specter.track("afresh")`)
+	p.await(t, "afresh")
+
+	p.begin(func(_ int, w http.ResponseWriter) bool { return refuse(w, http.StatusServiceUnavailable) })
+	v.run(`specter.track("once"); await specter.flush()`)
+	require.Contains(t, v.queue(), "once")
+	p.begin(nil)
+	v.run(`for (let i = 0; i < 3; i++) specter.optIn(); await specter.flush()`)
+	p.await(t, "once")
+	for _, r := range p.posts() {
+		require.Equal(t, 1, strings.Count(r.body, `"once"`), "an answer is a decision once, and so is a signal")
+	}
+
 	p.begin(nil)
 	p.put("/start", `data-consent="denied"`, "")
 	v = open()

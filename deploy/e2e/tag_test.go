@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,11 +24,15 @@ func TestScriptTag(t *testing.T) {
 		run  func(t *testing.T, p *shop, open func(before ...string) *visitor)
 	}{
 		{"every navigation inside a page is a page view", testNavigation},
-		{"a leaving page delivers by beacon", testLeaving},
+		{"a click that leads away is sent once", testLinks},
+		{"a page that ends delivers by beacon, and the next one makes sure", testLeaving},
 		{"offline waits, online sends", testOffline},
 		{"429 waits as long as Retry-After says", testRetryAfter},
 		{"a blocked beacon is replaced by a request", testBlockedBeacon},
 		{"a blocked request is replaced by a beacon", testBlockedFetch},
+		{"what an ad blocker took from a beacon is sent by the next page", testSwallowedBeacon},
+		{"an outage after a success loses nothing", testOutage},
+		{"a page that comes back sends what its beacon lost", testComingBack},
 		{"a strict policy with nonce, integrity and connect-src is enough", testStrictPolicy},
 		{"changed bytes do not run", testIntegrity},
 		{"two tags are two clients, one key is one", testTwoTags},
@@ -85,16 +90,55 @@ func testNavigation(t *testing.T, p *shop, open func(...string) *visitor) {
 	}
 }
 
+func testLinks(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.put("/start", patient, `<a id="buy" href="/away" data-specter="cta_click">Buy</a>`)
+	away := p.holdBack(t, "/away")
+	v := open(`
+		const { fetch } = window;
+		window.fetch = async (...args) => {
+			const answer = await fetch(...args);
+			setTimeout(() => fetch("/heard"));
+			return answer;
+		}`)
+	v.open("/start")
+	p.await(t, "page_view")
+	v.click("#buy")
+	// The next page takes longer than the answer.
+	program.Await(t, 10*time.Second, "both answers to be heard", func() bool { return p.visited("/heard") == 2 })
+	away()
+	v.arrives("/away")
+	p.await(t, "page_view", "cta_click")
+	posts := p.posts()
+	require.Len(t, posts, 2)
+	require.Equal(t, "cors", posts[1].header.Get("Sec-Fetch-Mode"), "a request")
+	require.Empty(t, v.queue())
+}
+
+// patient leaves what waits to the events of the page.
+const patient = `data-flush-interval-ms="600000"`
+
+// leaving is a page that leads away in a way that no script can foresee.
+const leaving = `<button id="away" onclick="location.href = '/away'">away</button>`
+
 func testLeaving(t *testing.T, p *shop, open func(...string) *visitor) {
-	p.put("/start", "", `<button id="buy" data-specter="cta_click">Buy</button><a id="away" href="/away">away</a>`)
+	p.put("/start", patient, leaving)
 	v := open()
 	v.open("/start")
 	p.await(t, "page_view")
-	v.click("#buy", "#away")
-	p.await(t, "page_view", "cta_click")
-	last := p.posts()[len(p.posts())-1]
-	require.Equal(t, "no-cors", last.header.Get("Sec-Fetch-Mode"), "a beacon")
-	require.Empty(t, v.queue(), "signals are known to arrive here: nothing needs to be kept")
+	v.run(`await specter.flush(); specter.track("last_words")`)
+	v.click("#away")
+	p.await(t, "page_view", "last_words")
+	require.Equal(t, "no-cors", p.posts()[1].header.Get("Sec-Fetch-Mode"), "a beacon")
+	v.arrives("/away")
+	v.keeps("last_words")
+	v.open("/start")
+	p.await(t, "page_view", "last_words", "page_view")
+	v.keeps()
+	posts := p.posts()
+	require.Len(t, posts, 3, "the copy needs no request of its own")
+	require.Contains(t, posts[2].body, "last_words")
+	program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, "last_words") > 0 })
+	require.Equal(t, 1, p.stored(t, "last_words"))
 }
 
 func testOffline(t *testing.T, p *shop, open func(...string) *visitor) {
@@ -133,11 +177,11 @@ func testBlockedBeacon(t *testing.T, p *shop, open func(...string) *visitor) {
 		`delete Navigator.prototype.sendBeacon`,
 	} {
 		p.begin(nil)
-		p.put("/start", "", `<a id="away" href="/away">away</a>`)
+		p.put("/start", patient, leaving)
 		v := open(blocked)
 		v.open("/start")
 		p.await(t, "page_view")
-		v.run(`specter.track("last_words")`)
+		v.run(`await specter.flush(); specter.track("last_words")`)
 		v.click("#away")
 		p.await(t, "page_view", "last_words")
 		require.Equal(t, "cors", p.posts()[1].header.Get("Sec-Fetch-Mode"), "a request")
@@ -151,15 +195,90 @@ func testBlockedFetch(t *testing.T, p *shop, open func(...string) *visitor) {
 		`delete window.fetch`,
 	} {
 		p.begin(nil)
-		p.put("/start", "", `<a id="away" href="/away">away</a>`)
+		p.put("/start", patient, leaving)
 		v := open(blocked)
 		v.open("/start")
 		p.await(t, "page_view")
-		v.run(`specter.track("last_words")`)
+		v.run(`await specter.flush(); specter.track("last_words")`)
 		v.click("#away")
 		p.await(t, "page_view", "last_words")
 		require.Equal(t, "no-cors", p.posts()[0].header.Get("Sec-Fetch-Mode"), "a beacon")
 	}
+}
+
+func testSwallowedBeacon(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.swallowBeacons()
+	p.put("/start", patient, leaving)
+	v := open()
+	v.open("/start")
+	p.await(t, "page_view")
+	v.run(`await specter.flush(); specter.track("swallowed")`)
+	v.click("#away")
+	v.arrives("/away")
+	program.Await(t, 10*time.Second, "the beacon", func() bool { return len(p.posts()) == 2 })
+	// The browser said yes to the beacon, and nobody knows better.
+	v.keeps("swallowed")
+	v.open("/start")
+	p.await(t, "page_view", "page_view", "swallowed")
+	v.keeps()
+}
+
+func testOutage(t *testing.T, p *shop, open func(...string) *visitor) {
+	v := open()
+	for name, end := range map[string]func(){
+		"the page is hidden": func() { v.run(`document.dispatchEvent(new Event("visibilitychange"))`) },
+		"the page ends": func() {
+			v.click("#away")
+			v.arrives("/away")
+		},
+	} {
+		kind := strings.ReplaceAll(name, " ", "_")
+		reached, ended := make(chan struct{}), make(chan struct{})
+		over := sync.OnceFunc(func() { close(ended) })
+		t.Cleanup(over)
+		p.begin(func(n int, w http.ResponseWriter) bool {
+			if n == 2 {
+				close(reached)
+				<-ended
+			}
+			return n > 1 && refuse(w, http.StatusServiceUnavailable)
+		})
+		p.put("/start", patient, leaving)
+		v.open("/start")
+		p.await(t, "page_view")
+		v.run(`await specter.flush(); specter.track("flying_` + kind + `"); specter.flush()`)
+		<-reached
+		v.run(`specter.track("waiting_` + kind + `")`)
+		end()
+		v.keeps("flying_"+kind, "waiting_"+kind)
+		over()
+		p.begin(nil)
+		p.put("/start", "", "")
+		v.open("/start")
+		p.await(t, "page_view", "flying_"+kind, "waiting_"+kind)
+		for _, unsent := range []string{"flying_", "waiting_"} {
+			program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, unsent+kind) > 0 })
+			require.Equal(t, 1, p.stored(t, unsent+kind))
+		}
+		v.keeps()
+	}
+}
+
+func testComingBack(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.swallowBeacons()
+	p.put("/start", patient, leaving)
+	v := open()
+	v.open("/start")
+	p.await(t, "page_view")
+	v.run(`window.alive = true; await specter.flush(); specter.track("swallowed")`)
+	v.click("#away")
+	v.arrives("/away")
+	v.click("#back")
+	v.arrives("/start")
+	require.True(t, value[bool](v, "window.alive"), "the page must come from the cache")
+	p.await(t, "page_view", "page_view", "swallowed")
+	require.Len(t, p.posts(), 3)
+	v.keeps()
 }
 
 func testStrictPolicy(t *testing.T, p *shop, open func(...string) *visitor) {
@@ -175,7 +294,7 @@ func testStrictPolicy(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.click("#buy")
 	v.run(`await specter.flush()`)
 	require.Empty(t, value[[]string](v, "violations"))
-	v.run(`specter.track("last_words")`)
+	v.run(`await specter.flush(); specter.track("last_words")`)
 	v.click("#away")
 	p.await(t, "page_view", "cta_click", "last_words")
 }

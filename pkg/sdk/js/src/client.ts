@@ -71,8 +71,8 @@ function start(settings: Settings, first: boolean): Specter {
   const url = () =>
     (TAG ? settings.host! : settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
     `?partial=true&source=${TAG ? "script" : "sdk"}&key=${apiKey}&sent_at=${Date.now()}`;
-  const keep = settings.persist === false ? () => [] : store(queueName, maxQueue);
-  const { enqueue, flush, leave, forget } = sender(
+  const keep = store(queueName, maxQueue);
+  const { enqueue, flush, resume, leave, forget } = sender(
     {
       // A text/plain body without headers of ours is a simple request: no preflight.
       async deliver(body) {
@@ -88,7 +88,7 @@ function start(settings: Settings, first: boolean): Specter {
           return false;
         }
       },
-      remember: (items, gone) => granted() && keep(items, gone),
+      remember: (items, gone) => (granted() && settings.persist !== false ? keep(items, gone) : []),
       allowed: () => granted() && navigator.onLine,
       report,
     },
@@ -121,14 +121,13 @@ function start(settings: Settings, first: boolean): Specter {
     }
     if (TAG) report(signal);
     else if (debug) console.log("specter:", signal);
-    enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
+    enqueue([Date.now(), JSON.stringify(signal)]);
   });
 
   const setConsent = safe((state: Consent) => {
     if (consent) consent = state;
     if (granted()) {
-      enqueue(keep([], []));
-      void flush();
+      void resume();
       // Without storage the session is as long as the page.
       session = sessionStorage[sessionName] ||= session;
     } else if (consent == "denied") {
@@ -156,7 +155,7 @@ function start(settings: Settings, first: boolean): Specter {
       if (!TAG) stop!.abort();
       delete window.specterClients![apiKey];
       await flush();
-      leave();
+      leave(true);
       consent = "";
     },
     reset: safe(() => {
@@ -172,10 +171,14 @@ function start(settings: Settings, first: boolean): Specter {
     setConsent(consent as Consent);
     const listen: Listen = (name, run) =>
       addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
-    listen("pagehide", leave);
-    listen("visibilitychange", () => document.hidden && leave());
-    listen("online", flush);
     if (settings.autoTrack !== false) capture(track, listen, settings);
+    // A page that is about to be left or hidden may still hear the answer.
+    listen("click", ({ target }) => (target as Element).closest?.("a") && leave());
+    listen("submit", () => leave());
+    listen("visibilitychange", () => leave());
+    listen("pageshow", ({ persisted }: PageTransitionEvent) => persisted && resume());
+    listen("pagehide", leave);
+    listen("online", flush);
     // The first page view does not wait for company: soon it is known whether signals arrive.
     void flush();
   };

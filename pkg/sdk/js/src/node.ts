@@ -72,12 +72,13 @@ export function init(options: ServerOptions): ServerSpecter {
       beacon: () => false,
       remember(keep) {
         waiting = keep.length;
+        return [];
       },
       allowed: () => true,
       report,
     },
     batchSize,
-    flushIntervalMs,
+    Math.max(flushIntervalMs, 1),
     maxQueue,
     (run, ms) => setTimeout(run, ms).unref(),
   );
@@ -106,7 +107,7 @@ export function init(options: ServerOptions): ServerSpecter {
         timestamp: +new Date(timestamp || Date.now()),
       };
       if (beforeSend) signal = beforeSend(signal);
-      if (signal) enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
+      if (signal) enqueue([Date.now(), JSON.stringify(signal)]);
     } catch (error) {
       report(error);
     }

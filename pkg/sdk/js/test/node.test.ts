@@ -88,6 +88,12 @@ test("shutting down tries again what failed, and says when signals remain", asyn
   assert.equal(await stuck.shutdown(50), false);
 });
 
+test("without an interval signals do not wait", { timeout: 5_000 }, async () => {
+  const g = await gateway({ status: 400 });
+  await new Promise<void>((refused) => g.client({ flushIntervalMs: 0, onError: () => refused() }).track("a"));
+  assert.equal(g.taken.length, 1);
+});
+
 test("single refusals and whole ones are told", async () => {
   const g = await gateway({ status: 200, body: { received: 1, rejected: [{ index: 0, code: "missing_type", detail: "type is missing" }] } }, { status: 401, body: { code: "invalid_key" } });
   const specter = g.client();
