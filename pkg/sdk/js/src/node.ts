@@ -31,7 +31,7 @@ export interface ServerSpecter {
   captureError(error: unknown, payload?: Payload, options?: ServerTrackOptions): void;
   /** Sends what waits; resolves when all has left or a request has failed. */
   flush(): Promise<void>;
-  /** Sends what waits, trying again for timeoutMs (default 5000), and stops. Resolves to false when signals remain. */
+  /** Sends what waits, trying again for timeoutMs (default 5000), and stops. Resolves to false unless every one of them was taken. */
   shutdown(timeoutMs?: number): Promise<boolean>;
 }
 
@@ -45,6 +45,7 @@ export function init(options: ServerOptions): ServerSpecter {
   const { apiKey, contextId, release, beforeSend, onError, batchSize = 100, flushIntervalMs = 3_000, maxQueue = 10_000, timeoutMs = 10_000 } = options;
   const base = options.host.replace(/\/+$/, "") + (options.ingestPath || ingestPath) + "?partial=true&source=sdk&sent_at=";
   let waiting = 0;
+  let lost = false;
   let stopped = false;
 
   const report = (note: unknown) => {
@@ -75,7 +76,7 @@ export function init(options: ServerOptions): ServerSpecter {
         return [];
       },
       allowed: () => true,
-      report,
+      report: lose,
     },
     batchSize,
     Math.max(flushIntervalMs, 1),
@@ -83,11 +84,16 @@ export function init(options: ServerOptions): ServerSpecter {
     (run, ms) => setTimeout(run, ms).unref(),
   );
 
+  function lose(note: string) {
+    lost = true;
+    report(note);
+  }
+
   /** Single signals may be refused while the rest of their batch is taken. */
   function reportRejected(said: string) {
     try {
       const { rejected } = JSON.parse(said) as { rejected?: unknown[] };
-      if (rejected && rejected.length) report("refused: " + JSON.stringify(rejected));
+      if (rejected && rejected.length) lose("refused: " + JSON.stringify(rejected));
     } catch (error) {
       report(error);
     }
@@ -122,13 +128,14 @@ export function init(options: ServerOptions): ServerSpecter {
     flush,
     async shutdown(limit = 5_000) {
       stopped = true;
+      lost = false;
       process.removeListener("beforeExit", atExit);
       const end = Date.now() + limit;
       for (;;) {
         waiting = 0;
         const late = sleep(end - Date.now(), true, { ref: false });
         if (await Promise.race([flush(), late])) return false;
-        if (!waiting) return true;
+        if (!waiting) return !lost;
         if (Date.now() + pause > end) return false;
         await sleep(pause);
       }
