@@ -33,6 +33,7 @@ func TestScriptTag(t *testing.T) {
 		{"what an ad blocker took from a beacon is sent by the next page", testSwallowedBeacon},
 		{"an outage after a success loses nothing", testOutage},
 		{"a page that comes back sends what its beacon lost", testComingBack},
+		{"a page that nobody has seen says nothing", testPrerendering},
 		{"a strict policy with nonce, integrity and connect-src is enough", testStrictPolicy},
 		{"changed bytes do not run", testIntegrity},
 		{"two tags are two clients, one key is one", testTwoTags},
@@ -279,6 +280,36 @@ func testComingBack(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.await(t, "page_view", "page_view", "swallowed")
 	require.Len(t, p.posts(), 3)
 	v.keeps()
+}
+
+// asleep is the state of a page that the browser prepares in case somebody opens it.
+const asleep = `
+let asleep = true;
+Object.defineProperty(Document.prototype, "prerendering", { get: () => asleep });
+window.wakeUp = () => { asleep = false; document.dispatchEvent(new Event("prerenderingchange")) };`
+
+func testPrerendering(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.put("/first", "", "")
+	p.putRaw("/start", `<!doctype html><script>`+stub+` specter.identify("u-1"); specter.track("early")</script>`+p.tag("")+`<button id="buy" data-specter="cta_click">Buy</button>`)
+	v := open()
+	v.open("/first")
+	session := p.await(t, "page_view")[0].SessionID
+	v.begins(asleep)
+	v.open("/start")
+	v.run(`specter.track("explicit"); specter.identify("u-2"); specter.page(); specter.captureError(new Error("early")); specter.optIn(); await specter.flush()`)
+	v.click("#buy")
+	v.run(`await specter.flush()`)
+	require.Len(t, p.posts(), 1)
+	require.Empty(t, v.queue())
+	v.run(`wakeUp(); await specter.flush()`)
+	signals := p.await(t, "page_view", "early", "page_view", "explicit", "page_view", "js_error")
+	users := map[string]any{}
+	for _, signal := range signals {
+		require.Equal(t, session, signal.SessionID, signal.Type)
+		users[signal.Type] = signal.Payload["user"]
+	}
+	require.Equal(t, map[string]any{"id": "u-1"}, users["explicit"], "as it was when it happened")
+	require.Equal(t, map[string]any{"id": "u-2"}, users["js_error"])
 }
 
 func testStrictPolicy(t *testing.T, p *shop, open func(...string) *visitor) {

@@ -50,6 +50,8 @@ function start(settings: Settings, first: boolean): Specter {
 
   // Nothing of ours may break the page it runs in.
   const safe = <A extends unknown[]>(run: (...args: A) => unknown) => (...args: A): void => {
+    // A page that is only being prerendered has not been seen by anybody yet.
+    if (document.prerendering) return document.addEventListener("prerenderingchange", () => safe(run)(...args));
     try {
       run(...args);
     } catch (error) {
@@ -139,12 +141,8 @@ function start(settings: Settings, first: boolean): Specter {
 
   const api: Specter = {
     track,
-    identify(id) {
-      user = id ? { id } : undefined;
-    },
-    setContext(id) {
-      contextId = id;
-    },
+    identify: safe((id) => (user = id ? { id } : undefined)),
+    setContext: safe((id) => (contextId = id)),
     page: (payload) => track("page_view", payload),
     captureError: safe((error: unknown, payload?: Payload) => track("js_error", { ...fault(error, "Error"), ...payload })),
     optIn: () => setConsent("granted"),
@@ -165,10 +163,12 @@ function start(settings: Settings, first: boolean): Specter {
     }),
   };
 
-  if (first) publish(api, safe);
-  const begin = () => {
-    if (!consent) return;
+  if (first) Object.assign((window.specter ||= {}), api);
+  safe(() => {
     setConsent(consent as Consent);
+    // What was called before, now that the session is known; what it has set holds for all that comes.
+    if (first) window.specter!.q?.splice(0).forEach(safe(([name, ...args]) => (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args)));
+    if (!consent) return;
     const listen: Listen = (name, run) =>
       addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
     if (settings.autoTrack !== false) capture(track, listen, settings);
@@ -181,22 +181,8 @@ function start(settings: Settings, first: boolean): Specter {
     listen("online", flush);
     // The first page view does not wait for company: soon it is known whether signals arrive.
     void flush();
-  };
-  // A page that is only being prerendered has not been seen by anybody yet.
-  if (document.prerendering) document.addEventListener("prerenderingchange", safe(begin));
-  else safe(begin)();
+  })();
   return api;
-}
-
-/** Makes the page's first client window.specter and runs the calls that were waiting for it. */
-function publish(api: Specter, safe: (run: (call: Iterable<unknown>) => unknown) => (call: Iterable<unknown>) => void) {
-  const stub = Object.assign((window.specter ||= {}), api);
-  stub.q?.forEach(
-    safe((call) => {
-      const [name, ...args] = call;
-      (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args);
-    }),
-  );
 }
 
 /** True when the visitor asked not to be tracked, or is a machine and the page did not ask for machines. */
