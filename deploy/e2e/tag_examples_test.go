@@ -150,9 +150,25 @@ func testOptions(t *testing.T, p *shop, sdk string, open func(...string) *visito
 			if (Specter.init({ apiKey: client && "` + p.IngestKey + `" }) !== client) throw new Error("another client");
 			client.track("before"); await client.shutdown(); client.track("after");
 			document.querySelector("#buy").click(); history.pushState({}, "", "/y");
+			if (history.pushState !== History.prototype.pushState || history.replaceState !== History.prototype.replaceState) throw new Error("history is not as it was");
 			window.client = Specter.init({ apiKey: "` + p.IngestKey + `", host: "` + p.front.URL + `", captureOnLocalhost: true, autoTrack: { pageviews: false } });
 			specter.track("again"); document.querySelector("#buy").click(); await client.flush()`)
 		p.await(t, "page_view", "before", "again", "cta_click")
+	})
+	t.Run("a client that is shut down leaves the page as it was, with what others have done to it", func(t *testing.T) {
+		v := page(t, `captureOnLocalhost: true, autoTrack: { deadClicks: true }`, `
+			window.observers = new Set();
+			const { observe, disconnect } = MutationObserver.prototype;
+			MutationObserver.prototype.observe = function (...args) { observers.add(this); observe.apply(this, args) };
+			MutationObserver.prototype.disconnect = function () { observers.delete(this); disconnect.apply(this) };`)
+		v.run(`
+			const inner = history.pushState;
+			history.pushState = function (...args) { window.pushed = true; return inner.apply(this, args) };
+			await client.shutdown();
+			history.pushState({}, "", "/z");
+			if (!window.pushed || location.pathname != "/z") throw new Error("the wrapper of another script is gone");
+			if (observers.size) throw new Error("something still observes the page")`)
+		p.await(t, "page_view")
 	})
 	t.Run("failures are told and thrown to nobody", func(t *testing.T) {
 		v := page(t, `captureOnLocalhost: true, beforeSend() { throw new Error("theirs") }`)

@@ -46,7 +46,7 @@ export function capture(send: Send, listen: Listen, settings: Settings): void {
     }
   });
 
-  navigation(listen, () => {
+  navigation(listen, settings, () => {
     errors = 0;
     if (settings.trackPageviews !== false) send("page_view");
   });
@@ -71,11 +71,11 @@ function properties(el: Element): Payload {
 }
 
 /**
- * Calls page now and for every navigation inside the document. A router that rewrites only the query
+ * Calls page now and, until the client is stopped, for every navigation inside the document. A router that rewrites only the query
  * (replaceState) has not gone anywhere, and many repeat the address they are on. A hash is a page
  * when it looks like a path (#/cart, #!cart), else a place on the page.
  */
-function navigation(listen: Listen, page: () => void) {
+function navigation(listen: Listen, settings: Settings, page: () => void) {
   let path: string;
   let query: string;
   const moved = (moving?: unknown) => {
@@ -92,6 +92,13 @@ function navigation(listen: Listen, page: () => void) {
       original.apply(this, args);
       moved(name == "pushState");
     };
+    if (!TAG) {
+      const ours = history[name];
+      // What another script has put around ours stays, and then does nothing more than the original.
+      settings.stopped!.addEventListener("abort", () => {
+        if (history[name] == ours) history[name] = original;
+      });
+    }
   }
   listen("popstate", moved);
   listen("hashchange", moved);

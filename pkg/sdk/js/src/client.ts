@@ -8,7 +8,12 @@ import { newId } from "./uuid.js";
 /** Options by the names that attributes of the tag have; init translates its own into these. */
 export type Settings = Omit<Options, "autoTrack" | "persistQueue"> & {
   [Name in keyof AutoTrack as `track${Capitalize<Name>}`]: AutoTrack[Name];
-} & { autoTrack?: boolean | undefined; persist?: boolean | undefined };
+} & {
+  autoTrack?: boolean | undefined;
+  persist?: boolean | undefined;
+  /** Not for the tag: aborted when the client is shut down. */
+  stopped?: AbortSignal;
+};
 
 declare global {
   interface Window {
@@ -39,6 +44,7 @@ export function connect(settings: Settings): Specter {
 function start(settings: Settings, first: boolean): Specter {
   const { apiKey, sampleRate = 1, maxQueue = 200, debug } = settings;
   const stop = TAG ? undefined : new AbortController();
+  if (!TAG) settings.stopped = stop!.signal;
   // The browser's own function, kept before another script of the page wraps it.
   const { fetch } = window;
   // Empty: silent for good.
@@ -150,7 +156,10 @@ function start(settings: Settings, first: boolean): Specter {
     setConsent,
     flush,
     async shutdown() {
-      if (!TAG) stop!.abort();
+      if (!TAG) {
+        stop!.abort();
+        leave();
+      }
       delete window.specterClients![apiKey];
       await flush();
       leave(true);
@@ -170,7 +179,7 @@ function start(settings: Settings, first: boolean): Specter {
     if (first) window.specter!.q?.splice(0).forEach(safe(([name, ...args]) => (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args)));
     if (!consent) return;
     const listen: Listen = (name, run) =>
-      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
+      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: settings.stopped! });
     if (settings.autoTrack !== false) capture(track, listen, settings);
     // A page that is about to be left or hidden may still hear the answer.
     listen("click", ({ target }) => (target as Element).closest?.("a") && leave());

@@ -13,11 +13,16 @@ export function deadClicks(listen: (name: string, run: () => void) => void, foun
   const lives = () => {
     life++;
   };
-  new MutationObserver(lives).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   for (const name of signs) listen(name, lives);
   return (el) => {
     const control = el.closest(promising);
+    if (!control) return;
     const before = life + location.href;
-    if (control) setTimeout(() => before == life + location.href && found(control), patience);
+    const observer = new MutationObserver(lives);
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    setTimeout(() => {
+      observer.disconnect();
+      if (before == life + location.href) found(control);
+    }, patience);
   };
 }
