@@ -18,6 +18,7 @@ import (
 // is added with a release and never changed.
 var frozen = map[string]string{
 	"0.1.0": "sha384-AxKqZRSEk0u43Yt3cY8PLd6FQt7C+wLHcr//JdU5euuSONjjBKEl8eLm+2APcfpc",
+	"0.2.0": "sha384-g2eHWwxmkPVBftxSRaeqQd7ItrbYP50rnWw7jR4IZgzWVMksXKtVmPVZm6us4HMe",
 }
 
 func TestReleasedScriptsNeverChange(t *testing.T) {
