@@ -39,7 +39,10 @@ type shop struct {
 
 	mu       sync.Mutex
 	pages    map[string]string
-	policy   string // Content-Security-Policy of the pages
+	policy   string                     // Content-Security-Policy of the pages
+	gates    map[string]<-chan struct{} // pages that are served when theirs is closed
+	visits   map[string]int             // of pages, by path
+	swallow  bool                       // beacons go to somebody who throws them away
 	requests []*posted
 	answers  func(n int, w http.ResponseWriter) bool // true when it answered request n of the case
 }
@@ -67,7 +70,8 @@ func openShop(t *testing.T, s *system) *shop {
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	p := &shop{system: s, pages: map[string]string{}}
+	p := &shop{system: s}
+	p.begin(nil)
 	p.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && (r.URL.Path == shopIngest || r.URL.Path == "/api/signals") {
 			p.takePost(proxy, w, r)
@@ -91,7 +95,12 @@ func (p *shop) takePost(proxy http.Handler, w http.ResponseWriter, r *http.Reque
 	p.mu.Lock()
 	p.requests = append(p.requests, seen)
 	n, answers := len(p.requests), p.answers
+	swallow := p.swallow && r.Header.Get("Sec-Fetch-Mode") == "no-cors"
 	p.mu.Unlock()
+	if swallow {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	status := &statusWriter{ResponseWriter: w}
 	if answers == nil || !answers(n, status) {
 		proxy.ServeHTTP(status, r)
@@ -104,10 +113,14 @@ func (p *shop) takePost(proxy http.Handler, w http.ResponseWriter, r *http.Reque
 func (p *shop) servePage(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	html, ok := p.pages[r.URL.Path]
-	policy := p.policy
+	policy, gate := p.policy, p.gates[r.URL.Path]
+	p.visits[r.URL.Path]++
 	p.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 	if !ok {
-		html = "<!doctype html><title>elsewhere</title>"
+		html = `<!doctype html><title>elsewhere</title><button id="back" onclick="history.back()">back</button>`
 	}
 	if policy != "" {
 		w.Header().Set("Content-Security-Policy", policy)
@@ -146,7 +159,8 @@ func refuse(w http.ResponseWriter, status int, headers ...string) bool {
 func (p *shop) begin(answers func(n int, w http.ResponseWriter) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pages, p.policy, p.requests, p.answers = map[string]string{}, "", nil, answers
+	p.pages, p.gates, p.visits = map[string]string{}, map[string]<-chan struct{}{}, map[string]int{}
+	p.policy, p.swallow, p.requests, p.answers = "", false, nil, answers
 }
 
 // put sets the page at path: the tag with attributes, then body. Automated browsers are captured, as
@@ -159,6 +173,32 @@ func (p *shop) putRaw(path, html string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pages[path] = html
+}
+
+// swallowBeacons loses all beacons of the case.
+func (p *shop) swallowBeacons() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swallow = true
+}
+
+// visited counts the requests for a page.
+func (p *shop) visited(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.visits[path]
+}
+
+// holdBack keeps the page at path from being served until the returned function is called.
+func (p *shop) holdBack(t *testing.T, path string) (release func()) {
+	t.Helper()
+	gate := make(chan struct{})
+	release = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gates[path] = gate
+	return release
 }
 
 func (p *shop) tag(attributes string) string {
@@ -278,9 +318,15 @@ func (v *visitor) prepare(before []string) {
 	// The tab lives as long as the context of its first action: that one has no time limit.
 	require.NoError(v.t, chromedp.Do(v.ctx))
 	for _, script := range before {
-		_, err := chromedp.Call(v.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
-		require.NoError(v.t, err)
+		v.begins(script)
 	}
+}
+
+// begins has a script run before those of every page to come.
+func (v *visitor) begins(script string) {
+	v.t.Helper()
+	_, err := chromedp.Call(v.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	require.NoError(v.t, err)
 }
 
 func (v *visitor) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -328,6 +374,17 @@ func (v *visitor) close() {
 	require.NoError(v.t, chromedp.Cancel(v.ctx))
 }
 
+// arrives waits until the page at path has loaded.
+func (v *visitor) arrives(path string) {
+	v.t.Helper()
+	program.Await(v.t, 10*time.Second, "the page at "+path, func() bool {
+		ctx, cancel := context.WithTimeout(v.ctx, 15*time.Second)
+		defer cancel()
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`location.pathname == %q && document.readyState == "complete"`, path)))
+		return err == nil && there // between two pages there is nobody to ask
+	})
+}
+
 // setOffline cuts the browser's network, or mends it.
 func (v *visitor) setOffline(offline bool) {
 	v.t.Helper()
@@ -340,4 +397,14 @@ func (v *visitor) setOffline(offline bool) {
 func (v *visitor) queue() string {
 	v.t.Helper()
 	return value[string](v, `localStorage.getItem("specter.`+v.shop.IngestKey+`") || ""`)
+}
+
+// keeps waits until the tag keeps these signals in localStorage, without any until it keeps nothing: a
+// page may end after the next one has begun, and an answer takes its time.
+func (v *visitor) keeps(types ...string) {
+	v.t.Helper()
+	program.Await(v.t, 10*time.Second, fmt.Sprintf("the queue to hold %v", types), func() bool {
+		queue := v.queue()
+		return (queue == "") == (len(types) == 0) && containsAll(queue, types)
+	})
 }

@@ -2,14 +2,17 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/testkit/program"
@@ -147,9 +150,25 @@ func testOptions(t *testing.T, p *shop, sdk string, open func(...string) *visito
 			if (Specter.init({ apiKey: client && "` + p.IngestKey + `" }) !== client) throw new Error("another client");
 			client.track("before"); await client.shutdown(); client.track("after");
 			document.querySelector("#buy").click(); history.pushState({}, "", "/y");
+			if (history.pushState !== History.prototype.pushState || history.replaceState !== History.prototype.replaceState) throw new Error("history is not as it was");
 			window.client = Specter.init({ apiKey: "` + p.IngestKey + `", host: "` + p.front.URL + `", captureOnLocalhost: true, autoTrack: { pageviews: false } });
 			specter.track("again"); document.querySelector("#buy").click(); await client.flush()`)
 		p.await(t, "page_view", "before", "again", "cta_click")
+	})
+	t.Run("a client that is shut down leaves the page as it was, with what others have done to it", func(t *testing.T) {
+		v := page(t, `captureOnLocalhost: true, autoTrack: { deadClicks: true }`, `
+			window.observers = new Set();
+			const { observe, disconnect } = MutationObserver.prototype;
+			MutationObserver.prototype.observe = function (...args) { observers.add(this); observe.apply(this, args) };
+			MutationObserver.prototype.disconnect = function () { observers.delete(this); disconnect.apply(this) };`)
+		v.run(`
+			const inner = history.pushState;
+			history.pushState = function (...args) { window.pushed = true; return inner.apply(this, args) };
+			await client.shutdown();
+			history.pushState({}, "", "/z");
+			if (!window.pushed || location.pathname != "/z") throw new Error("the wrapper of another script is gone");
+			if (observers.size) throw new Error("something still observes the page")`)
+		p.await(t, "page_view")
 	})
 	t.Run("failures are told and thrown to nobody", func(t *testing.T) {
 		v := page(t, `captureOnLocalhost: true, beforeSend() { throw new Error("theirs") }`)
@@ -162,18 +181,28 @@ func testOptions(t *testing.T, p *shop, sdk string, open func(...string) *visito
 // testNodeExample runs the server, orders something, and stops it before its first batch was due.
 func testNodeExample(t *testing.T, p *shop, server string) {
 	p.begin(nil)
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("of the shop's own endpoint"))
+	signer, err := webhooks.NewWebhook(secret)
+	require.NoError(t, err)
 	addr := program.FreeAddr(t)
 	port := addr[strings.LastIndexByte(addr, ':')+1:]
 	node, err := exec.LookPath("node")
 	require.NoError(t, err)
 	run := program.Start(t, "the Node example", []string{
-		"PORT=" + port, "SPECTER_URL=" + p.front.URL, "SPECTER_INGEST_KEY=" + p.IngestKey,
+		"PORT=" + port, "SPECTER_URL=" + p.front.URL, "SPECTER_INGEST_KEY=" + p.IngestKey, "SPECTER_WEBHOOK_SECRET=" + secret,
 	}, node, server)
 	program.Await(t, 20*time.Second, "the example's server", func() bool { return strings.Contains(run.Output(), "listening") })
 	res, _ := send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/orders", http.Header{}, nil)
 	require.Equal(t, http.StatusCreated, res.StatusCode)
 	res, _ = send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/webhooks/specter", http.Header{}, bytes.NewReader([]byte("{}")))
 	require.Equal(t, http.StatusBadRequest, res.StatusCode, "nobody has signed this")
+	event, now := []byte(`{"type":"proposal.approved"}`), time.Now()
+	signature, err := signer.Sign("msg_1", now, event)
+	require.NoError(t, err)
+	res, _ = send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/webhooks/specter", http.Header{
+		"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)}, "Webhook-Signature": {signature},
+	}, bytes.NewReader(event))
+	require.Equal(t, http.StatusNoContent, res.StatusCode)
 	run.Stop(t)
 	program.Await(t, 20*time.Second, "the order to be stored", func() bool { return p.stored(t, "order_paid") > 0 })
 	require.Equal(t, 1, p.stored(t, "order_paid"))

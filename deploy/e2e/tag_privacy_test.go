@@ -38,6 +38,24 @@ func testConsent(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.close()
 	require.Len(t, p.posts(), n)
 
+	v = open()
+	p.put("/start", `data-track-pageviews="false"`, "")
+	v.open("/start")
+	v.run(`specter.track("forgotten"); await specter.flush()`)
+	p.begin(nil)
+	v.run(`specter.optOut(); specter.optIn(); specter.track("afresh")`)
+	p.await(t, "afresh")
+
+	p.begin(func(_ int, w http.ResponseWriter) bool { return refuse(w, http.StatusServiceUnavailable) })
+	v.run(`specter.track("once"); await specter.flush()`)
+	require.Contains(t, v.queue(), "once")
+	p.begin(nil)
+	v.run(`for (let i = 0; i < 3; i++) specter.optIn(); await specter.flush()`)
+	p.await(t, "once")
+	for _, r := range p.posts() {
+		require.Equal(t, 1, strings.Count(r.body, `"once"`), "an answer is a decision once, and so is a signal")
+	}
+
 	p.begin(nil)
 	p.put("/start", `data-consent="denied"`, "")
 	v = open()
@@ -46,9 +64,12 @@ func testConsent(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.await(t, "kept")
 }
 
+// stub takes calls before the script has loaded, as the documentation gives it.
+const stub = `(function (w, names) { var s = w.specter = { q: [] }; names.forEach(function (name) { s[name] = function () { s.q.push([name].concat([].slice.call(arguments))) } }) })(window, ["track", "identify", "setContext", "page", "captureError", "setConsent", "optIn", "optOut", "reset"]);`
+
 func testStub(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.putRaw("/start", `<!doctype html><title>Shop</title><script>
-(function (w, names) { var s = w.specter = { q: [] }; names.forEach(function (name) { s[name] = function () { s.q.push([name].concat([].slice.call(arguments))) } }) })(window, ["track", "identify", "setContext", "page", "captureError", "setConsent", "optIn", "optOut", "reset"]);
+`+stub+`
 specter.identify("u-1");
 specter.setContext("`+p.ContextID.String()+`");
 specter.track("early", { n: 1 }, { id: "0191d4a0-0000-7000-8000-000000000001", timestamp: Date.now() - 1000 });
@@ -73,6 +94,14 @@ var held = specter;
 		const loop = {}; loop.loop = loop;
 		specter.track("cyclic", loop); specter.track(); specter.track(null, null, null); specter.identify(undefined); specter.page(null);
 		specter.captureError(Object.create(null)); specter.setContext(7); specter.setConsent("nonsense");`) // none of it throws
+
+	p.begin(nil)
+	p.putRaw("/again", `<!doctype html><script>`+stub+` specter.track("early")</script>`+p.tag(""))
+	v.open("/again")
+	for _, signal := range p.await(t, "early", "page_view") {
+		require.Equal(t, signals[0].SessionID, signal.SessionID, "the tab's, also before the script has loaded")
+	}
+	require.Zero(t, value[int](v, "specter.q.length"), "nobody may run them again")
 }
 
 func testAttributes(t *testing.T, p *shop, open func(...string) *visitor) {
@@ -167,9 +196,7 @@ func testForms(t *testing.T, p *shop, open func(...string) *visitor) {
 		}
 		v.run(`document.querySelectorAll("form").forEach((form) => form.id != "leave" && form.requestSubmit()); await specter.flush()`)
 		v.click("#send") // a GET form: the values are in the next page's address
-		program.Await(t, 10*time.Second, "the next page", func() bool {
-			return value[bool](v, `location.pathname == "/thanks" && document.readyState == "complete"`)
-		})
+		v.arrives("/thanks")
 		v.run(`await specter.flush()`)
 		canaries = append(canaries, f.canaries...)
 	}
@@ -184,8 +211,8 @@ func testForms(t *testing.T, p *shop, open func(...string) *visitor) {
 			require.NoError(t, err)
 			all := r.body + address + fmt.Sprint(r.header)
 			for _, canary := range canaries {
-				if strings.Contains(all, canary) {
-					found = append(found, canary+" in "+r.body)
+				if i := strings.Index(all, canary); i >= 0 {
+					found = append(found, canary+" in "+all[max(i-300, 0):min(i+100, len(all))])
 				}
 			}
 		}
@@ -232,6 +259,7 @@ func (f *formPage) html() string {
 		return marks[f.r.IntN(len(marks))]
 	}
 	var fields []string
+	first := f.canary()
 	for _, kind := range []string{"text", "password", "email", "tel", "url", "search", "hidden"} {
 		fields = append(fields, fmt.Sprintf(`<input type=%q name=%q data-fill=%q %s>`, kind, kind, f.canary(), mark()))
 	}
@@ -255,6 +283,16 @@ func (f *formPage) html() string {
 		fmt.Sprintf(`<shadow-field data-shadow-fill=%q data-specter="field_click">a part</shadow-field>`, f.canary()),
 		// Pages repeat what was typed: in a button, beside it, in a message.
 		fmt.Sprintf(`<input class="source" data-fill=%q><button type="button" data-specter="mirror_click">Pay as <span class="mirror"></span> now</button><p data-specter="mirror_click">Hello <span class="mirror"></span>!</p><button type="button" class="thrower">check</button>`, f.canary()),
+		// Engines put the message in front of the stack: what looks like a place in a file there is none.
+		fmt.Sprintf(`<input class="place" data-fill="%s:%d:%d"><button type="button" class="misplacer">check</button>`, f.canary(), 1+f.r.IntN(60), 1+f.r.IntN(60)),
+		fmt.Sprintf(`<select data-fill-options data-mirrored><option value="">Choose</option><option value="3">%s</option></select>`, f.canary()),
+		fmt.Sprintf(`<select data-fill-options data-mirrored multiple><option value="4">%s</option><option value="5">%s</option><option value="6" label=%q>six</option></select>`, f.canary(), f.canary(), f.canary()),
+		fmt.Sprintf(`<div contenteditable data-mirrored>%s<div>%s &amp; <b>%s</b></div></div>`, f.canary(), f.canary(), f.canary()),
+		fmt.Sprintf(`<textarea data-mirrored data-fill="%s&#10;  two   %s"></textarea>`, f.canary(), f.canary()),
+		fmt.Sprintf(`<input data-fill=%q><input data-mirrored data-fill=" %s %s ">`, first, first, f.canary()),
+		fmt.Sprintf(`<div role="combobox" tabindex="0" data-mirrored><i>%s</i></div><output data-mirrored>%s</output>`, f.canary(), f.canary()),
+		// Addresses stand in messages and in links.
+		fmt.Sprintf(`<button type="button" class="addresser" data-query=%q>fetch</button><a data-specter="mirror_click">https://shop.example/?q=%s and /pay#%s</a>`, f.canary(), f.canary(), f.canary()),
 		fmt.Sprintf(`<span data-specter-mask data-specter="mirror_click">Signed in as %s</span>`, f.canary()),
 		fmt.Sprintf(`<div data-specter-ignore><button type="button" data-specter="mirror_click">%s</button></div>`, f.canary()),
 		// A form whose fields are called like properties of a form.
@@ -292,10 +330,27 @@ addEventListener("submit", (event) => event.target.id != "leave" && event.preven
 const tell = (el) => { for (const name of ["focus", "input", "change", "blur"]) el.dispatchEvent(new Event(name, { bubbles: true, composed: true })) };
 document.querySelectorAll("[data-fill]").forEach((el) => { el.value = el.dataset.fill; el.removeAttribute("data-fill"); tell(el) });
 document.querySelectorAll("[data-fill-option]").forEach((el) => { el.lastElementChild.selected = true; el.selectedIndex = el.options.length - 1; tell(el) });
+document.querySelectorAll("[data-fill-options]").forEach((el) => { for (const option of el.options) option.selected = true; tell(el) });
 document.querySelectorAll("[data-fill-text]").forEach((el) => { el.append(el.dataset.fillText); el.removeAttribute("data-fill-text"); tell(el) });
 document.querySelectorAll("shadow-field").forEach((el) => { el.inner.querySelectorAll("input,textarea").forEach((field) => { field.value = el.dataset.shadowFill; tell(field) }); el.removeAttribute("data-shadow-fill") });
 document.querySelectorAll(".source").forEach((el) => document.querySelectorAll(".mirror").forEach((mirror) => mirror.textContent = el.value));
+document.querySelectorAll("[data-mirrored]").forEach((el) => {
+	const picked = [...(el.selectedOptions || [])].flatMap((option) => [option.text, option.label]);
+	const whole = picked[0] ? [] : el.value == null ? [el.textContent, el.innerText] : [el.value, el.value.trim(), el.value.replace(/\s+/g, " ")];
+	for (const words of [...picked, ...whole, ...whole.flatMap((text) => text.split("\n"))]) {
+		const button = document.createElement("button");
+		Object.assign(button, { type: "button", textContent: "Continue with " + words, onclick() { throw new Error("cannot continue with " + words) } });
+		button.dataset.specter = "mirror_click";
+		el.after(button);
+	}
+	const copy = document.createElement("p");
+	copy.dataset.specter = "mirror_click";
+	if (el.isContentEditable) copy.innerHTML = "Preview: " + el.innerHTML;
+	el.after(copy);
+});
+document.querySelectorAll(".addresser").forEach((el) => { el.onclick = () => { Promise.reject("/users/7?q=" + el.dataset.query + ":1:2"); throw new Error("GET https://api.example/pay?q=" + el.dataset.query + " failed") } });
 document.querySelectorAll(".thrower").forEach((el) => { el.onclick = () => { const value = document.querySelector(".source").value; setTimeout(() => { throw new Error("cannot pay as " + value) }); Promise.reject(value); } });
+document.querySelectorAll(".misplacer").forEach((el) => { el.onclick = () => { throw new Error("cannot parse " + document.querySelector(".place").value) } });
 const everything = [...document.querySelectorAll("body *")].filter((el) => !/^(script|style|form)$/.test(el.localName) && !el.closest("#leave"));
 document.querySelectorAll("shadow-field").forEach((el) => everything.push(...el.inner.querySelectorAll("*")));
 everything.forEach((el, n) => { for (let i = 0; i < 3; i++) el.dispatchEvent(new MouseEvent("click", { bubbles: true, composed: true, cancelable: true, detail: 1, clientX: 100 * n, clientY: 5 })) });

@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,11 +24,16 @@ func TestScriptTag(t *testing.T) {
 		run  func(t *testing.T, p *shop, open func(before ...string) *visitor)
 	}{
 		{"every navigation inside a page is a page view", testNavigation},
-		{"a leaving page delivers by beacon", testLeaving},
+		{"a click that leads away is sent once", testLinks},
+		{"a page that ends delivers by beacon, and the next one makes sure", testLeaving},
 		{"offline waits, online sends", testOffline},
 		{"429 waits as long as Retry-After says", testRetryAfter},
 		{"a blocked beacon is replaced by a request", testBlockedBeacon},
 		{"a blocked request is replaced by a beacon", testBlockedFetch},
+		{"what an ad blocker took from a beacon is sent by the next page", testSwallowedBeacon},
+		{"an outage after a success loses nothing", testOutage},
+		{"a page that comes back sends what its beacon lost", testComingBack},
+		{"a page that nobody has seen says nothing", testPrerendering},
 		{"a strict policy with nonce, integrity and connect-src is enough", testStrictPolicy},
 		{"changed bytes do not run", testIntegrity},
 		{"two tags are two clients, one key is one", testTwoTags},
@@ -85,16 +91,55 @@ func testNavigation(t *testing.T, p *shop, open func(...string) *visitor) {
 	}
 }
 
+func testLinks(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.put("/start", patient, `<a id="buy" href="/away" data-specter="cta_click">Buy</a>`)
+	away := p.holdBack(t, "/away")
+	v := open(`
+		const { fetch } = window;
+		window.fetch = async (...args) => {
+			const answer = await fetch(...args);
+			setTimeout(() => fetch("/heard"));
+			return answer;
+		}`)
+	v.open("/start")
+	p.await(t, "page_view")
+	v.click("#buy")
+	// The next page takes longer than the answer.
+	program.Await(t, 10*time.Second, "both answers to be heard", func() bool { return p.visited("/heard") == 2 })
+	away()
+	v.arrives("/away")
+	p.await(t, "page_view", "cta_click")
+	posts := p.posts()
+	require.Len(t, posts, 2)
+	require.Equal(t, "cors", posts[1].header.Get("Sec-Fetch-Mode"), "a request")
+	require.Empty(t, v.queue())
+}
+
+// patient leaves what waits to the events of the page.
+const patient = `data-flush-interval-ms="600000"`
+
+// leaving is a page that leads away in a way that no script can foresee.
+const leaving = `<button id="away" onclick="location.href = '/away'">away</button>`
+
 func testLeaving(t *testing.T, p *shop, open func(...string) *visitor) {
-	p.put("/start", "", `<button id="buy" data-specter="cta_click">Buy</button><a id="away" href="/away">away</a>`)
+	p.put("/start", patient, leaving)
 	v := open()
 	v.open("/start")
 	p.await(t, "page_view")
-	v.click("#buy", "#away")
-	p.await(t, "page_view", "cta_click")
-	last := p.posts()[len(p.posts())-1]
-	require.Equal(t, "no-cors", last.header.Get("Sec-Fetch-Mode"), "a beacon")
-	require.Empty(t, v.queue(), "signals are known to arrive here: nothing needs to be kept")
+	v.run(`await specter.flush(); specter.track("last_words")`)
+	v.click("#away")
+	p.await(t, "page_view", "last_words")
+	require.Equal(t, "no-cors", p.posts()[1].header.Get("Sec-Fetch-Mode"), "a beacon")
+	v.arrives("/away")
+	v.keeps("last_words")
+	v.open("/start")
+	p.await(t, "page_view", "last_words", "page_view")
+	v.keeps()
+	posts := p.posts()
+	require.Len(t, posts, 3, "the copy needs no request of its own")
+	require.Contains(t, posts[2].body, "last_words")
+	program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, "last_words") > 0 })
+	require.Equal(t, 1, p.stored(t, "last_words"))
 }
 
 func testOffline(t *testing.T, p *shop, open func(...string) *visitor) {
@@ -133,11 +178,11 @@ func testBlockedBeacon(t *testing.T, p *shop, open func(...string) *visitor) {
 		`delete Navigator.prototype.sendBeacon`,
 	} {
 		p.begin(nil)
-		p.put("/start", "", `<a id="away" href="/away">away</a>`)
+		p.put("/start", patient, leaving)
 		v := open(blocked)
 		v.open("/start")
 		p.await(t, "page_view")
-		v.run(`specter.track("last_words")`)
+		v.run(`await specter.flush(); specter.track("last_words")`)
 		v.click("#away")
 		p.await(t, "page_view", "last_words")
 		require.Equal(t, "cors", p.posts()[1].header.Get("Sec-Fetch-Mode"), "a request")
@@ -151,23 +196,127 @@ func testBlockedFetch(t *testing.T, p *shop, open func(...string) *visitor) {
 		`delete window.fetch`,
 	} {
 		p.begin(nil)
-		p.put("/start", "", `<a id="away" href="/away">away</a>`)
+		p.put("/start", patient, leaving)
 		v := open(blocked)
 		v.open("/start")
 		p.await(t, "page_view")
-		v.run(`specter.track("last_words")`)
+		v.run(`await specter.flush(); specter.track("last_words")`)
 		v.click("#away")
 		p.await(t, "page_view", "last_words")
 		require.Equal(t, "no-cors", p.posts()[0].header.Get("Sec-Fetch-Mode"), "a beacon")
 	}
 }
 
+func testSwallowedBeacon(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.swallowBeacons()
+	p.put("/start", patient, leaving)
+	v := open()
+	v.open("/start")
+	p.await(t, "page_view")
+	v.run(`await specter.flush(); specter.track("swallowed")`)
+	v.click("#away")
+	v.arrives("/away")
+	program.Await(t, 10*time.Second, "the beacon", func() bool { return len(p.posts()) == 2 })
+	// The browser said yes to the beacon, and nobody knows better.
+	v.keeps("swallowed")
+	v.open("/start")
+	p.await(t, "page_view", "page_view", "swallowed")
+	v.keeps()
+}
+
+func testOutage(t *testing.T, p *shop, open func(...string) *visitor) {
+	v := open()
+	for name, end := range map[string]func(){
+		"the page is hidden": func() { v.run(`document.dispatchEvent(new Event("visibilitychange"))`) },
+		"the page ends": func() {
+			v.click("#away")
+			v.arrives("/away")
+		},
+	} {
+		kind := strings.ReplaceAll(name, " ", "_")
+		reached, ended := make(chan struct{}), make(chan struct{})
+		over := sync.OnceFunc(func() { close(ended) })
+		t.Cleanup(over)
+		p.begin(func(n int, w http.ResponseWriter) bool {
+			if n == 2 {
+				close(reached)
+				<-ended
+			}
+			return n > 1 && refuse(w, http.StatusServiceUnavailable)
+		})
+		p.put("/start", patient, leaving)
+		v.open("/start")
+		p.await(t, "page_view")
+		v.run(`await specter.flush(); specter.track("flying_` + kind + `"); specter.flush()`)
+		<-reached
+		v.run(`specter.track("waiting_` + kind + `")`)
+		end()
+		v.keeps("flying_"+kind, "waiting_"+kind)
+		over()
+		p.begin(nil)
+		p.put("/start", "", "")
+		v.open("/start")
+		p.await(t, "page_view", "flying_"+kind, "waiting_"+kind)
+		for _, unsent := range []string{"flying_", "waiting_"} {
+			program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, unsent+kind) > 0 })
+			require.Equal(t, 1, p.stored(t, unsent+kind))
+		}
+		v.keeps()
+	}
+}
+
+func testComingBack(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.swallowBeacons()
+	p.put("/start", patient, leaving)
+	v := open()
+	v.open("/start")
+	p.await(t, "page_view")
+	v.run(`window.alive = true; await specter.flush(); specter.track("swallowed")`)
+	v.click("#away")
+	v.arrives("/away")
+	v.click("#back")
+	v.arrives("/start")
+	require.True(t, value[bool](v, "window.alive"), "the page must come from the cache")
+	p.await(t, "page_view", "page_view", "swallowed")
+	require.Len(t, p.posts(), 3)
+	v.keeps()
+}
+
+// asleep is the state of a page that the browser prepares in case somebody opens it.
+const asleep = `
+let asleep = true;
+Object.defineProperty(Document.prototype, "prerendering", { get: () => asleep });
+window.wakeUp = () => { asleep = false; document.dispatchEvent(new Event("prerenderingchange")) };`
+
+func testPrerendering(t *testing.T, p *shop, open func(...string) *visitor) {
+	p.put("/first", "", "")
+	p.putRaw("/start", `<!doctype html><script>`+stub+` specter.identify("u-1"); specter.track("early")</script>`+p.tag("")+`<button id="buy" data-specter="cta_click">Buy</button>`)
+	v := open()
+	v.open("/first")
+	session := p.await(t, "page_view")[0].SessionID
+	v.begins(asleep)
+	v.open("/start")
+	v.run(`specter.track("explicit"); specter.identify("u-2"); specter.page(); specter.captureError(new Error("early")); specter.optIn(); await specter.flush()`)
+	v.click("#buy")
+	v.run(`await specter.flush()`)
+	require.Len(t, p.posts(), 1)
+	require.Empty(t, v.queue())
+	v.run(`wakeUp(); await specter.flush()`)
+	signals := p.await(t, "page_view", "early", "page_view", "explicit", "page_view", "js_error")
+	users := map[string]any{}
+	for _, signal := range signals {
+		require.Equal(t, session, signal.SessionID, signal.Type)
+		users[signal.Type] = signal.Payload["user"]
+	}
+	require.Equal(t, map[string]any{"id": "u-1"}, users["explicit"], "as it was when it happened")
+	require.Equal(t, map[string]any{"id": "u-2"}, users["js_error"])
+}
+
 func testStrictPolicy(t *testing.T, p *shop, open func(...string) *visitor) {
-	pinned := p.pinned(t)
 	p.policy = "default-src 'none'; script-src 'nonce-abc'; connect-src " + p.front.URL + "; report-to none; require-trusted-types-for 'script'"
 	p.putRaw("/start", `<!doctype html><title>Shop</title>
 <script nonce="abc">window.violations = []; document.addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective + " " + e.blockedURI))</script>
-<script nonce="abc" src="`+p.front.URL+pinned.Path+`" integrity="`+pinned.Integrity+`" crossorigin="anonymous" data-api-key="`+p.IngestKey+`" data-capture-automation></script>
+<script nonce="abc" src="`+p.front.URL+shopScript+`" integrity="`+p.integrity(t)+`" crossorigin="anonymous" data-api-key="`+p.IngestKey+`" data-capture-automation></script>
 <button id="buy" data-specter="cta_click">Buy</button><a id="away" href="/away">away</a>`)
 	v := open()
 	v.open("/start")
@@ -175,25 +324,22 @@ func testStrictPolicy(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.click("#buy")
 	v.run(`await specter.flush()`)
 	require.Empty(t, value[[]string](v, "violations"))
-	v.run(`specter.track("last_words")`)
+	v.run(`await specter.flush(); specter.track("last_words")`)
 	v.click("#away")
 	p.await(t, "page_view", "cta_click", "last_words")
 }
 
-// pinned is the newest script as it is published for pages that pin it.
-func (p *shop) pinned(t *testing.T) (newest struct{ Path, Integrity string }) {
+// integrity is the hash of the script as it is served, released or not.
+func (p *shop) integrity(t *testing.T) string {
 	t.Helper()
-	published := call[struct {
-		Versions []struct{ Path, Integrity string }
-	}](t, p, http.MethodGet, "/s/versions.json", nil)
-	require.NotEmpty(t, published.Versions)
-	return published.Versions[0]
+	res, _ := send(t, http.DefaultClient, http.MethodGet, p.front.URL+shopScript, http.Header{}, nil)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	return res.Header.Get("X-Specter-Integrity")
 }
 
 func testIntegrity(t *testing.T, p *shop, open func(...string) *visitor) {
-	pinned := p.pinned(t)
 	other := "sha384-" + strings.Repeat("A", 64)
-	p.putRaw("/start", `<!doctype html><script src="`+p.front.URL+pinned.Path+`" integrity="`+other+`" crossorigin="anonymous" data-api-key="`+p.IngestKey+`" data-capture-automation></script>`)
+	p.putRaw("/start", `<!doctype html><script src="`+p.front.URL+shopScript+`" integrity="`+other+`" crossorigin="anonymous" data-api-key="`+p.IngestKey+`" data-capture-automation></script>`)
 	v := open()
 	v.open("/start")
 	require.Equal(t, "undefined", value[string](v, "typeof window.specter"))
@@ -235,7 +381,7 @@ func testPrivacySignals(t *testing.T, p *shop, open func(...string) *visitor) {
 		v.run(`specter.optIn(); specter.track("a"); await specter.flush()`)
 		require.Zero(t, value[int](v, "localStorage.length + sessionStorage.length"))
 		v.click("#away")
-		program.Await(t, 10*time.Second, "the next page", func() bool { return value[string](v, "document.title") == "elsewhere" })
+		v.arrives("/away")
 		require.Empty(t, p.posts())
 	}
 }

@@ -316,10 +316,7 @@ func TestTheScriptTag(t *testing.T) {
 	require.Equal(t, http.StatusOK, head.status)
 	require.Equal(t, plain.header.Get("Content-Length"), head.header.Get("Content-Length"))
 
-	version := plain.header.Get("X-Specter-Version")
-	pinned := w.do(http.MethodGet, "/s/v"+version+".js", nil)
-	require.Equal(t, plain.body, pinned.body)
-	require.Contains(t, pinned.header.Get("Cache-Control"), "immutable")
+	require.NotContains(t, plain.header.Get("Cache-Control"), "immutable")
 	require.Equal(t, http.StatusNotFound, w.do(http.MethodGet, "/s/v0.0.0.js", nil).status)
 }
 
@@ -336,12 +333,13 @@ func TestPinnedScripts(t *testing.T) {
 			Versions []struct{ Version, Path, Integrity string }
 		}
 		require.NoError(t, json.Unmarshal([]byte(w.do(http.MethodGet, "/s/versions.json", nil).body), &published))
-		require.GreaterOrEqual(t, len(published.Versions), 2)
+		require.NotEmpty(t, published.Versions)
 		require.Equal(t, published.Latest, published.Versions[0].Version)
 		for _, v := range published.Versions {
 			require.True(t, strings.HasPrefix(v.Path, map[string]string{"/s.js": "/s/"}[c.ScriptPath]) && strings.HasSuffix(v.Path, "/v"+v.Version+".js"), v.Path)
 			got := w.do(http.MethodGet, v.Path, nil)
 			require.Equal(t, http.StatusOK, got.status, v.Path)
+			require.Contains(t, got.header.Get("Cache-Control"), "immutable")
 			require.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"), "integrity needs CORS")
 			require.Equal(t, v.Integrity, got.header.Get("X-Specter-Integrity"))
 			sum := sha512.Sum384([]byte(got.body))

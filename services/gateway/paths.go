@@ -48,8 +48,8 @@ func (c Config) paths() httpapi.Paths {
 // Tag is the script tag that pages load.
 type Tag struct {
 	Path      string // of the newest version
-	Pinned    string // of this version, for ever
-	Integrity string // of this version, for the integrity attribute
+	Pinned    string // of the newest released version, for ever
+	Integrity string // of that version, for the integrity attribute
 }
 
 // TagOf returns the script tag under these settings.
@@ -62,7 +62,11 @@ func TagOf(src config.Source) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	newest := scripts[0]
+	i := slices.IndexFunc(scripts, func(s script.Script) bool { return s.Released })
+	if i < 0 {
+		return Tag{}, errors.New("no script was ever released")
+	}
+	newest := scripts[i]
 	return Tag{Path: c.ScriptPath, Pinned: httpapi.Pinned(c.ScriptPath, newest.Version), Integrity: newest.Integrity}, nil
 }
 

@@ -5,7 +5,7 @@ import { rageDetector } from "./rage.js";
 import type { Settings } from "./client.js";
 import type { Payload } from "./types.js";
 
-type Send = (type: string, payload: Payload, options?: { contextId?: string | null | undefined }) => void;
+type Send = (type: string, payload?: Payload, options?: { contextId?: string | null | undefined }) => void;
 /** Listens in the capture phase, so that what stops an event in the page does not hide it. */
 export type Listen = <E extends Event>(name: string, run: (event: E) => unknown) => void;
 
@@ -28,27 +28,27 @@ export function capture(send: Send, listen: Listen, settings: Settings): void {
     if (!(target instanceof Element) || marked(target, "-ignore")) return;
     const clicks = rage(target, timeStamp, detail ? clientX : NaN, clientY);
     if (clicks && settings.trackRageClicks !== false && !editable(target) && !marked(target, "-no-rage")) {
-      send("rage_click", { ...about(target), clicks });
+      send("rage_click", { clicks, ...about(target) });
     }
     if (dead) dead(target);
     const el = marked(target, "");
-    const type = el && el.getAttribute("data-specter");
+    const type = el?.dataset.specter;
     if (type && settings.trackClicks !== false) {
       const context = marked(el, "-context");
-      send(type, { ...properties(el), ...about(el) }, { contextId: context && context.getAttribute("data-specter-context") });
+      send(type, { ...properties(el), ...about(el) }, { contextId: context?.dataset.specterContext });
     }
   });
 
   listen("submit", ({ target }) => {
     // No text: the words of a form surround what was typed into it.
-    if (settings.trackForms !== false && target instanceof Element && !marked(target, "-ignore")) {
-      send("form_submit", { element: selector(target) });
+    if (settings.trackForms !== false && !marked(target as Element, "-ignore")) {
+      send("form_submit", { element: selector(target as Element) });
     }
   });
 
-  navigation(listen, () => {
+  navigation(listen, settings, () => {
     errors = 0;
-    if (settings.trackPageviews !== false) send("page_view", {});
+    if (settings.trackPageviews !== false) send("page_view");
   });
 }
 
@@ -71,17 +71,17 @@ function properties(el: Element): Payload {
 }
 
 /**
- * Calls page now and for every navigation inside the document. A router that rewrites only the query
+ * Calls page now and, until the client is stopped, for every navigation inside the document. A router that rewrites only the query
  * (replaceState) has not gone anywhere, and many repeat the address they are on. A hash is a page
  * when it looks like a path (#/cart, #!cart), else a place on the page.
  */
-function navigation(listen: Listen, page: () => void) {
+function navigation(listen: Listen, settings: Settings, page: () => void) {
   let path: string;
   let query: string;
-  const moved = (replaced?: boolean) => {
+  const moved = (moving?: unknown) => {
     const { pathname, hash, search } = location;
     const now = pathname + (/^#[/!][^?]*/.exec(hash) || "");
-    const changed = now != path || (!replaced && search != query);
+    const changed = now != path || (moving && search != query);
     path = now;
     query = search;
     if (changed) page();
@@ -90,11 +90,18 @@ function navigation(listen: Listen, page: () => void) {
     const original = history[name];
     history[name] = function (this: History, ...args: Parameters<History["pushState"]>) {
       original.apply(this, args);
-      moved(name != "pushState");
+      moved(name == "pushState");
     };
+    if (!TAG) {
+      const ours = history[name];
+      // What another script has put around ours stays, and then does nothing more than the original.
+      settings.stopped!.addEventListener("abort", () => {
+        if (history[name] == ours) history[name] = original;
+      });
+    }
   }
-  listen("popstate", () => moved());
-  listen("hashchange", () => moved());
+  listen("popstate", moved);
+  listen("hashchange", moved);
   listen("pageshow", ({ persisted }: PageTransitionEvent) => persisted && page());
   moved();
 }

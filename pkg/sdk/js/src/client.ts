@@ -8,7 +8,12 @@ import { newId } from "./uuid.js";
 /** Options by the names that attributes of the tag have; init translates its own into these. */
 export type Settings = Omit<Options, "autoTrack" | "persistQueue"> & {
   [Name in keyof AutoTrack as `track${Capitalize<Name>}`]: AutoTrack[Name];
-} & { autoTrack?: boolean | undefined; persist?: boolean | undefined };
+} & {
+  autoTrack?: boolean | undefined;
+  persist?: boolean | undefined;
+  /** Not for the tag: aborted when the client is shut down. */
+  stopped?: AbortSignal;
+};
 
 declare global {
   interface Window {
@@ -31,14 +36,15 @@ declare global {
 const sessionName = "specter.session";
 
 /** Starts a client in this page, or returns the one that already runs with the same key. */
-export function connect(settings: Settings, source: "script" | "sdk"): Specter {
+export function connect(settings: Settings): Specter {
   const clients = (window.specterClients ||= {});
-  return (clients[settings.apiKey] ||= start(settings, source, !Object.keys(clients)[0]));
+  return (clients[settings.apiKey] ||= start(settings, !Object.keys(clients)[0]));
 }
 
-function start(settings: Settings, source: string, first: boolean): Specter {
+function start(settings: Settings, first: boolean): Specter {
   const { apiKey, sampleRate = 1, maxQueue = 200, debug } = settings;
   const stop = TAG ? undefined : new AbortController();
+  if (!TAG) settings.stopped = stop!.signal;
   // The browser's own function, kept before another script of the page wraps it.
   const { fetch } = window;
   // Empty: silent for good.
@@ -50,6 +56,8 @@ function start(settings: Settings, source: string, first: boolean): Specter {
 
   // Nothing of ours may break the page it runs in.
   const safe = <A extends unknown[]>(run: (...args: A) => unknown) => (...args: A): void => {
+    // A page that is only being prerendered has not been seen by anybody yet.
+    if (document.prerendering) return document.addEventListener("prerenderingchange", () => safe(run)(...args));
     try {
       run(...args);
     } catch (error) {
@@ -69,10 +77,10 @@ function start(settings: Settings, source: string, first: boolean): Specter {
   // The time of sending lets the gateway correct a wrong clock. In the query, because a header of
   // ours would cost a preflight and a beacon cannot set one.
   const url = () =>
-    (settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
-    `?partial=true&source=${source}&key=${apiKey}&sent_at=${Date.now()}`;
-  const keep = settings.persist === false ? () => [] : store(queueName, maxQueue);
-  const { enqueue, flush, leave, forget } = sender(
+    (TAG ? settings.host! : settings.host || location.origin).replace(/\/$/, "") + (settings.ingestPath || ingestPath) +
+    `?partial=true&source=${TAG ? "script" : "sdk"}&key=${apiKey}&sent_at=${Date.now()}`;
+  const keep = store(queueName, maxQueue);
+  const { enqueue, flush, resume, leave, forget } = sender(
     {
       // A text/plain body without headers of ours is a simple request: no preflight.
       async deliver(body) {
@@ -88,7 +96,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
           return false;
         }
       },
-      remember: (items, gone) => granted() && keep(items, gone),
+      remember: (items, gone) => (granted() && settings.persist !== false ? keep(items, gone) : []),
       allowed: () => granted() && navigator.onLine,
       report,
     },
@@ -98,7 +106,7 @@ function start(settings: Settings, source: string, first: boolean): Specter {
   );
 
   const track = safe((type: string, payload?: Payload, options: { [Name in keyof TrackOptions]: TrackOptions[Name] | null } = {}) => {
-    if (!consent || consent == "denied" || parseInt(session.slice(-8), 16) / 2 ** 32 >= sampleRate) return;
+    if (!consent || consent == "denied" || parseInt(session.slice(-8), 16) >= sampleRate * 2 ** 32) return;
     const address = !TAG && settings.sanitizeUrl ? settings.sanitizeUrl(location.href) : location.origin + location.pathname;
     let signal: Signal | null = {
       id: options.id || newId(),
@@ -119,15 +127,15 @@ function start(settings: Settings, source: string, first: boolean): Specter {
       signal = settings.beforeSend(signal);
       if (!signal) return;
     }
-    if (debug) console.log("specter:", signal);
-    enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
+    if (TAG) report(signal);
+    else if (debug) console.log("specter:", signal);
+    enqueue([Date.now(), JSON.stringify(signal)]);
   });
 
   const setConsent = safe((state: Consent) => {
     if (consent) consent = state;
     if (granted()) {
-      enqueue(keep([], []));
-      void flush();
+      void resume();
       // Without storage the session is as long as the page.
       session = sessionStorage[sessionName] ||= session;
     } else if (consent == "denied") {
@@ -139,12 +147,8 @@ function start(settings: Settings, source: string, first: boolean): Specter {
 
   const api: Specter = {
     track,
-    identify(id) {
-      user = id ? { id } : undefined;
-    },
-    setContext(id) {
-      contextId = id;
-    },
+    identify: safe((id) => (user = id ? { id } : undefined)),
+    setContext: safe((id) => (contextId = id)),
     page: (payload) => track("page_view", payload),
     captureError: safe((error: unknown, payload?: Payload) => track("js_error", { ...fault(error, "Error"), ...payload })),
     optIn: () => setConsent("granted"),
@@ -152,10 +156,13 @@ function start(settings: Settings, source: string, first: boolean): Specter {
     setConsent,
     flush,
     async shutdown() {
-      if (!TAG) stop!.abort();
+      if (!TAG) {
+        stop!.abort();
+        leave();
+      }
       delete window.specterClients![apiKey];
       await flush();
-      leave();
+      leave(true);
       consent = "";
     },
     reset: safe(() => {
@@ -165,45 +172,35 @@ function start(settings: Settings, source: string, first: boolean): Specter {
     }),
   };
 
-  if (first) publish(api, safe);
-  const begin = () => {
-    if (!consent) return;
+  if (first) Object.assign((window.specter ||= {}), api);
+  safe(() => {
     setConsent(consent as Consent);
+    // What was called before, now that the session is known; what it has set holds for all that comes.
+    if (first) window.specter!.q?.splice(0).forEach(safe(([name, ...args]) => (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args)));
+    if (!consent) return;
     const listen: Listen = (name, run) =>
-      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: stop!.signal });
-    listen("pagehide", leave);
-    listen("visibilitychange", () => document.hidden && leave());
-    listen("online", flush);
+      addEventListener(name, safe(run) as EventListener, TAG || { capture: true, signal: settings.stopped! });
     if (settings.autoTrack !== false) capture(track, listen, settings);
+    // A page that is about to be left or hidden may still hear the answer.
+    listen("click", ({ target }) => (target as Element).closest?.("a") && leave());
+    listen("submit", () => leave());
+    listen("visibilitychange", () => leave());
+    listen("pageshow", ({ persisted }: PageTransitionEvent) => persisted && resume());
+    listen("pagehide", leave);
+    listen("online", flush);
     // The first page view does not wait for company: soon it is known whether signals arrive.
     void flush();
-  };
-  // A page that is only being prerendered has not been seen by anybody yet.
-  if (document.prerendering) document.addEventListener("prerenderingchange", safe(begin));
-  else safe(begin)();
+  })();
   return api;
-}
-
-/** Makes the page's first client window.specter and runs the calls that were waiting for it. */
-function publish(api: Specter, safe: (run: (call: Iterable<unknown>) => unknown) => (call: Iterable<unknown>) => void) {
-  const stub = Object.assign((window.specter ||= {}), api);
-  stub.q?.forEach(
-    safe((call) => {
-      const [name, ...args] = call;
-      (api[name as keyof Specter] as (...args: unknown[]) => unknown)(...args);
-    }),
-  );
 }
 
 /** True when the visitor asked not to be tracked, or is a machine and the page did not ask for machines. */
 function unwelcome(settings: Settings): unknown {
-  const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
-  const asked = globalPrivacyControl || doNotTrack == "1";
-  const machine = (webdriver || /bot\b|crawl|spider|headless/i.test(userAgent)) && !settings.captureAutomation;
-  if (TAG) return asked || machine;
-  const { respectPrivacySignals, captureOnLocalhost } = settings;
-  const local = /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
-  return (asked && respectPrivacySignals !== false) || (local && captureOnLocalhost === false) || (machine && !(local && captureOnLocalhost));
+  const local = !TAG && /^(localhost|127\.|\[::1|.*\.localhost$)/.test(location.hostname);
+  if ((navigator.globalPrivacyControl || navigator.doNotTrack == "1") && (TAG || settings.respectPrivacySignals !== false)) return true;
+  if (!TAG && local && settings.captureOnLocalhost === false) return true;
+  if (settings.captureAutomation || (!TAG && local && settings.captureOnLocalhost)) return false;
+  return navigator.webdriver || /bot\b|crawl|spider|headless/i.test(navigator.userAgent);
 }
 
 /** The browser's family. The order matters: most of them also claim to be those after them. */

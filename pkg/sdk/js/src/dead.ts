@@ -2,7 +2,7 @@
 const patience = 2_500;
 /** What looks as if a click did something. A real link is left out: where it leads may open elsewhere. */
 const promising = "button,summary,[role=button],[type=submit],[type=button]";
-const signs = "scroll input submit focusout visibilitychange";
+const signs = ["scroll", "input", "submit", "focusout", "visibilitychange"];
 
 /**
  * Calls found for each click after which nothing happened: no change of the document, no scrolling,
@@ -13,11 +13,16 @@ export function deadClicks(listen: (name: string, run: () => void) => void, foun
   const lives = () => {
     life++;
   };
-  new MutationObserver(lives).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-  signs.split(" ").forEach((name) => listen(name, lives));
+  for (const name of signs) listen(name, lives);
   return (el) => {
     const control = el.closest(promising);
+    if (!control) return;
     const before = life + location.href;
-    if (control) setTimeout(() => before == life + location.href && found(control), patience);
+    const observer = new MutationObserver(lives);
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    setTimeout(() => {
+      observer.disconnect();
+      if (before == life + location.href) found(control);
+    }, patience);
   };
 }

@@ -1,14 +1,17 @@
+import { withoutQueries } from "./fault.js";
+
 const maxText = 80;
 const maxNodes = 200;
 const levels = 3;
 
-/** What somebody types or picks; its text is never read. */
-const field =
-  "input,textarea,select,option,datalist,output,[role$=box],[role=option],[role=spinbutton]";
+/** What somebody types into or picks from. */
+const filled = "input,textarea,output,[role$=box],[role=option],[role=spinbutton]";
+/** Text in here is never read. */
+const field = filled + ",select,option,datalist";
 const unread = field + ",script,style,[data-specter-mask],[data-specter-ignore]";
 
 /** The nearest element, from el upwards, that has the attribute data-specter… */
-export function marked(el: Element, name: string): Element | null {
+export function marked(el: Element, name: string): HTMLElement | null {
   return el.closest("[data-specter" + name + "]");
 }
 
@@ -43,7 +46,7 @@ export function text(el: Element): string | undefined {
   let words = "";
   let visited = 0;
   const read = (node: Node) => {
-    if (visited++ > maxNodes || words.length > 2 * maxText) return;
+    if (visited++ > maxNodes) return;
     if (node instanceof Text) words += node.data + " ";
     else if (node instanceof Element && !node.matches(unread) && !writable(node)) node.childNodes.forEach(read);
   };
@@ -53,11 +56,24 @@ export function text(el: Element): string | undefined {
 
 /**
  * Takes out of a text what stands in the page's fields at this moment: pages repeat it in labels
- * ("Pay as Ada") and in messages of errors. Values of one or two characters stay; they are everywhere.
+ * ("Pay as Ada") and in messages of errors. Each line of it counts for itself, the longest first; two
+ * characters and less stay, they are everywhere. Queries and hashes of addresses are cut too.
  */
 export function withoutValues(words: string): string {
-  document.querySelectorAll<HTMLInputElement>("input,textarea,select").forEach(({ value }) => {
-    if (value.length > 2) words = words.split(value).join("***");
+  let values = "\n";
+  const read = (node: Node) => {
+    if (node instanceof Text) values += node.data + "\n";
+    node.childNodes.forEach(read);
+  };
+  document.querySelectorAll<HTMLOptionElement>(filled + ",option:checked,[contenteditable]").forEach((el) => {
+    values += [el.value, el.label, el.innerText, ""].join("\n");
+    read(el);
   });
-  return words;
+  values
+    .split(/\s\s+|[^\S ]/)
+    .sort((a, b) => b.length - a.length)
+    .forEach((value) => {
+      if (value.length > 2) words = words.split(value).join("***");
+    });
+  return withoutQueries(words);
 }

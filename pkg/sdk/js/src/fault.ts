@@ -7,17 +7,20 @@ export type Fault = {
   stack: string | undefined;
 };
 
-/**
- * Reads anything that can be thrown. Queries and hashes are cut from the addresses of the frame;
- * clean takes out of the message what must not be sent.
- */
-export function describe(thrown: unknown, fallback: string, clean: (message: string) => string): Fault {
+/** Reads anything that can be thrown. clean takes out what must not be sent. */
+export function describe(thrown: unknown, fallback: string, clean: (text: string) => string): Fault {
   const error = thrown instanceof Error ? thrown : undefined;
   // An object that is no error could say anything.
   const message = String(error || (typeof thrown == "string" && thrown) || fallback);
-  const frame = String(error?.stack).split("\n").find((line) => /:\d+:\d+/.test(line));
+  // V8 puts the message in front of the frames, and a message may look like one.
+  const [, frame, place] = /^\s*(at .*|.*@.*)(:\d+:\d+\)?)$/m.exec(String(error?.stack).replace(error?.message!, "")) || [];
   return {
     message: clean(message).slice(0, maxMessage),
-    stack: frame?.replace(/[?#][^\s:)]*/g, "").trim().slice(0, maxFrame),
+    stack: frame && clean(frame).slice(0, maxFrame) + place,
   };
+}
+
+/** Cuts queries and hashes from the addresses in a text, such as https://h/p?q and /p#h. */
+export function withoutQueries(words: string): string {
+  return words.replace(/(\/[^\s?#]*)([?#]\S*)?/g, "$1");
 }

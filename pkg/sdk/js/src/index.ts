@@ -13,20 +13,17 @@ export function init(options: Options): Specter {
   try {
     const { autoTrack = true, persistQueue: persist, ...rest } = options;
     const auto = typeof autoTrack == "object" ? autoTrack : {};
-    return connect(
-      {
-        ...rest,
-        persist,
-        autoTrack: !!autoTrack,
-        trackPageviews: auto.pageviews,
-        trackClicks: auto.clicks,
-        trackForms: auto.forms,
-        trackErrors: auto.errors,
-        trackRageClicks: auto.rageClicks,
-        trackDeadClicks: auto.deadClicks,
-      },
-      "sdk",
-    );
+    return connect({
+      ...rest,
+      persist,
+      autoTrack: !!autoTrack,
+      trackPageviews: auto.pageviews,
+      trackClicks: auto.clicks,
+      trackForms: auto.forms,
+      trackErrors: auto.errors,
+      trackRageClicks: auto.rageClicks,
+      trackDeadClicks: auto.deadClicks,
+    });
   } catch (error) {
     console.warn("specter:", error);
     return silent();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ingestPath } from "./path.js";
-import { describe } from "./fault.js";
+import { describe, withoutQueries } from "./fault.js";
 import { sender } from "./sender.js";
 import type { DeliveryOptions, Payload, Signal, TrackOptions } from "./types.js";
 import { newId } from "./uuid.js";
@@ -31,7 +31,7 @@ export interface ServerSpecter {
   captureError(error: unknown, payload?: Payload, options?: ServerTrackOptions): void;
   /** Sends what waits; resolves when all has left or a request has failed. */
   flush(): Promise<void>;
-  /** Sends what waits, trying again for timeoutMs (default 5000), and stops. Resolves to false when signals remain. */
+  /** Sends what waits, trying again for timeoutMs (default 5000), and stops. Resolves to false unless every one of them was taken. */
   shutdown(timeoutMs?: number): Promise<boolean>;
 }
 
@@ -45,6 +45,7 @@ export function init(options: ServerOptions): ServerSpecter {
   const { apiKey, contextId, release, beforeSend, onError, batchSize = 100, flushIntervalMs = 3_000, maxQueue = 10_000, timeoutMs = 10_000 } = options;
   const base = options.host.replace(/\/+$/, "") + (options.ingestPath || ingestPath) + "?partial=true&source=sdk&sent_at=";
   let waiting = 0;
+  let lost = false;
   let stopped = false;
 
   const report = (note: unknown) => {
@@ -72,21 +73,27 @@ export function init(options: ServerOptions): ServerSpecter {
       beacon: () => false,
       remember(keep) {
         waiting = keep.length;
+        return [];
       },
       allowed: () => true,
-      report,
+      report: lose,
     },
     batchSize,
-    flushIntervalMs,
+    Math.max(flushIntervalMs, 1),
     maxQueue,
     (run, ms) => setTimeout(run, ms).unref(),
   );
+
+  function lose(note: string) {
+    lost = true;
+    report(note);
+  }
 
   /** Single signals may be refused while the rest of their batch is taken. */
   function reportRejected(said: string) {
     try {
       const { rejected } = JSON.parse(said) as { rejected?: unknown[] };
-      if (rejected && rejected.length) report("refused: " + JSON.stringify(rejected));
+      if (rejected && rejected.length) lose("refused: " + JSON.stringify(rejected));
     } catch (error) {
       report(error);
     }
@@ -106,7 +113,7 @@ export function init(options: ServerOptions): ServerSpecter {
         timestamp: +new Date(timestamp || Date.now()),
       };
       if (beforeSend) signal = beforeSend(signal);
-      if (signal) enqueue([[Date.now(), signal.id, JSON.stringify(signal)]]);
+      if (signal) enqueue([Date.now(), JSON.stringify(signal)]);
     } catch (error) {
       report(error);
     }
@@ -117,17 +124,18 @@ export function init(options: ServerOptions): ServerSpecter {
 
   return {
     track,
-    captureError: (error, payload, given) => track("js_error", { ...describe(error, "Error", (message) => message), ...payload }, given),
+    captureError: (error, payload, given) => track("js_error", { ...describe(error, "Error", withoutQueries), ...payload }, given),
     flush,
     async shutdown(limit = 5_000) {
       stopped = true;
+      lost = false;
       process.removeListener("beforeExit", atExit);
       const end = Date.now() + limit;
       for (;;) {
         waiting = 0;
         const late = sleep(end - Date.now(), true, { ref: false });
         if (await Promise.race([flush(), late])) return false;
-        if (!waiting) return true;
+        if (!waiting) return !lost;
         if (Date.now() + pause > end) return false;
         await sleep(pause);
       }

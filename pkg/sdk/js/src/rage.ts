@@ -12,12 +12,13 @@ export type Click = [target: unknown, at: number, x: number, y: number];
  * however long it lasts.
  */
 export function rageDetector(): (...click: Click) => number {
-  let last: Click = [0, -Infinity, 0, 0];
+  let last: Click | [] = [];
   let streak = 0;
   return (...click) => {
-    const [target, at, x, y] = last;
-    const near = click[0] === target || Math.hypot(click[2] - x, click[3] - y) <= radius;
-    streak = near && click[1] - at < pause ? streak + 1 : 1;
+    const [target, at, x, y] = click;
+    // Before the first click everything is NaN, which is neither near nor soon.
+    const near = target === last[0] || Math.hypot(x - last[2]!, y - last[3]!) <= radius;
+    streak = near && at - last[1]! < pause ? streak + 1 : 1;
     last = click;
     return streak == clicks ? streak : 0;
   };

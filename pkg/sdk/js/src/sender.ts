@@ -1,33 +1,35 @@
-import { maxAttempts, retryable, retryDelay } from "./retry.js";
+import { fresh, maxAttempts, retryable, retryDelay } from "./retry.js";
 
 /** What the gateway answered: the part of fetch's Response that counts here. */
 export interface Answer {
   status: number;
-  headers: { get(name: string): string | null };
+  headers?: { get(name: string): string | null };
 }
 
-/** A serialised signal: when it was made, its id, its JSON. */
-export type Item = [at: number, id: string, text: string];
+/** A signal: when it was made, and its JSON, which is unlike any other because of its id. */
+export type Item = [at: number, text: string];
 
 /** What the sender needs of its surroundings; tests hand in their own. */
 export interface Port {
   deliver(body: string): Promise<Answer>;
   /** True when the browser has taken the body; nobody will ever say whether it arrived. */
   beacon(body: string): boolean;
-  /** Remembers keep beyond the page and forgets gone. */
-  remember(keep: Item[], gone: Item[]): void;
+  /** Remembers keep beyond the page and forgets gone; returns the others that are remembered. */
+  remember(keep: Item[], gone: Item[]): Item[];
   /** False while offline or without consent: nothing leaves, nothing is lost. */
   allowed(): boolean;
   report(note: string): void;
 }
 
 export interface Sender {
-  enqueue(signals: Item[]): void;
+  enqueue(signal: Item): void;
   /** Sends what waits now, also during a back-off, until all has left or a request has failed. */
   flush(): Promise<void>;
-  /** The page is going away: everything that waits leaves by beacon. */
-  leave(): void;
-  /** Forgets everything that waits. */
+  /** Sends what other pages have remembered, and what waits here. */
+  resume(): Promise<void>;
+  /** The page may end without another word; gone: it ends now. */
+  leave(gone?: unknown): void;
+  /** Forgets everything that waits; what is remembered beyond the page is the caller's to delete. */
   forget(): void;
 }
 
@@ -41,31 +43,26 @@ export const maxSignalBytes = 34_000;
 
 /**
  * A bounded queue with one request in flight. A batch that fails for a passing reason goes back to the
- * front and is tried again later; one that the gateway refuses as a whole is halved until only
- * the bad signal is dropped.
+ * front and is tried again later; one that is refused is dropped, since the gateway has taken what was
+ * good in it.
  *
- * Signals are remembered beyond the page only while the last request is not known to have arrived:
- * then a beacon is a mere copy, and the next page sends them again. Their ids make that safe.
+ * Only an answer makes a signal forgotten. What has none is remembered beyond the page from the first
+ * failure on, and whenever the page may end. While it lives, requests go on, because it hears their
+ * answers; when it goes, a beacon takes what waits, and nobody hears what becomes of that: so the
+ * next page, or this one when it comes back, sends it once more. The ids make that safe.
  */
 export function sender(port: Port, batchSize: number, flushInterval: number, maxQueue: number, later: Later = setTimeout): Sender {
   let items: Item[] = [];
   let flying: Item[] = [];
   let flight: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let limit = batchSize;
   let attempt = 0;
   let arrived = false;
   let refused = false;
 
-  function enqueue(signals: Item[]) {
-    for (const item of signals) {
-      if (bytes(item) > maxSignalBytes) port.report("dropped: size");
-      else if (!refused) items.push(item);
-    }
-    if (items.length > maxQueue) {
-      items = items.slice(-maxQueue);
-      port.report("dropped: queue");
-    }
+  function enqueue(item: Item) {
+    if (bytes(item) > maxSignalBytes) port.report("dropped: size");
+    else if (!refused) hold([...items, item]);
     // During a request or a back-off the next one is settled already.
     if (!flight && !attempt) {
       if (items.length < batchSize) wake(flushInterval);
@@ -73,13 +70,18 @@ export function sender(port: Port, batchSize: number, flushInterval: number, max
     }
   }
 
+  /** Has all wait but those too many, or just kept. */
+  function hold(all: Item[], kept = all.slice(-maxQueue)) {
+    items = kept;
+    if (all[kept.length]) port.report("dropped: oldest");
+  }
+
   function wake(ms: number) {
-    if (items[0]) timer ||= later(send, ms);
+    if (items[0] && ms) timer ||= later(send, ms);
   }
 
   function send(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
+    timer = clearTimeout(timer) as undefined;
     return (flight ||= post().then((wait) => {
       flight = undefined;
       wake(wait);
@@ -87,89 +89,75 @@ export function sender(port: Port, batchSize: number, flushInterval: number, max
   }
 
   async function flush() {
+    // Who asks uses up none of the tries.
+    attempt &&= 1;
     await flight;
     do await send();
-    while (arrived && items[0] && port.allowed());
+    while (arrived && items[0]);
   }
 
-  /** Sends one batch, if one may leave, and resolves to how long the next has to wait. */
+  /** Sends one batch, if one may leave, and resolves to how long the next has to wait; 0 when something else wakes it. */
   async function post(): Promise<number> {
-    if (!items[0] || !port.allowed()) return flushInterval;
-    flying = items.splice(0, fit(items, limit));
-    let status = 0;
+    hold(items, items.filter(fresh));
+    arrived = false;
+    if (!items[0] || !port.allowed()) return (attempt = 0);
+    flying = first(items, batchSize);
+    items = items.slice(flying.length);
+    const { status, headers } = await port.deliver(body(flying)).catch((): Answer => ({ status: 0 }));
     let wait = flushInterval;
-    let again: unknown;
-    let retryAfter: string | null = null;
-    try {
-      const answer = await port.deliver(body(flying));
-      status = answer.status;
-      retryAfter = answer.headers.get("retry-after");
-    } catch {
-      // Where something blocks fetch, a beacon may pass. It tells nothing, so the tries go on.
-      if (!attempt) port.beacon(body(flying));
-    }
     const batch = flying;
     flying = [];
-    arrived = status > 0 && status < 300;
-    if (retryable(status)) {
-      wait = retryDelay(attempt++, retryAfter);
-      again = attempt < maxAttempts;
-    } else if (status == 401 || status == 403) {
-      refused = true;
-      items = [];
-    } else if (status == 400) {
-      again = limit = batch.length >> 1;
-      wait = 1;
-    }
-    if (again) items = batch.concat(items).slice(-maxQueue);
-    else {
+    // Forgotten in the meantime.
+    if (!batch[0]) return wait;
+    if (retryable(status) && ++attempt < maxAttempts) {
+      // Where something blocks fetch, a beacon may pass. It tells nothing, so the tries go on.
+      if (!status && attempt < 2) port.beacon(body(batch));
+      wait = retryDelay(attempt, headers?.get("retry-after"));
+      hold(batch.concat(items));
+    } else {
       attempt = 0;
-      limit = batchSize;
+      arrived = !!status && status < 300;
+      if ((refused = status == 401 || status == 403)) items = [];
       if (!arrived) port.report("dropped: " + status);
+      else if (items.length >= batchSize) wait = 1;
     }
-    port.remember(arrived ? [] : items, batch);
-    return arrived && items.length >= batchSize ? 1 : wait;
+    // What this page gives up for a passing reason stays for the next one.
+    port.remember(arrived ? [] : items, retryable(status) ? [] : batch);
+    return wait;
   }
 
-  function leave() {
-    const open = port.allowed();
-    let sure = arrived && open;
-    for (let left = items; open && left[0]; ) {
-      const count = fit(left, maxQueue);
-      const text = body(left.slice(0, count));
-      left = left.slice(count);
-      if (!port.beacon(text)) {
-        sure = false;
-        port.deliver(text).catch(() => 0);
-      }
+  function resume() {
+    hold(port.remember(flying.concat(items), []).concat(items));
+    return flush();
+  }
+
+  function leave(gone?: unknown) {
+    port.remember(flying.concat(items), []);
+    for (let batch; gone && items[0] && port.allowed() && port.beacon(body((batch = first(items, maxQueue)))); ) {
+      items = items.slice(batch.length);
     }
-    if (sure) items = [];
-    else port.remember(flying.concat(items), []);
+    if (gone || !attempt) void flush();
   }
 
   function forget() {
-    port.remember([], flying.concat(items));
     items = flying = [];
+    attempt = 0;
+    timer = clearTimeout(timer) as undefined;
   }
 
-  return { enqueue, flush, leave, forget };
+  return { enqueue, flush, resume, leave, forget };
 }
 
-/** How many of the first items make one request. */
-function fit(items: Item[], count: number): number {
-  let n = 0;
+/** Those of the first items that make one request. */
+function first(items: Item[], count: number): Item[] {
   let size = 0;
-  for (const item of items.slice(0, count)) {
-    size += bytes(item);
-    if (size < maxBytes) n++;
-  }
-  return n;
+  return items.slice(0, count).filter((item) => (size += bytes(item)) < maxBytes);
 }
 
 function body(batch: Item[]): string {
-  return "[" + batch.map((item) => item[2]) + "]";
+  return "[" + batch.map(([, text]) => text) + "]";
 }
 
 function bytes(item: Item): number {
-  return new Blob([item[2]]).size;
+  return new Blob([item[1]]).size;
 }

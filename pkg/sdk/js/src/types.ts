@@ -54,7 +54,7 @@ export interface DeliveryOptions {
   maxQueue?: number | undefined;
   /** Sees each signal last: may change it, or drop it by returning null. */
   beforeSend?: ((signal: Signal) => Signal | null) | undefined;
-  /** Hears of every signal that was dropped and of every refusal. */
+  /** Hears of every refusal and of everything that is dropped. */
   onError?: ((error: Error) => void) | undefined;
 }
 
@@ -97,7 +97,7 @@ export interface Specter {
   setConsent(consent: Consent): void;
   /** Sends what waits; resolves when that has been answered. */
   flush(): Promise<void>;
-  /** Sends what waits and stops; the page's listeners are removed. */
+  /** Sends what waits and stops; the page is left as it was. */
   shutdown(): Promise<void>;
   /** For a log-out: forgets the user and begins a new session. */
   reset(): void;

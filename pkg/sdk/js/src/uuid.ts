@@ -3,6 +3,7 @@
  * one id once, so a retry after a lost answer changes nothing.
  */
 export function newId(): string {
-  const random = Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => (byte + 256).toString(16).slice(1));
-  return ("0" + Date.now().toString(16) + random.join("")).replace(/(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-7$3-8$4-");
+  return ("0" + Date.now().toString(16) + "-7xxx-8xxx-xxxxxxxxxxxx")
+    .replace(/x/g, () => (crypto.getRandomValues(new Uint8Array(1))[0]! & 15).toString(16))
+    .replace(/.{8}/, "$&-");
 }

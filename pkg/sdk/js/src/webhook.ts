@@ -17,10 +17,12 @@ export class WebhookError extends Error {
 
 /**
  * Checks a webhook of Specter's (Standard Webhooks: HMAC-SHA256 of id.timestamp.body) and returns its
- * parsed body. Throws a WebhookError otherwise. The header webhook-id is the same for every attempt
- * to deliver one event.
+ * parsed body. Throws a WebhookError otherwise, and a TypeError for a secret that is none: with an
+ * empty one anybody could sign. The header webhook-id is the same for every attempt to deliver one event.
  */
 export function verifyWebhook<Event = unknown>({ body, headers, secret, tolerance = 300 }: WebhookRequest): Event {
+  const keys = [secret].flat().map(keyOf);
+  if (!keys[0]) throw new TypeError("no webhook secret is given");
   const header = (name: string) => {
     const value = headers instanceof Headers ? headers.get(name) : headers[name];
     if (typeof value != "string" || !value) throw new WebhookError("header " + name + " is missing");
@@ -30,8 +32,8 @@ export function verifyWebhook<Event = unknown>({ body, headers, secret, toleranc
   const timestamp = header("webhook-timestamp");
   const signatures = header("webhook-signature").split(" ");
   if (!(Math.abs(Date.now() / 1000 - Number(timestamp)) <= tolerance)) throw new WebhookError("too old or from the future");
-  const good = [secret].flat().some((one) => {
-    const hmac = createHmac("sha256", Buffer.from(one.replace(/^whsec_/, ""), "base64"));
+  const good = keys.some((key) => {
+    const hmac = createHmac("sha256", key);
     const wanted = Buffer.from("v1," + hmac.update(id + "." + timestamp + ".").update(body).digest("base64"));
     return signatures.some((signature) => {
       const given = Buffer.from(signature);
@@ -40,4 +42,12 @@ export function verifyWebhook<Event = unknown>({ body, headers, secret, toleranc
   });
   if (!good) throw new WebhookError("signature does not match");
   return JSON.parse(typeof body == "string" ? body : Buffer.from(body).toString("utf8")) as Event;
+}
+
+function keyOf(secret: string): Buffer {
+  const text = secret.replace(/^whsec_/, "");
+  const key = Buffer.from(text, "base64");
+  // Node reads what it can of bad base64.
+  if (!key.length || key.toString("base64") != text) throw new TypeError("a webhook secret is whsec_ and base64");
+  return key;
 }

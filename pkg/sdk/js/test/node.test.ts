@@ -88,6 +88,33 @@ test("shutting down tries again what failed, and says when signals remain", asyn
   assert.equal(await stuck.shutdown(50), false);
 });
 
+test("shutting down gives nothing up and says so when something has not arrived", async () => {
+  const down = await gateway({ status: 503 });
+  const tired = down.client();
+  tired.track("a");
+  for (let i = 0; i < 9; i++) await tired.flush();
+  assert.equal(await tired.shutdown(50), false);
+  assert.equal(down.taken.length, 10);
+  assert.doesNotMatch(down.errors.join(), /dropped/);
+
+  const refusing = await gateway({ status: 401 });
+  const unknown = refusing.client();
+  unknown.track("a");
+  assert.equal(await unknown.shutdown(), false);
+
+  const picky = await gateway({ status: 200, body: { received: 1, rejected: [{ index: 0, code: "missing_type" }] } });
+  const wrong = picky.client();
+  wrong.track("");
+  wrong.track("b");
+  assert.equal(await wrong.shutdown(), false);
+});
+
+test("without an interval signals do not wait", { timeout: 5_000 }, async () => {
+  const g = await gateway({ status: 400 });
+  await new Promise<void>((refused) => g.client({ flushIntervalMs: 0, onError: () => refused() }).track("a"));
+  assert.equal(g.taken.length, 1);
+});
+
 test("single refusals and whole ones are told", async () => {
   const g = await gateway({ status: 200, body: { received: 1, rejected: [{ index: 0, code: "missing_type", detail: "type is missing" }] } }, { status: 401, body: { code: "invalid_key" } });
   const specter = g.client();

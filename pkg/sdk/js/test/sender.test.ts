@@ -12,7 +12,7 @@ interface Reply {
 }
 
 beforeEach(() => {
-  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_760_000_000_000 });
   mock.method(Math, "random", () => 0.5);
 });
 afterEach(() => {
@@ -25,32 +25,44 @@ function world(...replies: (number | Reply)[]) {
   const posts: string[][] = [];
   const beacons: string[][] = [];
   const notes: string[] = [];
-  let stored: string[] = [];
-  const state = { allowed: true, beacon: true as boolean };
+  let stored: Item[] = [];
+  let answer: (() => void) | undefined;
+  // held: requests stay without an answer until the network lets them go.
+  const state = { allowed: true, beacon: true as boolean, held: false };
   const port: Port = {
     async deliver(body) {
       posts.push(JSON.parse(body) as string[]);
       const next = replies.length > 1 ? replies.shift() : replies[0];
       const { status, retryAfter = null } = typeof next == "object" ? next : { status: next || 0 };
+      if (state.held) await new Promise<void>((done) => (answer = done));
       if (!status) throw new TypeError("network");
       return { status, headers: { get: () => retryAfter } };
     },
     beacon: (body) => state.beacon && !!beacons.push(JSON.parse(body) as string[]),
     remember(keep, gone) {
-      const ids = (items: Item[]) => items.map((item) => item[1]);
-      stored = [...stored.filter((id) => !ids(gone).includes(id) && !ids(keep).includes(id)), ...ids(keep)];
+      const others = stored.filter(([, text]) => !keep.concat(gone).some((item) => item[1] == text));
+      stored = others.concat(keep);
+      return others;
     },
     allowed: () => state.allowed,
     report: (note) => notes.push(note),
   };
-  const out = sender(port, batchSize, interval, maxQueue);
+  const item = (text: string): Item => [Date.now(), JSON.stringify(text)];
+  const page = () => sender(port, batchSize, interval, maxQueue);
+  const out = page();
   return {
-    out, posts, beacons, notes, state,
-    stored: () => stored,
-    add: (...texts: string[]) => out.enqueue(texts.map((text) => [0, text.slice(0, 9), JSON.stringify(text)])),
+    out, posts, beacons, notes, state, item,
+    /** Another page with the same storage and network. */
+    page,
+    stored: () => stored.map(([, text]) => JSON.parse(text) as string),
+    add: (...texts: string[]) => texts.forEach((text) => out.enqueue(item(text))),
     /** Lets time pass and every request that falls due settle. */
     async after(ms: number) {
       mock.timers.tick(ms);
+      await settled();
+    },
+    async answer() {
+      answer!();
       await settled();
     },
   };
@@ -106,44 +118,40 @@ test("a full queue does not break into a back-off", async () => {
   assert.equal(w.posts.length, 2);
 });
 
-test("the queue is bounded and gives up the oldest, also after a failure", async () => {
+test("the queue is bounded and gives up the oldest, also after a failure, and says so every time", async () => {
   const w = world(503);
-  w.add(...texts(batchSize));
-  w.add(...texts(maxQueue + 5, 1_000));
-  await settled();
-  w.state.allowed = false;
-  w.out.leave();
-  assert.deepEqual(w.stored(), texts(maxQueue, 1_005));
-  assert.deepEqual(w.notes, ["dropped: queue"]);
+  w.add(...texts(maxQueue + 5));
+  await w.out.flush();
+  assert.deepEqual(w.stored(), texts(maxQueue, 5), "the batch that came back was the oldest");
+  w.add("one more");
+  assert.deepEqual(w.notes, ["dropped: oldest", "dropped: oldest"]);
 });
 
-test("after ten failures a batch is given up and the next one starts afresh", async () => {
+test("a batch that comes back to a full queue is dropped aloud", async () => {
+  const w = world(503);
+  w.state.held = true;
+  w.add(...texts(batchSize));
+  w.add(...texts(maxQueue, 1_000));
+  await w.answer();
+  assert.deepEqual(w.stored(), texts(maxQueue, 1_000));
+  assert.deepEqual(w.notes, ["dropped: oldest"]);
+});
+
+test("after ten failures a page gives a batch up, the next one starts afresh, and another page tries it again", async () => {
   const w = world(...Array<number>(10).fill(503), 200);
-  w.add("lost");
+  w.add("given up");
   for (let i = 0; i < 10; i++) await w.after(30 * 60_000);
   assert.deepEqual(w.notes, ["dropped: 503"]);
   w.add("kept");
   await w.after(interval);
   assert.equal(w.posts.length, 11);
-  assert.deepEqual(w.posts[10], ["kept"]);
-});
-
-test("one bad signal costs only itself where a batch is refused whole", async () => {
-  const w = world(200);
-  const bad = mock.fn(async (body: string) => {
-    const batch = JSON.parse(body) as string[];
-    w.posts.push(batch);
-    return { status: batch.includes("bad") ? 400 : 200, headers: { get: () => null } };
-  });
-  const out = sender({ deliver: bad, beacon: () => true, remember: () => 0, allowed: () => true, report: (note) => w.notes.push(note) }, batchSize, interval, maxQueue);
-  out.enqueue(["a", "b", "bad", "c"].map((text) => [0, text, JSON.stringify(text)]));
-  for (let i = 0; i < 40; i++) await w.after(interval);
-  assert.deepEqual(w.posts.filter((batch) => !batch.includes("bad")).flat().sort(), ["a", "b", "c"]);
-  assert.deepEqual(w.notes, ["dropped: 400"]);
+  assert.deepEqual([w.posts[10], w.stored()], [["kept"], ["given up"]]);
+  await w.page().resume();
+  assert.deepEqual([w.posts[11], w.stored()], [["given up"], []]);
 });
 
 test("other refusals are never tried again", async () => {
-  for (const status of [404, 413, 415, 301]) {
+  for (const status of [400, 404, 413, 415, 301]) {
     const w = world(status);
     w.add("a", "b");
     await w.after(interval);
@@ -165,56 +173,130 @@ test("a refused key stops everything", async () => {
   }
 });
 
-test("a leaving page hands what waits to a beacon and keeps nothing when signals are known to arrive", async () => {
+test("a page that may end sends what waits and hears the answer, once", async () => {
   const w = world(200);
   w.add("first");
   await w.after(interval);
   w.add("a", "b");
   w.out.leave();
   w.out.leave();
-  assert.deepEqual(w.beacons, [["a", "b"]]);
-  assert.deepEqual(w.stored(), []);
+  assert.deepEqual(w.stored(), ["a", "b"], "it could end before the answer");
+  await settled();
+  assert.deepEqual([w.posts, w.beacons, w.stored()], [[["first"], ["a", "b"]], [], []]);
   await w.after(60_000);
-  assert.equal(w.posts.length, 1, "what the beacon has taken is not sent again");
+  assert.equal(w.posts.length, 2);
 });
 
-test("a leaving page keeps what a beacon may have lost: during a back-off, offline, or before the first answer", async () => {
-  const trouble = world(503, 503, 200);
-  trouble.add("a");
-  await trouble.after(interval);
-  assert.deepEqual(trouble.stored(), ["a"], "kept from the first failure on");
-  trouble.add("b");
-  trouble.out.leave();
-  assert.deepEqual(trouble.beacons, [["a", "b"]]);
-  assert.deepEqual(trouble.stored(), ["a", "b"]);
-  await trouble.out.flush();
-  await trouble.out.flush();
-  assert.deepEqual(trouble.stored(), [], "delivered, so forgotten");
-
-  const offline = world(200);
-  offline.state.allowed = false;
-  offline.add("a");
-  offline.out.leave();
-  assert.deepEqual([offline.beacons.length, offline.stored()], [0, ["a"]]);
-
-  const unknown = world(200);
-  unknown.add("a");
-  unknown.out.leave();
-  assert.deepEqual([unknown.beacons, unknown.stored()], [[["a"]], ["a"]]);
-});
-
-test("when the beacon is refused the request is made instead, and the signals are kept until it is known", async () => {
+test("a page that ends hands what waits to a beacon; the next page sends it once more and hears the answer", async () => {
   const w = world(200);
   w.add("first");
   await w.after(interval);
+  w.add("a", "b");
+  w.out.leave(true);
+  w.out.leave();
+  await w.after(60_000);
+  assert.deepEqual([w.posts, w.beacons, w.stored()], [[["first"]], [["a", "b"]], ["a", "b"]], "nobody knows whether the beacon arrived");
+
+  const next = w.page();
+  next.enqueue(w.item("view"));
+  await next.resume();
+  assert.deepEqual([w.posts[1], w.stored()], [["a", "b", "view"], []]);
+  await next.resume();
+  await w.out.resume(); // the first page comes back
+  assert.equal(w.posts.length, 2, "what has arrived is not sent again");
+});
+
+test("a page that comes back sends what its beacon took, when nobody else has", async () => {
+  const w = world(200);
+  w.add("a");
+  w.out.leave(true);
+  assert.deepEqual(w.beacons, [["a"]]);
+  await w.out.resume();
+  assert.deepEqual([w.posts, w.stored()], [[["a"]], []]);
+});
+
+test("an outage after a success loses nothing, neither what waits nor what is in flight", async () => {
+  for (const gone of [false, true]) {
+    const w = world(200, 503, 503, 200);
+    w.add("view");
+    await w.after(interval);
+    w.state.held = true;
+    w.add("flying");
+    await w.after(interval);
+    w.add("waiting");
+    w.out.leave(gone);
+    assert.deepEqual(w.stored(), ["flying", "waiting"]);
+    assert.deepEqual(w.beacons, gone ? [["waiting"]] : []);
+    await w.answer();
+    assert.deepEqual(w.stored(), gone ? ["waiting", "flying"] : ["flying", "waiting"], "the outage");
+    w.state.held = false;
+    await w.page().resume();
+    await w.page().resume();
+    assert.deepEqual([w.posts.at(-1)!.sort(), w.stored()], [["flying", "waiting"], []]);
+  }
+});
+
+test("a page that may end does not break into a back-off, one that ends tries a beacon", async () => {
+  const w = world({ status: 429, retryAfter: "60" }, 200);
+  w.add("a");
+  await w.after(interval);
+  w.add("b");
+  w.out.leave();
+  await settled();
+  assert.deepEqual([w.posts.length, w.beacons, w.stored()], [1, [], ["a", "b"]]);
+  w.out.leave(true);
+  await settled();
+  assert.deepEqual([w.posts.length, w.beacons, w.stored()], [1, [["a", "b"]], ["a", "b"]]);
+});
+
+test("offline, or before consent, leaving only keeps", async () => {
+  const w = world(200);
+  w.state.allowed = false;
+  w.add("a");
+  w.out.leave();
+  w.out.leave(true);
+  await w.after(60_000);
+  assert.deepEqual([w.posts.length, w.beacons.length, w.stored()], [0, 0, ["a"]]);
+});
+
+test("when the beacon is refused the request is made instead", async () => {
+  const w = world(200);
   w.state.beacon = false;
   w.add("a");
+  w.out.leave(true);
   w.out.leave();
   assert.deepEqual(w.stored(), ["a"]);
   await settled();
-  assert.deepEqual(w.posts, [["first"], ["a"]]);
+  assert.deepEqual([w.posts, w.stored()], [[["a"]], []]);
+});
+
+test("what other pages have left is taken in once, however often", async () => {
+  const w = world(503, 200);
+  const other = w.page();
+  other.enqueue(w.item("theirs"));
+  w.state.held = true;
+  void other.flush();
+  other.leave();
+  await settled();
+  w.add("ours");
+  void w.out.resume();
+  void w.out.resume();
+  await settled();
+  void w.out.resume();
+  await w.answer();
+  assert.deepEqual(w.posts, [["theirs"], ["theirs", "ours"]]);
+});
+
+test("nobody sends a signal after a day: the gateway has forgotten that it had it", async () => {
+  const w = world(0);
+  w.add("old");
+  w.state.allowed = false;
   await w.after(interval);
-  assert.deepEqual(w.stored(), []);
+  mock.timers.tick(24 * 60 * 60_000 - interval);
+  w.state.allowed = true;
+  w.add("new");
+  await w.out.flush();
+  assert.deepEqual([w.posts, w.notes], [[["new"]], ["dropped: oldest"]]);
 });
 
 test("when the request fails a beacon tries its luck, once", async () => {
@@ -251,13 +333,54 @@ test("offline nothing is tried; coming back sends", async () => {
 });
 
 test("forgetting leaves nothing, not even of a request that fails later", async () => {
+  for (const status of [503, 0]) {
+    const w = world(status);
+    w.add(...texts(batchSize));
+    w.add("waits");
+    w.out.forget();
+    await settled();
+    await w.after(60 * 60_000);
+    assert.deepEqual([w.posts.length, w.beacons, w.stored(), w.notes], [1, [], [], []]);
+  }
+});
+
+test("after forgetting everything begins afresh, also in the middle of a back-off or of a request", async () => {
+  const waiting = world(503, 503, 503, 200);
+  waiting.add("forgotten");
+  for (let i = 0; i < 3; i++) await waiting.after(60_000);
+  waiting.out.forget();
+  waiting.add("new");
+  await waiting.after(interval);
+  assert.deepEqual(waiting.posts[3], ["new"]);
+
+  const flying = world(503, 503, 200);
+  flying.add("forgotten");
+  await flying.after(interval);
+  flying.state.held = true;
+  await flying.after(interval);
+  flying.out.forget();
+  flying.add("new");
+  await flying.answer();
+  flying.state.held = false;
+  await flying.after(interval);
+  assert.deepEqual([flying.posts[2], flying.posts.length], [["new"], 3]);
+});
+
+test("nothing wakes for ever where nothing may leave", async () => {
+  const timeouts = mock.method(globalThis, "setTimeout");
+  const w = world(200);
+  w.state.allowed = false;
+  w.add("a");
+  for (let i = 0; i < 10; i++) await w.after(interval);
+  assert.equal(timeouts.mock.callCount(), 1);
+});
+
+test("who asks for a request uses up none of the tries", async () => {
   const w = world(503);
-  w.add(...texts(batchSize));
-  w.add("waits");
-  w.out.forget();
-  await settled();
-  await w.after(60 * 60_000);
-  assert.deepEqual([w.posts.length, w.stored()], [1, []]);
+  w.add("kept");
+  for (let i = 0; i < 30; i++) await w.out.flush();
+  assert.equal(w.posts.length, 30);
+  assert.deepEqual([w.stored(), w.notes], [["kept"], []]);
 });
 
 test("bodies stay below the keepalive limit and oversized signals are dropped", async () => {

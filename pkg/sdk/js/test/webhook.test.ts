@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { mock, test } from "node:test";
 import { verifyWebhook, WebhookError } from "../src/webhook.js";
 
@@ -26,6 +27,14 @@ test("while a secret is rotated either is good, and one of several signatures is
   const other = "whsec_" + Buffer.from("another").toString("base64");
   assert.ok(verifyWebhook({ body, headers, secret: [other, secret] }));
   assert.ok(verifyWebhook({ body, headers: { ...headers, "webhook-signature": "v1,AAAA v1a,x " + headers["webhook-signature"] }, secret }));
+});
+
+test("a secret that is none is a mistake in the program, whatever was sent", () => {
+  const sign = (key: string) => "v1," + createHmac("sha256", Buffer.from(key, "base64")).update(`${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`).digest("base64");
+  for (const bad of ["", "whsec_", "whsec_!!!!", "whsec_AAA", "whsec_A A=", [], [secret, ""], ["whsec_", secret], undefined, null]) {
+    const forged = { ...headers, "webhook-signature": sign("") + " " + sign("AAA") + " " + headers["webhook-signature"] };
+    assert.throws(() => verifyWebhook({ body, headers: forged, secret: bad as string }), TypeError, String(bad));
+  }
 });
 
 test("anything else is refused", () => {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,7 +27,7 @@ const (
 
 // tag serves every version of the script, compressed once.
 type tag struct {
-	versions []version // the newest first
+	versions []version // the build first, then the newest first
 }
 
 type version struct {
@@ -80,13 +81,13 @@ func (t *tag) route(e *echo.Echo, p Paths) {
 	}
 }
 
-// latest serves /s.js.
+// latest serves /s.js, also a build that was not released.
 func (t *tag) latest(c echo.Context) error { return t.versions[0].serve(c, latestPolicy) }
 
 // pinned serves /s/v<version>.js.
 func (t *tag) pinned(c echo.Context) error {
 	for _, v := range t.versions {
-		if c.Param("file") == "v"+v.Version+".js" {
+		if v.Released && c.Param("file") == "v"+v.Version+".js" {
 			return v.serve(c, pinnedPolicy)
 		}
 	}
@@ -105,14 +106,20 @@ type listed struct {
 // list publishes the hash of each version, for people and programs that pin one.
 func (t *tag) list(p Paths) echo.HandlerFunc {
 	path := p.scripts()[len(p.scripts())-1] // the chosen one
-	var all []listed
+	answer := struct {
+		Latest   string   `json:"latest"`
+		Versions []listed `json:"versions"`
+	}{Versions: []listed{}}
 	for _, v := range t.versions {
-		all = append(all, listed{
+		if !v.Released {
+			continue // nobody may pin what can still change
+		}
+		answer.Latest = cmp.Or(answer.Latest, v.Version)
+		answer.Versions = append(answer.Versions, listed{
 			Version: v.Version, Path: Pinned(path, v.Version), Integrity: v.Integrity,
 			Bytes: len(v.Body), GzipBytes: len(v.forms["gzip"]),
 		})
 	}
-	answer := map[string]any{"latest": t.versions[0].Version, "versions": all}
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")
 		return c.JSON(http.StatusOK, answer)

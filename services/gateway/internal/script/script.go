@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -31,42 +32,47 @@ type Script struct {
 	Version   string // semantic version, as in pkg/sdk/js/package.json
 	Integrity string // "sha384-…" of Body, for the integrity attribute
 	Body      []byte // the JavaScript; not to be changed
+	Released  bool   // frozen: this version will always be these bytes, and a page may pin it
 }
 
-// Load returns every version of the tag, the newest build first: the one this binary was built with,
-// then all that were ever released, so that a page that pins one outlives the upgrade. Their
-// signals go to ingestPath, so their bytes and hashes depend on it.
-func Load(ingestPath string) ([]Script, error) {
+// Load returns the tag that this binary was built with, for pages that pin nothing, and then, the
+// newest first, all others that were ever released, so that a page that pins one outlives the
+// upgrade. Their signals go to ingestPath, so their bytes and hashes depend on it.
+func Load(ingestPath string) ([]Script, error) { return load(manifest, latest, released, ingestPath) }
+
+func load(manifest, latest []byte, released fs.FS, ingestPath string) ([]Script, error) {
 	var m struct{ Version string }
 	if err := json.Unmarshal(manifest, &m); err != nil {
 		return nil, fmt.Errorf("reading the script's manifest: %w", err)
 	}
-	current, err := prepare(m.Version, latest, ingestPath)
+	build, err := prepare(m.Version, latest, ingestPath)
 	if err != nil {
 		return nil, err
 	}
-	all := []Script{current}
-	files, err := released.ReadDir("released")
+	var others []Script
+	files, err := fs.ReadDir(released, "released")
 	if err != nil {
 		return nil, fmt.Errorf("listing the released scripts: %w", err)
 	}
 	for _, file := range files {
 		version := strings.TrimSuffix(strings.TrimPrefix(file.Name(), "v"), ".js")
-		if version == m.Version {
-			continue // the build itself; a test keeps the two equal
-		}
-		body, err := released.ReadFile(path.Join("released", file.Name()))
+		body, err := fs.ReadFile(released, path.Join("released", file.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("reading the released script %s: %w", version, err)
+		}
+		if version == m.Version && bytes.Equal(body, latest) {
+			build.Released = true
+			continue
 		}
 		s, err := prepare(version, body, ingestPath)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s)
+		s.Released = true
+		others = append(others, s)
 	}
-	slices.SortStableFunc(all[1:], func(a, b Script) int { return compare(b.Version, a.Version) })
-	return all, nil
+	slices.SortStableFunc(others, func(a, b Script) int { return compare(b.Version, a.Version) })
+	return append([]Script{build}, others...), nil
 }
 
 // prepare writes the path into a script.

@@ -107,7 +107,7 @@ func (a *app) announce(r specter.Ready) {
 	a.out.linef("    curl -X POST %s/api/signals -H 'x-api-key: %s' -H 'Content-Type: application/json' -d '{\"type\":\"cta_click\",\"payload\":{\"path\":\"/pricing\"}}'", f.URL, f.IngestKey)
 	a.out.line("  put this into your pages:")
 	a.out.linef("    <script src=\"%s%s\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Path, f.IngestKey)
-	a.out.line("  or, when your pages pin what they load, this version of it:")
+	a.out.line("  or, when your pages pin what they load, its newest release:")
 	a.out.linef("    <script src=\"%s%s\" integrity=\"%s\" crossorigin=\"anonymous\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Pinned, r.Tag.Integrity, f.IngestKey)
 	a.out.line("  see it work on eight weeks of a simulated shop:")
 	a.out.linef("    %s demo", first(a.Program, "specter"))

@@ -9,6 +9,9 @@ const specter = init({
   onError: (error) => console.error("specter:", error.message),
 });
 
+const secret = process.env.SPECTER_WEBHOOK_SECRET;
+if (!secret) throw new Error("set SPECTER_WEBHOOK_SECRET to the endpoint's secret, whsec_…");
+
 async function read(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -21,7 +24,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(201).end();
   } else if (request.method === "POST" && request.url === "/webhooks/specter") {
     try {
-      const event = verifyWebhook({ body: await read(request), headers: request.headers, secret: process.env.SPECTER_WEBHOOK_SECRET ?? "" });
+      const event = verifyWebhook({ body: await read(request), headers: request.headers, secret });
       console.log("webhook", event.type);
       response.writeHead(204).end();
     } catch (error) {

@@ -37,7 +37,7 @@ const (
 	// target is what browsers since 2021 run; Node runs it too.
 	target = api.ES2021
 	// internals are the names of properties that only pieces of one bundle share.
-	internals = "^(enqueue|leave|forget|deliver|remember|allowed|report)$"
+	internals = "^(enqueue|resume|beacon|leave|forget|deliver|remember|allowed|report)$"
 )
 
 func main() {
