@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 )
 
@@ -106,6 +107,21 @@ func TestPlainRuneAgreesWithItsTable(t *testing.T) {
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
 		if plainRune(r) != plainRuneByTable(r) {
 			t.Fatalf("%U", r)
+		}
+	}
+}
+
+func TestDecomposeAgreesWithUnicode(t *testing.T) {
+	t.Parallel()
+	var buf [16]byte
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if char := string(r); string(decompose(buf[:0], []byte(char), r)) != norm.NFKD.String(char) {
+			t.Fatalf("%U", r)
+		}
+	}
+	for r := range lookAlikes {
+		if r < firstLookAlike {
+			t.Fatalf("%c comes before the first", r)
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (s *scanner) findHL7(v view) {
 		if i > 4 && isAlnum(t[i-5]) || !slices.Contains(hl7Segments, string(t[i-4:i])) {
 			continue
 		}
-		end := lineEnd(t, i)
+		end := s.ends.line.find(t, i, endsLine)
 		rest := t[i:end]
 		if bytes.Count(rest, []byte("|")) >= 3 || len(rest) > 2 && isDigit(rest[0]) && rest[1] == '|' {
 			s.hit(v, i, end, classHealth)
@@ -195,16 +195,17 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 // findAddresses looks for credentials in URLs and for e-mail addresses.
 func (s *scanner) findAddresses(v view) {
 	t := v.text
-	urls := bytes.Contains(t, []byte("://"))
+	u := authority{start: -1, colon: -1}
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(t[i:], '@')
 		if next < 0 {
 			return
 		}
 		i += next
-		if colon := passwordColon(t, i, urls); colon >= 0 {
-			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
-				s.hit(v, colon+1, i, classSecret)
+		u.read(t, i)
+		if u.colon >= 0 {
+			if pw := t[u.colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
+				s.hit(v, u.colon+1, i, classSecret)
 			}
 			continue
 		}
@@ -217,25 +218,29 @@ func (s *scanner) findAddresses(v view) {
 	}
 }
 
-// passwordColon returns the colon of "scheme://user:password@" with the at sign at i, or
-// -1; urls says whether the text has any.
-func passwordColon(t []byte, i int, urls bool) int {
-	if !urls {
-		return -1
-	}
-	colon := -1
-	for k := i - 1; k >= 0 && i-k < 512; k-- {
-		switch c := t[k]; {
-		case c == ':' && k+2 < len(t) && t[k+1] == '/' && t[k+2] == '/':
-			return colon
-		case c == ':':
-			colon = k
-		case c == '/' && k > 0 && (t[k-1] == '/' || t[k-1] == ':'):
-		case c == '/' || c == '?' || c == '#' || c == ' ' || c == '\n' || c == '"' || c == '\'' || c == '<' || c == '>':
-			return -1
+// authority is what a URL begins with: "scheme://user:password@host".
+type authority struct {
+	next  int // what comes before has been read
+	start int // behind ://, -1 outside
+	colon int // in front of what may be a password, -1 without one
+}
+
+// read goes on to the at sign at i. A text is read once, however many it has.
+func (a *authority) read(t []byte, i int) {
+	for k := a.next; k < i; k++ {
+		switch t[k] {
+		case ':':
+			if k+2 < len(t) && t[k+1] == '/' && t[k+2] == '/' {
+				a.start, a.colon = k+3, -1
+				k += 2
+			} else if a.start >= 0 && a.colon < 0 {
+				a.colon = k
+			}
+		case '/', '?', '#', ' ', '\n', '"', '\'', '<', '>':
+			a.start, a.colon = -1, -1
 		}
 	}
-	return -1
+	a.next = max(a.next, i)
 }
 
 func emailAround(t []byte, at int) (start, end int, ok bool) {

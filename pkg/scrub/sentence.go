@@ -17,7 +17,7 @@ func (s *scanner) flagAt(v view, i int) int {
 		return 0
 	}
 	key := t[from:i]
-	end := wordEnd(t, i+1)
+	end := s.wordEnd(t, i+1)
 	if i-start == 2 && (key[0] == 'u') {
 		if at := bytes.IndexByte(t[i+1:end], ':'); at > 0 && i+2+at < end && t[i+2+at] != '/' {
 			if !bytes.HasPrefix(t[i+2+at:], []byte(markerPrefix)) {
@@ -120,19 +120,19 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	case "key":
 		yes = looksRandom(value, 20) && !isIdentifier(value) || looksMixed(value) && afterWord(t, i, "api")
 	case "nhs":
-		class, end = classHealth, groupedEnd(t, at, end)
+		class, end = classHealth, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 10
 	case "mrn":
 		class, yes = classHealth, said && countDigits(value) >= 5
 	case "ssn":
-		class, end = classGovID, groupedEnd(t, at, end)
+		class, end = classGovID, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 9
 	case "secret", "token", "apikey", "credential", "credentials":
 		yes = looksRandom(value, 16) || said && looksRandom(value, 8) || looksMixed(value)
 	case "passport":
 		class, yes = classGovID, said && len(value) >= 7 && countDigits(value) >= 5
 	case "aadhaar", "cpf", "cnpj", "dni", "nie", "nif", "pesel", "bsn", "nino", "tfn", "sin", "cpr", "hetu", "personnummer":
-		class, end = classGovID, groupedEnd(t, at, end)
+		class, end = classGovID, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) >= 7
 	default:
 		yes = looksRandom(value, 8)

@@ -310,6 +310,7 @@ func mayBeginTokenPath(c byte) bool {
 // findMarkup looks for values of form fields and of telling elements in HTML and XML.
 func (s *scanner) findMarkup(v view) {
 	t := v.text
+	looked := 0 // where the form fields were looked at that a tag was read from last
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(t[min(i, len(t)):], '<')
 		if i += next; next < 0 || i+1 >= len(t) {
@@ -326,7 +327,8 @@ func (s *scanner) findMarkup(v view) {
 		}
 		tagEnd += end
 		if isFormTag(name) {
-			s.valueAttribute(v, end, tagEnd)
+			s.valueAttribute(v, max(end, looked), tagEnd)
+			looked = max(looked, tagEnd)
 		}
 		class := s.judgeKey(name)
 		if foldEqual(name, "textarea") || foldEqual(name, "option") {
@@ -359,7 +361,7 @@ func (s *scanner) valueAttribute(v view, from, to int) {
 			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
 				s.hit(v, start, start+at, classForm)
 			}
-		} else if end := min(wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
+		} else if end := min(s.wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
 			s.hit(v, start, end, classForm)
 		}
 	}
