@@ -299,13 +299,11 @@ func (s *scanner) valueAfter(t []byte, i int, verdict verdict, key []byte, befor
 			start++
 		}
 	}
-	if open := quoteAt(t, start); open > 0 {
-		q := t[start : start+open]
-		start += open
-		if at := bytes.Index(t[start:], q); at >= 0 {
-			return start, start + at, true
+	if q, ok := quoteAt(t, start); ok && (!q.prefixed || q.char != before) {
+		if end = q.close(t); end < 0 {
+			end = s.ends.line.find(t, q.start, endsLine)
 		}
-		return start, s.ends.line.find(t, start, endsLine), true
+		return q.start, end, true
 	}
 	switch {
 	case isHeaderName(key) && !parameter:
@@ -343,21 +341,50 @@ func phraseEnd(t []byte, i int) int {
 	return i
 }
 
-// quoteAt returns the length of an opening quote with its escapes and prefix letters,
-// or 0.
-func quoteAt(t []byte, i int) int {
+// quote is an opening quote.
+type quote struct {
+	char     byte
+	escapes  int  // backslashes in front of it
+	start    int  // behind it
+	prefixed bool // with letters in front that say what kind of text it is: b'…', N'…'
+}
+
+func quoteAt(t []byte, i int) (q quote, ok bool) {
+	const longestPrefix = 2
 	from := i
-	if i+1 < len(t) && (t[i] == 'b' || t[i] == 'u' || t[i] == 'r') && (t[i+1] == '\'' || t[i+1] == '"') {
+	for i < len(t) && i-from < longestPrefix && bytes.IndexByte([]byte("bBuUrRfFNEL@$#"), t[i]) >= 0 {
 		i++
-		from = i
 	}
+	q.prefixed = i > from
 	for i < len(t) && t[i] == '\\' {
 		i++
+		q.escapes++
 	}
-	if i < len(t) && (t[i] == '"' || t[i] == '\'' || t[i] == '`') {
-		return i + 1 - from
+	if i == len(t) || t[i] != '"' && t[i] != '\'' && t[i] != '`' {
+		return quote{}, false
 	}
-	return 0
+	q.char, q.start = t[i], i+1
+	return q, true
+}
+
+// close returns where the text in the quotes ends, or -1. A quote in the text has more
+// backslashes in front of it than the one that ends it, which has as many as the first.
+func (q quote) close(t []byte) int {
+	for i := q.start; ; i++ {
+		at := bytes.IndexByte(t[i:], q.char)
+		if at < 0 {
+			return -1
+		}
+		i += at
+		escapes := 0
+		for i-escapes > q.start && t[i-escapes-1] == '\\' {
+			escapes++
+		}
+		// Within n backslashes for each quote, n+1 are one of the text.
+		if escapes <= q.escapes || (escapes-q.escapes)/(q.escapes+1)%2 == 0 {
+			return i - min(escapes, q.escapes)
+		}
+	}
 }
 
 func isHeaderName(key []byte) bool {

@@ -184,7 +184,7 @@ func processorTime(t *testing.T) time.Duration {
 // fragments are what the generator builds texts from: every detector's trigger, next to
 // harmless neighbours.
 var fragments = []string{
-	"password", "token", "=", ": ", " ", "is", "4242424242424242", "4242", "-", "hunter2Zq9", "\"", "'", "\\", "@",
+	"password", "token", "=", ": ", " ", "is", "u'", "\\\"", "4242424242424242", "4242", "-", "hunter2Zq9", "\"", "'", "\\", "@",
 	"example.com", "https://", "u:", "/", "?", "&", ";", "code", "Bearer ", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0",
 	"[redacted:secret]", "[redacted:card]", "%3D", "%40", "\\u0034", "ö", "４", "<input value=", ">", "\n", "Cookie: ",
 	"123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "|||", "-----BEGIN PRIVATE KEY-----", "{", "}",

@@ -355,13 +355,14 @@ func (s *scanner) valueAttribute(v view, from, to int) {
 			continue
 		}
 		start := i + 7
-		if n := quoteAt(t, start); n > 0 && start+n <= to {
-			q := t[start : start+n]
-			start += n
-			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-				s.hit(v, start, start+at, classForm)
+		end := min(s.wordEnd(t, start), to)
+		if q, ok := quoteAt(t, start); ok && !q.prefixed && q.start <= to {
+			start = q.start
+			if end = q.close(t); end < 0 {
+				end = to
 			}
-		} else if end := min(s.wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
+		}
+		if end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
 			s.hit(v, start, end, classForm)
 		}
 	}
