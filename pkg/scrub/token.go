@@ -321,14 +321,20 @@ func (s *scanner) findMarkup(v view) {
 		}
 		end := runEnd(t, i+1, ":.")
 		name := t[i+1 : end]
-		tagEnd := bytes.IndexByte(t[end:min(len(t), end+maxValueBytes)], '>')
-		if tagEnd < 0 || len(name) > maxKeyBytes {
+		if len(name) > maxKeyBytes {
 			continue
 		}
-		tagEnd += end
-		if isFormTag(name) {
+		tagEnd := min(len(t), end+maxValueBytes)
+		closing := bytes.IndexByte(t[end:tagEnd], '>')
+		if closing >= 0 {
+			tagEnd = end + closing
+		}
+		if isFormTag(name) { // also one that the text breaks off in
 			s.valueAttribute(v, max(end, looked), tagEnd)
 			looked = max(looked, tagEnd)
+		}
+		if closing < 0 {
+			continue
 		}
 		class := s.judgeKey(name)
 		if foldEqual(name, "textarea") || foldEqual(name, "option") {
