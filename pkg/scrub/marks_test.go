@@ -1,6 +1,7 @@
 package scrub
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -163,5 +164,26 @@ func TestCleanPayloadsCostNoAllocation(t *testing.T) {
 	})
 	if allocations > 0 {
 		t.Fatalf("%v allocations", allocations)
+	}
+}
+
+func TestFewRandomTokensLookLikeNames(t *testing.T) {
+	t.Parallel()
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct{ alphabet, length, perMillion int }{{62, 20, 1200}, {64, 20, 1200}, {62, 24, 500}, {64, 24, 500}, {62, 36, 60}, {52, 34, 9000}} {
+		const tries = 100_000
+		token := make([]byte, c.length)
+		names := 0
+		for range tries {
+			for i := range token {
+				token[i] = letters[random.IntN(c.alphabet)]
+			}
+			names += boolInt(isName(token))
+		}
+		t.Log(c, names*1e6/tries)
+		if names > c.perMillion*tries/1e6 {
+			t.Errorf("%d of %d of %d characters", names, tries, c.length)
+		}
 	}
 }
