@@ -39,7 +39,7 @@ var wholeNames = table(map[verdict]string{
 var singleWords = table(map[verdict]string{
 	isSecret: `password passwd passphrase passcode pwd passwort secret secrets token credential
 		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie cookies setcookie
-		authorization apikey mnemonic pw psk puk aspxauth privkey sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
+		authorization apikey mnemonic pw psk puk aspxauth privkey sessid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
 		contrasena contrasenya senha motdepasse kennwort wachtwoord losenord adgangskode kodeord passord
 		salasana parola haslo heslo jelszo lozinka geslo slaptazodis parool sifre matkhau pasahitza
 		contrasinal katasandi passwords пароль парола гасло лозинка κωδικος συνθηματικο 密码 密碼 口令
