@@ -22,11 +22,11 @@ func (s *scanner) findCards(v view) {
 			}
 			continue
 		}
-		if next := s.cardAt(v, i, end); next > 0 {
-			i = next - 1
-		} else {
-			i = end - 1
+		next := s.cardAt(v, i, end)
+		if next == 0 {
+			next = s.groupedCardAt(v, i, end)
 		}
+		i = max(next, end) - 1
 	}
 }
 

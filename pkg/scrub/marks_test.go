@@ -13,7 +13,7 @@ import (
 
 // pieces trigger every detector, with pieces beside them that nearly do.
 var pieces = []string{
-	"password", "token", "=", ": ", ":", " ", "is ", "u'", "\\\"", "4242424242424242", "4242", "-", "--", "hunter2Zq9", "\"", "'", "\\", "@", "`", "https://",
+	"password", "token", "=", ": ", ":", " ", "is ", "u'", "\\\"", "4242424242424242", "4242", "42", ",", "<b>", ",4242", " 42 42", "-", "--", "hunter2Zq9", "\"", "'", "\\", "@", "`", "https://",
 	"example.com", "u:", "/", "?", "&", ";", "code", "Bearer ", "basic ", "dTpw", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0", "%3D", "%40", "\\u0034",
 	"ö", "４", "<input value=", ">", "\n", "123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "DG1|", "|1|", "-----BEGIN PRIVATE KEY-----",
 	"--password ", "-p ", "sshpass ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE", "–", "\u00a0", "\u200b", "日本", "1EG4-TE5-MK73", "mbi ", "1EG4TE5MK73",
@@ -68,7 +68,7 @@ func FuzzTraits(f *testing.F) {
 func differs(text []byte) string {
 	f := traitsOf(text)
 	everything := traits{
-		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, seen: ^mark(0), assignment: true, sentence: true, option: true,
+		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, longestRow: 1000, seen: ^mark(0), assignment: true, sentence: true, option: true,
 		token: true, dotted: true, number: true, rule: true, encoded: f.encoded,
 	}
 	some, all := scanner{words: &memory{}, emails: true}, scanner{words: &memory{}, emails: true}
