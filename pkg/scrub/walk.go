@@ -72,7 +72,7 @@ func (w *walker) value(i int, p place) {
 }
 
 func (w *walker) object(i int, p place) {
-	if p.force.rule == keep && w.splitCard(i) {
+	if (p.force.rule == keep || p.force.rule == digits) && w.splitCard(i, p.card) {
 		p.force = verdict{classCard, scalar}
 	}
 	form := w.formOf(i)
@@ -123,7 +123,7 @@ func inherited(outer, own verdict, s said) verdict {
 }
 
 func (w *walker) array(i int, p place) {
-	if p.force.rule == keep && w.splitCard(i) {
+	if (p.force.rule == keep || p.force.rule == digits) && w.splitCard(i, p.card) {
 		p.force = verdict{classCard, scalar}
 	}
 	raw := p.force.rule == keep && w.parent()&saysHeaders != 0
