@@ -195,17 +195,16 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 // findAddresses looks for credentials in URLs and for e-mail addresses.
 func (s *scanner) findAddresses(v view) {
 	t := v.text
-	u := authority{start: -1, colon: -1}
+	u := noAuthority
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(t[i:], '@')
 		if next < 0 {
 			return
 		}
 		i += next
-		u.read(t, i)
-		if u.colon >= 0 {
-			if pw := t[u.colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
-				s.hit(v, u.colon+1, i, classSecret)
+		if colon := u.passwordColon(t, i); colon >= 0 {
+			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
+				s.hit(v, colon+1, i, classSecret)
 			}
 			continue
 		}
@@ -223,24 +222,45 @@ type authority struct {
 	next  int // what comes before has been read
 	start int // behind ://, -1 outside
 	colon int // in front of what may be a password, -1 without one
+	path  int // where a path, a query or a fragment may begin, -1 before
+	ats   int // at signs so far
 }
 
-// read goes on to the at sign at i. A text is read once, however many it has.
-func (a *authority) read(t []byte, i int) {
+var noAuthority = authority{start: -1, colon: -1, path: -1}
+
+// passwordColon returns the colon in front of the password that ends at the at sign at i,
+// or -1. A text is read once, however many at signs it has.
+func (a *authority) passwordColon(t []byte, i int) int {
 	for k := a.next; k < i; k++ {
 		switch t[k] {
 		case ':':
 			if k+2 < len(t) && t[k+1] == '/' && t[k+2] == '/' {
-				a.start, a.colon = k+3, -1
+				*a = noAuthority
+				a.start = k + 3
 				k += 2
-			} else if a.start >= 0 && a.colon < 0 {
+			} else if a.start >= 0 && a.colon < 0 && a.path < 0 {
 				a.colon = k
 			}
-		case '/', '?', '#', ' ', '\n', '"', '\'', '<', '>':
-			a.start, a.colon = -1, -1
+		case '/', '?', '#':
+			if a.path < 0 {
+				a.path = k
+			}
+		case ' ', '\n', '"', '\'', '<', '>':
+			*a = noAuthority
 		}
 	}
 	a.next = max(a.next, i)
+	a.ats++
+	if a.start < 0 || a.colon < 0 || a.path >= 0 && !a.hasPathInPassword(t) || bytes.HasPrefix(t[i+1:], []byte("sha256:")) {
+		return -1
+	}
+	return a.colon
+}
+
+// hasPathInPassword reports that a password goes on over what looks like the beginning
+// of a path. Behind the first at sign, and behind a host's port, it is one.
+func (a *authority) hasPathInPassword(t []byte) bool {
+	return a.ats == 1 && digitsEnd(t, a.colon+1) < a.path && bytes.IndexByte(t[a.start:a.colon], '[') < 0
 }
 
 func emailAround(t []byte, at int) (start, end int, ok bool) {
