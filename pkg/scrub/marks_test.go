@@ -16,7 +16,7 @@ var pieces = []string{
 	"password", "token", "=", ": ", ":", " ", "is ", "u'", "\\\"", "4242424242424242", "4242", "42", ",", "<b>", ",4242", " 42 42", "-", "--", "hunter2Zq9", "\"", "'", "\\", "@", "`", "https://",
 	"example.com", "u:", "/", "?", "&", ";", "code", "Bearer ", "basic ", "dTpw", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0", "%3D", "%40", "\\u0034",
 	"ö", "４", "<input value=", ">", "\n", "123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "DG1|", "|1|", "-----BEGIN PRIVATE KEY-----",
-	"--password ", "-p ", "sshpass ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE", "–", "\u00a0", "\u200b", "日本", "1EG4-TE5-MK73", "mbi ", "1EG4TE5MK73",
+	"--password ", "-p ", "sshpass ", "mysql -p", "://u:a/b@", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE", "–", "\u00a0", "\u200b", "日本", "1EG4-TE5-MK73", "mbi ", "1EG4TE5MK73",
 	"529.982.247-25", "11.222.333/0001-81", "RSSMRA85T10A562S", "HEGG560427MVZRRL04", "131052-308T", "AB 12 34 56 C", "11010519491231002X", "756.9217.0769.85",
 	"1 85 05 78 006 084 91", "900101-1234568", "_", ".", "SK0123456789abcdef0123456789abcdef", "npm_EXAMPLEEXAMPLEEXAMPLE", "NDI0MjQyNDI0MjQyNDI0Mg",
 	"NzkyNzE1NDU0MTk2MDg4ODQy.X-hvzA.Ovy4MCQywSkoMRRclStW4xAYK7I", "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1", "/reset/", "a1b2c3d4e5",

@@ -111,7 +111,7 @@ func TestOneScrubberServesManyGoroutines(t *testing.T) {
 // hostile are texts that make a detector begin over and over.
 var hostile = []string{
 	"?code=", "?token=[redacted:", " Cookie: ?", "?card=", "?key=", "token:", "card::", "cards: ", "Cookie: required ", "?code=x ", "token=>", ";sid=",
-	"a: ", "#sig=!", "@", "4242,", "4242<b>", "4<b>", "42 ", "4,", "card 4, ", "4242:",
+	"a: ", "#sig=!", "@", "4242,", "4242<b>", "4<b>", "42 ", "4,", "card 4, ", "4242:", " -p", "mysql -p ", "mysql -pa ", "://a:/@", "a:/@",
 	"cookie: ", "password=", "a@", "4 ", "4242-", "://a:", "-----BEGIN PRIVATE KEY ", "<input value=", "eyJ", "eyJ-", "/reset/",
 	"%25", "\\\\", "PID|", "nhs 1", "key is ", "--p ", "'", "\"password\":\"", "DE89 ", "１", "token: [", "x.",
 	"?code=abcdefghij&", "diagnosis: ", "<password>", "%2540", "\\u0022", "//a:b@", "token=[redacted:", "4111 ", "0000-", "AB12 ",
@@ -189,7 +189,7 @@ var fragments = []string{
 	"[redacted:secret]", "[redacted:card]", "%3D", "%40", "\\u0034", "ö", "４", "<input value=", ">", "\n", "Cookie: ",
 	"123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "|||", "-----BEGIN PRIVATE KEY-----", "{", "}",
 	"[", "]", ",", "diagnosis: ", "\f", "\b", "/patients/P-99812", "11.222.333/0001-81", "131052-308T", "AB 12 34 56 C", "DG1|1|", "&#52;", "&lt;",
-	"NDI0MjQyNDI0MjQyNDI0Mg==", "resourceType\":\"Patient\"", "[value=", "sshpass -p ", "API key provided: ", "yes", "http://snomed.info/sct", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
+	"NDI0MjQyNDI0MjQyNDI0Mg==", "resourceType\":\"Patient\"", "[value=", "sshpass -p ", "mysql -p", "postgres://u:a/b@h", "API key provided: ", "yes", "http://snomed.info/sct", "--password ", "-u ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE",
 }
 
 var keys = []string{
