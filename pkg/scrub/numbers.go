@@ -11,6 +11,7 @@ func (s *scanner) findNumbers(v view, f *traits) {
 	t := v.text
 	nhs := f.longestRun >= 10 && containsFold(t, "nhs")
 	medicare := f.number && (containsFold(t, "mbi") || containsFold(t, "medicare"))
+	residents := f.longestRun >= 18 && speaksOfResidents(t)
 	for i := 0; i < len(t); i++ {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
@@ -26,6 +27,9 @@ func (s *scanner) findNumbers(v view, f *traits) {
 		switch {
 		case isDigit(t[i]):
 			switch {
+			case residents && matches(t[i:], "999999999999999999") && isResidentID(t[i:i+18]):
+				s.hit(v, i, i+18, classGovID)
+				i += 17
 			case isMBI(t, i):
 				s.hit(v, i, i+13, classHealth)
 				i += 12
