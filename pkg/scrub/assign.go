@@ -140,7 +140,7 @@ func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, n
 	if natural && !r.quoted && isHeaderName(key) && isPlainWord(firstWord(value), true) && s.ends.numeral.find(v.text, r.start, isNumeral) >= r.end {
 		return 0 // "Authorization: required in every request"
 	}
-	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth {
+	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth || verdict.class == classSecret && isVersion(value) {
 		return 0
 	}
 	if natural && !r.quoted && hasSuffixFold(key, "token") && !s.ends.mixes(v.text, r.start, r.end, 8) {
