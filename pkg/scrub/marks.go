@@ -85,6 +85,7 @@ type traits struct {
 	number      bool // a word that begins like a national id or an account number
 	rule        bool // a row of dashes, as around a key
 	encoded     bool // something that decode would change
+	tagged      bool // a digit before a tag
 }
 
 // clean reports that no detector would run.
@@ -94,7 +95,7 @@ func (f *traits) clean() bool {
 }
 
 func (f *traits) mayHoldCard() bool {
-	return f.longestRun >= 13 || f.longestRow >= 13 || f.seen&mTag != 0 && f.digits >= 13
+	return f.longestRun >= 13 || f.longestRow >= 13 || f.tagged && f.digits >= 13
 }
 
 func (f *traits) mayHoldEncodedCard() bool { return f.dotted && f.longestWord >= 18 }
@@ -164,6 +165,9 @@ func traitsOf(t []byte) traits {
 func (f *traits) gap(t []byte, from, to int, seen mark) {
 	if to-from >= 5 && seen&mDash != 0 {
 		f.rule = true
+	}
+	if seen&mTag != 0 && from > 0 && isDigit(t[from-1]) {
+		f.tagged = true
 	}
 	for i := from; i < to; i++ {
 		switch c := t[i]; {
@@ -287,7 +291,7 @@ func (f *traits) tokenStart(t []byte, from int) {
 
 // starts is a set of the first three bytes of words. It also has some that fall together
 // with them.
-type starts [64]uint64
+type starts [256]uint64
 
 func (s *starts) add(word string) {
 	h := startHash(word[0], word[1], word[2])
@@ -310,7 +314,7 @@ func (s *starts) within(word []byte) bool {
 }
 
 func startHash(a, b, c byte) uint32 {
-	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 20
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 18
 }
 
 // tokenStarts has the tokens that tokenEnd knows.

@@ -68,7 +68,7 @@ func FuzzTraits(f *testing.F) {
 func differs(text []byte) string {
 	f := traitsOf(text)
 	everything := traits{
-		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, longestRow: 1000, seen: ^mark(0), assignment: true, sentence: true, option: true,
+		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, longestRow: 1000, tagged: true, seen: ^mark(0), assignment: true, sentence: true, option: true,
 		token: true, dotted: true, number: true, rule: true, encoded: f.encoded,
 	}
 	some, all := scanner{words: &memory{}, emails: true}, scanner{words: &memory{}, emails: true}

@@ -58,9 +58,9 @@ var vendorTokens = byFirst([]vendorToken{
 	{prefix: "fo1_", min: 30}, {prefix: "fm1_", min: 30, extra: "+/="}, {prefix: "fm2_", min: 30, extra: "+/="}, {prefix: "rnd_", min: 20}, {prefix: "nfp_", min: 20}, {prefix: "vercel_", min: 20},
 	{prefix: "pul-", min: 40, hex: true}, {prefix: "SWMTKN-1-", min: 40, hex: true}, {prefix: "SWMKEY-1-", min: 40}, {prefix: "sha256~", min: 40},
 	{prefix: "dt0c01.", min: 60, extra: "."}, {prefix: "pnu_", min: 36},
-	// Supabase, PlanetScale, Neon, MongoDB, Airtable, Contentful, Notion
+	// Supabase, PlanetScale, Neon, MongoDB, Contentful, Notion
 	{prefix: "sbp_", min: 20, hex: true}, {prefix: "sb_secret_", min: 16}, {prefix: "pscale_", min: 20}, {prefix: "napi_", min: 40}, {prefix: "mdb_sa_sk_", min: 30},
-	{prefix: "pat", shape: "wwwwwwwwwwwwww.hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"}, {prefix: "CFPAT-", min: 40}, {prefix: "secret_", min: 40, hex: true}, {prefix: "ntn_", min: 30},
+	{prefix: "CFPAT-", min: 40}, {prefix: "secret_", min: 40, hex: true}, {prefix: "ntn_", min: 30},
 	// Linear, Figma, Postman, New Relic, PostHog, Sentry, SonarQube, CircleCI, Buildkite, HubSpot, Typeform, ReadMe, WakaTime, Dropbox, Frame.io, Adobe, Defined
 	{prefix: "lin_api_", min: 20}, {prefix: "figd_", min: 20}, {prefix: "PMAK-", min: 20, hex: true}, {prefix: "NRAK-", min: 20}, {prefix: "NRJS-", min: 20, hex: true}, {prefix: "NRII-", min: 30},
 	{prefix: "phx_", min: 20}, {prefix: "sntrys_", min: 20, extra: "=+/"}, {prefix: "sntryu_", min: 20, hex: true}, {prefix: "squ_", min: 40, hex: true}, {prefix: "sqp_", min: 40, hex: true}, {prefix: "sqa_", min: 40, hex: true},
