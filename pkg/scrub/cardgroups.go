@@ -13,17 +13,30 @@ var cardGroups = []string{"4444", "44443", "465", "464", "22222222", "22222221",
 // speaks of one. It returns where to go on, or 0.
 func (s *scanner) groupedCardAt(v view, from, end int) int {
 	t := v.text
+	switch end - from {
+	case 1:
+		if !s.cardContext {
+			return 0
+		}
+	case 2:
+		if separatorEnd(t, end) == end {
+			return 0
+		}
+	case 4:
+	default:
+		return 0
+	}
 	n := cardNumber{start: from}
 	var buf [16]byte
 	sizes := buf[:0]
 	var between gap
-	for len(sizes) < len(buf) {
+	for {
 		sizes = append(sizes, '0'+byte(min(end-from, 9)))
 		if !beginsCardGroups(sizes) || !n.add(t, from, end) {
 			return 0
 		}
 		next, g := gapAt(t, n.end)
-		if isCardGroups(sizes) && s.acceptGroups(t, &n, sizes, between) && s.acceptCard(t, &n) {
+		if isCardGroups(sizes) && acceptGroups(t, &n, sizes, between) && s.acceptCard(t, &n) {
 			if rest := listEnd(t, n.end, between, sizes); rest > n.end {
 				return rest
 			}
@@ -37,11 +50,12 @@ func (s *scanner) groupedCardAt(v view, from, end int) int {
 			between = g
 		case !g.like(between):
 			return 0
+		case len(sizes) == len(buf):
+			return listEnd(t, n.end, between, sizes)
 		}
 		from = next
 		end = digitsEnd(t, from)
 	}
-	return 0
 }
 
 func beginsCardGroups(sizes []byte) bool {
@@ -63,16 +77,9 @@ func isCardGroups(sizes []byte) bool {
 }
 
 // acceptGroups reports that the groups may be a card's and are not numbers of their own.
-func (s *scanner) acceptGroups(t []byte, n *cardNumber, sizes []byte, between gap) bool {
-	switch sizes[0] {
-	case '1':
-		if !s.cardContext {
-			return false
-		}
-	case '2':
-		if between.markup || separatorEnd(between.text, 0) != len(between.text) || isSorted(n.digits[:n.total]) {
-			return false
-		}
+func acceptGroups(t []byte, n *cardNumber, sizes []byte, between gap) bool {
+	if sizes[0] == '2' && (between.markup || separatorEnd(between.text, 0) != len(between.text) || isSorted(n.digits[:n.total])) {
+		return false
 	}
 	if before := n.start - len(between.text); before > 0 && isDigit(t[before-1]) && bytes.Equal(t[before:n.start], between.text) {
 		return false

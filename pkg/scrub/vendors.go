@@ -39,7 +39,7 @@ var vendorTokens = byFirst([]vendorToken{
 	{prefix: "gloas-", min: 20, hex: true}, {prefix: "glft-", min: 20}, {prefix: "glsoat-", min: 20}, {prefix: "glimt-", min: 20}, {prefix: "glagent-", min: 20}, {prefix: "glffct-", min: 20}, {prefix: "GR1348941", min: 20},
 	{prefix: "ATATT3", min: 20, extra: "="}, {prefix: "ATCTT3", min: 20, extra: "="}, {prefix: "ATBB", min: 20}, {prefix: "sgp_", min: 40, hex: true},
 	// Slack, Telegram has a shape of its own
-	{prefix: "xoxb-", min: 16}, {prefix: "xoxp-", min: 16}, {prefix: "xoxa-", min: 16}, {prefix: "xoxr-", min: 16}, {prefix: "xoxs-", min: 16}, {prefix: "xoxe", min: 16, extra: "."}, {prefix: "xapp-", min: 16},
+	{prefix: "xoxb-", min: 16, hex: true}, {prefix: "xoxp-", min: 16, hex: true}, {prefix: "xoxa-", min: 16, hex: true}, {prefix: "xoxr-", min: 16, hex: true}, {prefix: "xoxs-", min: 16, hex: true}, {prefix: "xoxe", min: 16, extra: "."}, {prefix: "xapp-", min: 16, hex: true},
 	// SendGrid, Mailgun, Resend, Brevo
 	{prefix: "SG.", min: 40, extra: "."}, {prefix: "key-", shape: "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"}, {prefix: "re_", shape: "wwwwwwww_wwwwwwwwwwwwwwwwwwwwwwww"},
 	{prefix: "xkeysib-", min: 60, hex: true}, {prefix: "xsmtpsib-", min: 60, hex: true},
@@ -79,7 +79,7 @@ func byFirst(list []vendorToken) (out [128][]vendorToken) {
 }
 
 // tokenProbe is how many bytes tell a token from words, at least.
-const tokenProbe = 40
+const tokenProbe = 32
 
 // tokenAt returns the end of this vendor's token at i, or 0.
 func (v *vendorToken) tokenAt(t []byte, i int) int {
