@@ -77,6 +77,9 @@ func (s *scanner) assignmentAt(v view, i int) int {
 	if len(key) == 0 || t[i] == ':' && hasSuffixFold(key, markerPrefix[:len(markerPrefix)-1]) {
 		return 0
 	}
+	if t[i] == ':' && !quoted && isAddressGroup(t, i, key, before) {
+		return 0
+	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
 	if string(key) == "resourceType" {
 		return s.resourceAt(v, i)
@@ -104,6 +107,20 @@ func (s *scanner) assignmentAt(v view, i int) int {
 		return 0 // "Your password must contain: letters"
 	}
 	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
+}
+
+// isAddressGroup reports a part of an IPv6 or a hardware address, as in "cc:56:b3:8c:52:19"
+// and "…:c2fa:88bb:…", for the name that it might be.
+func isAddressGroup(t []byte, i int, key []byte, before byte) bool {
+	const longest = 4
+	if len(key) > longest || !isIdentifier(key) {
+		return false
+	}
+	end := i + 1
+	for end < len(t) && end-i <= longest && hexDigit(t[end]) >= 0 {
+		end++
+	}
+	return end > i+1 && (before == ':' || end < len(t) && t[end] == ':')
 }
 
 // resourceAt cuts what follows the type of an HL7 FHIR resource written as text.

@@ -36,7 +36,7 @@ func (s *scanner) groupedCardAt(v view, from, end int) int {
 			return 0
 		}
 		next, g := gapAt(t, n.end)
-		if isCardGroups(sizes) && acceptGroups(t, &n, sizes, between) && s.acceptCard(t, &n) {
+		if isCardGroups(sizes) && s.acceptGroups(t, &n, sizes, between) && s.acceptCard(t, &n) {
 			if rest := listEnd(t, n.end, between, sizes); rest > n.end {
 				return rest
 			}
@@ -77,7 +77,10 @@ func isCardGroups(sizes []byte) bool {
 }
 
 // acceptGroups reports that the groups may be a card's and are not numbers of their own.
-func acceptGroups(t []byte, n *cardNumber, sizes []byte, between gap) bool {
+func (s *scanner) acceptGroups(t []byte, n *cardNumber, sizes []byte, between gap) bool {
+	if g := between.text; !s.cardContext && len(g) > 1 && (g[0] == ',' || g[0] == ';') && g[1] == ' ' {
+		return false // as numbers are listed in a sentence
+	}
 	if sizes[0] == '2' && (between.markup || separatorEnd(between.text, 0) != len(between.text) || isSorted(n.digits[:n.total])) {
 		return false
 	}

@@ -163,10 +163,16 @@ func ibanEnd(t []byte, i int) int {
 			sum = (sum*100 + int(c-'A') + 10) % 97
 		}
 	}
-	if sum != 1 {
+	if sum != 1 || isHexadecimal(t[i:at]) || insideUUID(t, i, at) {
 		return 0
 	}
 	return at
+}
+
+// isHexadecimal reports hexadecimal digits that are not all decimal behind a country and
+// its check digits: a hash.
+func isHexadecimal(iban []byte) bool {
+	return isIdentifier(iban) && bytes.IndexByte(iban, '-') < 0 && countDigits(iban[4:]) < len(iban)-4
 }
 
 // hl7Segments are those that name a patient or say what is wrong with them.
