@@ -7,6 +7,8 @@ const (
 	// maxValueBytes is the most an unquoted value is followed; a secret that long is cut
 	// out whole by the detectors of shapes.
 	maxValueBytes = 4096
+	// maxNumberBytes is how far a number goes on, with all that separates its digits.
+	maxNumberBytes = 64
 )
 
 // findAssignments looks for names with values inside a text: query parameters, form
@@ -75,19 +77,22 @@ func (s *scanner) assignmentAt(v view, i int) int {
 	if len(key) == 0 || t[i] == ':' && hasSuffixFold(key, markerPrefix[:len(markerPrefix)-1]) {
 		return 0
 	}
+	if t[i] == ':' && !quoted && isAddressGroup(t, i, key, before) {
+		return 0
+	}
 	parameter := t[i] == '=' && !quoted && (before == '?' || before == '&' || before == ';' || before == '#')
 	if string(key) == "resourceType" {
 		return s.resourceAt(v, i)
 	}
 	if t[i] == '=' && hasSuffixFold(key, "[value") {
 		// a selector: input[value="Jane"]
-		start, end, wasQuoted := valueAfter(t, i, verdict{classForm, scalar}, key, 0)
+		start, end, wasQuoted := s.valueAfter(t, i, verdict{classForm, scalar}, key, 0)
 		return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict{classForm, scalar}, key, false)
 	}
 	meaning := s.meaningInText(key)
 	verdict := meaning.force
 	if verdict.rule == keep && parameter {
-		verdict = judgeParameter(t, meaning.said, i)
+		verdict = s.judgeParameter(t, meaning.said, i)
 	}
 	guessed := false
 	if verdict.rule == keep && !quoted && !parameter {
@@ -97,11 +102,25 @@ func (s *scanner) assignmentAt(v view, i int) int {
 	if verdict.rule == keep {
 		return 0
 	}
-	start, end, wasQuoted := valueAfter(t, i, verdict, key, before)
-	if v := t[start:end]; guessed && !looksRandom(v, 6) && countDigits(v) < 4 && len(v) < 16 {
+	start, end, wasQuoted := s.valueAfter(t, i, verdict, key, before)
+	if v := t[start:end]; guessed && len(v) < 16 && !looksRandom(v, 6) && countDigits(v) < 4 {
 		return 0 // "Your password must contain: letters"
 	}
 	return s.takeValue(v, valueRange{start, end, wasQuoted}, verdict, key, t[i] == ':')
+}
+
+// isAddressGroup reports a part of an IPv6 or a hardware address, as in "cc:56:b3:8c:52:19"
+// and "…:c2fa:88bb:…", for the name that it might be.
+func isAddressGroup(t []byte, i int, key []byte, before byte) bool {
+	const longest = 4
+	if len(key) > longest || !isIdentifier(key) {
+		return false
+	}
+	end := i + 1
+	for end < len(t) && end-i <= longest && hexDigit(t[end]) >= 0 {
+		end++
+	}
+	return end > i+1 && (before == ':' || end < len(t) && t[end] == ':')
 }
 
 // resourceAt cuts what follows the type of an HL7 FHIR resource written as text.
@@ -132,20 +151,26 @@ func (s *scanner) takeValue(v view, r valueRange, verdict verdict, key []byte, n
 	if len(value) == 0 || bytes.HasPrefix(value, []byte(markerPrefix)) {
 		return 0
 	}
-	if verdict.rule == digits && countDigits(value) < 8 || verdict.rule == texts && countDigits(value) == len(value) {
+	if verdict.rule == digits && !s.hasNumber(v.text, r.start, r.end) || verdict.rule == texts && digitsEnd(value, 0) == len(value) {
 		return 0
 	}
-	if natural && !r.quoted && isHeaderName(key) && countDigits(value) == 0 && isPlainWord(firstWord(value), true) {
+	if natural && !r.quoted && isHeaderName(key) && isPlainWord(firstWord(value), true) && s.ends.numeral.find(v.text, r.start, isNumeral) >= r.end {
 		return 0 // "Authorization: required in every request"
 	}
-	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth {
+	if isPlainWord(value, natural && !r.quoted) && verdict.class != classHealth || verdict.class == classSecret && isVersion(value) {
 		return 0
 	}
-	if natural && !r.quoted && hasSuffixFold(key, "token") && !looksRandom(value, 8) {
+	if natural && !r.quoted && hasSuffixFold(key, "token") && !s.ends.mixes(v.text, r.start, r.end, 8) {
 		return 0 // "Unexpected token: punc"
 	}
 	s.hit(v, r.start, r.end, verdict.class)
 	return r.end
+}
+
+// hasNumber reports a number of at least eight digits, whatever separates them.
+func (s *scanner) hasNumber(t []byte, from, to int) bool {
+	first := s.ends.numeral.find(t, from, isNumeral)
+	return first < to && countDigits(t[first:min(to, first+maxNumberBytes)]) >= 8
 }
 
 // keyBefore returns the name that ends before the delimiter, whether it was quoted, and
@@ -194,7 +219,9 @@ func isKeyByte(c byte) bool {
 	return isAlnum(c) || c >= 0x80 || c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c == ']' || c == '%'
 }
 
+// firstWord returns the first word, or what there is of one that is no word.
 func firstWord(b []byte) []byte {
+	b = b[:min(len(b), maxKeyBytes)]
 	if at := bytes.IndexByte(b, ' '); at > 0 {
 		return b[:at]
 	}
@@ -255,23 +282,30 @@ func saidByParameter(key []byte) said {
 }
 
 // judgeParameter judges a parameter by what its name says and by what it holds.
-func judgeParameter(t []byte, s said, i int) verdict {
-	if s&(saysLogin|saysCode) == 0 {
+func (s *scanner) judgeParameter(t []byte, says said, i int) verdict {
+	if says&(saysLogin|saysCode) == 0 {
 		return verdict{}
 	}
-	end := parameterEnd(t, i+1, false)
-	if s&saysLogin != 0 && end-i > 6 {
+	start := i + 1
+	end := s.ends.parameter.find(t, start, endsParameter)
+	if says&saysLogin != 0 && end-i > 6 {
 		return isSecret
 	}
 	// An authorization code comes with a state, or is long; a coupon is neither.
-	if s&saysCode != 0 && end-i > 8 && (looksRandom(t[i+1:end], 12) || containsFold(t[max(0, i-256):min(len(t), end+64)], "state=")) {
+	if says&saysCode != 0 && end-i > 8 && (s.ends.mixes(t, start, end, 12) || s.hasState(t, i, end)) {
 		return isSecret
 	}
 	return verdict{}
 }
 
+// hasState reports a state near the parameter with the delimiter at i.
+func (s *scanner) hasState(t []byte, i, end int) bool {
+	const state = "state="
+	return s.ends.state.findFold(t, max(0, i-256), state)+len(state) <= min(len(t), end+64)
+}
+
 // valueAfter returns where the value behind the delimiter lies, without its quotes.
-func valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (start, end int, quoted bool) {
+func (s *scanner) valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (start, end int, quoted bool) {
 	start = i + 1
 	if start < len(t) && (t[i] == '=' && t[start] == '>' || t[i] == ':' && t[start] == '=') {
 		start++
@@ -282,27 +316,27 @@ func valueAfter(t []byte, i int, verdict verdict, key []byte, before byte) (star
 			start++
 		}
 	}
-	if open := quoteAt(t, start); open > 0 {
-		q := t[start : start+open]
-		start += open
-		if at := bytes.Index(t[start:], q); at >= 0 {
-			return start, start + at, true
+	if q, ok := quoteAt(t, start); ok && (!q.prefixed || q.char != before) {
+		if end = q.close(t); end < 0 {
+			end = s.ends.line.find(t, q.start, endsLine)
 		}
-		return start, lineEnd(t, start), true
+		return q.start, end, true
 	}
 	switch {
 	case isHeaderName(key) && !parameter:
-		end = headerEnd(t, start, before)
+		end = s.headerEnd(t, start, before)
+	case parameter && before == ';':
+		end = s.ends.matrix.find(t, start, endsMatrix)
 	case parameter:
-		end = parameterEnd(t, start, before == ';')
+		end = s.ends.parameter.find(t, start, endsParameter)
 	default:
-		end = wordEnd(t, start)
+		end = s.wordEnd(t, start)
 	}
 	switch {
 	case verdict.class == classHealth && t[i] == ':' && start < len(t) && !isDigit(t[start]):
 		end = phraseEnd(t, start)
 	case verdict.class != classSecret:
-		end = groupedEnd(t, start, end)
+		end = s.groupedEnd(t, start, end)
 	}
 	return start, end, false
 }
@@ -324,21 +358,50 @@ func phraseEnd(t []byte, i int) int {
 	return i
 }
 
-// quoteAt returns the length of an opening quote with its escapes and prefix letters,
-// or 0.
-func quoteAt(t []byte, i int) int {
+// quote is an opening quote.
+type quote struct {
+	char     byte
+	escapes  int  // backslashes in front of it
+	start    int  // behind it
+	prefixed bool // with letters in front that say what kind of text it is: b'…', N'…'
+}
+
+func quoteAt(t []byte, i int) (q quote, ok bool) {
+	const longestPrefix = 2
 	from := i
-	if i+1 < len(t) && (t[i] == 'b' || t[i] == 'u' || t[i] == 'r') && (t[i+1] == '\'' || t[i+1] == '"') {
+	for i < len(t) && i-from < longestPrefix && bytes.IndexByte([]byte("bBuUrRfFNEL@$#"), t[i]) >= 0 {
 		i++
-		from = i
 	}
+	q.prefixed = i > from
 	for i < len(t) && t[i] == '\\' {
 		i++
+		q.escapes++
 	}
-	if i < len(t) && (t[i] == '"' || t[i] == '\'' || t[i] == '`') {
-		return i + 1 - from
+	if i == len(t) || t[i] != '"' && t[i] != '\'' && t[i] != '`' {
+		return quote{}, false
 	}
-	return 0
+	q.char, q.start = t[i], i+1
+	return q, true
+}
+
+// close returns where the text in the quotes ends, or -1. A quote in the text has more
+// backslashes in front of it than the one that ends it, which has as many as the first.
+func (q quote) close(t []byte) int {
+	for i := q.start; ; i++ {
+		at := bytes.IndexByte(t[i:], q.char)
+		if at < 0 {
+			return -1
+		}
+		i += at
+		escapes := 0
+		for i-escapes > q.start && t[i-escapes-1] == '\\' {
+			escapes++
+		}
+		// Within n backslashes for each quote, n+1 are one of the text.
+		if escapes <= q.escapes || (escapes-q.escapes)/(q.escapes+1)%2 == 0 {
+			return i - min(escapes, q.escapes)
+		}
+	}
 }
 
 func isHeaderName(key []byte) bool {
@@ -346,8 +409,8 @@ func isHeaderName(key []byte) bool {
 }
 
 // headerEnd is the end of the line, or of the quotes that the header stands in.
-func headerEnd(t []byte, i int, before byte) int {
-	end := lineEnd(t, i)
+func (s *scanner) headerEnd(t []byte, i int, before byte) int {
+	end := s.ends.line.find(t, i, endsLine)
 	if before == '"' || before == '\'' || before == '`' {
 		if at := bytes.IndexByte(t[i:end], before); at >= 0 {
 			return i + at
@@ -356,30 +419,7 @@ func headerEnd(t []byte, i int, before byte) int {
 	return end
 }
 
-func lineEnd(t []byte, i int) int {
-	for i < len(t) && t[i] != '\n' && t[i] != '\r' {
-		i++
-	}
-	return i
-}
-
-// parameterEnd is where a query parameter ends; a matrix parameter ends at the path's
-// end as well.
-func parameterEnd(t []byte, i int, matrix bool) int {
-	for ; i < len(t); i++ {
-		switch t[i] {
-		case '&', ';', '#', ' ', '\t', '\n', '\r', '"', '\'', '<', '>', '`':
-			return i
-		case '?', '/':
-			if matrix {
-				return i
-			}
-		}
-	}
-	return i
-}
-
-func wordEnd(t []byte, i int) int {
+func (s *scanner) wordEnd(t []byte, i int) int {
 	if i < len(t) && (t[i] == '{' || t[i] == '[') && !bytes.HasPrefix(t[i:], []byte(markerPrefix)) {
 		closing := byte(']')
 		if t[i] == '{' {
@@ -389,25 +429,14 @@ func wordEnd(t []byte, i int) int {
 			return i + at
 		}
 	}
-	from := i
-	for ; i < len(t) && i-from < maxValueBytes; i++ {
-		switch t[i] {
-		case ' ', '\t', '\n', '\r', '&', ';', ')', '}', ']', '"', '\'', '<', '>', '|', '`':
-			return i
-		case ',':
-			if i+1 == len(t) || t[i+1] == ' ' || t[i+1] == '"' || t[i+1] == '\'' || t[i+1] == '\n' {
-				return i
-			}
-		}
-	}
-	return i
+	return min(s.ends.word.findWord(t, i), i+maxValueBytes)
 }
 
 // groupedEnd goes on over groups of digits ("078 05 1123") that belong to one number.
-func groupedEnd(t []byte, start, end int) int {
+func (s *scanner) groupedEnd(t []byte, start, end int) int {
 	for end+1 < len(t) && end-start < 32 && end > start && isDigit(t[end-1]) &&
 		(t[end] == ' ' || t[end] == '-') && isDigit(t[end+1]) {
-		end = wordEnd(t, end+1)
+		end = s.wordEnd(t, end+1)
 	}
 	return end
 }

@@ -22,11 +22,11 @@ func (s *scanner) findCards(v view) {
 			}
 			continue
 		}
-		if next := s.cardAt(v, i, end); next > 0 {
-			i = next - 1
-		} else {
-			i = end - 1
+		next := s.cardAt(v, i, end)
+		if next == 0 {
+			next = s.groupedCardAt(v, i, end)
 		}
+		i = max(next, end) - 1
 	}
 }
 
@@ -50,6 +50,7 @@ type cardNumber struct {
 	end    int
 	single bool // every group is one digit
 	wide   bool // every group but the last has at least four
+	fours  bool // every group but the last has four
 	last   int  // digits in the last group
 }
 
@@ -58,6 +59,7 @@ func (n *cardNumber) add(t []byte, from, to int) bool {
 		return false
 	}
 	n.wide = n.wide && (n.groups == 0 || n.last >= 4)
+	n.fours = n.fours && (n.groups == 0 || n.last == 4)
 	n.last = to - from
 	n.single = n.single && n.last == 1
 	n.total += copy(n.digits[n.total:], t[from:to])
@@ -67,16 +69,17 @@ func (n *cardNumber) add(t []byte, from, to int) bool {
 }
 
 // shaped accepts the groupings people write: all single digits, or groups of at least
-// four, only the last of which may be shorter. Dates, times and versions have none.
+// four, only the last of which may be shorter. Dates, times and versions have none. The
+// long numbers are written in fours; two others with a dot are the id of a visitor.
 func (n *cardNumber) shaped() bool {
-	return n.groups == 1 || n.single || n.wide && n.last >= 3
+	return n.groups == 1 || n.single || n.wide && n.last >= 3 && (n.total <= 16 || n.fours)
 }
 
 // cardAt tries a number that starts with the group at from; it returns where the number
 // ends, or 0.
 func (s *scanner) cardAt(v view, from, end int) int {
 	t := v.text
-	n := cardNumber{start: from, single: true, wide: true}
+	n := cardNumber{start: from, single: true, wide: true, fours: true}
 	best := 0
 	for n.add(t, from, end) {
 		if n.total >= 13 && n.shaped() && s.acceptCard(t, &n) {
@@ -151,7 +154,21 @@ func (s *scanner) acceptCard(t []byte, n *cardNumber) bool {
 	if n.start > 0 && t[n.start-1] == '+' && n.total <= 15 && !afterDigit(t, n.start-1) {
 		return false // an international phone number has at most 15 digits (E.164)
 	}
-	return !insideUUID(t, n.start, n.end)
+	return !insideUUID(t, n.start, n.end) && !afterTraceID(t, n.start)
+}
+
+// afterTraceID reports the second id of a trace's header (W3C Trace Context).
+func afterTraceID(t []byte, i int) bool {
+	const length = 32
+	if i <= length || t[i-1] != '-' {
+		return false
+	}
+	for _, c := range t[i-1-length : i-1] {
+		if hexDigit(c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func afterDigit(t []byte, i int) bool { return i > 0 && isDigit(t[i-1]) }
@@ -233,8 +250,8 @@ func luhn(d []byte) bool {
 }
 
 // issuedAs checks the issuer identification number against the lengths that issuer
-// uses. Two old forms (13-digit Visa, long Maestro) look like timestamps and order
-// numbers and count only where the name or the text around speaks of a card.
+// uses. Rare forms (13-digit Visa, long Maestro, 17 and 18 digits) look like timestamps,
+// order numbers and ids and count only where the name or the text around speaks of a card.
 func issuedAs(d []byte, cardContext bool) bool {
 	n := len(d)
 	p := func(k int) int {
@@ -259,11 +276,11 @@ func issuedAs(d []byte, cardContext bool) bool {
 	case p2 >= 51 && p2 <= 55: // Mastercard
 		return n == 16
 	case p2 == 62 || p2 == 81: // UnionPay
-		return n >= 16
+		return n == 16 || n == 19 || n > 16 && cardContext
 	case p2 == 60 || p2 == 64 || p2 == 65: // Discover, RuPay, Hipercard, Elo, BCcard
 		return n == 16 || n == 19
 	case p3 == 506 || p4 == 5078 || p4 == 5079: // Verve, Elo
-		return n == 16 || n == 18 || n == 19
+		return n == 16 || n == 19 || n == 18 && cardContext
 	case p2 == 50 || p2 >= 56 && p2 <= 58 || p2 == 63 || p2 == 67 || p2 == 61 || p2 == 69: // Maestro, Dankort, Verve
 		return n == 16 || cardContext
 	case p2 == 82 || p2 == 66 || p4 == 9792, p4 == 8600, p4 == 9860: // RuPay, Troy, Uzcard, Humo

@@ -27,11 +27,13 @@ type verdict struct {
 	rule  rule
 }
 
-// name is a key taken apart. words are lower case without accents; compact is all of
-// them together. It is reused from key to key.
+// name is a key taken apart: words of lower case without accents, which buf holds
+// together. It is reused from key to key.
 type name struct {
-	buf   []byte
-	words []span
+	buf      []byte
+	words    []span
+	around   surroundings
+	surveyed bool // around is of these words
 }
 
 type span struct{ start, end int }
@@ -66,12 +68,9 @@ func (n *name) judgeKey(key []byte) verdict {
 		}
 		return v
 	}
-	n.splitUnicode(key, nil)
-	if v := n.judge(); v.rule != keep {
+	foreign := n.splitUnicode(key, nil)
+	if v := n.judge(); v.rule != keep || !foreign || !hasLatin(n.buf) {
 		return v
-	}
-	if !hasLatin(n.buf) {
-		return verdict{}
 	}
 	// Latin letters mixed with look-alikes of other scripts are a disguise.
 	n.buf, n.words = n.buf[:0], n.words[:0]
@@ -84,10 +83,7 @@ func (n *name) mentions(key []byte) bool {
 	n.buf, n.words = n.buf[:0], n.words[:0]
 	n.splitASCII(key)
 	for i := range n.words {
-		if _, ok := attributeWords[string(n.word(i))]; ok {
-			return true
-		}
-		if _, ok := referenceWords[string(n.word(i))]; ok {
+		if bearings[string(n.word(i))]&(attribute|reference) != 0 {
 			return true
 		}
 	}
@@ -168,28 +164,70 @@ func (n *name) splitASCII(key []byte) {
 }
 
 // splitUnicode folds compatibility forms, accents, case and invisible characters away,
-// then cuts at everything that is no letter or digit.
-func (n *name) splitUnicode(key []byte, replace map[rune]rune) {
+// then cuts at everything that is no letter or digit. It reports whether the name may
+// have look-alikes of Latin letters.
+func (n *name) splitUnicode(key []byte, replace map[rune]rune) (foreign bool) {
+	var buf [3 * utf8.UTFMax]byte
 	prevLower := false
-	for _, r := range string(norm.NFKD.Bytes(key)) {
-		if unicode.In(r, unicode.Mn, unicode.Cf) || r == '\u034f' {
-			continue
+	for len(key) > 0 {
+		r, size := utf8.DecodeRune(key)
+		foreign = foreign || r >= firstLookAlike
+		part := key[:size]
+		if size > 1 {
+			part = decompose(buf[:0], part, r)
 		}
-		if to, ok := replace[r]; ok {
-			r = to
+		for len(part) > 0 {
+			r, size := utf8.DecodeRune(part)
+			if to, ok := replace[r]; ok {
+				r = to
+			}
+			prevLower = n.add(r, prevLower)
+			part = part[size:]
 		}
-		if !unicode.In(r, unicode.L, unicode.Nd, unicode.Mc) {
-			n.cut()
-			prevLower = false
-			continue
-		}
-		if unicode.IsUpper(r) && prevLower {
-			n.cut()
-		}
-		prevLower = unicode.IsLower(r)
-		n.buf = appendFolded(n.buf, r)
+		key = key[size:]
 	}
 	n.cut()
+	return foreign
+}
+
+// decompose is NFKD of one character. It needs no memory, which matters where names come
+// from outside; that accents may be out of order does not, as they go.
+func decompose(buf, char []byte, r rune) []byte {
+	const first, last, vowels, tails = '가', '힣', 21, 28
+	if r >= first && r <= last { // the Unicode Standard, section 3.12
+		i := r - first
+		buf = utf8.AppendRune(buf, 'ᄀ'+i/(vowels*tails))
+		buf = utf8.AppendRune(buf, 'ᅡ'+i%(vowels*tails)/tails)
+		if tail := i % tails; tail > 0 {
+			buf = utf8.AppendRune(buf, 'ᆧ'+tail)
+		}
+		return buf
+	}
+	if d := norm.NFKD.Properties(char).Decomposition(); d != nil {
+		return d
+	}
+	return char
+}
+
+// add takes the next character, which has been decomposed, and reports whether it is a
+// lower-case letter. What is not visible changes nothing.
+func (n *name) add(r rune, prevLower bool) bool {
+	lower, upper, other := isLower(byte(r)), isUpper(byte(r)), isDigit(byte(r))
+	if r >= utf8.RuneSelf {
+		if unicode.In(r, unicode.Mn, unicode.Cf) {
+			return prevLower
+		}
+		lower, upper, other = unicode.IsLower(r), unicode.IsUpper(r), unicode.In(r, unicode.L, unicode.Nd, unicode.Mc)
+	}
+	if !lower && !upper && !other {
+		n.cut()
+		return false
+	}
+	if upper && prevLower {
+		n.cut()
+	}
+	n.buf = appendFolded(n.buf, r)
+	return lower
 }
 
 // appendFolded appends the lower-case base letter; NFKD leaves these letters whole.
@@ -233,6 +271,7 @@ func (n *name) judge() verdict {
 		v, _ := singleWords.find(n.buf)
 		return v
 	}
+	n.surveyed = false
 	after := 0 // words before this have been taken together
 	for i := range n.words {
 		if i < after {
@@ -280,58 +319,89 @@ func (n *name) judgeAt(i int) (v verdict, used int, ok bool) {
 	return verdict{}, 0, false
 }
 
+// surroundings say where in a name the words are that turn another word in it into a
+// statement about something: the last one of each kind that does so from behind, the
+// first one of each that does so from the front.
+type surroundings struct {
+	attribute, healthAttribute, reference, check int
+	question, fact, count                        int
+	holds                                        bool // the name ends as one of a value
+}
+
+func (n *name) survey() {
+	s := surroundings{
+		attribute: -1, healthAttribute: -1, reference: -1, check: -1,
+		question: len(n.words), fact: len(n.words), count: len(n.words),
+	}
+	for i := range n.words {
+		w := n.word(i)
+		b := bearings[string(w)]
+		s.holds = b&holding != 0
+		if b&attribute != 0 {
+			s.attribute = i
+		}
+		if b&healthAttribute != 0 {
+			s.healthAttribute = i
+		}
+		if b&reference != 0 {
+			s.reference = i
+		}
+		if string(w) == "check" {
+			s.check = i
+		}
+		if b&questioning != 0 {
+			s.question = min(s.question, i)
+		}
+		if b&factual != 0 {
+			s.fact = min(s.fact, i)
+		}
+		if b&counting != 0 {
+			s.count = min(s.count, i)
+		}
+	}
+	n.around, n.surveyed = s, true
+}
+
 // aboutOnly reports names that mention something without holding it: an attribute
 // after it ("password_strength") or a question before it ("has_password").
 func (n *name) aboutOnly(from, to int, c class) bool {
-	after := attributeWords
-	if c == classHealth {
-		after = healthAttributeWords
+	if !n.surveyed {
+		n.survey()
 	}
-	if last := len(n.words) - 1; last > to {
-		if _, holds := valueWords[string(n.word(last))]; holds {
-			return false
-		}
+	s := &n.around
+	if last := len(n.words) - 1; last > to && s.holds {
+		return false
 	}
-	for i := to; i < len(n.words); i++ {
-		if c == classCard && string(n.word(i)) == "check" {
-			return true // {"cvc_check": "pass"}
-		}
-		if _, ok := after[string(n.word(i))]; ok {
+	switch c {
+	case classHealth:
+		if s.healthAttribute >= to {
 			return true
 		}
-		if c != classHealth && c != classGovID && c != classBank {
-			if _, ok := referenceWords[string(n.word(i))]; ok {
-				return true
-			}
+	case classCard:
+		if s.check >= to { // {"cvc_check": "pass"}
+			return true
+		}
+		fallthrough
+	default:
+		if s.attribute >= to || s.reference >= to && c != classGovID && c != classBank {
+			return true
 		}
 	}
 	word := n.buf[n.words[to-1].start:n.words[to-1].end]
 	counted := word[len(word)-1] == 's' || string(word) == "token"
-	for i := range from {
-		if _, ok := questionWords[string(n.word(i))]; ok {
-			return true
-		}
-		if _, ok := factWords[string(n.word(i))]; ok && c != classHealth {
-			return true
-		}
-		if _, ok := countWords[string(n.word(i))]; ok && counted {
-			return true
-		}
-	}
-	return false
+	return s.question < from || s.fact < from && c != classHealth || s.count < from && counted
 }
 
 // aboutRemainder is the same judgement for words written together ("passwordless").
 func aboutRemainder(rest []byte, c class) bool {
-	after := attributeWords
+	about := attribute
 	if c == classHealth {
-		after = healthAttributeWords
+		about = healthAttribute
 	}
-	for len(rest) > 0 {
-		if _, ok := after[string(rest)]; ok {
+	for rest = rest[max(0, len(rest)-longestBearing):]; len(rest) > 0; rest = rest[1:] {
+		if bearings[string(rest)]&about != 0 {
 			return true
 		}
-		rest = rest[1:]
 	}
 	return false
 }

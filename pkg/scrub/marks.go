@@ -73,7 +73,9 @@ func (m mark) harmless(n int) bool {
 type traits struct {
 	digits      int
 	longestWord int // letters, digits, - and _
-	longestRun  int // digits that may be one number, whatever separates them
+	longestRun  int // digits that may be one number, with what separates the groups of one
+	grouped     int // digits in a row of groups, none of them of two, whatever is between them
+	longestRow  int // the most of these
 	seen        mark
 	assignment  bool // a = or : that is not part of ://
 	sentence    bool // a telling word before a space
@@ -83,6 +85,7 @@ type traits struct {
 	number      bool // a word that begins like a national id or an account number
 	rule        bool // a row of dashes, as around a key
 	encoded     bool // something that decode would change
+	tagged      bool // a digit before a tag
 }
 
 // clean reports that no detector would run.
@@ -91,7 +94,9 @@ func (f *traits) clean() bool {
 		!f.mayHoldCard() && !f.mayHoldEncodedCard() && !f.mayHoldToken() && !f.mayHoldPathToken() && !f.mayHoldNumber()
 }
 
-func (f *traits) mayHoldCard() bool { return f.longestRun >= 13 }
+func (f *traits) mayHoldCard() bool {
+	return f.longestRun >= 13 || f.longestRow >= 13 || f.tagged && f.digits >= 13
+}
 
 func (f *traits) mayHoldEncodedCard() bool { return f.dotted && f.longestWord >= 18 }
 
@@ -147,7 +152,7 @@ func traitsOf(t []byte) traits {
 		word += i - from
 		f.longestWord = max(f.longestWord, word)
 		if numbers == 0 {
-			run = 0
+			run, f.grouped = 0, 0
 			f.letters(t, from, i)
 		} else {
 			run = f.figures(t, from, i, numbers, run)
@@ -160,6 +165,9 @@ func traitsOf(t []byte) traits {
 func (f *traits) gap(t []byte, from, to int, seen mark) {
 	if to-from >= 5 && seen&mDash != 0 {
 		f.rule = true
+	}
+	if seen&mTag != 0 && from > 0 && isDigit(t[from-1]) {
+		f.tagged = true
 	}
 	for i := from; i < to; i++ {
 		switch c := t[i]; {
@@ -207,6 +215,7 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 	if numbers == n {
 		run += n
 		f.longestRun = max(f.longestRun, run)
+		f.group(n)
 		if to < len(t) {
 			switch c := t[to]; {
 			case n == 3 && c == '-', n == 6 && (c == '-' || c == '+'):
@@ -220,6 +229,7 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 	f.number = f.number || mayBeNumber(t[from:to])
 	lead := digitsEnd(t, from) - from
 	f.longestRun = max(f.longestRun, run+lead)
+	f.group(lead)
 	if numbers >= 13 {
 		for i := from; i < to; i++ {
 			end := digitsEnd(t, i)
@@ -227,12 +237,23 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 			i = end
 		}
 	}
-	run = 0
+	run, f.grouped = 0, 0
 	for to > from && isDigit(t[to-1]) {
 		to--
 		run++
 	}
+	f.group(run)
 	return run
+}
+
+// group counts one more group of digits.
+func (f *traits) group(digits int) {
+	if digits == 0 || digits == 2 {
+		f.grouped = 0
+		return
+	}
+	f.grouped += digits
+	f.longestRow = max(f.longestRow, f.grouped)
 }
 
 // mayBeNumber reports words of letters and digits that may be, or may begin, a national
@@ -257,20 +278,20 @@ func mayBeNumber(w []byte) bool {
 
 // tokenStart looks at a word's first letters.
 func (f *traits) tokenStart(t []byte, from int) {
+	if c := t[from]; c == 'M' || c == 'N' || c == 'O' {
+		f.dotted = true
+	}
 	if from > 0 && t[from-1] == '_' || from+3 > len(t) {
 		return
 	}
 	if tokenStarts.has(t[from], t[from+1], t[from+2]) && beginsToken(t[from:]) {
 		f.token = true
 	}
-	if c := t[from]; c == 'M' || c == 'N' || c == 'O' {
-		f.dotted = true
-	}
 }
 
 // starts is a set of the first three bytes of words. It also has some that fall together
 // with them.
-type starts [64]uint64
+type starts [256]uint64
 
 func (s *starts) add(word string) {
 	h := startHash(word[0], word[1], word[2])
@@ -293,7 +314,7 @@ func (s *starts) within(word []byte) bool {
 }
 
 func startHash(a, b, c byte) uint32 {
-	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 20
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> 18
 }
 
 // tokenStarts has the tokens that tokenEnd knows.

@@ -1,20 +1,22 @@
 package scrub
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 )
 
 // pieces trigger every detector, with pieces beside them that nearly do.
 var pieces = []string{
-	"password", "token", "=", ": ", ":", " ", "is ", "4242424242424242", "4242", "-", "--", "hunter2Zq9", "\"", "'", "\\", "@", "`", "https://",
+	"password", "token", "=", ": ", ":", " ", "is ", "u'", "\\\"", "4242424242424242", "4242", "42", ",", "<b>", ",4242", " 42 42", "-", "--", "hunter2Zq9", "\"", "'", "\\", "@", "`", "https://",
 	"example.com", "u:", "/", "?", "&", ";", "code", "Bearer ", "basic ", "dTpw", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0", "%3D", "%40", "\\u0034",
 	"ö", "４", "<input value=", ">", "\n", "123-45-6789", "GB29NWBK60161331926819", "nhs ", "401 023 2137", "PID|", "DG1|", "|1|", "-----BEGIN PRIVATE KEY-----",
-	"--password ", "-p ", "sshpass ", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE", "–", "\u00a0", "\u200b", "日本", "1EG4-TE5-MK73", "mbi ", "1EG4TE5MK73",
+	"--password ", "-p ", "sshpass ", "mysql -p", "://u:a/b@", "reset", "a", "1", "AKIAIOSFODNN7EXAMPLE", "–", "\u00a0", "\u200b", "日本", "1EG4-TE5-MK73", "mbi ", "1EG4TE5MK73",
 	"529.982.247-25", "11.222.333/0001-81", "RSSMRA85T10A562S", "HEGG560427MVZRRL04", "131052-308T", "AB 12 34 56 C", "11010519491231002X", "756.9217.0769.85",
 	"1 85 05 78 006 084 91", "900101-1234568", "_", ".", "SK0123456789abcdef0123456789abcdef", "npm_EXAMPLEEXAMPLEEXAMPLE", "NDI0MjQyNDI0MjQyNDI0Mg",
 	"NzkyNzE1NDU0MTk2MDg4ODQy.X-hvzA.Ovy4MCQywSkoMRRclStW4xAYK7I", "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1", "/reset/", "a1b2c3d4e5",
@@ -66,7 +68,7 @@ func FuzzTraits(f *testing.F) {
 func differs(text []byte) string {
 	f := traitsOf(text)
 	everything := traits{
-		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, seen: ^mark(0), assignment: true, sentence: true, option: true,
+		digits: f.digits + 100, longestWord: 1000, longestRun: 1000, longestRow: 1000, tagged: true, seen: ^mark(0), assignment: true, sentence: true, option: true,
 		token: true, dotted: true, number: true, rule: true, encoded: f.encoded,
 	}
 	some, all := scanner{words: &memory{}, emails: true}, scanner{words: &memory{}, emails: true}
@@ -110,6 +112,21 @@ func TestPlainRuneAgreesWithItsTable(t *testing.T) {
 	}
 }
 
+func TestDecomposeAgreesWithUnicode(t *testing.T) {
+	t.Parallel()
+	var buf [16]byte
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if char := string(r); string(decompose(buf[:0], []byte(char), r)) != norm.NFKD.String(char) {
+			t.Fatalf("%U", r)
+		}
+	}
+	for r := range lookAlikes {
+		if r < firstLookAlike {
+			t.Fatalf("%c comes before the first", r)
+		}
+	}
+}
+
 // TestMemoryChangesNothing asks for more names than fit, twice.
 func TestMemoryChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -147,5 +164,26 @@ func TestCleanPayloadsCostNoAllocation(t *testing.T) {
 	})
 	if allocations > 0 {
 		t.Fatalf("%v allocations", allocations)
+	}
+}
+
+func TestFewRandomTokensLookLikeNames(t *testing.T) {
+	t.Parallel()
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct{ alphabet, length, perMillion int }{{62, 20, 1200}, {64, 20, 1200}, {62, 24, 500}, {64, 24, 500}, {62, 36, 60}, {52, 34, 9000}} {
+		const tries = 100_000
+		token := make([]byte, c.length)
+		names := 0
+		for range tries {
+			for i := range token {
+				token[i] = letters[random.IntN(c.alphabet)]
+			}
+			names += boolInt(isName(token))
+		}
+		t.Log(c, names*1e6/tries)
+		if names > c.perMillion*tries/1e6 {
+			t.Errorf("%d of %d of %d characters", names, tries, c.length)
+		}
 	}
 }

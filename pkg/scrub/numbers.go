@@ -11,6 +11,7 @@ func (s *scanner) findNumbers(v view, f *traits) {
 	t := v.text
 	nhs := f.longestRun >= 10 && containsFold(t, "nhs")
 	medicare := f.number && (containsFold(t, "mbi") || containsFold(t, "medicare"))
+	residents := f.longestRun >= 18 && speaksOfResidents(t)
 	for i := 0; i < len(t); i++ {
 		if i > 0 && (isAlnum(t[i-1]) || t[i-1] == '-' && i > 1 && isAlnum(t[i-2])) {
 			continue
@@ -26,6 +27,9 @@ func (s *scanner) findNumbers(v view, f *traits) {
 		switch {
 		case isDigit(t[i]):
 			switch {
+			case residents && matches(t[i:], "999999999999999999") && isResidentID(t[i:i+18]):
+				s.hit(v, i, i+18, classGovID)
+				i += 17
 			case isMBI(t, i):
 				s.hit(v, i, i+13, classHealth)
 				i += 12
@@ -159,10 +163,16 @@ func ibanEnd(t []byte, i int) int {
 			sum = (sum*100 + int(c-'A') + 10) % 97
 		}
 	}
-	if sum != 1 {
+	if sum != 1 || isHexadecimal(t[i:at]) || insideUUID(t, i, at) {
 		return 0
 	}
 	return at
+}
+
+// isHexadecimal reports hexadecimal digits that are not all decimal behind a country and
+// its check digits: a hash.
+func isHexadecimal(iban []byte) bool {
+	return isIdentifier(iban) && bytes.IndexByte(iban, '-') < 0 && countDigits(iban[4:]) < len(iban)-4
 }
 
 // hl7Segments are those that name a patient or say what is wrong with them.
@@ -180,7 +190,7 @@ func (s *scanner) findHL7(v view) {
 		if i > 4 && isAlnum(t[i-5]) || !slices.Contains(hl7Segments, string(t[i-4:i])) {
 			continue
 		}
-		end := lineEnd(t, i)
+		end := s.ends.line.find(t, i, endsLine)
 		rest := t[i:end]
 		if bytes.Count(rest, []byte("|")) >= 3 || len(rest) > 2 && isDigit(rest[0]) && rest[1] == '|' {
 			s.hit(v, i, end, classHealth)
@@ -195,14 +205,14 @@ var assetEndings = set(`png jpg jpeg gif svg webp avif ico css js mjs ts tsx jsx
 // findAddresses looks for credentials in URLs and for e-mail addresses.
 func (s *scanner) findAddresses(v view) {
 	t := v.text
-	urls := bytes.Contains(t, []byte("://"))
+	u := noAuthority
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(t[i:], '@')
 		if next < 0 {
 			return
 		}
 		i += next
-		if colon := passwordColon(t, i, urls); colon >= 0 {
+		if colon := u.passwordColon(t, i); colon >= 0 {
 			if pw := t[colon+1 : i]; !bytes.HasPrefix(pw, []byte(markerPrefix)) {
 				s.hit(v, colon+1, i, classSecret)
 			}
@@ -217,25 +227,50 @@ func (s *scanner) findAddresses(v view) {
 	}
 }
 
-// passwordColon returns the colon of "scheme://user:password@" with the at sign at i, or
-// -1; urls says whether the text has any.
-func passwordColon(t []byte, i int, urls bool) int {
-	if !urls {
-		return -1
-	}
-	colon := -1
-	for k := i - 1; k >= 0 && i-k < 512; k-- {
-		switch c := t[k]; {
-		case c == ':' && k+2 < len(t) && t[k+1] == '/' && t[k+2] == '/':
-			return colon
-		case c == ':':
-			colon = k
-		case c == '/' && k > 0 && (t[k-1] == '/' || t[k-1] == ':'):
-		case c == '/' || c == '?' || c == '#' || c == ' ' || c == '\n' || c == '"' || c == '\'' || c == '<' || c == '>':
-			return -1
+// authority is what a URL begins with: "scheme://user:password@host".
+type authority struct {
+	next  int // what comes before has been read
+	start int // behind ://, -1 outside
+	colon int // in front of what may be a password, -1 without one
+	path  int // where a path, a query or a fragment may begin, -1 before
+	ats   int // at signs so far
+}
+
+var noAuthority = authority{start: -1, colon: -1, path: -1}
+
+// passwordColon returns the colon in front of the password that ends at the at sign at i,
+// or -1. A text is read once, however many at signs it has.
+func (a *authority) passwordColon(t []byte, i int) int {
+	for k := a.next; k < i; k++ {
+		switch t[k] {
+		case ':':
+			if k+2 < len(t) && t[k+1] == '/' && t[k+2] == '/' {
+				*a = noAuthority
+				a.start = k + 3
+				k += 2
+			} else if a.start >= 0 && a.colon < 0 && a.path < 0 {
+				a.colon = k
+			}
+		case '/', '?', '#':
+			if a.path < 0 {
+				a.path = k
+			}
+		case ' ', '\n', '"', '\'', '<', '>':
+			*a = noAuthority
 		}
 	}
-	return -1
+	a.next = max(a.next, i)
+	a.ats++
+	if a.start < 0 || a.colon < 0 || a.path >= 0 && !a.hasPathInPassword(t) || bytes.HasPrefix(t[i+1:], []byte("sha256:")) {
+		return -1
+	}
+	return a.colon
+}
+
+// hasPathInPassword reports that a password goes on over what looks like the beginning
+// of a path. Behind the first at sign, and behind a host's port, it is one.
+func (a *authority) hasPathInPassword(t []byte) bool {
+	return a.ats == 1 && digitsEnd(t, a.colon+1) < a.path && bytes.IndexByte(t[a.start:a.colon], '[') < 0
 }
 
 func emailAround(t []byte, at int) (start, end int, ok bool) {

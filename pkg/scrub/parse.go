@@ -230,7 +230,7 @@ func (p *parser) maySplitCard(first, count int) bool {
 		return false
 	}
 	n := p.nodes[first]
-	return (n.kind == '0' || n.kind == '"') && n.end-n.start <= 9 && countDigits(p.in[n.start:n.end]) >= 3
+	return (n.kind == '0' || n.kind == '"') && n.end-n.start <= 6 && countDigits(p.in[n.start:n.end]) == 4
 }
 
 func skipSpace(in []byte, at int) int {

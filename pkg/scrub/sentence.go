@@ -2,7 +2,8 @@ package scrub
 
 import "bytes"
 
-// flagAt judges "--password value" and "-u user:password".
+// flagAt judges "--password value", "-u user:password" and what commands of their own
+// take for a password.
 func (s *scanner) flagAt(v view, i int) int {
 	t := v.text
 	start := i
@@ -13,11 +14,17 @@ func (s *scanner) flagAt(v view, i int) int {
 	for i < len(t) && isKeyByte(t[i]) && i-from < maxKeyBytes {
 		i++
 	}
-	if i == from || i+1 >= len(t) || t[i] != ' ' || t[i+1] == '-' {
+	if i == from {
 		return 0
 	}
 	key := t[from:i]
-	end := wordEnd(t, i+1)
+	if from-start == 1 && key[0] == 'p' && from+1 < len(t) && t[from+1] != ' ' && !isLongOption(key) && s.command.takes(t, start)&gluedPassword != 0 {
+		return s.argumentAt(v, from+1)
+	}
+	if i+1 >= len(t) || t[i] != ' ' || t[i+1] == '-' {
+		return 0
+	}
+	end := s.wordEnd(t, i+1)
 	if i-start == 2 && (key[0] == 'u') {
 		if at := bytes.IndexByte(t[i+1:end], ':'); at > 0 && i+2+at < end && t[i+2+at] != '/' {
 			if !bytes.HasPrefix(t[i+2+at:], []byte(markerPrefix)) {
@@ -28,33 +35,13 @@ func (s *scanner) flagAt(v view, i int) int {
 		return 0
 	}
 	verdict := s.judgeKey(key)
-	if from-start == 1 && len(key) == 1 && isPasswordOption(t, start, key[0]) {
-		if bytes.HasPrefix(t[i+1:], []byte(markerPrefix)) {
-			return 0
-		}
-		s.hit(v, i+1, end, classSecret)
-		return end
+	if from-start == 1 && len(key) == 1 && s.command.takes(t, start)&optionOf(key[0]) != 0 {
+		return s.argumentAt(v, i+1)
 	}
 	if verdict.rule == keep || from-start < 2 && len(key) < 4 {
 		return 0
 	}
 	return s.takeValue(v, valueRange{i + 1, end, false}, verdict, key, true)
-}
-
-// isPasswordOption knows commands whose -p or -a is followed by a password.
-func isPasswordOption(t []byte, i int, option byte) bool {
-	line := t[max(0, i-64):i]
-	if at := bytes.LastIndexByte(line, '\n'); at >= 0 {
-		line = line[at:]
-	}
-	switch option {
-	case 'p':
-		return containsFold(line, "sshpass") || containsFold(line, "docker login") || containsFold(line, "podman login") ||
-			containsFold(line, "helm registry login") || containsFold(line, "az login")
-	case 'a':
-		return containsFold(line, "redis-cli")
-	}
-	return false
 }
 
 // tellingWords may stand before a value without any delimiter.
@@ -120,19 +107,19 @@ func (s *scanner) sentenceAt(v view, i int) int {
 	case "key":
 		yes = looksRandom(value, 20) && !isIdentifier(value) || looksMixed(value) && afterWord(t, i, "api")
 	case "nhs":
-		class, end = classHealth, groupedEnd(t, at, end)
+		class, end = classHealth, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 10
 	case "mrn":
 		class, yes = classHealth, said && countDigits(value) >= 5
 	case "ssn":
-		class, end = classGovID, groupedEnd(t, at, end)
+		class, end = classGovID, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) == 9
 	case "secret", "token", "apikey", "credential", "credentials":
 		yes = looksRandom(value, 16) || said && looksRandom(value, 8) || looksMixed(value)
 	case "passport":
 		class, yes = classGovID, said && len(value) >= 7 && countDigits(value) >= 5
 	case "aadhaar", "cpf", "cnpj", "dni", "nie", "nif", "pesel", "bsn", "nino", "tfn", "sin", "cpr", "hetu", "personnummer":
-		class, end = classGovID, groupedEnd(t, at, end)
+		class, end = classGovID, s.groupedEnd(t, at, end)
 		yes = countDigits(t[at:end]) >= 7
 	default:
 		yes = looksRandom(value, 8)

@@ -144,14 +144,15 @@ func (w *walker) listPair(i int) (pairedNode, bool) {
 	return pairedNode{second, v}, v.rule != keep
 }
 
-// splitCard reports a list or an object whose values are the groups of one card number.
-func (w *walker) splitCard(i int) bool {
-	if w.nodes[i].said&hasList == 0 {
+// splitCard reports a list or an object whose values are the groups of one card number,
+// as they are printed. A list that is named so may have any groups of one size; without
+// a name it is more often a list of numbers.
+func (w *walker) splitCard(i int, named bool) bool {
+	if !named && w.nodes[i].said&hasList == 0 {
 		return false
 	}
-	var all [19]byte
-	d := all[:0]
-	parts := 0
+	var all, groups [19]byte
+	d, sizes := all[:0], groups[:0]
 	for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
 		if w.nodes[i].kind == '{' {
 			k++
@@ -161,13 +162,28 @@ func (w *walker) splitCard(i int) bool {
 		if n.kind == '"' {
 			raw = raw[1 : len(raw)-1]
 		}
-		if len(raw) < 3 || len(raw) > 7 || countDigits(raw) != len(raw) || len(d)+len(raw) > len(all) {
+		if len(raw) == 0 || len(raw) > 7 || countDigits(raw) != len(raw) || len(d)+len(raw) > len(all) {
 			return false
 		}
-		d = append(d, raw...)
-		parts++
+		d, sizes = append(d, raw...), append(sizes, '0'+byte(len(raw)))
 	}
-	return parts >= 3 && parts <= 5 && len(d) >= 13 && luhn(d) && issuedAs(d, false)
+	if len(d) < 13 || !luhn(d) || !issuedAs(d, named) {
+		return false
+	}
+	return sizes[0] == '4' && isCardGroups(sizes) || named && w.nodes[i].kind == '[' && isEven(sizes)
+}
+
+// isEven reports groups of one size, the last of which may be shorter.
+func isEven(sizes []byte) bool {
+	if len(sizes) < 3 {
+		return false
+	}
+	for _, size := range sizes[1 : len(sizes)-1] {
+		if size != sizes[0] {
+			return false
+		}
+	}
+	return sizes[len(sizes)-1] <= sizes[0]
 }
 
 // fhirTypes are the HL7 FHIR resources that describe a person's health or identity.

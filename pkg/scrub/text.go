@@ -31,6 +31,8 @@ type scanner struct {
 	hits        []hit
 	name        name
 	words       *memory // what the names in texts say
+	ends        ends    // in the text that is being looked through
+	command     command // in it
 	emails      bool
 	cardContext bool
 	// bufs hold decoded views, one pair a level.
@@ -100,6 +102,7 @@ func (s *scanner) merge() {
 
 // detect runs the detectors that can find something.
 func (s *scanner) detect(v view, f *traits) {
+	s.ends, s.command = ends{}, command{}
 	if f.digits >= 13 && !s.cardContext && (f.mayHoldCard() || f.encoded) {
 		s.cardContext = containsFold(v.text, "card") || containsFold(v.text, "visa")
 	}

@@ -6,45 +6,6 @@ import (
 	"strings"
 )
 
-// vendorToken is a credential that can be told by its first characters.
-type vendorToken struct {
-	prefix string
-	min    int    // length of the whole token
-	extra  string // characters besides letters, digits, '_' and '-'
-}
-
-// vendorTokens follow the vendors' published formats.
-var vendorTokens = byFirst([]vendorToken{
-	{"AKIA", 20, ""}, {"ASIA", 20, ""}, {"ABIA", 20, ""}, {"ACCA", 20, ""}, // AWS
-	{"AIza", 35, ""}, {"ya29.", 20, "."}, {"GOCSPX-", 20, ""}, {"1//0", 30, "/"}, // Google
-	{"sk_live_", 16, ""}, {"sk_test_", 16, ""}, {"rk_live_", 16, ""}, {"rk_test_", 16, ""}, {"whsec_", 16, "+/="}, // Stripe
-	{"ghp_", 20, ""}, {"gho_", 20, ""}, {"ghu_", 20, ""}, {"ghs_", 20, ""}, {"ghr_", 20, ""}, {"github_pat_", 22, ""}, // GitHub
-	{"glpat-", 20, "."}, {"gldt-", 20, ""}, {"glptt-", 20, ""}, {"glrt-", 20, ""}, {"glcbt-", 20, ""}, // GitLab
-	{"gloas-", 20, ""}, {"glft-", 20, ""}, {"glsoat-", 20, ""}, {"glimt-", 20, ""}, {"glagent-", 20, ""}, {"glffct-", 20, ""}, {"GR1348941", 20, ""},
-	{"xoxb-", 16, ""}, {"xoxp-", 16, ""}, {"xoxa-", 16, ""}, {"xoxr-", 16, ""}, {"xoxs-", 16, ""}, {"xoxe", 16, "."}, {"xapp-", 16, ""}, // Slack
-	{"SG.", 40, "."}, {"key-", 36, ""}, {"re_", 24, ""}, // SendGrid, Mailgun, Resend
-	{"sk-ant-", 20, ""}, {"sk-proj-", 20, ""}, {"sk-", 32, ""}, {"hf_", 20, ""}, {"gsk_", 30, ""}, {"r8_", 30, ""}, {"pplx-", 30, ""}, // model providers
-	{"xai-", 40, ""}, {"tvly-", 20, ""}, {"fw_", 24, ""}, {"nvapi-", 30, ""}, {"ABSK", 60, "+/="},
-	{"A3T", 20, ""}, {"LTAI", 20, ""}, {"AKID", 30, ""}, // clouds
-	{"npm_", 20, ""}, {"pypi-", 20, ""}, {"rubygems_", 20, ""}, {"dckr_pat_", 20, ""}, {"oy2", 46, ""}, // registries
-	{"shpat_", 20, ""}, {"shpss_", 20, ""}, {"shpca_", 20, ""}, {"shppa_", 20, ""}, {"sq0atp-", 20, ""}, {"sq0csp-", 20, ""}, {"EAAA", 40, ""}, // shops
-	{"dop_v1_", 20, ""}, {"doo_v1_", 20, ""}, {"dor_v1_", 20, ""}, {"hvs.", 20, "."}, {"hvb.", 20, "."}, {"hvr.", 20, "."}, {"dp.pt.", 30, "."}, {"dp.st.", 30, "."}, {"dp.ct.", 30, "."}, {"dp.sa.", 30, "."}, {"dp.scim.", 30, "."}, {"glsa_", 20, ""}, {"glc_", 30, "=+/"}, // infrastructure
-	{"sbp_", 20, ""}, {"sb_secret_", 16, ""}, {"nfp_", 20, ""}, {"vercel_", 20, ""}, {"pscale_", 20, ""}, {"dapi", 36, ""},
-	{"lin_api_", 20, ""}, {"figd_", 20, ""}, {"ATATT3", 20, "="}, {"ATBB", 20, ""}, {"PMAK-", 20, ""}, {"NRAK-", 20, ""}, {"secret_", 40, ""}, {"ntn_", 30, ""},
-	{"EAAC", 40, ""}, {"EAAB", 40, ""}, {"IGQV", 40, ""}, {"AGE-SECRET-KEY-1", 40, ""}, {"tskey-", 20, ""}, {"phx_", 20, ""}, {"sntrys_", 20, "=+/"}, {"sntryu_", 20, ""},
-	{"NRJS-", 20, ""}, {"EZAK", 40, ""}, {"EZTK", 40, ""}, {"AKCp", 60, ""}, {"CCIPAT_", 30, ""}, {"CCIPRJ_", 30, ""}, {"fo1_", 30, ""}, {"fm1_", 30, "+/="}, {"fm2_", 30, "+/="}, {"rnd_", 20, ""},
-	{"pul-", 40, ""}, {"SWMTKN-1-", 40, ""}, {"ops_eyJ", 60, "="}, {"squ_", 40, ""}, {"sqp_", 40, ""}, {"sqa_", 40, ""}, {"CFPAT-", 40, ""}, {"sgp_", 40, ""},
-	{"shippo_live_", 30, ""}, {"shippo_test_", 30, ""}, {"mdb_sa_sk_", 30, ""},
-	{"spk_", 20, ""}, {"spt_", 20, ""}, // our own
-})
-
-func byFirst(list []vendorToken) (out [128][]vendorToken) {
-	for _, v := range list {
-		out[v.prefix[0]] = append(out[v.prefix[0]], v)
-	}
-	return out
-}
-
 // findTokens looks for credentials that are recognisable wherever they stand.
 func (s *scanner) findTokens(v view) {
 	t := v.text
@@ -72,8 +33,8 @@ func beginsToken(t []byte) bool {
 			}
 		}
 	}
-	for _, k := range vendorTokens[t[0]] {
-		if bytes.HasPrefix(t, []byte(k.prefix)) {
+	for k := range vendorTokens[t[0]] {
+		if bytes.HasPrefix(t, []byte(vendorTokens[t[0]][k].prefix)) {
 			return true
 		}
 	}
@@ -108,43 +69,16 @@ func tokenEnd(t []byte, i int, run *int) int {
 			return end
 		}
 	}
-	for _, k := range vendorTokens[t[i]] {
-		if !bytes.HasPrefix(t[i:], []byte(k.prefix)) {
+	for k := range vendorTokens[t[i]] {
+		token := &vendorTokens[t[i]][k]
+		if !bytes.HasPrefix(t[i:], []byte(token.prefix)) {
 			continue
 		}
-		// What is enough to judge by; only a token is followed to its end.
-		end := runEnd(t[:min(len(t), i+max(k.min, tokenProbe))], i, k.extra)
-		if end-i >= k.min && !isSlug(t[i+len(k.prefix):end]) {
-			return runEnd(t, end, k.extra)
+		if end := token.tokenAt(t, i); end > 0 {
+			return end
 		}
 	}
 	return 0
-}
-
-// tokenProbe is how many bytes tell a token from words, at least.
-const tokenProbe = 24
-
-// isSlug reports words joined by - or _, as in "npm_config_user_agent".
-func isSlug(b []byte) bool {
-	const longestWord = 15
-	parts, size, letters := 1, 0, true
-	for i := 0; i <= len(b); i++ {
-		if i == len(b) || marks[b[i]]&mJoint != 0 {
-			if size > longestWord || !letters && size > 4 {
-				return false
-			}
-			if i < len(b) {
-				parts, size, letters = parts+1, 0, true
-			}
-			continue
-		}
-		if isUpper(b[i]) || marks[b[i]]&mAlnum == 0 {
-			return false
-		}
-		letters = letters && isLower(b[i])
-		size++
-	}
-	return parts > 1
 }
 
 // hooks are addresses that let anybody who knows them post.
@@ -189,7 +123,8 @@ func jwtEnd(t []byte, i, first int) int {
 	return end
 }
 
-// discordEnd accepts three dotted parts of about 24, 6 and 27 or more characters.
+// discordEnd accepts three dotted parts of about 24, 6 and 27 or more characters, the
+// first of which is a number in base64.
 func discordEnd(t []byte, i int) int {
 	a := runEnd(t[:min(len(t), i+30)], i, "")
 	if n := a - i; n < 23 || n > 28 || a >= len(t) || t[a] != '.' {
@@ -199,16 +134,20 @@ func discordEnd(t []byte, i int) int {
 	if n := b - a - 1; n < 6 || n > 7 || b >= len(t) || t[b] != '.' {
 		return 0
 	}
+	var id [24]byte
+	if n, err := base64.RawURLEncoding.Decode(id[:], t[i:a]); err != nil || digitsEnd(id[:n], 0) != n {
+		return 0
+	}
 	if end := runEnd(t, b+1, ""); end-b-1 >= 27 {
 		return end
 	}
 	return 0
 }
 
-// telegramEnd accepts "<bot id>:<35 characters>".
+// telegramEnd accepts "<bot id>:<35 characters>", the first of which is an A.
 func telegramEnd(t []byte, i int) int {
 	colon := digitsEnd(t, i)
-	if n := colon - i; n < 8 || n > 10 || colon >= len(t) || t[colon] != ':' {
+	if n := colon - i; n < 8 || n > 10 || colon+1 >= len(t) || t[colon] != ':' || t[colon+1] != 'A' {
 		return 0
 	}
 	if end := runEnd(t, colon+1, ""); end-colon == 36 {
@@ -310,6 +249,7 @@ func mayBeginTokenPath(c byte) bool {
 // findMarkup looks for values of form fields and of telling elements in HTML and XML.
 func (s *scanner) findMarkup(v view) {
 	t := v.text
+	looked := 0 // where the form fields were looked at that a tag was read from last
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(t[min(i, len(t)):], '<')
 		if i += next; next < 0 || i+1 >= len(t) {
@@ -320,13 +260,20 @@ func (s *scanner) findMarkup(v view) {
 		}
 		end := runEnd(t, i+1, ":.")
 		name := t[i+1 : end]
-		tagEnd := bytes.IndexByte(t[end:min(len(t), end+maxValueBytes)], '>')
-		if tagEnd < 0 || len(name) > maxKeyBytes {
+		if len(name) > maxKeyBytes {
 			continue
 		}
-		tagEnd += end
-		if isFormTag(name) {
-			s.valueAttribute(v, end, tagEnd)
+		tagEnd := min(len(t), end+maxValueBytes)
+		closing := bytes.IndexByte(t[end:tagEnd], '>')
+		if closing >= 0 {
+			tagEnd = end + closing
+		}
+		if isFormTag(name) { // also one that the text breaks off in
+			s.valueAttribute(v, max(end, looked), tagEnd)
+			looked = max(looked, tagEnd)
+		}
+		if closing < 0 {
+			continue
 		}
 		class := s.judgeKey(name)
 		if foldEqual(name, "textarea") || foldEqual(name, "option") {
@@ -353,13 +300,14 @@ func (s *scanner) valueAttribute(v view, from, to int) {
 			continue
 		}
 		start := i + 7
-		if n := quoteAt(t, start); n > 0 && start+n <= to {
-			q := t[start : start+n]
-			start += n
-			if at := bytes.Index(t[start:], q); at > 0 && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
-				s.hit(v, start, start+at, classForm)
+		end := min(s.wordEnd(t, start), to)
+		if q, ok := quoteAt(t, start); ok && !q.prefixed && q.start <= to {
+			start = q.start
+			if end = q.close(t); end < 0 {
+				end = to
 			}
-		} else if end := min(wordEnd(t, start), to); end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
+		}
+		if end > start && !bytes.HasPrefix(t[start:], []byte(markerPrefix)) {
 			s.hit(v, start, end, classForm)
 		}
 	}

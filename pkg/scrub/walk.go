@@ -72,7 +72,7 @@ func (w *walker) value(i int, p place) {
 }
 
 func (w *walker) object(i int, p place) {
-	if p.force.rule == keep && w.splitCard(i) {
+	if (p.force.rule == keep || p.force.rule == digits) && w.splitCard(i, p.card) {
 		p.force = verdict{classCard, scalar}
 	}
 	form := w.formOf(i)
@@ -123,7 +123,7 @@ func inherited(outer, own verdict, s said) verdict {
 }
 
 func (w *walker) array(i int, p place) {
-	if p.force.rule == keep && w.splitCard(i) {
+	if (p.force.rule == keep || p.force.rule == digits) && w.splitCard(i, p.card) {
 		p.force = verdict{classCard, scalar}
 	}
 	raw := p.force.rule == keep && w.parent()&saysHeaders != 0
@@ -186,7 +186,7 @@ func (w *walker) leaf(i int, p place) {
 	}
 	switch p.force.rule {
 	case scalar, texts, ownText:
-		if p.force.class == classForm || !isSwitch(text) {
+		if p.force.class == classForm || !isSwitch(text) && (p.force.class != classSecret || !isVersion(text)) {
 			w.replaceAll(n, p.force.class)
 		}
 		return
@@ -240,6 +240,29 @@ func isSwitch(text []byte) bool {
 	switch string(appendLower(buf[:0], text)) {
 	case "on", "off", "yes", "no", "true", "false", "enabled", "disabled", "none", "null", "undefined":
 		return true
+	}
+	return false
+}
+
+// isVersion reports a plain version number, as in a list of dependencies, some of which
+// are named after what they deal in: {"jsonwebtoken": "^9.0.2"}.
+func isVersion(text []byte) bool {
+	text = bytes.TrimLeft(text, "^~<>=v ")
+	for part := range 3 {
+		end := digitsEnd(text, 0)
+		if end == 0 || end > 5 || part < 2 && (end == len(text) || text[end] != '.') {
+			return false
+		}
+		text = text[min(len(text), end+boolInt(part < 2)):]
+	}
+	if len(text) == 0 || string(text) == "+incompatible" {
+		return true
+	}
+	for _, stage := range []string{"-alpha", "-beta", "-rc", "-next", "-canary", "-preview", "-dev"} {
+		if rest, ok := bytes.CutPrefix(text, []byte(stage)); ok {
+			rest = bytes.TrimLeft(rest, ".")
+			return len(rest) <= 4 && digitsEnd(rest, 0) == len(rest)
+		}
 	}
 	return false
 }

@@ -39,7 +39,7 @@ var wholeNames = table(map[verdict]string{
 var singleWords = table(map[verdict]string{
 	isSecret: `password passwd passphrase passcode pwd passwort secret secrets token credential
 		credentials creds otp totp hotp jwt bearer csrf xsrf csrftoken xsrftoken cookie cookies setcookie
-		authorization apikey mnemonic pw psk puk aspxauth privkey sessid sessionid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
+		authorization apikey mnemonic pw psk puk aspxauth privkey sessid phpsessid jsessionid aspsessionid pgpassword passw pswd passwrd psw
 		contrasena contrasenya senha motdepasse kennwort wachtwoord losenord adgangskode kodeord passord
 		salasana parola haslo heslo jelszo lozinka geslo slaptazodis parool sifre matkhau pasahitza
 		contrasinal katasandi passwords пароль парола гасло лозинка κωδικος συνθηματικο 密码 密碼 口令
@@ -124,49 +124,71 @@ var sequences = table(map[verdict]string{
 	isBank:     `bankaccount bankaccountnumber bankrouting achaccount bsbnumber routingnumber sortcode accountiban ibannumber`,
 })
 
-// attributeWords after a telling word turn the name into a statement about it.
-var attributeWords = set(`strength length len field fields visible visibility used usage count counts enabled
-	disabled type types kind method methods provider providers duration ms sec seconds page pages screen
-	view views viewed click clicks clicked consent banner supported library lib event events provided shown
-	hidden required policy rules expired expiry expires expiration ttl error errors valid invalid validity
-	changed change updated created at date time timestamp attempts attempt retries version status state min
-	max score band less manager form link button label placeholder title tooltip prompt modal dialog name
-	limit limits budget cost price rate ratio size index position mode format standard scheme algorithm alg
-	issuer audience scope scopes feature flow step icon animation upsell parking toy queue control zoom santa
-	reset rotation rotated age days match matches mismatch ok success failed failure fail present exists
-	saved autofill focus focused blur blurred requirements requirement complexity meter source url uri
-	endpoint path host brand last last4 four country network bin preferences preference settings izer
-	stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
-	expected received open opened close closed selected chosen tapped hovered loaded rendered seen remaining left
-	total sum avg average balance sale menu deal offer level mission garden recipe dough flavor flavour jar cutter qty
-	quantity notice sent requested verified channel masked domain accepted declined scanned
-	entropy autofilled symbol address decimals per ring category blocked lifetime`)
+// bearing is how a word in a name bears on a telling word in it.
+type bearing uint8
 
-// healthAttributeWords are fewer: a date, a type or a status of an illness is health
-// information itself.
-var healthAttributeWords = set(`page pages view views viewed click clicks clicked icon animation shown upsell
-	parking toy enabled mode accepted banner button link tab menu visible section widget article blog
-	category search url screen orange filter free faq
-	checker opened finder tool guide help sku qty product price store cart item items zodiac sign horoscope
-	calculator game supplies`)
-
-// referenceWords name the thing's number in some system, not the thing; they do not
-// excuse health and national ids, whose number is the secret.
-var referenceWords = set(`id ids identifier uuid ref reference`)
-
-// valueWords at the end of a name undo an attribute: "password_field_value" holds one.
-var valueWords = set(`value text plain plaintext raw`)
-
-// questionWords before a telling word ask about it. That somebody has an illness is a
-// fact about them, so factWords do not excuse health.
-var (
-	questionWords = set(`show shows hide toggle forgot forgotten lost need needs require requires required enable
-	enables supports use uses used missing`)
-	factWords = set(`has have is was are`)
+const (
+	// attribute after a telling word turns the name into a statement about it.
+	attribute bearing = 1 << iota
+	// healthAttribute does so with health. There are fewer: a date, a type or a status of
+	// an illness is health information itself.
+	healthAttribute
+	// reference names the thing's number in some system, not the thing. It does not
+	// excuse health and national ids, whose number is the secret.
+	reference
+	// holding at the end of a name undoes an attribute: "password_field_value" holds one.
+	holding
+	// questioning before a telling word asks about it.
+	questioning
+	// factual does too, but that somebody has an illness is a fact about them.
+	factual
+	// counting before a telling word counts it, when it can be counted.
+	counting
 )
 
-// countWords before a telling word count it, when it can be counted.
-var countWords = set(`max min num number total n prompt completion input output remaining`)
+// longestBearing is the length of the longest of these words.
+const longestBearing = 12
+
+var bearings = func() map[string]bearing {
+	out := make(map[string]bearing)
+	for b, words := range map[bearing]string{
+		attribute: `strength length len field fields visible visibility used usage count counts enabled
+			disabled type types kind method methods provider providers duration ms sec seconds page pages screen
+			view views viewed click clicks clicked consent banner supported library lib event events provided shown
+			hidden required policy rules expired expiry expires expiration ttl error errors valid invalid validity
+			changed change updated created at date time timestamp attempts attempt retries version status state min
+			max score band less manager form link button label placeholder title tooltip prompt modal dialog name
+			limit limits budget cost price rate ratio size index position mode format standard scheme algorithm alg
+			issuer audience scope scopes feature flow step icon animation upsell parking toy queue control zoom santa
+			reset rotation rotated age days match matches mismatch ok success failed failure fail present exists
+			saved autofill focus focused blur blurred requirements requirement complexity meter source url uri
+			endpoint path host brand last last4 four country network bin preferences preference settings izer
+			stuffing leak leaks breach generator toggle toggled checker guide help docs tab menu input submitted
+			expected received open opened close closed selected chosen tapped hovered loaded rendered seen remaining left
+			total sum avg average balance sale menu deal offer level mission garden recipe dough flavor flavour jar cutter qty
+			quantity notice sent requested verified channel masked domain accepted declined scanned
+			entropy autofilled symbol address decimals per ring category blocked lifetime`,
+		healthAttribute: `page pages view views viewed click clicks clicked icon animation shown upsell
+			parking toy enabled mode accepted banner button link tab menu visible section widget article blog
+			category search url screen orange filter free faq
+			checker opened finder tool guide help sku qty product price store cart item items zodiac sign horoscope
+			calculator game supplies`,
+		reference: `id ids identifier uuid ref reference`,
+		holding:   `value text plain plaintext raw`,
+		questioning: `show shows hide toggle forgot forgotten lost need needs require requires required enable
+			enables supports use uses used missing`,
+		factual:  `has have is was are`,
+		counting: `max min num number total n prompt completion input output remaining`,
+	} {
+		for _, w := range strings.Fields(words) {
+			if len(w) > longestBearing {
+				panic("scrub: the word " + w + " is too long")
+			}
+			out[w] |= b
+		}
+	}
+	return out
+}()
 
 // gluedStems are found inside longer words written without separators.
 var gluedStems = []struct {
@@ -193,6 +215,9 @@ var gluedStems = []struct {
 var parameterNames = set(`key sig signature sessionid session sid auth ticket samlresponse samlrequest
 	assertion clientassertion accesskeyid hmac pw magic passkey invitetoken xamzsignature
 	xgoogsignature awsaccesskeyid`)
+
+// firstLookAlike is the first character of lookAlikes.
+const firstLookAlike = 'ɑ'
 
 // lookAlikes are letters of other scripts that read as Latin ones.
 var lookAlikes = map[rune]rune{

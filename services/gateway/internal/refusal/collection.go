@@ -57,7 +57,10 @@ func (c *collection) add(f Refusal) (counted, sampled bool) {
 	if c.ofKind[k] >= samplesOfKind {
 		return true, true
 	}
-	element := f.Element[:min(len(f.Element), maxElement)]
+	element := f.Element
+	if f.piece = len(element) > maxElement; f.piece {
+		element = element[:maxPiece]
+	}
 	if len(c.samples) >= maxSamples || c.sampleBytes+len(element) > maxSampleBytes {
 		return true, false
 	}

@@ -4,5 +4,6 @@
 //	Record ──▶ counts by product, code and minute + a few samples ──(every 2 s)──▶ ingest.refused
 //
 // It never holds a request up: what does not fit is counted as dropped and forgotten. What is shown
-// of a refused signal passes the scrubber first, as an accepted one does.
+// of a refused signal passes the scrubber first, as an accepted one does, and as a whole: of what
+// is no JSON, or too long to keep, only an outline is shown.
 package refusal

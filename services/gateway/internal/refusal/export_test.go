@@ -7,3 +7,6 @@ func (r *Recorder) Hasten(every time.Duration) { r.every = every }
 
 // Family is the reduction of a User-Agent header.
 func Family(header string) string { return family(header) }
+
+// Outline is what is told of a text that is no JSON.
+func Outline(raw []byte) string { return outline(raw) }

@@ -30,8 +30,9 @@ const (
 	samplesOfKind  = 3         // of a product and code
 	maxSamples     = 1024      // in all
 	maxSampleBytes = 4 << 20   // of elements as they were sent
-	maxElement     = 8 << 10   // of one, before it is scrubbed
-	maxShown       = 2 << 10   // of one, after
+	maxElement     = 64 << 10  // of one that is kept whole, to be scrubbed
+	maxPiece       = 8 << 10   // of a longer one
+	maxShown       = 2 << 10   // of one, afterwards
 	maxDetail      = 300       // bytes of the sentence
 	maxCode        = 64        // bytes
 	maxHost        = 255       // bytes
@@ -53,6 +54,8 @@ type Refusal struct {
 	Source               Source
 	UserAgent            string // the User-Agent header; only its family is kept
 	At                   time.Time
+
+	piece bool // Element is only the beginning of what was sent
 }
 
 // Source is the door a signal came by.
@@ -188,7 +191,7 @@ func (r *Recorder) sample(f Refusal) *eventv1.RefusalSample {
 	out := &eventv1.RefusalSample{
 		Id: newID(), AccountId: f.AccountID[:], ProductId: f.ProductID[:], Code: f.Code, At: timestamppb.New(f.At), N: int64(f.N),
 		Detail: cut(r.text(f.Detail), maxDetail), Origin: cut(host(f.Origin), maxHost), Source: f.Source, UserAgent: family(f.UserAgent),
-		Element: cut(r.element(f.Element), maxShown),
+		Element: cut(r.element(f.Element, f.piece), maxShown),
 	}
 	if f.ClientID != uuid.Nil {
 		out.ClientId = f.ClientID[:]
@@ -196,17 +199,15 @@ func (r *Recorder) sample(f Refusal) *eventv1.RefusalSample {
 	return out
 }
 
-// element scrubs what was sent: by its structure when it has one, as text otherwise.
-func (r *Recorder) element(raw []byte) string {
-	if len(raw) == 0 {
-		return ""
-	}
-	if utf8.Valid(raw) {
+// element scrubs what was sent by its structure. Without the whole of that there is
+// nothing to tell what must go by, and only an outline is told.
+func (r *Recorder) element(raw []byte, piece bool) string {
+	if !piece && utf8.Valid(raw) {
 		if clean, _, err := r.scrubber.JSON(raw); err == nil {
 			return string(clean)
 		}
 	}
-	return r.text(string(raw))
+	return r.text(outline(raw))
 }
 
 func (r *Recorder) text(text string) string {

@@ -3,6 +3,7 @@ package refusal_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -110,8 +111,7 @@ func TestRefusalsAreCountedByMinuteAndSampledRedacted(t *testing.T) {
 			require.Equal(t, account[:], s.GetAccountId())
 			switch {
 			case s.GetCode() == "invalid_json":
-				require.Contains(t, s.GetElement(), "[redacted:card]")
-				require.NotContains(t, s.GetElement(), "\x00")
+				require.Equal(t, `{"card":"…",, …`, s.GetElement())
 			case s.GetN() == 5:
 				require.Contains(t, s.GetElement(), `"path":"/cart"`)
 				require.NotContains(t, s.GetElement(), "hunter2")
@@ -122,6 +122,47 @@ func TestRefusalsAreCountedByMinuteAndSampledRedacted(t *testing.T) {
 				require.Equal(t, eventv1.Source_SOURCE_SDK, s.GetSource())
 			default:
 				require.Empty(t, s.GetElement())
+			}
+		}
+	})
+}
+
+// A value of a form is known by what is around it. What is no longer whole has lost that.
+func TestWhatSomebodyTypedIsNeverTold(t *testing.T) {
+	t.Parallel()
+	b := testkit.Bus(t)
+	out := listen(t, b)
+	r, stop := start(t, b, prometheus.NewRegistry())
+	account, product := uuid.New(), uuid.New()
+	const typed = `{"element":{"tagName":"INPUT","value":"Jane private words"}`
+	filler := strings.Repeat("a", 9<<10)
+	for code, element := range map[string]string{
+		"long":      `{"type":"click","payload":` + typed + `,"x":"` + filler + `"}}`,
+		"long_last": `{"type":"click","payload":{"x":"` + filler + `","y":` + typed + `}}}`,
+		"too_long":  `{"type":"click","payload":` + typed + `,"x":"` + strings.Repeat(filler, 20) + `"}}`,
+		"broken":    typed + `},"x":"aaaa`,
+		"cut_off":   `{"type":"click","payload":{"element":{"tagName":"INPUT","value":"Jane private wor`,
+		"unquoted":  `{"element":{"tagName":"INPUT","value":Jane private words`,
+		"too_deep":  strings.Repeat(`{"a":`, 40) + typed + `}` + strings.Repeat(`}`, 40),
+		"binary":    "{\"value\":\"Jane private words\",\xff\x00",
+	} {
+		r.Record(refusal.Refusal{AccountID: account, ProductID: product, Code: code, At: time.Now(), Element: []byte(element)})
+	}
+	stop()
+	testkit.Eventually(t, func() bool { return out.total() == 8 }, "everything is told")
+	out.read(func() {
+		require.Len(t, out.samples, 8)
+		for _, s := range out.samples {
+			require.NotContains(t, s.GetElement(), "Jane", s.GetCode())
+			require.NotContains(t, s.GetElement(), "private", s.GetCode())
+			require.LessOrEqual(t, len(s.GetElement()), 2<<10, s.GetCode())
+			switch s.GetCode() {
+			case "long":
+				require.Contains(t, s.GetElement(), `"value":"[redacted:form]"`)
+			case "broken":
+				require.Equal(t, `{"element":{"tagName":"…","value":"…"}},"x":"…`, s.GetElement())
+			case "too_long":
+				require.Contains(t, s.GetElement(), `{"type":"…","payload":{"element":{"tagName":"…","value":"…"},"x":"…`)
 			}
 		}
 	})
@@ -174,7 +215,7 @@ func TestManyProductsStayWithinBounds(t *testing.T) {
 	b := testkit.Bus(t)
 	out := listen(t, b)
 	r := refusal.New(b, scrub.New(scrub.Options{}), zap.NewNop(), registry, time.Now) // runs later: all of it waits
-	element := []byte(`{"type":"` + strings.Repeat("y", 8<<10) + `"}`)
+	element := []byte(`{"type":"` + strings.Repeat("y", 8<<10-11) + `"}`)             // 8 KiB
 	for range 10_000 {
 		r.Record(refusal.Refusal{AccountID: uuid.New(), ProductID: uuid.New(), Code: "missing_type", Element: element, At: time.Now()})
 	}
@@ -221,6 +262,47 @@ func TestAUserAgentIsReducedToItsFamily(t *testing.T) {
 	} {
 		require.Equal(t, want, refusal.Family(header), header)
 	}
+}
+
+func TestAnOutlineShowsWhereItBreaks(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"":                             "",
+		`{"type":"page_view" "n":1}`:   `{"type":"…" "n":0}`,
+		`{"a":[1.5e3,-07,1.2.3,0x1F]`:  `{"a":[0.0e0,-00,0.0.0,…]`,
+		`{"a" : true, "b":null,"c":`:   `{"a" : true, "b":null,"c":`,
+		`{"a b":"x","Jane Doe":"y\"z"`: `{"…":"…","…":"…"`,
+		`type=page_view&name=Jane`:     `…`,
+		"{\"a\":\"Jane\nprivate":       `{"a":"…`,
+		`{"a":Jane private, words`:     `{"a":… …, …`,
+		`{"a":"","\u0061":"x`:          `{"a":"","…":"…`,
+	} {
+		require.Equal(t, want, refusal.Outline([]byte(raw)), raw)
+	}
+	long := refusal.Outline([]byte(`{"first":[` + strings.Repeat(`"x",`, 10_000) + `{"last":`))
+	require.LessOrEqual(t, len(long), 2<<10)
+	require.Contains(t, long, `"first"`)
+	require.Contains(t, long, `"last"`)
+}
+
+// FuzzOutline looks for letters that are no name's in front of a colon, no literal's and
+// no number's.
+func FuzzOutline(f *testing.F) {
+	for _, seed := range []string{`{"a":"b`, `"\"":"x"`, "\xff\"a\" : 1e5", `'a':"b"`, `{"a":"b"c":"d":e`, "{\"a\":\"…"} {
+		f.Add([]byte(seed))
+	}
+	name := regexp.MustCompile(`"[A-Za-z_$][A-Za-z0-9_$-]*"`)
+	known := regexp.MustCompile(`true|false|null|[0+.eE-]*0[0+.eE-]*`)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) > 1<<10 {
+			return // so that nothing is shortened
+		}
+		left := name.ReplaceAllStringFunc(refusal.Outline(raw), func(n string) string {
+			require.Regexp(t, regexp.QuoteMeta(n)+`[ \t\r\n]*:`, string(raw))
+			return ""
+		})
+		require.NotRegexp(t, `[A-Za-z1-9]`, known.ReplaceAllString(left, ""))
+	})
 }
 
 func BenchmarkRecord(b *testing.B) {
