@@ -32,7 +32,13 @@ func (s *scanner) groupedCardAt(v view, from, end int) int {
 	var between gap
 	for {
 		sizes = append(sizes, '0'+byte(min(end-from, 9)))
-		if !beginsCardGroups(sizes) || !n.add(t, from, end) {
+		if !beginsCardGroups(sizes) {
+			if len(sizes) > 8 { // pairs, and more of them than a card has
+				return listEnd(t, n.end, between, sizes)
+			}
+			return 0
+		}
+		if !n.add(t, from, end) {
 			return 0
 		}
 		next, g := gapAt(t, n.end)

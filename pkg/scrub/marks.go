@@ -74,8 +74,7 @@ type traits struct {
 	digits      int
 	longestWord int // letters, digits, - and _
 	longestRun  int // digits that may be one number, with what separates the groups of one
-	grouped     int // digits in a row of groups, none of them of two, whatever is between them
-	longestRow  int // the most of these
+	longestRow  int // digits in a row of groups, none of them of two, whatever is between them
 	seen        mark
 	assignment  bool // a = or : that is not part of ://
 	sentence    bool // a telling word before a space
@@ -111,7 +110,7 @@ func (f *traits) mayHoldNumber() bool { return f.digits >= 5 && (f.number || f.l
 // traitsOf reads a text as words of letters and digits with gaps between them.
 func traitsOf(t []byte) traits {
 	var f traits
-	run, word := 0, 0
+	run, row, word := 0, 0, 0
 	for i := 0; i < len(t); {
 		from := i
 		var gap mark
@@ -152,10 +151,10 @@ func traitsOf(t []byte) traits {
 		word += i - from
 		f.longestWord = max(f.longestWord, word)
 		if numbers == 0 {
-			run, f.grouped = 0, 0
+			run, row = 0, 0
 			f.letters(t, from, i)
 		} else {
-			run = f.figures(t, from, i, numbers, run)
+			run, row = f.figures(t, from, i, numbers, run, row)
 		}
 	}
 	return f
@@ -208,14 +207,15 @@ func (f *traits) letters(t []byte, from, to int) {
 }
 
 // figures looks at a word with digits and returns how many of them a number that goes
-// on behind it has so far.
-func (f *traits) figures(t []byte, from, to, numbers, run int) int {
+// on behind it has so far, and a row of groups.
+func (f *traits) figures(t []byte, from, to, numbers, run, row int) (newRun, newRow int) {
 	n := to - from
 	f.tokenStart(t, from)
 	if numbers == n {
 		run += n
 		f.longestRun = max(f.longestRun, run)
-		f.group(n)
+		row = extend(row, n)
+		f.longestRow = max(f.longestRow, row)
 		if to < len(t) {
 			switch c := t[to]; {
 			case n == 3 && c == '-', n == 6 && (c == '-' || c == '+'):
@@ -224,12 +224,12 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 				f.token = true
 			}
 		}
-		return run
+		return run, row
 	}
 	f.number = f.number || mayBeNumber(t[from:to])
 	lead := digitsEnd(t, from) - from
 	f.longestRun = max(f.longestRun, run+lead)
-	f.group(lead)
+	f.longestRow = max(f.longestRow, row+lead)
 	if numbers >= 13 {
 		for i := from; i < to; i++ {
 			end := digitsEnd(t, i)
@@ -237,23 +237,20 @@ func (f *traits) figures(t []byte, from, to, numbers, run int) int {
 			i = end
 		}
 	}
-	run, f.grouped = 0, 0
+	run = 0
 	for to > from && isDigit(t[to-1]) {
 		to--
 		run++
 	}
-	f.group(run)
-	return run
+	return run, extend(0, run)
 }
 
-// group counts one more group of digits.
-func (f *traits) group(digits int) {
-	if digits == 0 || digits == 2 {
-		f.grouped = 0
-		return
+// extend is a row of groups with one more.
+func extend(row, digits int) int {
+	if digits == 2 {
+		return 0
 	}
-	f.grouped += digits
-	f.longestRow = max(f.longestRow, f.grouped)
+	return row + digits
 }
 
 // mayBeNumber reports words of letters and digits that may be, or may begin, a national
@@ -319,9 +316,11 @@ func startHash(a, b, c byte) uint32 {
 
 // tokenStarts has the tokens that tokenEnd knows.
 var tokenStarts = func() (s starts) {
-	for _, list := range vendorTokens {
-		for _, v := range list {
-			s.add(v.prefix)
+	for _, groups := range vendorTokens {
+		for _, g := range groups {
+			for k := range g.tokens {
+				s.add(g.tokens[k].prefix)
+			}
 		}
 	}
 	for _, start := range append(hooks, "eyJ") {

@@ -81,8 +81,8 @@ func (s *scanner) sentenceAt(v view, i int) int {
 			}
 		}
 	}
-	if at < len(t) && (t[at] == '\'' || t[at] == '"' || t[at] == '`') {
-		at++
+	if q, ok := quoteAt(t, at); ok {
+		at = q.start
 	}
 	end := at
 	for end < len(t) && (isAlnum(t[end]) || bytes.IndexByte([]byte("._~+/=-!@$%^*"), t[end]) >= 0) {

@@ -33,8 +33,9 @@ func beginsToken(t []byte) bool {
 			}
 		}
 	}
-	for k := range vendorTokens[t[0]] {
-		if bytes.HasPrefix(t, []byte(vendorTokens[t[0]][k].prefix)) {
+	tokens := tokensAt(t)
+	for k := range tokens {
+		if bytes.HasPrefix(t, []byte(tokens[k].prefix)) {
 			return true
 		}
 	}
@@ -69,8 +70,9 @@ func tokenEnd(t []byte, i int, run *int) int {
 			return end
 		}
 	}
-	for k := range vendorTokens[t[i]] {
-		token := &vendorTokens[t[i]][k]
+	tokens := tokensAt(t[i:])
+	for k := range tokens {
+		token := &tokens[k]
 		if !bytes.HasPrefix(t[i:], []byte(token.prefix)) {
 			continue
 		}

@@ -1,5 +1,7 @@
 package scrub
 
+import "slices"
+
 // vendorToken is a credential that can be told by its first characters.
 type vendorToken struct {
 	prefix string
@@ -13,13 +15,13 @@ const uuidShape = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 
 // vendorTokens follow the vendors' published formats. Only "hex" can be told from a
 // hash or a UUID behind a short name, and what is shaped is as long as that and no longer.
-var vendorTokens = byFirst([]vendorToken{
+var vendorTokens = byStart([]vendorToken{
 	// AWS; Bedrock; MWS
 	{prefix: "AKIA", shape: "uuuuuuuuuuuuuuuu"}, {prefix: "ASIA", shape: "uuuuuuuuuuuuuuuu"},
 	{prefix: "ABIA", shape: "uuuuuuuuuuuuuuuu"}, {prefix: "ACCA", shape: "uuuuuuuuuuuuuuuu"}, {prefix: "A3T", shape: "uuuuuuuuuuuuuuuuu"},
 	{prefix: "ABSK", min: 60, extra: "+/="}, {prefix: "amzn.mws.", shape: uuidShape},
 	// Google
-	{prefix: "AIza", min: 35}, {prefix: "ya29.", min: 20, extra: "."}, {prefix: "GOCSPX-", min: 20}, {prefix: "1//0", min: 30, extra: "/"},
+	{prefix: "AIza", min: 35}, {prefix: "ya29.", min: 20, extra: "."}, {prefix: "GOCSPX-", min: 20}, {prefix: "1//0", min: 30},
 	// Alibaba, Tencent
 	{prefix: "LTAI", min: 20}, {prefix: "AKID", min: 30},
 	// Stripe and those who write as they do
@@ -71,11 +73,35 @@ var vendorTokens = byFirst([]vendorToken{
 	{prefix: "ops_eyJ", min: 60, extra: "="}, {prefix: "AGE-SECRET-KEY-1", min: 40}, {prefix: "spk_", min: 20}, {prefix: "spt_", min: 20},
 })
 
-func byFirst(list []vendorToken) (out [128][]vendorToken) {
+// tokenGroup are the tokens with the same second letter, after the same first.
+type tokenGroup struct {
+	second byte
+	tokens []vendorToken
+}
+
+func byStart(list []vendorToken) (out [128][]tokenGroup) {
 	for _, v := range list {
-		out[v.prefix[0]] = append(out[v.prefix[0]], v)
+		groups := &out[v.prefix[0]]
+		at := slices.IndexFunc(*groups, func(g tokenGroup) bool { return g.second == v.prefix[1] })
+		if at < 0 {
+			at = len(*groups)
+			*groups = append(*groups, tokenGroup{second: v.prefix[1]})
+		}
+		(*groups)[at].tokens = append((*groups)[at].tokens, v)
 	}
 	return out
+}
+
+// tokensAt are those that may begin as the text does.
+func tokensAt(t []byte) []vendorToken {
+	if len(t) > 1 {
+		for i := range vendorTokens[t[0]] {
+			if g := &vendorTokens[t[0]][i]; g.second == t[1] {
+				return g.tokens
+			}
+		}
+	}
+	return nil
 }
 
 // tokenProbe is how many bytes tell a token from words, at least.
