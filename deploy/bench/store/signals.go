@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/draftlabs/specter/pkg/scrub"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 )
 
@@ -156,7 +157,7 @@ func (t *traffic) act(v *visit) (kind, payload string) {
 
 // batch is the next message.
 func (t *traffic) batch() *eventv1.SignalBatch {
-	b := &eventv1.SignalBatch{Signals: make([]*eventv1.Signal, perMessage)}
+	b := &eventv1.SignalBatch{Signals: make([]*eventv1.Signal, perMessage), ScrubRules: scrub.Rules} // as gateways say of theirs
 	for i := range b.Signals {
 		b.Signals[i] = t.next()
 	}

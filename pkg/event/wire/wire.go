@@ -1,7 +1,10 @@
 package wire
 
 // Fields of a SignalBatch.
-const BatchSignals = 1
+const (
+	BatchSignals    = 1
+	BatchScrubRules = 2
+)
 
 // Fields of a Signal.
 const (

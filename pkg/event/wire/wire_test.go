@@ -18,7 +18,7 @@ func TestNumbersAreTheContracts(t *testing.T) {
 		message proto.Message
 		numbers map[string]int32
 	}{
-		{&eventv1.SignalBatch{}, map[string]int32{"signals": wire.BatchSignals}},
+		{&eventv1.SignalBatch{}, map[string]int32{"signals": wire.BatchSignals, "scrub_rules": wire.BatchScrubRules}},
 		{&eventv1.Signal{}, map[string]int32{
 			"id": wire.ID, "client_id": wire.ClientID, "account_id": wire.AccountID, "product_id": wire.ProductID, "context_id": wire.ContextID,
 			"type": wire.Type, "payload": wire.Payload, "occurred_at": wire.OccurredAt, "received_at": wire.ReceivedAt, "session_id": wire.SessionID,

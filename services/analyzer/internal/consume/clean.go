@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/storable"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
@@ -15,7 +16,7 @@ const deepest = 1000
 
 // cleaner looks a second time for what must not be stored. The gateway's look is the one that counts,
 // because nothing it finds reaches the disk; this one finds what another writer to the stream has sent,
-// or what waits there since a gateway knew less.
+// or what waits there since a gateway knew less. By the same rules it would find nothing.
 type cleaner struct {
 	scrubber *scrub.Scrubber
 	redacted *prometheus.CounterVec // by class
@@ -23,6 +24,18 @@ type cleaner struct {
 
 func newCleaner(redacted *prometheus.CounterVec) cleaner {
 	return cleaner{scrubber: scrub.New(scrub.Options{MaxDepth: deepest}), redacted: redacted}
+}
+
+// read decodes a batch, and cleans it unless it was cleaned by the rules in force.
+func (c cleaner) read(data []byte) ([]signal.Signal, error) {
+	list, rules, err := decode(data)
+	if err != nil {
+		return nil, fault.Permanent(err)
+	}
+	if rules != scrub.Rules {
+		c.clean(list)
+	}
+	return list, nil
 }
 
 func (c cleaner) clean(signals []signal.Signal) {

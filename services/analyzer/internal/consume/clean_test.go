@@ -4,10 +4,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/scrub"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
@@ -44,4 +50,25 @@ func TestASecondLookFindsWhatTheFirstLetPass(t *testing.T) {
 	}
 	require.EqualValues(t, 3+2, testutil.ToFloat64(redacted.WithLabelValues("card")), "three payloads, and one type that came twice in a row")
 	require.EqualValues(t, 3, testutil.ToFloat64(redacted.WithLabelValues("unreadable")))
+}
+
+// What a gateway says it has looked through by the same rules is taken as it is; by others, or by none, it is
+// looked through again.
+func TestASecondLookIsForWhatOtherRulesHaveSeen(t *testing.T) {
+	t.Parallel()
+	c := newCleaner(prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redacted"}, []string{"class"}))
+	id := uuid.New()
+	for rules, want := range map[uint32]string{0: "[redacted:card]", scrub.Rules: "4111111111111111", scrub.Rules + 1: "[redacted:card]"} {
+		data, err := proto.Marshal(&eventv1.SignalBatch{ScrubRules: rules, Signals: []*eventv1.Signal{{
+			Id: id[:], AccountId: id[:], ProductId: id[:], Type: "a", Payload: []byte(`{"note":"4111111111111111"}`),
+			OccurredAt: timestamppb.Now(), ReceivedAt: timestamppb.Now(),
+		}}})
+		require.NoError(t, err)
+		list, err := c.read(data)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Contains(t, string(list[0].Payload), want, "rules %d", rules)
+	}
+	_, err := c.read([]byte("no batch"))
+	require.True(t, fault.IsPermanent(err))
 }

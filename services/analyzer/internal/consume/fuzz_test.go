@@ -40,7 +40,7 @@ func FuzzDecode(f *testing.F) {
 	seed(func(s *eventv1.Signal) { s.OccurredAt = &timestamppb.Timestamp{Seconds: 1 << 62, Nanos: -1} })
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		signals, err := decode(raw)
+		signals, _, err := decode(raw)
 		if err != nil {
 			return
 		}

@@ -141,11 +141,10 @@ func (r *Reconciler) mend(ctx context.Context, stream string, group []bus.Raw) e
 func (r *Reconciler) put(ctx context.Context, stream string, group []bus.Raw) ([]signal.Stored, error) {
 	batches := make([]signal.Batch, len(group))
 	for i, message := range group {
-		list, err := decode(message.Data)
+		list, err := r.cleaner.read(message.Data)
 		if err != nil {
-			return nil, fault.Permanent(err)
+			return nil, err
 		}
-		r.cleaner.clean(list)
 		batches[i] = signal.Batch{Position: signal.Position{Stream: stream, Sequence: message.Sequence, MessageID: message.ID}, Signals: list}
 	}
 	return r.store.Store(ctx, batches)

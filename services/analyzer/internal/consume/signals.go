@@ -8,7 +8,6 @@ import (
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
-	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
@@ -37,11 +36,10 @@ func Signals(b *bus.Bus, durable string, store Storer, m *Metrics, log *zap.Logg
 		started := time.Now()
 		batches := make([]signal.Batch, len(group))
 		for i, raw := range group {
-			list, err := decode(raw.Data)
+			list, err := cleaner.read(raw.Data)
 			if err != nil {
-				return fault.Permanent(err)
+				return err
 			}
-			cleaner.clean(list)
 			batches[i] = signal.Batch{Position: signal.Position{Stream: event.SignalBatch.Stream().Name, Sequence: raw.Sequence, MessageID: raw.ID}, Signals: list}
 		}
 		results, err := store.Store(ctx, batches)

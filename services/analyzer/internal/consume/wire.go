@@ -17,8 +17,9 @@ import (
 
 // decode reads an encoded SignalBatch. The generated code would make a dozen
 // allocations a signal; here payloads stay where they are in data and texts share one
-// copy of it. A batch with an id that is none cannot be processed at all.
-func decode(data []byte) ([]signal.Signal, error) {
+// copy of it. A batch with an id that is none cannot be processed at all. rules are those
+// of the scrubber that the batch says it was looked through by.
+func decode(data []byte) (list []signal.Signal, rules uint64, err error) {
 	m := message{data: data, text: string(data)}
 	n := 0
 	if err := fields(data, func(number protowire.Number, _ []byte, _ uint64) error {
@@ -27,20 +28,22 @@ func decode(data []byte) ([]signal.Signal, error) {
 		}
 		return nil
 	}); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out := make([]signal.Signal, 0, n)
-	err := fields(data, func(number protowire.Number, value []byte, _ uint64) error {
-		if number != wire.BatchSignals {
-			return nil
-		}
-		out = append(out, signal.Signal{Source: signal.REST})
-		if err := m.signal(value, &out[len(out)-1]); err != nil {
-			return fmt.Errorf("signal %d of %d: %w", len(out), n, err)
+	list = make([]signal.Signal, 0, n)
+	err = fields(data, func(number protowire.Number, value []byte, varint uint64) error {
+		switch number {
+		case wire.BatchScrubRules:
+			rules = varint
+		case wire.BatchSignals:
+			list = append(list, signal.Signal{Source: signal.REST})
+			if err := m.signal(value, &list[len(list)-1]); err != nil {
+				return fmt.Errorf("signal %d of %d: %w", len(list), n, err)
+			}
 		}
 		return nil
 	})
-	return out, err
+	return list, rules, err
 }
 
 // message is an encoded batch; text is a copy of data.

@@ -78,7 +78,7 @@ func TestDecodesAsTheGeneratedCodeDoes(t *testing.T) {
 // requireSame compares the two readers; texts only when they are storable as they are.
 func requireSame(t require.TestingT, data []byte) {
 	want, ok := reference(data)
-	got, err := decode(data)
+	got, _, err := decode(data)
 	if !ok {
 		require.Error(t, err)
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/scrub"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
@@ -35,7 +36,7 @@ func New(b *bus.Bus) Publisher { return Publisher{bus: b} }
 func (p Publisher) Publish(ctx context.Context, b importing.Batch) error {
 	hash := sha256.New()
 	hash.Write(b.Import[:])
-	body := &eventv1.SignalBatch{Signals: make([]*eventv1.Signal, len(b.Signals))}
+	body := &eventv1.SignalBatch{Signals: make([]*eventv1.Signal, len(b.Signals)), ScrubRules: scrub.Rules}
 	received := timestamppb.New(b.ReceivedAt)
 	for i, s := range b.Signals {
 		hash.Write(s.ID[:])

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	"github.com/draftlabs/specter/pkg/scrub"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/gateway/internal/signal"
 )
@@ -54,20 +55,25 @@ func TestEncodeIsTheGeneratedEncoding(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		var want eventv1.SignalBatch
-		var joined []byte
+		var same, joined []byte
 		for range rapid.IntRange(0, 3).Draw(rt, "requests") {
 			var request []signal.Signal
 			for range rapid.IntRange(0, 4).Draw(rt, "signals") {
 				request = append(request, drawSignal(rt))
 			}
+			one := &eventv1.SignalBatch{ScrubRules: scrub.Rules}
 			for _, s := range request {
-				want.Signals = append(want.Signals, generated(s))
+				one.Signals = append(one.Signals, generated(s))
 			}
-			joined = Encode(joined, request)
+			bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(one)
+			require.NoError(rt, err)
+			same, joined = append(same, bytes...), Encode(joined, request)
+			want.Signals, want.ScrubRules = append(want.Signals, one.GetSignals()...), scrub.Rules
 		}
-		same, err := proto.MarshalOptions{Deterministic: true}.Marshal(&want)
-		require.NoError(rt, err)
-		require.Equal(rt, same, append([]byte{}, joined...))
+		require.Equal(rt, same, joined)
+		var got eventv1.SignalBatch
+		require.NoError(rt, proto.Unmarshal(joined, &got))
+		require.True(rt, proto.Equal(&want, &got))
 	})
 }
 

@@ -294,8 +294,11 @@ func (x *Signal) GetImported() bool {
 // SignalBatch is one message of the SIGNALS stream: signals of any accounts
 // that were in flight together, made durable by one acknowledgement.
 type SignalBatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Signals       []*Signal              `protobuf:"bytes,1,rep,name=signals,proto3" json:"signals,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Signals []*Signal              `protobuf:"bytes,1,rep,name=signals,proto3" json:"signals,omitempty"`
+	// By which rules of the scrubber all of them were looked through before; 0 =
+	// by none. Whoever stores them looks again unless these are its own.
+	ScrubRules    uint32 `protobuf:"varint,2,opt,name=scrub_rules,json=scrubRules,proto3" json:"scrub_rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,6 +340,13 @@ func (x *SignalBatch) GetSignals() []*Signal {
 	return nil
 }
 
+func (x *SignalBatch) GetScrubRules() uint32 {
+	if x != nil {
+		return x.ScrubRules
+	}
+	return 0
+}
+
 var File_specter_event_v1_signal_proto protoreflect.FileDescriptor
 
 const file_specter_event_v1_signal_proto_rawDesc = "" +
@@ -362,9 +372,11 @@ const file_specter_event_v1_signal_proto_rawDesc = "" +
 	" \x01(\tR\tsessionId\x120\n" +
 	"\x06source\x18\v \x01(\x0e2\x18.specter.event.v1.SourceR\x06source\x127\n" +
 	"\ttime_mark\x18\f \x01(\x0e2\x1a.specter.event.v1.TimeMarkR\btimeMark\x12\x1a\n" +
-	"\bimported\x18\r \x01(\bR\bimported\"A\n" +
+	"\bimported\x18\r \x01(\bR\bimported\"b\n" +
 	"\vSignalBatch\x122\n" +
-	"\asignals\x18\x01 \x03(\v2\x18.specter.event.v1.SignalR\asignals*h\n" +
+	"\asignals\x18\x01 \x03(\v2\x18.specter.event.v1.SignalR\asignals\x12\x1f\n" +
+	"\vscrub_rules\x18\x02 \x01(\rR\n" +
+	"scrubRules*h\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSOURCE_SCRIPT\x10\x01\x12\x0e\n" +
