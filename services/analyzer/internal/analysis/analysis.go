@@ -46,6 +46,7 @@ type Analysis struct {
 	Reason       string
 	FindingCount int
 	Signals24h   int64
+	DryRun       bool // nothing was opened or resolved
 	Detail       Detail
 	StartedAt    time.Time
 	FinishedAt   time.Time
@@ -59,13 +60,30 @@ type Detail struct {
 	Ratio24h      *float64 `json:"ratio_24h"`
 	ExpectedRatio *float64 `json:"expected_ratio"`
 	OpenFindingID string   `json:"open_finding_id,omitempty"`
+	// Preview is what a dry run would have opened.
+	Preview []Preview `json:"preview,omitempty"`
+}
+
+// Preview is a finding that was not opened, because the run was dry.
+type Preview struct {
+	Family    string    `json:"family"`
+	Severity  float64   `json:"severity"`
+	StartedAt time.Time `json:"started_at"`
+	Summary   string    `json:"summary"`
+	Evidence  Evidence  `json:"evidence"`
 }
 
 // Families of findings.
 const (
 	RatioWorsening      = "ratio_worsening"
+	SlowWorsening       = "slow_worsening" // it took more than a day to become noticeable
 	ErrorSpike          = "error_spike"
+	NewError            = "new_error" // an error nobody had before
 	RageClicks          = "rage_clicks"
+	BrokenRelease       = "broken_release" // one release explains it
+	FunnelDrop          = "funnel_drop"
+	Silence             = "silence"         // signals stopped: the integration broke, not the users
+	VolumeCollapse      = "volume_collapse" // far fewer signals, or far fewer of a type
 	DeploymentRegressed = "deployment_regressed"
 )
 

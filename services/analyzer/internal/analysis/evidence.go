@@ -25,7 +25,91 @@ type Evidence struct {
 	Series           []Point           `json:"series"`
 	Mix              []MixEvidence     `json:"mix"`
 	Deployment       *Regression       `json:"deployment,omitempty"`
+	// Subject is the series that gave the alarm.
+	Subject Subject `json:"subject"`
+	// Volume, FirstSeen and Funnel are there when the finding is about such a series.
+	Volume    *Volume    `json:"volume,omitempty"`
+	FirstSeen *FirstSeen `json:"first_seen,omitempty"`
+	Funnel    *Funnel    `json:"funnel,omitempty"`
+	// Counterfactual is what the metric would be without the trouble; nil when that
+	// cannot be said.
+	Counterfactual *Counterfactual `json:"counterfactual,omitempty"`
 }
+
+// Kinds of a Subject.
+const (
+	SubjectRatio   = "ratio"   // the context's positive ratio
+	SubjectSegment = "segment" // the positive ratio of one value of a dimension
+	SubjectType    = "type"    // the share of the context's signals that have this type
+	SubjectVolume  = "volume"  // how many signals the context gets
+	SubjectError   = "error"   // an error that was never seen before
+	SubjectFunnel  = "funnel"  // the share of sessions that take the step
+)
+
+// Subject is what was watched: Name is the type, the error or the step's target.
+type Subject struct {
+	Kind       string      `json:"kind"`
+	Name       string      `json:"name,omitempty"`
+	Conditions []Condition `json:"conditions,omitempty"`
+}
+
+// Volume is how many signals came, against how many were to be expected (95 %).
+type Volume struct {
+	Window       int64      `json:"window"`
+	Expected     float64    `json:"expected"`
+	Low          float64    `json:"low"`
+	High         float64    `json:"high"`
+	LastSignalAt *time.Time `json:"last_signal_at,omitempty"`
+}
+
+// FirstSeen is a value, of an error for instance, that was not there before. Sessions
+// are estimated from the hour's sample.
+type FirstSeen struct {
+	Dimension       string    `json:"dimension"`
+	Value           string    `json:"value"`
+	Type            string    `json:"type"`
+	FirstAt         time.Time `json:"first_at"`
+	Count           int64     `json:"count"`
+	Sessions        *int64    `json:"sessions,omitempty"`
+	ShareOfSessions *float64  `json:"share_of_sessions,omitempty"`
+}
+
+// Funnel is one step between two types, counted in sessions.
+type Funnel struct {
+	Steps    []string   `json:"steps"` // all of the context's
+	From     string     `json:"from"`
+	To       string     `json:"to"`
+	Window   FunnelStep `json:"window"`
+	Baseline FunnelStep `json:"baseline"`
+	Expected float64    `json:"expected"` // share that continues, with its 95 % interval
+	Low      float64    `json:"low"`
+	High     float64    `json:"high"`
+}
+
+// FunnelStep counts the sessions that reached the step and those that went on.
+type FunnelStep struct {
+	Entered   int64 `json:"entered"`
+	Continued int64 `json:"continued"`
+}
+
+// Counterfactual is the metric as it was in the window and as it would have been had
+// the segment stayed at its baseline, both shares. SD is the standard error of their
+// difference on the logit scale, the drift of the coming week included.
+type Counterfactual struct {
+	Metric string  `json:"metric"`
+	Now    float64 `json:"now"`
+	Then   float64 `json:"then"`
+	SD     float64 `json:"sd"`
+}
+
+// Metrics of a Counterfactual.
+const (
+	MetricRatio      = "positive_ratio"
+	MetricVolume     = "share_of_usual_volume"
+	MetricTypeShare  = "type_share"
+	MetricErrorFree  = "error_free_share"
+	MetricConversion = "funnel_conversion"
+)
 
 // Span of hours; HoursOfDay (UTC) when only these were compared.
 type Span struct {

@@ -67,6 +67,7 @@ type Request struct {
 	Trigger     Trigger
 	RequestedBy string
 	AsOf        time.Time // zero: now
+	DryRun      bool      // say what would be found, and open nothing
 }
 
 // Run judges a context as of one moment. A context that is gone is not an error.
