@@ -13,6 +13,16 @@ const fixedCount = 7
 // Fields are a signal's fixed dimensions in the order of fixed; "" = has none.
 type Fields [fixedCount]string
 
+// Append adds the dimensions that the signal has.
+func (f *Fields) Append(to []Dimension) []Dimension {
+	for i, value := range f {
+		if value != "" {
+			to = append(to, Dimension{fixed[i].name, value})
+		}
+	}
+	return to
+}
+
 const (
 	// maxKeys is how many payload keys one dimension is looked up by at most.
 	maxKeys = 5
@@ -69,13 +79,8 @@ func (r *Reader) Dimensions(kind string, payload []byte, extra []string) []Dimen
 	if ok, _ := r.walk(payload, extra); !ok {
 		return nil
 	}
-	out := make([]Dimension, 0, 6)
-	for i, value := range r.fields(kind) {
-		if value != "" {
-			out = append(out, Dimension{fixed[i].name, value})
-		}
-	}
-	return append(out, r.extras()...)
+	fields := r.fields(kind)
+	return append(fields.Append(make([]Dimension, 0, 6)), r.extras()...)
 }
 
 // Extra reads the dimensions that only the signal's context names.

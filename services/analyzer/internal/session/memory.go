@@ -1,0 +1,243 @@
+package session
+
+import (
+	"bytes"
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+)
+
+// maxRemembered bounds how many sessions and hours a Memory holds.
+const maxRemembered = 1 << 16
+
+// Place is a context and an hour.
+type Place struct {
+	Context uuid.UUID
+	Hour    int64 // Unix seconds of its start
+}
+
+// Memory is what is known of the hours' samples, so that most batches need not ask. It
+// may know less than there is: others write, too. Then a level rises late and the sample
+// is larger than it need be until it is combined. Not for use by several goroutines
+// at once.
+type Memory struct {
+	hours map[Place]*hour
+	n     int // entries
+	seed  maphash.Seed
+}
+
+// hour is a sample that is being filled.
+type hour struct {
+	level    int
+	sessions map[uint64]held
+}
+
+// held says what is kept of a session.
+type held struct {
+	n     uint8  // signals
+	types uint64 // a bit for each type, several types may share one
+}
+
+// NewMemory returns one that knows nothing.
+func NewMemory() *Memory { return &Memory{hours: make(map[Place]*hour), seed: maphash.MakeSeed()} }
+
+// Forget all: what was taken was not stored after all.
+func (m *Memory) Forget() {
+	clear(m.hours)
+	m.n = 0
+}
+
+// Trim forgets all when it is too much.
+func (m *Memory) Trim() {
+	if m.n >= maxRemembered {
+		m.Forget()
+	}
+}
+
+// Unknown are the places that counts are of and nothing is known of, each once. They are
+// known from then on, as empty unless Learn says otherwise.
+func (m *Memory) Unknown(counts []signal.TypeCount) []Place {
+	var out []Place
+	for i := range counts {
+		p := Place{counts[i].ContextID, counts[i].Hour.Unix()}
+		if m.hours[p] == nil {
+			m.hours[p] = &hour{sessions: make(map[uint64]held)}
+			m.n++
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Learn adds what a stored row of a place says.
+func (m *Memory) Learn(p Place, level int, sessions []uint64) {
+	h := m.hours[p]
+	if h == nil {
+		return
+	}
+	if level > h.level {
+		m.raise(h, level)
+	}
+	for _, hash := range sessions {
+		if below(hash, h.level) {
+			m.hold(h, hash)
+		}
+	}
+}
+
+// hold notes a session that is below the bound; it may be beyond it afterwards.
+func (m *Memory) hold(h *hour, hash uint64) held {
+	known, ok := h.sessions[hash]
+	if ok {
+		return known
+	}
+	h.sessions[hash] = held{}
+	m.n++
+	for len(h.sessions) > MaxSessions && h.level < MaxLevel {
+		m.raise(h, h.level+1)
+	}
+	return held{}
+}
+
+func (m *Memory) raise(h *hour, level int) {
+	h.level = level
+	for hash := range h.sessions {
+		if !below(hash, level) {
+			delete(h.sessions, hash)
+			m.n--
+		}
+	}
+}
+
+// Row is what a batch adds to an hour's sample, as it is stored.
+type Row struct {
+	ProductID uuid.UUID
+	ContextID uuid.UUID
+	Hour      time.Time
+	Level     int
+	Sessions  []uint64 // each once, in order
+	Signals   []byte   // see Encode
+}
+
+// Take decides what of a batch is kept; its places are known. The reader reads the
+// dimensions that only the contexts name.
+func (m *Memory) Take(batch []signal.Placed, reader *signal.Reader) []Row {
+	t := taking{memory: m, areas: make(map[area]*taken)}
+	for i := range batch {
+		if batch[i].SessionID != "" {
+			t.add(&batch[i])
+		}
+	}
+	var out []Row
+	for a, taken := range t.areas {
+		sessions := taken.finish()
+		if len(sessions) == 0 && taken.hour.level == taken.before {
+			continue
+		}
+		row := Row{ProductID: a.context.ProductID, ContextID: a.context.ID, Hour: time.Unix(a.hour, 0).UTC(), Level: taken.hour.level}
+		row.Sessions, row.Signals = encodeTaken(sessions, a, reader)
+		out = append(out, row)
+	}
+	slices.SortFunc(out, func(a, b Row) int {
+		return cmp.Or(bytes.Compare(a.ContextID[:], b.ContextID[:]), a.Hour.Compare(b.Hour))
+	})
+	return out
+}
+
+// taking goes over a batch.
+type taking struct {
+	memory *Memory
+	areas  map[area]*taken
+	last   area // most signals are of few
+	found  *taken
+}
+
+type area struct {
+	context *signal.Context
+	hour    int64
+}
+
+// taken is what is kept for one hour.
+type taken struct {
+	hour     *hour
+	before   int // the level
+	sessions map[uint64]*sent
+}
+
+// sent is what one session adds.
+type sent struct {
+	hash    uint64
+	n       int
+	signals []*signal.Placed
+}
+
+const hourSeconds = 3600
+
+func (t *taking) add(s *signal.Placed) {
+	seconds := s.At.Unix()
+	a := area{s.Context, seconds - ((seconds%hourSeconds)+hourSeconds)%hourSeconds}
+	if a != t.last || t.found == nil {
+		t.last, t.found = a, t.areas[a]
+		if t.found == nil {
+			t.found = t.begin(a)
+			t.areas[a] = t.found
+		}
+	}
+	hash := Hash(s.ProductID, s.SessionID)
+	if below(hash, t.found.hour.level) {
+		t.memory.keep(t.found, hash, s)
+	}
+}
+
+func (t *taking) begin(a area) *taken {
+	p := Place{a.context.ID, a.hour}
+	h := t.memory.hours[p]
+	if h == nil {
+		h = &hour{sessions: make(map[uint64]held)}
+		t.memory.hours[p] = h
+		t.memory.n++
+	}
+	return &taken{hour: h, before: h.level, sessions: make(map[uint64]*sent)}
+}
+
+// keep adds a signal of a session below the bound.
+func (m *Memory) keep(t *taken, hash uint64, s *signal.Placed) {
+	known := m.hold(t.hour, hash)
+	if !below(hash, t.hour.level) {
+		return // it was one too many
+	}
+	to := t.sessions[hash]
+	if to == nil {
+		to = &sent{hash: hash}
+		t.sessions[hash] = to
+	}
+	to.n++
+	if bit := uint64(1) << (maphash.String(m.seed, s.Type) & 63); hasRoom(int(known.n), known.types&bit != 0) {
+		known.n++
+		known.types |= bit
+		t.hour.sessions[hash] = known
+		to.signals = append(to.signals, s)
+	}
+}
+
+// hasRoom tells whether one more signal of a session is kept beside n.
+func hasRoom(n int, repeated bool) bool {
+	return n < maxRepeats || n < MaxSignals && !repeated
+}
+
+// finish are the sessions that are below the bound as it came to be, in order.
+func (t *taken) finish() []*sent {
+	out := make([]*sent, 0, len(t.sessions))
+	for hash, s := range t.sessions {
+		if below(hash, t.hour.level) {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *sent) int { return cmp.Compare(a.hash, b.hash) })
+	return out
+}
