@@ -320,6 +320,8 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 	require.NoError(t, err)
 	for _, sql := range []string{
 		`INSERT INTO rollup_hourly SELECT $1, gen_random_uuid(), gen_random_uuid(), 'x', date_trunc('hour', at), 1 FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months', now()]) at`,
+		`INSERT INTO rollup_funnel_hourly SELECT $1, gen_random_uuid(), decode(repeat('00', 16), 'hex'), date_trunc('hour', at), 0, '{1,1}', at FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months', now()]) at`,
+		`INSERT INTO session_samples SELECT $1, gen_random_uuid(), gen_random_uuid(), date_trunc('hour', at), gen_random_uuid(), 0, '{}', '', at FROM unnest(ARRAY[now() - interval '3 months', now() - interval '35 days', now()]) at`,
 		`INSERT INTO signal_ids SELECT $1, gen_random_uuid(), (now() AT TIME ZONE 'UTC')::date - age FROM unnest(ARRAY[0, 10, 11]) age`,
 		`INSERT INTO imported_ids SELECT $1, gen_random_uuid(), at FROM unnest(ARRAY[now() - interval '25 months', now() - interval '23 months']) at`,
 		`INSERT INTO idempotency_keys SELECT $1, 'op', at::text, '', 200, '', at FROM unnest(ARRAY[now() - interval '25 hours', now()]) at`,
@@ -337,6 +339,8 @@ func TestOldPartitionsAndRowsGoAndAReportStays(t *testing.T) {
 		return s.owner.QueryRow(t.Context(), `SELECT report FROM purge_runs`).Scan(&text) == nil
 	}, "a report is left")
 	require.Equal(t, 2, s.rows("rollup_hourly", who.AccountID))
+	require.Equal(t, 2, s.rows("rollup_funnel_hourly", who.AccountID))
+	require.Equal(t, 2, s.rows("session_samples", who.AccountID))
 	require.Equal(t, 2, s.rows("signal_ids", who.AccountID))
 	require.Equal(t, 1, s.rows("imported_ids", who.AccountID))
 	require.Equal(t, 1, s.rows("idempotency_keys", who.AccountID))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/detect"
+	"github.com/draftlabs/specter/services/analyzer/internal/session"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
@@ -36,6 +37,8 @@ type Work interface {
 	Overlapping(ctx context.Context, from, to time.Time) (*Known, error)
 	// Unresolved are the open ratio findings detected at or before asOf.
 	Unresolved(ctx context.Context, asOf time.Time) ([]Known, error)
+	// FunnelStore holds the sample of sessions and what was counted from it.
+	session.FunnelStore
 	// Deployment's moment, for a regression.
 	DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error)
 

@@ -55,7 +55,7 @@ func (a *Analyses) InContext(ctx context.Context, account, contextID uuid.UUID, 
 		w.watched = int(row.Watched)
 		w.home = signal.Context{
 			ID: row.ID, ProductID: row.ProductID, Name: row.Name, Version: int(row.Version), Default: row.IsDefault,
-			PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes, PayloadKeys: row.PayloadKeys,
+			PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes, PayloadKeys: row.PayloadKeys, Funnel: row.Funnel,
 		}
 		return fn(w)
 	})

@@ -34,7 +34,8 @@ const (
 // have to be read for it.
 var small = fmt.Sprintf(`b.n < %d AND coalesce(b.payload_bytes, octet_length(b.payloads::text)) < %d`, smallBlock, smallBytes)
 
-// Merge repacks an account's small blocks into full ones. Signals, their order and
+// Merge repacks an account's small blocks into full ones, and makes one row of each
+// hour's sample of sessions. Signals, their order and
 // every byte of them stay; only the rows they lie in change. Readers see the old rows
 // or the new ones, never both, and writers only add rows, so neither waits. Blocks are
 // rewritten only when they become fewer, so what is merged is left alone.
@@ -48,7 +49,7 @@ func (s *Signals) Merge(ctx context.Context, account uuid.UUID) error {
 			return fmt.Errorf("merging blocks: %w", err)
 		}
 	}
-	return nil
+	return s.mergeSamples(ctx, account)
 }
 
 // pile is the small blocks of a context in a month: no block reaches into another.

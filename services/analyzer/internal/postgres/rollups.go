@@ -13,7 +13,7 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// queueRows inserts blocks, rollup deltas and the products' activity, and notes which
+// queueRows inserts blocks, rollup deltas, samples and the products' activity, and notes which
 // products had none before.
 func (w *writing) queueRows(round *pgx.Batch, account uuid.UUID, r rows, firsts *[]first) {
 	now := w.now()
@@ -23,6 +23,7 @@ func (w *writing) queueRows(round *pgx.Batch, account uuid.UUID, r rows, firsts 
 	queueBlocks(round, account, r.blocks)
 	queueTypes(round, account, r.counts.Types)
 	queueValues(round, account, signal.Bound(r.counts.Values, w.kept.values))
+	queueSamples(round, account, w.sample.Take(r.placed, w.reader), now)
 	for _, a := range activities(r.placed) {
 		round.Queue(`INSERT INTO product_activity (account_id, product_id, first_signal_at, last_signal_at, signals_total) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (account_id, product_id) DO UPDATE SET

@@ -18,6 +18,7 @@ import (
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/tenant"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/analyzer/internal/session"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
@@ -45,8 +46,9 @@ type Signals struct {
 	schedule Schedule
 	readers  sync.Pool // of *signal.Reader
 
-	lanes lanes
-	kept  [partCount]kept
+	lanes   lanes
+	kept    [partCount]kept
+	samples [partCount]*session.Memory // of sessions, guarded like kept
 
 	mu         sync.Mutex
 	partitions map[string]bool                // days and months known to exist
@@ -55,11 +57,15 @@ type Signals struct {
 
 // NewSignals returns a store; db is borrowed.
 func NewSignals(db *pgxpool.Pool, box outbox.Outbox, now func() time.Time, schedule Schedule) *Signals {
-	return &Signals{
+	s := &Signals{
 		db: db, outbox: box, now: now, schedule: schedule, partitions: make(map[string]bool), contexts: make(map[uuid.UUID][]signal.Context),
 		readers: sync.Pool{New: func() any { return signal.NewReader() }},
 		lanes:   newLanes(),
 	}
+	for i := range s.samples {
+		s.samples[i] = session.NewMemory()
+	}
+	return s
 }
 
 // candidate is a signal on its way into the store.
@@ -100,7 +106,7 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 	}
 	for len(parts) > 0 {
 		p := s.lanes.take(&parts)
-		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts, kept: &s.kept[p.number]})
+		part, err := s.storePart(ctx, batches, p, len(parts) == 0, writing{Signals: s, reader: reader, drafts: drafts, kept: &s.kept[p.number], sample: s.samples[p.number]})
 		if err != nil {
 			s.forgetPartitions(err)
 			return results, fmt.Errorf("storing signals: %w", err)
@@ -122,12 +128,20 @@ func (s *Signals) Store(ctx context.Context, batches []signal.Batch) ([]signal.S
 func (s *Signals) storePart(ctx context.Context, batches []signal.Batch, p *part, last bool, common writing) ([]signal.Stored, error) {
 	defer s.lanes.free(p.number)
 	var results []signal.Stored
+	sampled := false
 	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		w := common // the transaction may run again
+		if sampled {
+			w.sample.Forget() // what it remembers was rolled back
+		}
+		sampled = true
 		w.tx, w.results, w.done = tx, make([]signal.Stored, len(batches)), make([]bool, len(batches))
 		results = w.results
 		return w.store(ctx, batches, p, last)
 	})
+	if err != nil {
+		common.sample.Forget()
+	}
 	return results, err
 }
 
@@ -160,6 +174,7 @@ type writing struct {
 	reader  *signal.Reader
 	drafts  map[uuid.UUID]*draft
 	kept    *kept
+	sample  *session.Memory
 	results []signal.Stored // of each batch
 	done    []bool          // batches whose part is committed
 }
@@ -198,6 +213,7 @@ func (w *writing) store(ctx context.Context, batches []signal.Batch, p *part, la
 func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.Area, error) {
 	account, products := list[0].AccountID, productsOf(list)
 	w.kept.trim()
+	w.sample.Trim()
 	round := &pgx.Batch{}
 	contexts, err := queueEnter(round, account, products)
 	if err != nil {
@@ -234,6 +250,7 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 // queueReads reads what a draft depends on beside the contexts.
 func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) *lookups {
 	w.kept.queue(round, account, d.rows.counts)
+	queueSampleReads(round, account, w.sample, d.rows.counts)
 	return queueLookups(round, account, d.homed, d.filed)
 }
 

@@ -96,9 +96,9 @@ func TestFunnelEstimatesABusyHour(t *testing.T) {
 			e := h.Sessions(step)
 			require.LessOrEqual(rt, math.Abs(e.Sessions-float64(truth)), 6*e.SE, "step %d", step)
 		}
-		real := float64(went) / float64(n)
-		se := math.Sqrt(real * (1 - real) / float64(h.Reached[0]))
-		require.InDelta(rt, real, float64(h.Reached[1])/float64(h.Reached[0]), 6*se)
+		truth := float64(went) / float64(n)
+		se := math.Sqrt(truth * (1 - truth) / float64(h.Reached[0]))
+		require.InDelta(rt, truth, float64(h.Reached[1])/float64(h.Reached[0]), 6*se)
 	})
 }
 

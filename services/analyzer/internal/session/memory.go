@@ -34,13 +34,14 @@ type Memory struct {
 // hour is a sample that is being filled.
 type hour struct {
 	level    int
-	sessions map[uint64]held
+	sessions map[uint64]*held
 }
 
 // held says what is kept of a session.
 type held struct {
-	n     uint8  // signals
+	n     int    // signals
 	types uint64 // a bit for each type, several types may share one
+	now   *sent  // what the running batch adds
 }
 
 // NewMemory returns one that knows nothing.
@@ -66,7 +67,7 @@ func (m *Memory) Unknown(counts []signal.TypeCount) []Place {
 	for i := range counts {
 		p := Place{counts[i].ContextID, counts[i].Hour.Unix()}
 		if m.hours[p] == nil {
-			m.hours[p] = &hour{sessions: make(map[uint64]held)}
+			m.hours[p] = &hour{sessions: make(map[uint64]*held)}
 			m.n++
 			out = append(out, p)
 		}
@@ -90,18 +91,17 @@ func (m *Memory) Learn(p Place, level int, sessions []uint64) {
 	}
 }
 
-// hold notes a session that is below the bound; it may be beyond it afterwards.
-func (m *Memory) hold(h *hour, hash uint64) held {
-	known, ok := h.sessions[hash]
-	if ok {
+// hold notes a session that is below the bound; nil when it was one too many.
+func (m *Memory) hold(h *hour, hash uint64) *held {
+	if known := h.sessions[hash]; known != nil {
 		return known
 	}
-	h.sessions[hash] = held{}
+	h.sessions[hash] = &held{}
 	m.n++
 	for len(h.sessions) > MaxSessions && h.level < MaxLevel {
 		m.raise(h, h.level+1)
 	}
-	return held{}
+	return h.sessions[hash]
 }
 
 func (m *Memory) raise(h *hour, level int) {
@@ -166,12 +166,13 @@ type area struct {
 type taken struct {
 	hour     *hour
 	before   int // the level
-	sessions map[uint64]*sent
+	sessions []*sent
 }
 
 // sent is what one session adds.
 type sent struct {
 	hash    uint64
+	of      *held
 	n       int
 	signals []*signal.Placed
 }
@@ -198,30 +199,28 @@ func (t *taking) begin(a area) *taken {
 	p := Place{a.context.ID, a.hour}
 	h := t.memory.hours[p]
 	if h == nil {
-		h = &hour{sessions: make(map[uint64]held)}
+		h = &hour{sessions: make(map[uint64]*held)}
 		t.memory.hours[p] = h
 		t.memory.n++
 	}
-	return &taken{hour: h, before: h.level, sessions: make(map[uint64]*sent)}
+	return &taken{hour: h, before: h.level}
 }
 
 // keep adds a signal of a session below the bound.
 func (m *Memory) keep(t *taken, hash uint64, s *signal.Placed) {
 	known := m.hold(t.hour, hash)
-	if !below(hash, t.hour.level) {
-		return // it was one too many
+	if known == nil {
+		return
 	}
-	to := t.sessions[hash]
-	if to == nil {
-		to = &sent{hash: hash}
-		t.sessions[hash] = to
+	if known.now == nil {
+		known.now = &sent{hash: hash, of: known}
+		t.sessions = append(t.sessions, known.now)
 	}
-	to.n++
-	if bit := uint64(1) << (maphash.String(m.seed, s.Type) & 63); hasRoom(int(known.n), known.types&bit != 0) {
+	known.now.n++
+	if bit := uint64(1) << (maphash.String(m.seed, s.Type) & 63); hasRoom(known.n, known.types&bit != 0) {
 		known.n++
 		known.types |= bit
-		t.hour.sessions[hash] = known
-		to.signals = append(to.signals, s)
+		known.now.signals = append(known.now.signals, s)
 	}
 }
 
@@ -232,9 +231,10 @@ func hasRoom(n int, repeated bool) bool {
 
 // finish are the sessions that are below the bound as it came to be, in order.
 func (t *taken) finish() []*sent {
-	out := make([]*sent, 0, len(t.sessions))
-	for hash, s := range t.sessions {
-		if below(hash, t.hour.level) {
+	out := t.sessions[:0]
+	for _, s := range t.sessions {
+		s.of.now = nil
+		if below(s.hash, t.hour.level) {
 			out = append(out, s)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const contextByID = `-- name: ContextByID :one
-SELECT c.id, c.account_id, c.product_id, c.name, c.description, c.positive_types, c.negative_types, c.payload_keys, c.is_default, c.version, c.created_at, c.updated_at, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id AND o.product_id = c.product_id) AS watched
+SELECT c.id, c.account_id, c.product_id, c.name, c.description, c.positive_types, c.negative_types, c.payload_keys, c.is_default, c.version, c.created_at, c.updated_at, c.funnel, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id AND o.product_id = c.product_id) AS watched
 FROM contexts c
 WHERE c.id = $1
 `
@@ -31,6 +31,7 @@ type ContextByIDRow struct {
 	Version       int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	Funnel        []string
 	Watched       int64
 }
 
@@ -50,6 +51,7 @@ func (q *Queries) ContextByID(ctx context.Context, id uuid.UUID) (ContextByIDRow
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 		&i.Watched,
 	)
 	return i, err
@@ -104,6 +106,70 @@ func (q *Queries) DeployedAt(ctx context.Context, id uuid.UUID) (*time.Time, err
 	var deployed_at *time.Time
 	err := row.Scan(&deployed_at)
 	return deployed_at, err
+}
+
+const funnelHours = `-- name: FunnelHours :many
+WITH changed AS (
+    SELECT s.hour, max(s.stored_at) AS at
+    FROM session_samples s
+    WHERE s.account_id = $1 AND s.context_id = $2
+      AND s.hour >= $4::timestamptz AND s.hour < $7::timestamptz
+    GROUP BY s.hour
+)
+SELECT f.hour, f.level, f.reached
+FROM rollup_funnel_hourly f
+WHERE f.account_id = $1 AND f.context_id = $2 AND f.funnel = $3
+  AND f.hour >= $4::timestamptz AND f.hour < $5::timestamptz
+  AND NOT EXISTS (
+      SELECT FROM changed c
+      WHERE c.hour IN (f.hour, f.hour + interval '1 hour') AND c.at > f.computed_at - make_interval(secs => $6::float8)
+  )
+ORDER BY f.hour
+`
+
+type FunnelHoursParams struct {
+	AccountID      uuid.UUID
+	ContextID      uuid.UUID
+	Funnel         []byte
+	FromAt         time.Time
+	ToAt           time.Time
+	SettledSeconds float64
+	NextAt         time.Time
+}
+
+type FunnelHoursRow struct {
+	Hour    time.Time
+	Level   int16
+	Reached []int32
+}
+
+// But those whose sample, or that of the hour after, got more since: sessions continue in it.
+func (q *Queries) FunnelHours(ctx context.Context, arg FunnelHoursParams) ([]FunnelHoursRow, error) {
+	rows, err := q.db.Query(ctx, funnelHours,
+		arg.AccountID,
+		arg.ContextID,
+		arg.Funnel,
+		arg.FromAt,
+		arg.ToAt,
+		arg.SettledSeconds,
+		arg.NextAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FunnelHoursRow
+	for rows.Next() {
+		var i FunnelHoursRow
+		if err := rows.Scan(&i.Hour, &i.Level, &i.Reached); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const hours = `-- name: Hours :many

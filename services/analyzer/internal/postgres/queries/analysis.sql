@@ -95,3 +95,22 @@ SELECT DISTINCT r.context_id
 FROM rollup_hourly r
 WHERE r.account_id = sqlc.arg(account_id) AND r.product_id = sqlc.arg(product_id)
   AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour <= sqlc.arg(to_at)::timestamptz;
+
+-- name: FunnelHours :many
+-- But those whose sample, or that of the hour after, got more since: sessions continue in it.
+WITH changed AS (
+    SELECT s.hour, max(s.stored_at) AS at
+    FROM session_samples s
+    WHERE s.account_id = sqlc.arg(account_id) AND s.context_id = sqlc.arg(context_id)
+      AND s.hour >= sqlc.arg(from_at)::timestamptz AND s.hour < sqlc.arg(next_at)::timestamptz
+    GROUP BY s.hour
+)
+SELECT f.hour, f.level, f.reached
+FROM rollup_funnel_hourly f
+WHERE f.account_id = sqlc.arg(account_id) AND f.context_id = sqlc.arg(context_id) AND f.funnel = sqlc.arg(funnel)
+  AND f.hour >= sqlc.arg(from_at)::timestamptz AND f.hour < sqlc.arg(to_at)::timestamptz
+  AND NOT EXISTS (
+      SELECT FROM changed c
+      WHERE c.hour IN (f.hour, f.hour + interval '1 hour') AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8)
+  )
+ORDER BY f.hour;
