@@ -38,11 +38,18 @@ const (
 type Reader struct {
 	places map[string]place // payload key to where its value is looked for
 	values [fixedCount]map[string]string
-	failed map[string]bool // whether a type's message is an error's
-	found  [fixedCount][maxKeys][]byte
+	frames [len(frameKeys) + 1]map[string]string // by key, the last those of errors that are objects
+	failed map[string]bool                       // whether a type's message is an error's
+	found  found
 	extra  []string // the context's keys for the running payload
 	others [][]byte // their values
 }
+
+// found are the values of the running payload that dimensions are read from, and in the
+// last place those an error's frame is.
+type found [fixedCount + 1][maxKeys][]byte
+
+const frameField = fixedCount
 
 // place is a payload key's dimension and its rank among that dimension's keys.
 type place struct{ dimension, rank int }
@@ -50,6 +57,12 @@ type place struct{ dimension, rank int }
 // NewReader returns a reader that remembers nothing yet.
 func NewReader() *Reader {
 	r := &Reader{places: make(map[string]place), failed: make(map[string]bool)}
+	for i := range r.frames {
+		r.frames[i] = make(map[string]string)
+	}
+	for rank, key := range frameKeys {
+		r.places[key] = place{frameField, rank}
+	}
 	for i, d := range fixed {
 		r.values[i] = make(map[string]string)
 		for rank, key := range d.keys {
@@ -94,12 +107,12 @@ func (r *Reader) Extra(payload []byte, keys []string) []Dimension {
 
 // walk notes where the values are that dimensions are read from.
 func (r *Reader) walk(payload []byte, extra []string) (ok, plain bool) {
-	r.found = [fixedCount][maxKeys][]byte{}
+	r.found = found{}
 	r.extra = extra
 	r.others = append(r.others[:0], make([][]byte, len(extra))...)
 	ok, plain = scan(payload, r.note)
 	if !ok {
-		r.found = [fixedCount][maxKeys][]byte{}
+		r.found = found{}
 		clear(r.others)
 	}
 	return ok, plain
@@ -133,6 +146,9 @@ func (r *Reader) fields(kind string) (out Fields) {
 		for rank := range fixed[i].keys {
 			if raw := r.found[i][rank]; raw != nil {
 				if out[i] = r.value(i, raw); out[i] != "" {
+					if i == errorField {
+						out[i] = withFrame(out[i], r.frame(raw))
+					}
 					break
 				}
 			}
@@ -141,12 +157,31 @@ func (r *Reader) fields(kind string) (out Fields) {
 	return out
 }
 
+// frame is where an error happened; it may say so itself.
+func (r *Reader) frame(failure []byte) string {
+	for rank, key := range frameKeys {
+		if raw := r.found[frameField][rank]; raw != nil {
+			if f := r.remember(r.frames[rank], raw, func() string { return frame(key, raw) }); f != "" {
+				return f
+			}
+		}
+	}
+	if failure[0] == '{' {
+		return r.remember(r.frames[len(frameKeys)], failure, func() string { return nestedFrame(failure) })
+	}
+	return ""
+}
+
 func (r *Reader) value(dimension int, raw []byte) string {
-	known := r.values[dimension]
+	return r.remember(r.values[dimension], raw, func() string { return fixed[dimension].value(scalar(raw)) })
+}
+
+// remember is what was made of a text before, or is made of it now.
+func (r *Reader) remember(known map[string]string, raw []byte, read func() string) string {
 	if value, ok := known[string(raw)]; ok {
 		return value
 	}
-	value := fixed[dimension].value(scalar(raw))
+	value := read()
 	if len(raw) > rememberedBytes {
 		return value
 	}

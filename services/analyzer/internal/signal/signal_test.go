@@ -61,7 +61,7 @@ func TestDimensions(t *testing.T) {
 		{"the script's", "rage_click", `{"url":"https://shop.example/cart","path":"/cart","element":"button#pay","text":"Pay","release":"1.2.3"}`, nil,
 			[]signal.Dimension{{"path", "/cart"}, {"element", "button#pay"}, {"release", "1.2.3"}}},
 		{"an error", "js_error", `{"path":"/cart","message":"order 12 failed","source":"/a.js","line":3}`, nil,
-			[]signal.Dimension{{"path", "/cart"}, {"error", "order <n> failed"}}},
+			[]signal.Dimension{{"path", "/cart"}, {"error", "order <n> failed @ a.js"}}},
 		{"a message that is no error", "chat_sent", `{"message":"hello"}`, nil, []signal.Dimension{}},
 		{"an address without a path key", "page_view", `{"url":"https://shop.example/orders/123456/items/3f2504e0-4f89-11d3-9a0c-0305e82c3301?x=1#y"}`, nil,
 			[]signal.Dimension{{"path", "/orders/:id/items/:id"}}},
