@@ -26,11 +26,15 @@ const (
 	minExcess = 5   // negatives above expectation
 	newNormal = 336 // hours after which a shifted level is taken for what is usual
 	ringSize  = 168 // active hours kept for the onset
+
+	// derivedVar of the level of a part that nothing is known about: odds within a
+	// factor of four and a half of the whole's, at 95 %.
+	derivedVar = 0.6
 )
 
 // Options of a Detector.
 type Options struct {
-	// Series is how many contexts the product has watched; the false-alarm
+	// Series is how many series of its kind the product has watched; the false-alarm
 	// budget is shared between them. 0 counts as 1.
 	Series int
 }
@@ -70,8 +74,43 @@ func New(o Options) *Detector {
 
 // Restore continues from a state. The caller gives the state away.
 func Restore(o Options, s State) *Detector {
-	return &Detector{threshold: baseThreshold + math.Log(math.Max(1, float64(o.Series))), state: s}
+	return &Detector{threshold: thresholdOf(o), state: s}
 }
+
+func thresholdOf(o Options) float64 {
+	return baseThreshold + math.Log(math.Max(1, float64(o.Series)))
+}
+
+// Derive starts a detector for a part of what d watches, such as one value of a
+// dimension: it has the whole's rhythm and dispersion, and a level of its own to
+// learn before it judges.
+func (d *Detector) Derive(o Options) *Detector {
+	m := d.state.Model
+	m.LevelVar, m.Hours, m.Events = derivedVar, 0, 0
+	return Restore(o, State{Model: m})
+}
+
+// Onset is when the newest hours became worse than they were predicted, by maximum
+// likelihood, whether or not that was noticed. False when nothing is kept.
+func (d *Detector) Onset() (Onset, bool) {
+	s := &d.state
+	if s.Incident != nil && s.Incident.Closed == 0 {
+		return s.Incident.Onset, true
+	}
+	if len(s.Ring) == 0 {
+		return Onset{}, false
+	}
+	return onset(s.Ring, s.Model.rho(), s.Evidence.Wander[1].factor()), true
+}
+
+// Mood is the variance of the logit that a single day deviates with from the level.
+func (d *Detector) Mood() float64 { return d.state.Evidence.beyond(1) }
+
+// Known is the variance with which the level is known, in logits squared.
+func (d *Detector) Known() float64 { return d.state.Model.LevelVar }
+
+// Drift is the variance that a week's mean logit deviates with from the level.
+func (d *Detector) Drift() float64 { return d.state.Evidence.beyond(3) }
 
 // State to be stored. It shares memory with the detector until the next Push.
 func (d *Detector) State() State { return d.state }

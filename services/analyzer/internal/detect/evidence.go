@@ -3,8 +3,8 @@ package detect
 import "math"
 
 // shifts are the rises of the log-odds of a negative that the CUSUMs look for:
-// a slow worsening, a plain one and a break (odds ×1.35, ×2, ×4.5).
-var shifts = [3]float64{0.3, 0.7, 1.5}
+// a slow worsening, a plain one and a break (odds ×1.35 to ×5).
+var shifts = [4]float64{0.3, 0.5, 0.9, 1.6}
 
 // blocks are the lengths in hours over which wander is measured.
 var blocks = [4]int64{6, 24, 72, 168}
@@ -75,6 +75,32 @@ func (w *wander) close(levelVar float64) {
 type evidence struct {
 	Paths  [len(shifts)]path   `json:"paths"`
 	Wander [len(blocks)]wander `json:"wander"`
+	// Rate of information an hour, of about the last week, idle hours included.
+	Rate     float64 `json:"rate"`
+	RateHour int64   `json:"rate_hour"`
+}
+
+// rateMemory of Rate, in hours.
+const rateMemory = 168.0
+
+func (e *evidence) addRate(hour int64, info float64) {
+	if e.RateHour == 0 {
+		e.Rate, e.RateHour = info, hour
+		return
+	}
+	gap := float64(hour - e.RateHour)
+	e.Rate = e.Rate*math.Exp(-gap/rateMemory) + info*(1-math.Exp(-1/rateMemory))
+	e.RateHour = hour
+}
+
+// beyond is the variance that sums over a block have beyond what independent hours
+// would: of the mean over the block, on the scale of the level.
+func (e *evidence) beyond(block int) float64 {
+	info := e.Rate * float64(blocks[block])
+	if info <= 0 {
+		return 0
+	}
+	return (e.Wander[block].factor() - 1) / info
 }
 
 // temper is the factor by which an excursion's score is divided before it meets
@@ -124,6 +150,7 @@ func (e *evidence) observe(hour int64, k, n float64, p prediction, levelVar floa
 	info := p.information(n)
 	own := 1 / (1 + info*p.seasonalVar)
 	score := (k - n*logistic(p.logit)) / p.spread(n) * own
+	e.addRate(hour, info*own)
 	for i := range e.Wander {
 		e.Wander[i].add(hour/blocks[i], score, info*own, levelVar)
 	}
