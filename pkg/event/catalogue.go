@@ -14,6 +14,7 @@ var (
 	AnalysisRequested = define[*eventv1.AnalysisRequested](facts, "analysis.requested", 1, OneAccount)
 	AnalysisCompleted = define[*eventv1.AnalysisCompleted](facts, "analysis.completed", 1, OneAccount)
 	FindingOpened     = define[*eventv1.FindingOpened](facts, "finding.opened", 1, OneAccount)
+	FindingRenewed    = define[*eventv1.FindingRenewed](facts, "finding.renewed", 1, OneAccount)
 
 	ProposalCreated  = define[*eventv1.ProposalCreated](facts, "proposal.created", 1, OneAccount)
 	ProposalApproved = define[*eventv1.ProposalApproved](facts, "proposal.approved", 1, OneAccount)
@@ -42,7 +43,7 @@ func All() []Info {
 	types := []Describer{
 		SignalBatch, IngestRefused,
 		SignalFirstReceived, ImportCompleted,
-		AnalysisRequested, AnalysisCompleted, FindingOpened,
+		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
 		ProposalCreated, ProposalApproved, ProposalRejected, ProposalReopened, ProposalExpired,
 		DeploymentCreated, DeploymentDeployed, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,

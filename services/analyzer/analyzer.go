@@ -48,7 +48,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	}
 	scheduler := timers.NewScheduler(setting.Client(), c.AnalysisDelay, p.Now)
 	signals := postgres.NewSignals(p.DB, box, p.Now, scheduler.Stored)
-	analyses := postgres.NewAnalyses(p.DB, box, p.Now)
+	analyses := postgres.NewAnalyses(p.DB, box, p.Now, scheduler.LookAgain)
 	service := analysis.New(analyses, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	working, err := timer.New(timer.Options{
 		Service: name, DB: p.DB, Log: p.Log, Periodic: timers.Periodic(), Queues: timers.Queues(),
@@ -57,6 +57,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 			StoredUpTo: func(ctx context.Context) (uint64, error) {
 				_, floor, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
 				return floor, err
+			},
+			Pending: func(ctx context.Context) (uint64, error) {
+				pending, _, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
+				return pending, err
 			},
 			Reconcile: consume.NewReconciler(p.Bus, name, signals, metrics, p.Log).Run,
 		}),

@@ -14,6 +14,9 @@ const MinSignals = 5
 // Lookback bounds how much history a run reads.
 const lookback = 12 * 7 * 24 * time.Hour
 
+// recent is how much of it is read by value: four weeks.
+const recent = 4 * 7 * 24 * time.Hour
+
 // Trigger of an analysis.
 type Trigger string
 
@@ -60,6 +63,8 @@ type Detail struct {
 	Ratio24h      *float64 `json:"ratio_24h"`
 	ExpectedRatio *float64 `json:"expected_ratio"`
 	OpenFindingID string   `json:"open_finding_id,omitempty"`
+	// Pending is what was noticed a short while ago and cannot be explained yet.
+	Pending string `json:"pending,omitempty"`
 	// Preview is what a dry run would have opened.
 	Preview []Preview `json:"preview,omitempty"`
 }
@@ -101,14 +106,22 @@ type Finding struct {
 	DetectedAt   time.Time
 	Evidence     Evidence
 	DeploymentID uuid.UUID // uuid.Nil unless a deployment regressed
+
+	unclear bool // several segments explain it about equally well
 }
 
 // Known is a finding that was opened before.
 type Known struct {
-	ID         uuid.UUID
-	StartedAt  time.Time
-	DetectedAt time.Time
-	ResolvedAt *time.Time
+	ID          uuid.UUID
+	Family      string
+	Fingerprint string // the key of the series that gave the alarm, "@" and its start
+	StartedAt   time.Time
+	StartedLow  time.Time
+	DetectedAt  time.Time
+	ResolvedAt  *time.Time
+	AsOf        time.Time // of its evidence
+	Severity    float64
+	Lead        []Condition // of the segment that explains it, if one does
 }
 
 // HourCount is what one hour of a context held, polarity applied.
@@ -142,11 +155,10 @@ type ValueTotal struct {
 	TypeTotal
 }
 
-// RawSignal is what examples and sessions are taken from.
+// RawSignal is what examples are taken from.
 type RawSignal struct {
-	ID        uuid.UUID
-	Type      string
-	Payload   []byte
-	SessionID string
-	At        time.Time
+	ID      uuid.UUID
+	Type    string
+	Payload []byte
+	At      time.Time
 }

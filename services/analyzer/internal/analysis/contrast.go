@@ -18,54 +18,130 @@ const (
 	maxRuledOut = 10
 )
 
+// lens is what counts as bad and what as good in a contrast.
+type lens struct {
+	metric string
+	types  []string // that count at all; nil: every type
+	bad    []string // types among which bad signals are
+	// suspect is the segment that gave the alarm, if one did.
+	suspect []Condition
+	of      func(kind string, at []signal.Dimension) signal.Polarity
+}
+
+// ratioLens is the context's own polarity.
+func ratioLens(home *signal.Context) lens {
+	return lens{
+		metric: MetricRatio, types: append(slices.Clone(home.PositiveTypes), home.NegativeTypes...), bad: home.NegativeTypes,
+		of: func(kind string, _ []signal.Dimension) signal.Polarity { return home.Polarity(kind) },
+	}
+}
+
+// typeLens makes one type bad and every other good.
+func typeLens(bad string) lens {
+	return lens{metric: MetricTypeShare, bad: []string{bad}, of: func(kind string, _ []signal.Dimension) signal.Polarity {
+		if kind == bad {
+			return signal.Negative
+		}
+		return signal.Positive
+	}}
+}
+
+// errorLens makes the signals that carry one error bad and every other good.
+func errorLens(value string, kinds []string) lens {
+	return lens{metric: MetricErrorFree, bad: kinds, of: func(_ string, at []signal.Dimension) signal.Polarity {
+		if slices.Contains(at, signal.Dimension{Name: signal.Error, Value: value}) {
+			return signal.Negative
+		}
+		return signal.Positive
+	}}
+}
+
 // contrast compares the bad window with its baseline: counts, types, segments,
-// examples. The second result is the report over types alone.
-func contrast(ctx context.Context, w Work, window, baseline Window, hours []HourCount) (Evidence, explain.Report, error) {
+// sessions, examples. Beside the document it returns what was found over the types alone
+// and over the values.
+func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evidence, reports, error) {
 	home := w.Context()
-	e := Evidence{
-		Version: 1, Metric: "positive_ratio",
-		Window:   Span{From: window.From, To: window.To},
-		Baseline: Span(baseline),
-		Counts:   WindowCounts{Window: tally(hours, window), Baseline: tally(hours, baseline)},
-		Segments: []SegmentEvidence{}, Types: []TypeEvidence{}, RuledOut: []RuledOut{}, Examples: []uuid.UUID{}, Series: []Point{}, Mix: []MixEvidence{},
-	}
-	e.Ratio = Ratio{Window: e.Counts.Window.ratio(), Baseline: e.Counts.Baseline.ratio()}
-	byType, byValue, err := w.Totals(ctx, window, baseline)
+	e := newEvidence(l, window, baseline)
+	byType, byValue, err := w.Totals(ctx, window, baseline, l.types)
 	if err != nil {
-		return Evidence{}, explain.Report{}, err
+		return Evidence{}, reports{}, err
 	}
-	types := explain.Explain(input(e, typeCells(&home, byType)))
-	cells, leading := valueCells(&home, byValue)
-	values := explain.Explain(input(e, cells))
-	e.Types = typeEvidence(types, byType)
+	e.Counts = l.counts(byType, byValue)
+	e.Ratio = Ratio{Window: e.Counts.Window.ratio(), Baseline: e.Counts.Baseline.ratio()}
+	seen, err := sampled(ctx, w, window, baseline)
+	if err != nil {
+		return Evidence{}, reports{}, err
+	}
+	observed := l.signals(seen.window)
+	joint := jointOf(observed, l.signals(seen.baseline))
+	types := explain.Explain(input(e, typeCells(l, byType), nil))
+	cells, leading := valueCells(l, byValue)
+	in := input(e, cells, joint)
+	for _, c := range l.suspect {
+		in.Suspect = append(in.Suspect, explain.Condition(c))
+	}
+	if l.metric == MetricErrorFree && joint != nil {
+		// The rollups do not count an error's signals by value: the sample does.
+		in = explain.Input{Baseline: joint.Baseline, Window: joint.Window, Cells: singles(joint), Joint: joint}
+	}
+	values := explain.Explain(in)
+	e.Types = typeEvidence(l, types, byType)
 	e.Segments = segmentEvidence(e, values, leading)
 	e.RuledOut = ruledOut(values)
 	for _, m := range values.Mix {
 		e.Mix = append(e.Mix, MixEvidence(m))
 	}
-	raw, err := w.Raw(ctx, window.From, window.To, home.NegativeTypes)
-	if err != nil {
-		return Evidence{}, explain.Report{}, err
-	}
-	illustrate(&e, &home, raw)
-	return e, types, nil
+	countSessions(&e, seen, observed)
+	return e, reports{types: types, values: values}, illustrate(ctx, w, &e, l, home.PayloadKeys)
 }
 
-func input(e Evidence, cells []explain.Cell) explain.Input {
+// reports of a contrast.
+type reports struct{ types, values explain.Report }
+
+// counts of both windows as the lens sees them.
+func (l lens) counts(byType []TypeTotal, byValue []ValueTotal) WindowCounts {
+	var c WindowCounts
+	add := func(t *Tally, polarity signal.Polarity, n int64) {
+		switch polarity {
+		case signal.Positive:
+			t.Positive += n
+		case signal.Negative:
+			t.Negative += n
+		case signal.Neutral:
+		}
+	}
+	for _, t := range byType {
+		polarity := l.of(t.Type, nil)
+		add(&c.Window, polarity, t.Window)
+		add(&c.Baseline, polarity, t.Baseline)
+	}
+	if l.metric != MetricErrorFree {
+		return c
+	}
+	for _, v := range byValue {
+		if l.of(v.Type, []signal.Dimension{{Name: v.Dimension, Value: v.Value}}) == signal.Negative {
+			c.Window.Positive, c.Window.Negative = c.Window.Positive-v.Window, c.Window.Negative+v.Window
+			c.Baseline.Positive, c.Baseline.Negative = c.Baseline.Positive-v.Baseline, c.Baseline.Negative+v.Baseline
+		}
+	}
+	return c
+}
+
+func input(e Evidence, cells []explain.Cell, joint *explain.Joint) explain.Input {
 	return explain.Input{
 		Baseline: explain.Counts{Positive: e.Counts.Baseline.Positive, Negative: e.Counts.Baseline.Negative},
 		Window:   explain.Counts{Positive: e.Counts.Window.Positive, Negative: e.Counts.Window.Negative},
-		Cells:    cells,
+		Cells:    cells, Joint: joint,
 	}
 }
 
-func typeCells(home *signal.Context, totals []TypeTotal) []explain.Cell {
+func typeCells(l lens, totals []TypeTotal) []explain.Cell {
 	var cells []explain.Cell
 	for _, t := range totals {
-		if home.Polarity(t.Type) == signal.Negative {
+		if l.of(t.Type, nil) == signal.Negative {
 			cells = append(cells, explain.Cell{
-				Dimension: "type", Value: t.Type,
-				Window: explain.Counts{Negative: t.Window}, Baseline: explain.Counts{Negative: t.Baseline},
+				Conditions: []explain.Condition{{Dimension: "type", Value: t.Type}},
+				Window:     explain.Counts{Negative: t.Window}, Baseline: explain.Counts{Negative: t.Baseline},
 			})
 		}
 	}
@@ -74,18 +150,18 @@ func typeCells(home *signal.Context, totals []TypeTotal) []explain.Cell {
 
 // valueCells adds the types of each value up by polarity, and notes the most
 // frequent negative type of each.
-func valueCells(home *signal.Context, totals []ValueTotal) ([]explain.Cell, map[Condition]string) {
+func valueCells(l lens, totals []ValueTotal) ([]explain.Cell, map[Condition]string) {
 	cells := make(map[Condition]*explain.Cell)
 	leading, most := make(map[Condition]string), make(map[Condition]int64)
 	for _, t := range totals {
-		polarity := home.Polarity(t.Type)
+		polarity := l.of(t.Type, nil)
 		if polarity == signal.Neutral {
 			continue
 		}
 		k := Condition{t.Dimension, t.Value}
 		c := cells[k]
 		if c == nil {
-			c = &explain.Cell{Dimension: t.Dimension, Value: t.Value}
+			c = &explain.Cell{Conditions: []explain.Condition{{Dimension: t.Dimension, Value: t.Value}}}
 			cells[k] = c
 		}
 		if polarity == signal.Positive {
@@ -106,7 +182,15 @@ func valueCells(home *signal.Context, totals []ValueTotal) ([]explain.Cell, map[
 	return out, leading
 }
 
-func typeEvidence(r explain.Report, totals []TypeTotal) []TypeEvidence {
+// singles are the cells of a sample with one condition.
+func singles(j *explain.Joint) []explain.Cell {
+	if j == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(j.Cells), func(c explain.Cell) bool { return len(c.Conditions) != 1 })
+}
+
+func typeEvidence(l lens, r explain.Report, totals []TypeTotal) []TypeEvidence {
 	baseline := make(map[string]int64, len(totals))
 	for _, t := range totals {
 		baseline[t.Type] = t.Baseline
@@ -116,10 +200,19 @@ func typeEvidence(r explain.Report, totals []TypeTotal) []TypeEvidence {
 		if len(out) == maxTypes {
 			break
 		}
+		kind := s.Conditions[0].Value
 		out = append(out, TypeEvidence{
-			Type: s.Value, Polarity: "negative", Window: s.Window.Negative, Baseline: baseline[s.Value],
+			Type: kind, Polarity: "negative", Window: s.Window.Negative, Baseline: baseline[kind],
 			Expected: s.Expected, Excess: s.Excess, RateRatio: s.RateRatio, Q: s.Q,
 		})
+	}
+	return out
+}
+
+func conditionsOf(s explain.Segment) []Condition {
+	out := make([]Condition, len(s.Conditions))
+	for i, c := range s.Conditions {
+		out[i] = Condition(c)
 	}
 	return out
 }
@@ -130,7 +223,7 @@ func segmentEvidence(e Evidence, r explain.Report, leading map[Condition]string)
 		list = append(list, *r.Explanation)
 	}
 	for _, s := range r.Segments {
-		if s.Value == explain.Other || r.Explanation != nil && s.Dimension == r.Explanation.Dimension && s.Value == r.Explanation.Value {
+		if s.Conditions[0].Value == explain.Other || r.Explanation != nil && slices.Equal(s.Conditions, r.Explanation.Conditions) {
 			continue
 		}
 		list = append(list, s)
@@ -141,11 +234,11 @@ func segmentEvidence(e Evidence, r explain.Report, leading map[Condition]string)
 		if len(out) == maxSegments {
 			break
 		}
-		c := Condition{s.Dimension, s.Value}
+		conditions := conditionsOf(s)
 		out = append(out, SegmentEvidence{
-			Conditions: []Condition{c}, Type: leading[c], Window: s.Window.Negative, Expected: s.Expected, Excess: s.Excess,
+			Conditions: conditions, Type: leading[conditions[0]], Window: s.Window.Negative, Expected: s.Expected, Excess: s.Excess,
 			ShareOfChange: s.ShareOfChange, ShareOfTraffic: float64(s.Window.Total()) / traffic, RateRatio: s.RateRatio, Q: s.Q,
-			FirstSeen: s.First, Explains: i == 0 && r.Explanation != nil,
+			FirstSeen: s.First, Explains: i == 0 && r.Explanation != nil, Sampled: s.Sampled,
 			Counts: WindowCounts{
 				Window:   Tally{Positive: s.Window.Positive, Negative: s.Window.Negative},
 				Baseline: Tally{Positive: s.Baseline.Positive, Negative: s.Baseline.Negative},
@@ -159,75 +252,94 @@ func segmentEvidence(e Evidence, r explain.Report, leading map[Condition]string)
 func ruledOut(r explain.Report) []RuledOut {
 	guilty := make(map[string]bool)
 	for _, s := range r.Segments {
-		guilty[s.Dimension] = true
+		guilty[s.Conditions[0].Dimension] = true
 	}
 	values := make(map[string]int)
 	for _, s := range r.RuledOut {
-		values[s.Dimension]++
+		values[s.Conditions[0].Dimension]++
 	}
 	out := []RuledOut{}
 	seen := make(map[string]bool)
 	for _, s := range r.RuledOut { // most excess first
-		if guilty[s.Dimension] || seen[s.Dimension] || s.Value == explain.Other || len(out) == maxRuledOut {
+		dimension, value := s.Conditions[0].Dimension, s.Conditions[0].Value
+		if guilty[dimension] || seen[dimension] || value == explain.Other || len(out) == maxRuledOut {
 			continue
 		}
-		seen[s.Dimension] = true
+		seen[dimension] = true
 		reason := fmt.Sprintf("no value worsened more than the rest: %q, the worst of %d, has %.0f %% of the negatives where an even worsening gives %.0f %%",
-			s.Value, values[s.Dimension], 100*s.Lift*s.ExpectedShare, 100*s.ExpectedShare)
-		if values[s.Dimension] == 1 {
-			reason = fmt.Sprintf("only one value was seen, %q, so it cannot be told from the rest", s.Value)
+			value, values[dimension], 100*s.Lift*s.ExpectedShare, 100*s.ExpectedShare)
+		if values[dimension] == 1 {
+			reason = fmt.Sprintf("only one value was seen, %q, so it cannot be told from the rest", value)
 		}
-		out = append(out, RuledOut{Dimension: s.Dimension, Reason: reason})
+		out = append(out, RuledOut{Dimension: dimension, Reason: reason})
 	}
 	return out
 }
 
-// illustrate takes examples and sessions from a sample of the raw negatives.
-// Examples of the explanation come first.
-func illustrate(e *Evidence, home *signal.Context, raw []RawSignal) {
-	reader := signal.NewReader()
-	sessions := make(map[string]bool)
-	bySegment := make([]map[string]bool, len(e.Segments))
-	for i := range bySegment {
-		bySegment[i] = make(map[string]bool)
+// countSessions estimates how many sessions the window had and how many were affected:
+// the sample's, as often as its signals are the whole's.
+func countSessions(e *Evidence, seen visits, observed []observation) {
+	if len(seen.window) == 0 || len(observed) == 0 {
+		return
 	}
+	var good, bad int64
+	for _, o := range observed {
+		if o.bad {
+			bad++
+		} else {
+			good++
+		}
+	}
+	whole := float64(e.Counts.Window.Positive+e.Counts.Window.Negative) / float64(good+bad)
+	ofBad := float64(e.Counts.Window.Negative) / float64(max(1, bad))
+	hit, all := sessions(seen.window, observed)
+	every := round(float64(all) * whole)
+	e.Counts.Window.Sessions = &every
+	affected := round(float64(hit) * ofBad)
+	for i := range e.Segments {
+		s := &e.Segments[i]
+		inHit, inAll := inSegment(observed, s.Conditions)
+		share := float64(inAll) / float64(max(1, all))
+		s.ShareOfSessions = &share
+		if s.Explains {
+			affected = round(float64(inHit) * ofBad)
+		}
+	}
+	e.AffectedSessions = &affected
+}
+
+func round(x float64) int64 { return int64(x + 0.5) }
+
+// illustrate adds examples from the raw signals, those of the explanation first.
+func illustrate(ctx context.Context, w Work, e *Evidence, l lens, payloadKeys []string) error {
+	raw, err := w.Raw(ctx, e.Window.From, e.Window.To, l.bad)
+	if err != nil {
+		return err
+	}
+	reader := signal.NewReader()
 	var others []uuid.UUID
 	for _, r := range raw {
-		if r.SessionID != "" {
-			sessions[r.SessionID] = true
-		}
-		dimensions := reader.Dimensions(r.Type, r.Payload, home.PayloadKeys)
-		for i, segment := range e.Segments {
-			c := segment.Conditions[0]
-			if !slices.Contains(dimensions, signal.Dimension{Name: c.Dimension, Value: c.Value}) {
-				continue
-			}
-			if r.SessionID != "" {
-				bySegment[i][r.SessionID] = true
-			}
-			if i == 0 && len(e.Examples) < maxExamples {
+		dimensions := reader.Dimensions(r.Type, r.Payload, payloadKeys)
+		switch {
+		case l.of(r.Type, dimensions) != signal.Negative:
+		case len(e.Segments) > 0 && meets(dimensions, e.Segments[0].Conditions):
+			if len(e.Examples) < maxExamples {
 				e.Examples = append(e.Examples, r.ID)
 			}
-		}
-		if len(others) < maxExamples {
+		case len(others) < maxExamples:
 			others = append(others, r.ID)
 		}
 	}
-	for _, id := range others {
-		if len(e.Examples) == maxExamples {
-			break
-		}
-		if !slices.Contains(e.Examples, id) {
-			e.Examples = append(e.Examples, id)
-		}
+	e.Examples = append(e.Examples, others[:min(len(others), maxExamples-len(e.Examples))]...)
+	return nil
+}
+
+// newEvidence is a document with nothing in it yet.
+func newEvidence(l lens, window, baseline Window) Evidence {
+	e := Evidence{
+		Version: 1, Metric: l.metric, Window: Span(window), Baseline: Span(baseline),
+		Segments: []SegmentEvidence{}, Types: []TypeEvidence{}, RuledOut: []RuledOut{}, Examples: []uuid.UUID{}, Series: []Point{}, Mix: []MixEvidence{},
 	}
-	if len(sessions) == 0 {
-		return
-	}
-	affected := int64(len(sessions))
-	e.AffectedSessions, e.Counts.Window.Sessions = &affected, &affected
-	for i := range e.Segments {
-		share := float64(len(bySegment[i])) / float64(affected)
-		e.Segments[i].ShareOfSessions = &share
-	}
+	e.Window.HoursOfDay = nil // all of its hours
+	return e
 }

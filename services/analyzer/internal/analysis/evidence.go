@@ -124,7 +124,7 @@ type WindowCounts struct {
 	Baseline Tally `json:"baseline"`
 }
 
-// Tally counts signals; Sessions is null where raw signals were not read.
+// Tally counts signals; Sessions, estimated, is null where no session ids were sent.
 type Tally struct {
 	Positive int64  `json:"positive"`
 	Negative int64  `json:"negative"`
@@ -170,11 +170,14 @@ type SegmentEvidence struct {
 	Excess          float64     `json:"excess"`
 	ShareOfChange   float64     `json:"share_of_change"`
 	ShareOfTraffic  float64     `json:"share_of_traffic"`
-	ShareOfSessions *float64    `json:"share_of_sessions"`
+	ShareOfSessions *float64    `json:"share_of_sessions"` // of the window's sessions, estimated
 	RateRatio       float64     `json:"rate_ratio"`
 	Q               float64     `json:"q"`
 	FirstSeen       bool        `json:"first_seen"`
-	Explains        bool        `json:"explains"` // the smallest with ≥ 60 % of the change
+	Explains        bool        `json:"explains"` // the likeliest account, with ≥ 60 % of the change
+	// Sampled: the counts are estimated from the sample of sessions, because rollups do
+	// not count two conditions together.
+	Sampled bool `json:"sampled,omitempty"`
 	// Counts of the segment itself, in window and baseline.
 	Counts WindowCounts `json:"counts"`
 }

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/explain"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
 const (
@@ -15,31 +18,90 @@ const (
 	// alike is the length below which a window is compared with the same hours of
 	// the day only.
 	alike = 20 * time.Hour
+	// slow is how long a worsening took to be noticed that came little by little.
+	slow = 36 * time.Hour
+	// clearMargin is by how much an explanation must be likelier than the next, in
+	// log-likelihood, to be told at once; patience is how long after the start of a
+	// trouble it is told as it is.
+	clearMargin = 3.0
+	patience    = 4 * time.Hour
 )
 
-// findingOf builds the finding of the running incident, as of a.AsOf.
-func (s *Service) findingOf(ctx context.Context, w Work, a *Analysis, run *watch, hours []HourCount) (Finding, error) {
-	in := run.status.Incident
+// findingOf builds the finding of an alarm, as of a.AsOf.
+func (s *Service) findingOf(ctx context.Context, w Work, a *Analysis, run *watch, on alarm) (Finding, error) {
 	f := Finding{
-		ID: s.newID(), AnalysisID: a.ID, Context: a.Context, Family: RatioWorsening,
-		StartedAt: timeOf(in.Onset.Hour), StartedLow: timeOf(in.Onset.Earliest), StartedHigh: timeOf(in.Onset.Latest),
-		DetectedAt: a.AsOf,
+		ID: s.newID(), AnalysisID: a.ID, Context: a.Context, DetectedAt: a.AsOf,
+		StartedAt: timeOf(on.onset.Hour), StartedLow: timeOf(on.onset.Earliest), StartedHigh: timeOf(on.onset.Latest),
 	}
-	window, baseline := windows(f.StartedAt, a.AsOf, baselineSpan)
-	evidence, types, err := contrast(ctx, w, window, baseline, hours)
+	var err error
+	switch {
+	case on.collapse != nil:
+		err = fewer(ctx, w, &f, run, on)
+	case on.news != nil:
+		err = unheardOf(ctx, w, &f, on)
+	case on.subject.Kind == SubjectFunnel:
+		err = dropOff(ctx, w, &f, on)
+	default:
+		err = worse(ctx, w, &f, run, on)
+	}
 	if err != nil {
 		return Finding{}, err
 	}
-	evidence.AsOf = a.AsOf
-	evidence.Series = run.series(a.AsOf)
-	evidence.Ratio.Expected, evidence.Ratio.Low, evidence.Ratio.High = expectedRatio(evidence)
-	evidence.Score = Score{Evidence: in.Evidence, P: math.Exp(-in.Evidence)}
-	f.Evidence = evidence
-	f.Family = familyOf(types)
-	// The kind may read differently an hour later, the incident does not.
-	f.Fingerprint = fmt.Sprintf("ratio@%s", f.StartedAt.Format("2006-01-02T15Z"))
-	f.Severity = severity(evidence)
+	f.Evidence.AsOf = a.AsOf
+	f.Evidence.Subject = on.subject
+	f.Evidence.Series = run.series(a.AsOf)
+	f.Evidence.Score = Score{Evidence: on.evidence, P: on.falseAlarm()}
+	// The kind may read differently an hour later, the series and its start do not.
+	f.Fingerprint = fmt.Sprintf("%s@%s", on.subject.key(), timeOf(on.onset.Hour).Format("2006-01-02T15Z"))
+	f.Severity = severity(f.Evidence)
 	return f, nil
+}
+
+// worse fills in a finding about a share of bad signals: the context's, one of its
+// segments' or a type's.
+func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error {
+	home := w.Context()
+	l := ratioLens(&home)
+	l.suspect = on.subject.Conditions
+	if on.subject.Kind == SubjectType && home.Polarity(on.subject.Name) == signal.Neutral {
+		l = typeLens(on.subject.Name)
+	}
+	var r reports
+	var err error
+	// What explains the change may show its start more sharply than what gave the alarm.
+	for range 2 {
+		window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
+		if f.Evidence, r, err = contrast(ctx, w, l, window, baseline); err != nil {
+			return err
+		}
+		if !f.sharpen(run) {
+			break
+		}
+	}
+	f.Evidence.Ratio.Expected, f.Evidence.Ratio.Low, f.Evidence.Ratio.High = expectedRatio(f.Evidence, run.points, l)
+	f.Family = familyOf(f, r.types, on)
+	f.unclear = r.values.Margin < clearMargin
+	f.Evidence.Counterfactual = ratioCounterfactual(f.Evidence, run, l)
+	return nil
+}
+
+// sharpen takes the start from the series of the segment that explains the change, and
+// tells whether that moved it.
+func (f *Finding) sharpen(run *watch) bool {
+	if len(f.Evidence.Segments) == 0 || !f.Evidence.Segments[0].Explains || len(f.Evidence.Segments[0].Conditions) != 1 {
+		return false
+	}
+	p := run.parts[Subject{Kind: SubjectSegment, Conditions: f.Evidence.Segments[0].Conditions}.key()]
+	if p == nil || p.detector == nil {
+		return false
+	}
+	found, ok := p.detector.Onset()
+	start := timeOf(found.Hour)
+	if !ok || !start.Before(f.DetectedAt) || start.Equal(f.StartedAt) || start.Before(f.StartedLow.Add(-before)) || start.After(f.StartedHigh.Add(before)) {
+		return false
+	}
+	f.StartedAt, f.StartedLow, f.StartedHigh = start, timeOf(found.Earliest), timeOf(found.Latest)
+	return true
 }
 
 // windows are the bad one, from its start to as-of, and what it is compared with.
@@ -59,15 +121,7 @@ func (w Window) has(hour time.Time) bool {
 	if hour.Before(w.From) || !hour.Before(w.To) {
 		return false
 	}
-	if len(w.HoursOfDay) == 0 {
-		return true
-	}
-	for _, h := range w.HoursOfDay {
-		if hour.UTC().Hour() == h {
-			return true
-		}
-	}
-	return false
+	return len(w.HoursOfDay) == 0 || slices.Contains(w.HoursOfDay, hour.UTC().Hour())
 }
 
 func tally(hours []HourCount, w Window) Tally {
@@ -82,11 +136,12 @@ func tally(hours []HourCount, w Window) Tally {
 }
 
 // expectedRatio is what was predicted for the window's hours, weighted by their
-// traffic. Errors of the hours' own add up in quadrature.
-func expectedRatio(e Evidence) (mean, low, high float64) {
+// traffic. Errors of the hours' own add up in quadrature. A lens of its own is
+// compared with its baseline.
+func expectedRatio(e Evidence, points []Point, l lens) (mean, low, high float64) {
 	var weight, variance float64
-	for _, p := range e.Series {
-		if p.Hour.Before(e.Window.From) {
+	for _, p := range points {
+		if l.metric != MetricRatio || p.Hour.Before(e.Window.From) || !p.Hour.Before(e.Window.To) {
 			continue
 		}
 		n := float64(p.Positive + p.Negative)
@@ -96,11 +151,24 @@ func expectedRatio(e Evidence) (mean, low, high float64) {
 		weight += n
 	}
 	if weight == 0 {
-		return e.Ratio.Baseline, e.Ratio.Baseline, e.Ratio.Baseline
+		return wilson(e.Counts.Baseline)
 	}
 	mean /= weight
 	sd := math.Sqrt(variance) / weight
 	return mean, math.Max(0, mean-1.96*sd), math.Min(1, mean+1.96*sd)
+}
+
+// wilson is a share with its 95 % interval (Wilson 1927).
+func wilson(t Tally) (mean, low, high float64) {
+	const z = 1.96
+	n := float64(t.Positive + t.Negative)
+	if n == 0 {
+		return 0, 0, 1
+	}
+	p := t.ratio()
+	centre := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return p, math.Max(0, centre-half), math.Min(1, centre+half)
 }
 
 var (
@@ -108,30 +176,86 @@ var (
 	rageLike  = regexp.MustCompile(`(?i)rage|dead_click`)
 )
 
-// familyOf names the kind of a worsening after the type that carries most of it.
-func familyOf(types explain.Report) string {
-	if types.Excess <= 0 {
-		return RatioWorsening
+// familyOf names the kind of a worsening: after the release that explains it, else
+// after the type that carries most of it, else after how it came.
+func familyOf(f *Finding, types explain.Report, on alarm) string {
+	if s := f.Evidence.Segments; len(s) > 0 && s[0].Explains &&
+		slices.ContainsFunc(s[0].Conditions, func(c Condition) bool { return c.Dimension == signal.Release }) {
+		return BrokenRelease
 	}
-	for _, t := range append(append([]explain.Segment{}, types.Segments...), types.RuledOut...) {
-		if t.Excess < explain.EnoughShare*types.Excess {
-			continue
+	if types.Excess > 0 {
+		for _, t := range append(slices.Clone(types.Segments), types.RuledOut...) {
+			if t.Excess < explain.EnoughShare*types.Excess {
+				continue
+			}
+			switch kind := t.Conditions[0].Value; {
+			case errorLike.MatchString(kind):
+				return ErrorSpike
+			case rageLike.MatchString(kind):
+				return RageClicks
+			}
 		}
-		switch {
-		case errorLike.MatchString(t.Value):
-			return ErrorSpike
-		case rageLike.MatchString(t.Value):
-			return RageClicks
-		}
+	}
+	if timeOf(on.opened).Sub(f.StartedAt) >= slow {
+		return SlowWorsening
 	}
 	return RatioWorsening
 }
 
-// severity is half how deep (20 points of ratio are full) and half how many
-// (a thousand excess negatives are full).
+// severity is half how deep (20 points of a share are full) and half how many
+// (a thousand signals are full).
 func severity(e Evidence) float64 {
-	drop := math.Max(0, e.Ratio.Expected-e.Ratio.Window)
-	total := float64(e.Counts.Window.Positive + e.Counts.Window.Negative)
-	excess := drop * total
-	return 0.5*math.Min(1, drop/0.2) + 0.5*math.Min(1, math.Log10(1+excess)/3)
+	var drop, signals float64
+	switch {
+	case e.Volume != nil:
+		drop = math.Max(0, 1-float64(e.Volume.Window)/math.Max(1, e.Volume.Expected)) / 5
+		signals = math.Max(0, e.Volume.Expected-float64(e.Volume.Window))
+	case e.Funnel != nil:
+		drop = math.Max(0, e.Funnel.Expected-e.Funnel.Window.share())
+		signals = drop * float64(e.Funnel.Window.Entered)
+	default:
+		drop = math.Max(0, e.Ratio.Expected-e.Ratio.Window)
+		signals = drop * float64(e.Counts.Window.Positive+e.Counts.Window.Negative)
+	}
+	return 0.5*math.Min(1, drop/0.2) + 0.5*math.Min(1, math.Log10(1+signals)/3)
+}
+
+func (s FunnelStep) share() float64 {
+	if s.Entered == 0 {
+		return 0
+	}
+	return float64(s.Continued) / float64(s.Entered)
+}
+
+// summary says a finding in one sentence.
+func (f *Finding) summary() string {
+	e, since := f.Evidence, f.StartedAt.UTC().Format("2006-01-02 15:04")+" UTC"
+	var text string
+	switch {
+	case f.Family == Silence:
+		text = fmt.Sprintf("no signals since %s where %.0f were expected", since, e.Volume.Expected)
+	case e.Volume != nil && e.Subject.Name != "":
+		text = fmt.Sprintf("%d signals of type %q since %s where %.0f were expected", e.Volume.Window, e.Subject.Name, since, e.Volume.Expected)
+	case e.Volume != nil:
+		text = fmt.Sprintf("%d signals since %s where %.0f were expected", e.Volume.Window, since, e.Volume.Expected)
+	case e.FirstSeen != nil:
+		text = fmt.Sprintf("the error %q, never seen before, occurred %d times since %s", e.FirstSeen.Value, e.FirstSeen.Count, since)
+	case e.Funnel != nil:
+		text = fmt.Sprintf("%.1f %% of the sessions go on from %q to %q (expected %.1f %%) since %s",
+			100*e.Funnel.Window.share(), e.Funnel.From, e.Funnel.To, 100*e.Funnel.Expected, since)
+	case e.Metric == MetricTypeShare:
+		text = fmt.Sprintf("%.1f %% of the signals are of type %q (before: %.1f %%) since %s",
+			100*(1-e.Ratio.Window), e.Subject.Name, 100*(1-e.Ratio.Baseline), since)
+	default:
+		text = fmt.Sprintf("the positive ratio fell from %.1f %% to %.1f %% (expected %.1f %%) since %s",
+			100*e.Ratio.Baseline, 100*e.Ratio.Window, 100*e.Ratio.Expected, since)
+	}
+	if len(e.Segments) > 0 && e.Segments[0].Explains {
+		var where []string
+		for _, c := range e.Segments[0].Conditions {
+			where = append(where, fmt.Sprintf("%s %q", c.Dimension, c.Value))
+		}
+		text += fmt.Sprintf("; %s explains %.0f %% of it", strings.Join(where, " with "), 100*e.Segments[0].ShareOfChange)
+	}
+	return text
 }

@@ -36,21 +36,24 @@ func (s *Service) Regression(ctx context.Context, r Regressed) error {
 		}
 		window := Window{From: start, To: asOf}
 		baseline := Window{From: start.Add(-time.Hour - regressionBaseline), To: start.Add(-time.Hour)}
-		hours, err := w.Hours(ctx, weekOf(baseline.From), asOf)
+		home := w.Context()
+		from := weekOf(baseline.From)
+		hours, err := history(ctx, w, from, from, asOf)
 		if err != nil {
 			return err
 		}
-		evidence, _, err := contrast(ctx, w, window, baseline, hours)
+		evidence, _, err := contrast(ctx, w, ratioLens(&home), window, baseline)
 		if err != nil {
 			return err
 		}
-		run := newWatch(w.Watched())
+		run := newWatch(&home, w.Watched())
 		for _, h := range hours {
-			run.push(h)
+			run.push(h, true)
 		}
 		verdict := r.Verdict
 		evidence.AsOf = asOf
 		evidence.Deployment = &verdict
+		evidence.Subject = Subject{Kind: SubjectRatio}
 		evidence.Series = run.series(asOf)
 		evidence.Ratio.Expected, evidence.Ratio.Low, evidence.Ratio.High = counterfactual(evidence.Ratio.Window, verdict)
 		evidence.Score = Score{P: verdict.ProbabilityImproved, Evidence: -math.Log(math.Max(verdict.ProbabilityImproved, 1e-12))}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/services/analyzer/internal/detect"
 	"github.com/draftlabs/specter/services/analyzer/internal/session"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
@@ -27,18 +28,24 @@ type Work interface {
 	Context() signal.Context
 	// Watched is how many contexts the account's product has.
 	Watched() int
-	// Hours with signals, from ≤ hour < to, ascending.
-	Hours(ctx context.Context, from, to time.Time) ([]HourCount, error)
-	// Totals contrasts two windows by type and by dimension value.
-	Totals(ctx context.Context, window, baseline Window) ([]TypeTotal, []ValueTotal, error)
-	// Raw signals of these types in [from, to), a bounded sample, newest first.
-	Raw(ctx context.Context, from, to time.Time, types []string) ([]RawSignal, error)
-	// Overlapping is the newest ratio finding whose time meets [from, to].
-	Overlapping(ctx context.Context, from, to time.Time) (*Known, error)
-	// Unresolved are the open ratio findings detected at or before asOf.
-	Unresolved(ctx context.Context, asOf time.Time) ([]Known, error)
+	// History is every hour with signals, from ≤ hour < to, ascending; values and errors
+	// only of hours from recent on. It leaves the funnel out.
+	History(ctx context.Context, from, recent, to time.Time) ([]Hour, error)
+	// Totals contrasts two windows by type and by dimension value; nil types: all.
+	Totals(ctx context.Context, window, baseline Window, types []string) ([]TypeTotal, []ValueTotal, error)
 	// FunnelStore holds the sample of sessions and what was counted from it.
 	session.FunnelStore
+	// Raw signals of these types in [from, to), a bounded sample, newest first.
+	Raw(ctx context.Context, from, to time.Time, types []string) ([]RawSignal, error)
+	// Around are the findings whose time meets [from, to], the newest first, but for those
+	// of deployments.
+	Around(ctx context.Context, from, to time.Time) ([]Known, error)
+	// Unresolved are the open findings detected at or before asOf, but for those of
+	// deployments.
+	Unresolved(ctx context.Context, asOf time.Time) ([]Known, error)
+	// Elsewhere is how many signals the product's other contexts had since, and whether a
+	// silence of one of them is known.
+	Elsewhere(ctx context.Context, since time.Time) (signals int64, silence bool, err error)
 	// Deployment's moment, for a regression.
 	DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error)
 
@@ -46,8 +53,13 @@ type Work interface {
 	Record(ctx context.Context, a Analysis) error
 	// Open a finding and announce it; one with the same fingerprint is kept as it is.
 	Open(ctx context.Context, f Finding) (fresh bool, err error)
+	// Renew a finding's evidence and what follows from it; tell says whether that is news.
+	Renew(ctx context.Context, known uuid.UUID, f Finding, tell bool) error
 	// Resolve a finding, or take that back with a nil time.
 	Resolve(ctx context.Context, finding uuid.UUID, at *time.Time) error
+	// LookAgain at a moment unless signals of a later hour than last have come until then:
+	// the context's silence would be a finding.
+	LookAgain(ctx context.Context, at, last time.Time) error
 }
 
 // Service runs analyses.
@@ -71,6 +83,9 @@ type Request struct {
 	RequestedBy string
 	AsOf        time.Time // zero: now
 	DryRun      bool      // say what would be found, and open nothing
+	// QuietSince, when set, is the last hour with signals: with a later one there is no
+	// silence to look at, and nothing is recorded.
+	QuietSince time.Time
 }
 
 // Run judges a context as of one moment. A context that is gone is not an error.
@@ -90,31 +105,87 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 	}
 	err := s.store.InContext(ctx, r.AccountID, r.ContextID, func(w Work) error {
 		from := weekOf(asOf.Add(-lookback))
-		hours, err := w.Hours(ctx, from, asOf)
+		hours, err := history(ctx, w, from, weekOf(asOf.Add(-recent)), asOf)
 		if err != nil {
 			return err
 		}
+		home := w.Context()
+		if n := len(hours); !r.QuietSince.IsZero() && n > 0 && hours[n-1].Hour.After(r.QuietSince) {
+			return nil
+		}
+		counts := countAll(&home, hours)
 		a := Analysis{
-			ID: r.ID, Context: w.Context(), Trigger: r.Trigger, RequestedBy: r.RequestedBy,
-			From: from, AsOf: asOf, Signals24h: signalsSince(hours, asOf.Add(-24*time.Hour)), StartedAt: started,
+			ID: r.ID, Context: home, Trigger: r.Trigger, RequestedBy: r.RequestedBy, DryRun: r.DryRun,
+			From: from, AsOf: asOf, Signals24h: signalsSince(counts, asOf.Add(-24*time.Hour)), StartedAt: started,
 		}
 		if a.Signals24h < MinSignals {
 			a.Outcome, a.Reason = NotEnoughData, fmt.Sprintf("%d of %d signals in 24 h", a.Signals24h, MinSignals)
 			a.FinishedAt = s.now()
 			return w.Record(ctx, a)
 		}
-		run := newWatch(w.Watched())
+		run := newWatch(&home, w.Watched())
 		for _, h := range hours {
-			run.push(h)
+			run.push(h, !h.Hour.Add(time.Hour+onTheWay).After(asOf))
 		}
-		if err := s.conclude(ctx, w, &a, run, hours); err != nil {
+		run.settle(asOf)
+		if err := s.conclude(ctx, w, &a, run, counts); err != nil {
 			return err
 		}
 		a.FinishedAt = s.now()
-		return w.Record(ctx, a)
+		if err := w.Record(ctx, a); err != nil || r.DryRun {
+			return err
+		}
+		return lookAgain(ctx, w, run, asOf)
 	})
 	return ignoreGone(err)
 }
+
+// funnelDelay is after how many hours it is known how sessions went on.
+const funnelDelay = int64(session.FunnelWindow/time.Hour) + 1
+
+// history reads the hours with their funnels.
+func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, error) {
+	hours, err := w.History(ctx, from, recent, to)
+	home := w.Context()
+	if err != nil || len(home.Funnel) == 0 {
+		return hours, err
+	}
+	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent, to, to)
+	if err != nil {
+		return nil, err
+	}
+	byHour := make(map[int64]session.FunnelHour, len(funnel))
+	for _, f := range funnel {
+		byHour[hourOf(f.Hour)] = f
+	}
+	for i := range hours {
+		f, ok := byHour[hourOf(hours[i].Hour)-funnelDelay]
+		if !ok {
+			continue
+		}
+		for step := 1; step < len(home.Funnel); step++ {
+			hours[i].Funnel = append(hours[i].Funnel, FunnelStep{Entered: int64(f.Reached[step-1]), Continued: int64(f.Reached[step])})
+		}
+	}
+	return hours, nil
+}
+
+// lookAgain makes sure that silence is noticed, though no signal will ask for it.
+func lookAgain(ctx context.Context, w Work, run *watch, asOf time.Time) error {
+	hour, ok := run.volume.SilentAfter(longestSilence)
+	if !ok {
+		return nil
+	}
+	at := timeOf(hour + 1).Add(onTheWay + time.Minute)
+	if at.Before(asOf) {
+		return nil
+	}
+	return w.LookAgain(ctx, at, timeOf(run.last))
+}
+
+// longestSilence is how many hours ahead a silence is waited for: within them, the last
+// 24 hours must still hold signals.
+const longestSilence = 23
 
 func ignoreGone(err error) error {
 	if errors.Is(err, ErrNoContext) {
@@ -125,75 +196,187 @@ func ignoreGone(err error) error {
 
 // conclude fills in the outcome after the last hour was pushed.
 func (s *Service) conclude(ctx context.Context, w Work, a *Analysis, run *watch, hours []HourCount) error {
-	status := run.status
 	a.Detail = run.detail(hours, a.AsOf)
-	if !status.Active {
-		if err := resolve(ctx, w, a.AsOf, status); err != nil {
+	if !a.DryRun {
+		if err := resolve(ctx, w, a.AsOf, run); err != nil {
 			return err
 		}
-		a.Outcome, a.Reason = NothingSignificant, fmt.Sprintf("nothing significant: evidence %.1f of the %.1f a finding needs", status.Evidence, status.Threshold)
-		if !status.Ready {
-			have, need, events, needEvents := run.detector.Learning()
-			a.Outcome = NotEnoughData
-			a.Reason = fmt.Sprintf("learning what is usual: %d of %d hours of history, %d of %d positive or negative signals", have, need, min(events, needEvents), needEvents)
-		}
-		return nil
 	}
-	opened, known, err := s.incident(ctx, w, a, run, hours)
+	opened, known, err := s.incidents(ctx, w, a, run, run.active())
 	if err != nil {
 		return err
 	}
-	if known != nil {
+	switch {
+	case len(opened) > 0:
+		a.Outcome, a.FindingCount = Findings, len(opened)
+		a.Reason = opened[0].summary()
+		if more := len(opened) - 1; more > 0 {
+			a.Reason += fmt.Sprintf("; and %d more", more)
+		}
+	case known != nil:
 		a.Outcome = NothingSignificant
 		a.Reason = "nothing new: the worsening since " + known.StartedAt.UTC().Format("2006-01-02 15:04") + " UTC is known and goes on"
 		a.Detail.OpenFindingID = known.ID.String()
-		return nil
+	case a.Detail.Pending != "":
+		a.Outcome = NothingSignificant
+		a.Reason = "waiting to see what explains it: " + a.Detail.Pending
+	case !run.status.Ready:
+		have, need, events, needEvents := run.ratio.Learning()
+		a.Outcome = NotEnoughData
+		a.Reason = fmt.Sprintf("learning what is usual: %d of %d hours of history, %d of %d positive or negative signals", have, need, min(events, needEvents), needEvents)
+	default:
+		a.Outcome = NothingSignificant
+		a.Reason = fmt.Sprintf("nothing significant: evidence %.1f of the %.1f a finding needs", run.status.Evidence, run.status.Threshold)
 	}
-	a.Outcome, a.FindingCount = Findings, 1
-	a.Reason = describe(opened)
 	return nil
 }
 
-// incident opens a finding for the running incident, or returns the one that tells
-// of it already.
-func (s *Service) incident(ctx context.Context, w Work, a *Analysis, run *watch, hours []HourCount) (*Finding, *Known, error) {
-	in := run.status.Incident
-	known, err := w.Overlapping(ctx, timeOf(in.Onset.Hour), a.AsOf)
+// maxOpened bounds how many findings one analysis opens: when more goes wrong at once,
+// the first ones say so.
+const maxOpened = 3
+
+// incidents opens a finding for each alarm that nobody was told about, the strongest
+// first, and returns the newest that tells of one already. A dry run opens none.
+func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch, on []alarm) (opened []*Finding, known *Known, err error) {
+	if len(on) == 0 {
+		return nil, nil, nil
+	}
+	from := timeOf(on[0].onset.Hour)
+	for _, one := range on {
+		from = earlier(from, timeOf(one.onset.Hour))
+	}
+	around, err := w.Around(ctx, from.Add(-after), a.AsOf)
 	if err != nil {
 		return nil, nil, err
 	}
-	if known != nil {
-		if known.ResolvedAt != nil { // it had looked better for a while
-			err = w.Resolve(ctx, known.ID, nil)
+	for _, one := range on {
+		if k := one.knownAs(around); k != nil {
+			if known == nil {
+				known = k
+			}
+			// It had looked better for a while.
+			if on, _ := run.on(k.Fingerprint); k.ResolvedAt != nil && on && !a.DryRun {
+				if err := w.Resolve(ctx, k.ID, nil); err != nil {
+					return nil, nil, err
+				}
+				k.ResolvedAt = nil
+			}
+			if err := s.renew(ctx, w, a, run, one, k); err != nil {
+				return nil, nil, err
+			}
+			continue
 		}
-		return nil, known, err
+		if len(opened) == maxOpened {
+			break
+		}
+		if elsewhere, err := s.knownElsewhere(ctx, w, one); err != nil || elsewhere {
+			if err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		f, err := s.findingOf(ctx, w, a, run, one)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f.unclear && a.AsOf.Sub(f.StartedAt) < patience {
+			a.Detail.Pending = f.summary()
+			continue
+		}
+		fresh := true
+		if a.DryRun {
+			a.Detail.Preview = append(a.Detail.Preview, Preview{Family: f.Family, Severity: f.Severity, StartedAt: f.StartedAt, Summary: f.summary(), Evidence: f.Evidence})
+		} else if fresh, err = w.Open(ctx, f); err != nil {
+			return nil, nil, err
+		}
+		now := Known{
+			ID: f.ID, Family: f.Family, Fingerprint: f.Fingerprint, StartedAt: f.StartedAt, StartedLow: f.StartedLow, DetectedAt: f.DetectedAt,
+			AsOf: a.AsOf, Severity: f.Severity, Lead: f.lead(),
+		}
+		around = append(around, now)
+		if fresh {
+			opened = append(opened, &f)
+		} else if known == nil {
+			known = &now
+		}
 	}
-	f, err := s.findingOf(ctx, w, a, run, hours)
-	if err != nil {
-		return nil, nil, err
-	}
-	fresh, err := w.Open(ctx, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !fresh {
-		return nil, &Known{ID: f.ID, StartedAt: f.StartedAt, DetectedAt: f.DetectedAt}, nil
-	}
-	return &f, nil, nil
+	return opened, known, nil
 }
 
-// resolve closes what is open once the detector sees no incident any more.
-func resolve(ctx context.Context, w Work, asOf time.Time, status detect.Status) error {
+// renewals are when the evidence of what goes on is gathered anew, after its start: what
+// is noticed after two hours is explained better after six, and a day shows how far it
+// reaches.
+func renewals() []time.Duration {
+	return []time.Duration{6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 72 * time.Hour}
+}
+
+// risen is by how much a severity must rise to be told again; another explanation is
+// news by itself.
+const risen = 0.15
+
+// renew gathers the evidence of a known finding anew when it is due and its own series
+// goes on.
+func (s *Service) renew(ctx context.Context, w Work, a *Analysis, run *watch, one alarm, k *Known) error {
+	due := slices.ContainsFunc(renewals(), func(d time.Duration) bool {
+		at := k.StartedAt.Add(d)
+		return k.AsOf.Before(at) && !a.AsOf.Before(at)
+	})
+	if !due || a.DryRun || k.ResolvedAt != nil || !strings.HasPrefix(k.Fingerprint, one.subject.key()+"@") {
+		return nil
+	}
+	f, err := s.findingOf(ctx, w, a, run, one)
+	if err != nil {
+		return err
+	}
+	f.ID, f.Fingerprint, f.DetectedAt = k.ID, k.Fingerprint, k.DetectedAt
+	tell := f.Family != k.Family || f.Severity >= k.Severity+risen || !slices.Equal(f.lead(), k.Lead)
+	if err := w.Renew(ctx, k.ID, f, tell); err != nil {
+		return err
+	}
+	k.AsOf, k.Family, k.Severity, k.Lead = a.AsOf, f.Family, f.Severity, f.lead()
+	return nil
+}
+
+// lead are the conditions of the segment that explains the finding, or nothing.
+func (f *Finding) lead() []Condition {
+	if s := f.Evidence.Segments; len(s) > 0 && s[0].Explains {
+		return s[0].Conditions
+	}
+	return nil
+}
+
+// knownElsewhere tells whether a whole product fell silent and another of its contexts
+// says so already.
+func (s *Service) knownElsewhere(ctx context.Context, w Work, one alarm) (bool, error) {
+	if one.collapse == nil || one.subject.Name != "" || !one.collapse.Silent() {
+		return false, nil
+	}
+	signals, silence, err := w.Elsewhere(ctx, timeOf(one.onset.Hour+1))
+	return silence && signals == 0, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// resolve closes what is open once its series is not in trouble any more.
+func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 	open, err := w.Unresolved(ctx, asOf)
 	if err != nil {
 		return err
 	}
-	at := asOf
-	if status.Incident != nil && status.Incident.Closed != 0 {
-		at = timeOf(status.Incident.Closed + 1)
-	}
 	for _, k := range open {
-		end := at
+		on, ended := run.on(k.Fingerprint)
+		if on {
+			continue
+		}
+		end := asOf
+		if ended != 0 {
+			end = timeOf(ended)
+		}
 		if end.Before(k.DetectedAt) {
 			end = k.DetectedAt
 		}
@@ -202,17 +385,6 @@ func resolve(ctx context.Context, w Work, asOf time.Time, status detect.Status) 
 		}
 	}
 	return nil
-}
-
-func describe(f *Finding) string {
-	e := f.Evidence
-	text := fmt.Sprintf("the positive ratio fell from %.1f %% to %.1f %% (expected %.1f %%) since %s UTC",
-		100*e.Ratio.Baseline, 100*e.Ratio.Window, 100*e.Ratio.Expected, f.StartedAt.UTC().Format("2006-01-02 15:04"))
-	if len(e.Segments) > 0 && e.Segments[0].Explains {
-		c := e.Segments[0].Conditions[0]
-		text += fmt.Sprintf("; %s %q explains %.0f %% of it", c.Dimension, c.Value, 100*e.Segments[0].ShareOfChange)
-	}
-	return text
 }
 
 func signalsSince(hours []HourCount, since time.Time) int64 {

@@ -24,32 +24,29 @@ type Walk struct {
 func (s *Service) Walk(ctx context.Context, in Walk) error {
 	started := s.now()
 	err := s.store.InContext(ctx, in.AccountID, in.ContextID, func(w Work) error {
-		// Hours before the import are history too; the first is wherever data begins.
-		from := weekOf(in.From.Add(-lookback))
+		home := w.Context()
 		end := in.To.UTC().Truncate(time.Hour).Add(time.Hour)
 		if end.After(started) {
 			end = started
 		}
-		hours, err := w.Hours(ctx, from, end)
-		if err != nil {
-			return err
-		}
 		total := Analysis{
-			ID: uuid.NewSHA1(in.ImportID, append([]byte("walk"), in.ContextID[:]...)), Context: w.Context(), Trigger: Import,
-			RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: end, Signals24h: signalsSince(hours, end.Add(-24*time.Hour)), StartedAt: started,
+			ID: uuid.NewSHA1(in.ImportID, append([]byte("walk"), in.ContextID[:]...)), Context: home, Trigger: Import,
+			RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: end, StartedAt: started,
 		}
-		run, opened, err := s.walk(ctx, w, in, hours)
+		run := newWatch(&home, w.Watched())
+		tail, opened, err := s.walk(ctx, w, in, run, end)
 		if err != nil {
 			return err
 		}
-		total.Detail = run.detail(hours, end)
+		total.Signals24h = signalsSince(tail, end.Add(-24*time.Hour))
+		total.Detail = run.detail(tail, end)
 		total.FindingCount = opened
 		span := fmt.Sprintf("%d hours with signals judged one by one", run.judged)
 		switch {
 		case opened > 0:
 			total.Outcome, total.Reason = Findings, fmt.Sprintf("%s: %d found", span, opened)
 		case !run.status.Ready:
-			have, need, events, needEvents := run.detector.Learning()
+			have, need, events, needEvents := run.ratio.Learning()
 			total.Outcome = NotEnoughData
 			total.Reason = fmt.Sprintf("%s: still learning what is usual (%d of %d hours of history, %d of %d positive or negative signals)",
 				span, have, need, min(events, needEvents), needEvents)
@@ -62,43 +59,61 @@ func (s *Service) Walk(ctx context.Context, in Walk) error {
 	return ignoreGone(err)
 }
 
-func (s *Service) walk(ctx context.Context, w Work, in Walk, hours []HourCount) (*watch, int, error) {
-	run := newWatch(w.Watched())
-	opened, wasActive := 0, false
-	for i, h := range hours {
-		run.push(h)
-		status := run.status
-		asOf := h.Hour.UTC().Add(time.Hour)
-		if h.Hour.Before(in.From.UTC().Truncate(time.Hour)) {
-			wasActive = status.Active
-			continue
+// chunk is how much history a walk holds at a time.
+const chunk = 4 * 7 * 24 * time.Hour
+
+// walk pushes the hours one by one. Hours before the import are history too; the first
+// is wherever data begins. It returns the last day's counts.
+func (s *Service) walk(ctx context.Context, w Work, in Walk, run *watch, end time.Time) (tail []HourCount, opened int, err error) {
+	home := w.Context()
+	for from := weekOf(in.From.Add(-lookback)); from.Before(end); from = from.Add(chunk) {
+		to := earlier(from.Add(chunk), end)
+		hours, err := history(ctx, w, from, from, to)
+		if err != nil {
+			return nil, 0, err
 		}
-		switch {
-		case status.Opened && signalsSince(hours[:i+1], asOf.Add(-24*time.Hour)) >= MinSignals:
-			a := Analysis{
-				ID: uuid.NewSHA1(in.ImportID, append([]byte(asOf.Format(time.RFC3339)), in.ContextID[:]...)), Context: w.Context(), Trigger: Import,
-				RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: asOf,
-				Signals24h: signalsSince(hours[:i+1], asOf.Add(-24*time.Hour)), Outcome: Findings, StartedAt: s.now(),
-				Detail: run.detail(hours[:i+1], asOf),
+		for _, h := range hours {
+			tail = append(tail, h.count(&home))
+			for len(tail) > 1 && tail[0].Hour.Before(h.Hour.Add(-24*time.Hour)) {
+				tail = tail[1:]
 			}
-			finding, known, err := s.incident(ctx, w, &a, run, hours[:i+1])
+			n, err := s.step(ctx, w, in, run, h, tail)
 			if err != nil {
 				return nil, 0, err
 			}
-			if known != nil {
-				break
-			}
-			opened++
-			a.FindingCount, a.Reason, a.FinishedAt = 1, describe(finding), s.now()
-			if err := w.Record(ctx, a); err != nil {
-				return nil, 0, err
-			}
-		case wasActive && !status.Active:
-			if err := resolve(ctx, w, asOf, status); err != nil {
-				return nil, 0, err
-			}
+			opened += n
 		}
-		wasActive = status.Active
 	}
-	return run, opened, nil
+	return tail, opened, nil
+}
+
+// step judges one hour as of its end and says how many findings it opened.
+func (s *Service) step(ctx context.Context, w Work, in Walk, run *watch, h Hour, tail []HourCount) (int, error) {
+	asOf := h.Hour.UTC().Add(time.Hour)
+	on := append(run.silence(hourOf(h.Hour)), run.push(h, true)...)
+	if h.Hour.Before(in.From.UTC().Truncate(time.Hour)) {
+		return 0, nil
+	}
+	if run.changed() {
+		if err := resolve(ctx, w, asOf, run); err != nil {
+			return 0, err
+		}
+	}
+	signals := signalsSince(tail, asOf.Add(-24*time.Hour))
+	on = append(on, run.lasting(asOf)...)
+	if len(on) == 0 || signals < MinSignals {
+		return 0, nil
+	}
+	sortAlarms(on)
+	a := Analysis{
+		ID: uuid.NewSHA1(in.ImportID, append([]byte(asOf.Format(time.RFC3339)), in.ContextID[:]...)), Context: w.Context(), Trigger: Import,
+		RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: asOf,
+		Signals24h: signals, Outcome: Findings, StartedAt: s.now(), Detail: run.detail(tail, asOf),
+	}
+	opened, _, err := s.incidents(ctx, w, &a, run, on)
+	if err != nil || len(opened) == 0 {
+		return 0, err
+	}
+	a.FindingCount, a.Reason, a.FinishedAt = len(opened), opened[0].summary(), s.now()
+	return len(opened), w.Record(ctx, a)
 }

@@ -1,41 +1,408 @@
 package analysis
 
 import (
+	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/detect"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// seriesPoints bounds the series kept for a finding: two weeks.
-const seriesPoints = 336
+const (
+	// seriesPoints bounds the series kept for a finding: two weeks.
+	seriesPoints = 336
+	// maxParts and maxTypes bound what is watched beside the context's own ratio. The
+	// budget is divided by these, not by how many there are at the moment, so that a
+	// threshold does not move with the traffic.
+	// Segments overlap, as each dimension divides the same signals: together they are
+	// worth about ownParts series (their alarms in quiet products were counted).
+	maxParts = 48
+	ownParts = 3
+	maxRises = 12
+	maxFalls = 24
+	// leastPart is the share of a context's traffic, and leastPartSignals the number of
+	// signals a day, from which a value is watched by itself.
+	leastPart        = 0.02
+	leastPartSignals = 30
+	// idlePart is after how many hours without signals a value gives its place away.
+	idlePart = 7 * 24
+	// maxCandidates bounds the values that are counted before they are watched.
+	maxCandidates = 4096
+	// settleHours of the context come first: a part inherits its rhythm.
+	settleHours = 24
+)
 
-// watch runs the detector over hours and keeps what it predicted for the last ones.
+// watch runs the detectors of one context over its hours. It is streaming and causal:
+// an hour is seen once, and a series begins when its traffic justifies it.
 type watch struct {
-	detector *detect.Detector
+	home     *signal.Context
+	contexts int // of the product: they share the budget
+
+	ratio   *detect.Detector
+	status  detect.Status
+	volume  *detect.Volume
+	flow    detect.VolumeStatus
+	novelty *detect.Novelty
+	news    []detect.Newcomer // of the last two days
+	parts   map[string]*part  // segments, types whose share may rise, steps of the funnel
+	falls   map[string]*fall  // types whose volume may fall
+
+	first, hour int64 // of signals, and the one judged last
+	last        int64 // hour with signals
+	before      int   // alarms that were on after the hour before
+	judged      int
+	points      []Point
+}
+
+// part is a series of shares beside the context's ratio.
+type part struct {
+	subject  Subject
+	detector *detect.Detector // nil while its traffic is too small
 	status   detect.Status
-	judged   int
-	points   []Point
+	recent   float64 // signals of about the last day
+	last     int64   // hour they were seen
 }
 
-func newWatch(watched int) *watch {
-	return &watch{detector: detect.New(detect.Options{Series: watched})}
+// fall is a type's volume.
+type fall struct {
+	volume *detect.Volume
+	last   int64 // hour it was seen
+	status detect.VolumeStatus
 }
 
-func (w *watch) push(h HourCount) {
-	hour, n := hourOf(h.Hour), h.Positive+h.Negative
-	if n > 0 {
-		f := w.detector.Forecast(hour, float64(n))
+func newWatch(home *signal.Context, contexts int) *watch {
+	return &watch{
+		home: home, contexts: max(1, contexts),
+		ratio:   detect.New(detect.Options{Series: contexts}),
+		volume:  detect.NewVolume(detect.Options{Series: 2 * contexts}),
+		novelty: detect.NewNovelty(detect.Options{Series: contexts}),
+		parts:   make(map[string]*part), falls: make(map[string]*fall),
+	}
+}
+
+// push judges one hour and returns what opened in it. Whole is false for the running
+// hour: its shares can be judged, how much will come cannot.
+func (w *watch) push(h Hour, whole bool) []alarm {
+	hour := hourOf(h.Hour)
+	var opened []alarm
+	c := h.count(w.home)
+	if w.first == 0 {
+		w.first = hour
+	}
+	w.hour, w.last = hour, hour
+	w.pushRatio(hour, c)
+	if w.status.Opened {
+		opened = append(opened, w.ratioAlarm())
+	}
+	opened = append(opened, w.pushErrors(hour, h)...) // first: parts ask what is new
+	opened = append(opened, w.pushParts(hour, &h, c)...)
+	if whole {
+		opened = append(opened, w.pushVolume(hour, h, c)...)
+	}
+	return opened
+}
+
+func (w *watch) pushRatio(hour int64, c HourCount) {
+	if n := c.Positive + c.Negative; n > 0 {
+		f := w.ratio.Forecast(hour, float64(n))
 		w.judged++
 		w.points = append(w.points, Point{
-			Hour: h.Hour.UTC(), Positive: h.Positive, Negative: h.Negative,
+			Hour: c.Hour.UTC(), Positive: c.Positive, Negative: c.Negative,
 			Expected: 1 - f.Share, Low: math.Max(0, 1-f.Share-1.96*f.SD), High: math.Min(1, 1-f.Share+1.96*f.SD),
 		})
 		if len(w.points) > 2*seriesPoints {
 			w.points = append(w.points[:0], w.points[len(w.points)-seriesPoints:]...)
 		}
 	}
-	w.status = w.detector.Push(detect.Hour{Hour: hour, Positive: h.Positive, Negative: h.Negative})
+	w.status = w.ratio.Push(detect.Hour{Hour: hour, Positive: c.Positive, Negative: c.Negative})
+}
+
+// pushParts feeds the values, the types whose share may rise, and the funnel.
+func (w *watch) pushParts(hour int64, h *Hour, c HourCount) []alarm {
+	var opened []alarm
+	feed := func(hour int64, s Subject, limit int, positive, negative int64, whole float64) {
+		if p := w.part(hour, s, limit, positive+negative, whole); p != nil {
+			p.status = p.detector.Push(detect.Hour{Hour: hour, Positive: positive, Negative: negative})
+			if p.status.Opened {
+				opened = append(opened, p.alarm())
+			}
+		}
+	}
+	polar := float64(c.Positive + c.Negative)
+	for _, v := range h.Values {
+		if v.Value != signal.Other {
+			feed(hour, Subject{Kind: SubjectSegment, Conditions: []Condition{v.Condition}}, maxParts, v.Positive, v.Negative, polar)
+		}
+	}
+	for _, t := range h.Types {
+		switch {
+		case t.Type == signal.Other:
+		case w.home.Polarity(t.Type) == signal.Negative:
+			feed(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, t.N, float64(c.All))
+		case w.isNeutralError(t.Type):
+			// One that just turned up is judged as that, and not as a rise of all.
+			n := max(0, t.N-w.young(h.Errors, t.Type))
+			feed(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, n, float64(c.All))
+		}
+	}
+	for i, step := range h.Funnel {
+		if i+1 < len(w.home.Funnel) {
+			feed(hour-funnelDelay, Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}, maxFunnel, step.Continued, step.Entered-step.Continued, 0)
+		}
+	}
+	return opened
+}
+
+// maxFunnel is how many steps a funnel may have.
+const maxFunnel = 8
+
+func (w *watch) isNeutralError(kind string) bool {
+	return w.home.Polarity(kind) == signal.Neutral && errorLike.MatchString(kind)
+}
+
+// young is how many signals of a type had an error that is new.
+func (w *watch) young(errors []ErrorCount, kind string) int64 {
+	var n int64
+	for _, e := range errors {
+		if e.Type == kind && w.novelty.Young(e.Value) {
+			n += e.N
+		}
+	}
+	return n
+}
+
+// part is the series of a subject, or nil while it has too little traffic or there is
+// no room for it. n of whole signals of the hour are its own.
+func (w *watch) part(hour int64, s Subject, limit int, n int64, whole float64) *part {
+	key := s.key()
+	p := w.parts[key]
+	if p == nil {
+		if len(w.parts) >= maxCandidates {
+			maps.DeleteFunc(w.parts, func(_ string, p *part) bool { return p.detector == nil && hour > p.last })
+		}
+		p = &part{subject: s, last: hour}
+		w.parts[key] = p
+	}
+	p.recent = p.recent*math.Pow(1-1.0/24, float64(hour-p.last)) + float64(n)
+	p.last = hour
+	if p.detector != nil {
+		return p
+	}
+	if hour-w.first < settleHours || p.recent < leastPartSignals || s.Kind == SubjectSegment && float64(n) < leastPart*whole {
+		return nil
+	}
+	if !w.room(hour, s.Kind, limit) {
+		return nil
+	}
+	if s.Kind == SubjectSegment {
+		p.detector = w.ratio.Derive(detect.Options{Series: w.contexts * ownParts})
+	} else {
+		p.detector = detect.New(detect.Options{Series: w.contexts * limit})
+	}
+	return p
+}
+
+// room for one more series of a kind; what has been idle for a week makes some.
+func (w *watch) room(hour int64, kind string, limit int) bool {
+	running := 0
+	for key, p := range w.parts {
+		if p.subject.Kind != kind {
+			continue
+		}
+		if hour-p.last > idlePart {
+			delete(w.parts, key)
+		} else if p.detector != nil {
+			running++
+		}
+	}
+	return running < limit
+}
+
+// pushVolume feeds whole hours, the empty ones before it included.
+func (w *watch) pushVolume(hour int64, h Hour, c HourCount) []alarm {
+	opened := w.silence(hour)
+	usual := w.usual(hour, h)
+	w.flow = w.volume.Push(hour, c.All)
+	if w.flow.Opened {
+		opened = append(opened, w.volumeAlarm())
+	}
+	seen := make(map[string]bool, len(h.Types))
+	for _, t := range h.Types {
+		if t.Type == signal.Other || w.home.Polarity(t.Type) == signal.Negative || errorLike.MatchString(t.Type) {
+			continue // fewer of what is bad is good
+		}
+		seen[t.Type] = true
+		f := w.falls[t.Type]
+		if f == nil {
+			if len(w.falls) == maxFalls {
+				continue
+			}
+			f = &fall{volume: detect.NewVolume(detect.Options{Series: w.contexts * maxFalls})}
+			w.falls[t.Type] = f
+		}
+		f.last = hour
+		f.status = f.volume.PushAmong(hour, t.N, usual)
+		if f.status.Opened {
+			opened = append(opened, f.alarm(t.Type))
+		}
+	}
+	for _, kind := range sortedKeys(w.falls) {
+		if f := w.falls[kind]; !seen[kind] {
+			f.status = f.volume.PushAmong(hour, 0, usual)
+			if f.status.Opened {
+				opened = append(opened, f.alarm(kind))
+			}
+		}
+	}
+	return opened
+}
+
+// silence pushes the empty hours before hour.
+func (w *watch) silence(hour int64) []alarm {
+	var opened []alarm
+	w.flow = w.volume.Advance(hour)
+	if w.flow.Opened {
+		opened = append(opened, w.volumeAlarm())
+	}
+	for _, f := range w.falls {
+		f.status = f.volume.AdvanceAmong(hour, 0) // all types stopped: that is the context's silence
+	}
+	return opened
+}
+
+// usual is how the hour's types compare with what each was expected to be: the median
+// of their ratios. A holiday moves all of them, a broken button one.
+func (w *watch) usual(hour int64, h Hour) float64 {
+	var ratios []float64
+	for _, t := range h.Types {
+		if f := w.falls[t.Type]; f != nil {
+			if mean, _, _ := f.volume.Forecast(hour); mean >= 1 {
+				ratios = append(ratios, float64(t.N)/mean)
+			}
+		}
+	}
+	for kind, f := range w.falls {
+		if mean, _, _ := f.volume.Forecast(hour); mean >= 1 && !slices.ContainsFunc(h.Types, func(t TypeCount) bool { return t.Type == kind }) {
+			ratios = append(ratios, 0)
+		}
+	}
+	if len(ratios) < 3 {
+		return 1
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (w *watch) pushErrors(hour int64, h Hour) []alarm {
+	var seen []detect.Seen // by value, of any type
+	for _, e := range h.Errors {
+		if i := slices.IndexFunc(seen, func(s detect.Seen) bool { return s.Value == e.Value }); i >= 0 {
+			seen[i].N += e.N
+		} else {
+			seen = append(seen, detect.Seen{Value: e.Value, N: e.N})
+		}
+	}
+	w.news = slices.DeleteFunc(w.news, func(n detect.Newcomer) bool { return hour-n.Opened > newsHours })
+	fresh := w.novelty.Push(hour, seen)
+	w.news = append(w.news, fresh...)
+	opened := make([]alarm, len(fresh))
+	for i := range fresh {
+		opened[i] = w.newsAlarm(fresh[i])
+	}
+	return opened
+}
+
+// newsHours is how long a new error stays one that somebody may not know of.
+const newsHours = 48
+
+// lastSignal is the hour of the newest signal, of a type or of any.
+func (w *watch) lastSignal(kind string) (int64, bool) {
+	last := w.last
+	if kind != "" {
+		last = 0
+		if f := w.falls[kind]; f != nil {
+			last = f.last
+		}
+	}
+	return last, last != 0
+}
+
+// spread of the volume an alarm is about.
+func (w *watch) spread(a alarm) float64 {
+	if f := w.falls[a.subject.Name]; a.subject.Kind == SubjectType && f != nil {
+		return f.volume.Spread()
+	}
+	return w.volume.Spread()
+}
+
+// settle pushes what silence there was until asOf; only whole hours that ended a while
+// ago count, because what was sent in them may still be on its way.
+func (w *watch) settle(asOf time.Time) []alarm {
+	return w.silence(hourOf(asOf.Add(-onTheWay)))
+}
+
+// onTheWay is how late signals of an hour may be stored and still count as in time.
+const onTheWay = 10 * time.Minute
+
+// changed tells whether an alarm went off in the last hour: then what is open may be over.
+func (w *watch) changed() bool {
+	now := len(w.active())
+	fell := now < w.before
+	w.before = now
+	return fell
+}
+
+// active are the alarms that are on, the strongest first.
+func (w *watch) active() []alarm {
+	var on []alarm
+	if w.status.Active {
+		on = append(on, w.ratioAlarm())
+	}
+	if w.flow.Active {
+		on = append(on, w.volumeAlarm())
+	}
+	for _, p := range w.parts {
+		if p.detector != nil && p.status.Active {
+			on = append(on, p.alarm())
+		}
+	}
+	for kind, f := range w.falls {
+		if f.status.Active {
+			on = append(on, f.alarm(kind))
+		}
+	}
+	for _, n := range w.news {
+		on = append(on, w.newsAlarm(n))
+	}
+	sortAlarms(on)
+	return on
+}
+
+// lasting are the alarms that may wait for their explanation, and those that began so
+// many hours ago that their evidence is due anew.
+func (w *watch) lasting(asOf time.Time) []alarm {
+	return slices.DeleteFunc(w.active(), func(a alarm) bool {
+		waited := asOf.Sub(timeOf(a.opened + 1))
+		return (waited <= 0 || waited > patience) && !slices.ContainsFunc(renewals(), func(d time.Duration) bool { return asOf.Sub(timeOf(a.onset.Hour)) == d })
+	})
+}
+
+func sortAlarms(list []alarm) {
+	slices.SortFunc(list, func(a, b alarm) int {
+		return cmp.Or(-cmp.Compare(a.strength(), b.strength()), cmp.Compare(a.subject.key(), b.subject.key()))
+	})
 }
 
 // series is the tail that lies within the last two weeks before end.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 )
 
 const (
@@ -11,7 +12,9 @@ const (
 	Quality = 0.05
 	// EnoughShare of the change makes a segment an explanation.
 	EnoughShare = 0.6
-	// minLift is how many times its expected share of the negatives a segment must
+	// halfShare is enough for the segment that gave the alarm.
+	halfShare = 0.4
+	// minLift is how many times its expected share of the change a segment must
 	// hold: 90 % of the traffic explaining 95 % of the change explains nothing.
 	minLift = 1.3
 	// maxSegments and maxRuledOut bound the report.
@@ -36,17 +39,33 @@ func (c Counts) Rate() float64 {
 	return float64(c.Negative) / float64(c.Total())
 }
 
-// Cell is one segment before and during the bad window.
+// Condition is one value of one dimension: "path", "error", "type", …
+type Condition struct{ Dimension, Value string }
+
+// Cell is one segment before and during the bad window: what meets one condition, or
+// two of different dimensions.
 type Cell struct {
-	Dimension string // "path", "error", "type", …
-	Value     string
-	Baseline  Counts
-	Window    Counts
+	Conditions []Condition
+	Baseline   Counts
+	Window     Counts
 }
 
-// Input of Explain. Overall are the counts of the whole context: several
+// Input of Explain. Baseline and Window are the counts of the whole context: several
 // dimensions describe the same signals, so cells do not add up to them.
 type Input struct {
+	Baseline Counts
+	Window   Counts
+	Cells    []Cell
+	// Suspect, when there is one, gave the alarm: its own series passed its threshold, so
+	// it needs no further test.
+	Suspect []Condition
+	// Joint is a sample of the same two windows in which conditions were counted
+	// together; nil when there is none, and then no pairs are looked at.
+	Joint *Joint
+}
+
+// Joint counts a sample: all of it, and its cells of one and of two conditions.
+type Joint struct {
 	Baseline Counts
 	Window   Counts
 	Cells    []Cell
@@ -54,50 +73,54 @@ type Input struct {
 
 // Segment is one tested cell.
 type Segment struct {
-	Dimension string `json:"dimension"`
-	Value     string `json:"value"`
-	Baseline  Counts `json:"baseline"`
-	Window    Counts `json:"window"`
+	Conditions []Condition
+	Baseline   Counts
+	Window     Counts
 	// Expected negatives in the window, had the segment kept its own rate.
-	Expected float64 `json:"expected"`
+	Expected float64
 	// Excess negatives above Expected.
-	Excess float64 `json:"excess"`
+	Excess float64
 	// RateRatio is observed ÷ expected, shrunk by the prior.
-	RateRatio float64 `json:"rate_ratio"`
+	RateRatio float64
 	// ShareOfChange is Excess ÷ the context's excess, at most 1.
-	ShareOfChange float64 `json:"share_of_change"`
+	ShareOfChange float64
 	// ExpectedShare is its share of the negatives if everything had worsened evenly.
-	ExpectedShare float64 `json:"expected_share"`
+	ExpectedShare float64
 	// Lift is its share of the negatives ÷ ExpectedShare.
-	Lift float64 `json:"lift"`
-	P    float64 `json:"p"`
-	Q    float64 `json:"q"` // Benjamini–Hochberg
+	Lift float64
+	P    float64
+	Q    float64 // Benjamini–Hochberg
 	// First: it was never seen in the baseline.
-	First bool `json:"first_seen"`
+	First bool
+	// Sampled: counts, Expected and Excess are a sample's, brought to the whole.
+	Sampled bool
 }
 
 // Mix splits the change of a dimension's negative rate (Kitagawa 1955): Within
 // is due to segments' own rates, Between to traffic moving between segments.
 type Mix struct {
-	Dimension string  `json:"dimension"`
-	Within    float64 `json:"within"`
-	Between   float64 `json:"between"`
+	Dimension string
+	Within    float64
+	Between   float64
 }
 
 // Report of one bad window.
 type Report struct {
 	// Expected negatives of the whole context in the window at its baseline rate.
-	Expected float64 `json:"expected"`
-	Excess   float64 `json:"excess"`
-	Tested   int     `json:"tested"`
-	// Explanation is the smallest significant segment with ≥ 60 % of the change; nil
-	// when the change is spread.
-	Explanation *Segment `json:"explanation,omitempty"`
+	Expected float64
+	Excess   float64
+	Tested   int
+	// Explanation is the segment that explains the change best: at least 60 % of it,
+	// significant, and the likeliest account of all that happened. nil when the change
+	// is spread.
+	Explanation *Segment
+	// Margin is by how much, in log-likelihood, it is likelier than the next best.
+	Margin float64
 	// Segments that are significantly over-represented, most of the change first.
-	Segments []Segment `json:"segments"`
+	Segments []Segment
 	// RuledOut are segments with traffic that worsened no more than the rest.
-	RuledOut []Segment `json:"ruled_out"`
-	Mix      []Mix     `json:"mix"`
+	RuledOut []Segment
+	Mix      []Mix
 }
 
 // Explain contrasts the window with the baseline. It is a pure function: the
@@ -108,54 +131,101 @@ func Explain(in Input) Report {
 	rep.Excess = float64(in.Window.Negative) - rep.Expected
 	tested := make([]Segment, 0, len(in.Cells))
 	for _, dimension := range byDimension(in.Cells) {
-		tested = append(tested, contrast(in, dimension, rep.Excess)...)
+		tested = append(tested, contrast(in.Baseline, in.Window, dimension, rep.Excess)...)
 		if mix, ok := decompose(dimension); ok {
 			rep.Mix = append(rep.Mix, mix)
 		}
 	}
-	rep.Tested = len(tested)
 	benjaminiHochberg(tested)
+	joint := newJoint(in.Joint, in.Window, tested)
+	rep.Tested = len(tested) + len(joint.pairs)
 	slices.SortFunc(tested, func(a, b Segment) int {
-		return cmp.Or(-cmp.Compare(a.Excess, b.Excess), cmp.Compare(a.ExpectedShare, b.ExpectedShare),
-			cmp.Compare(a.Dimension, b.Dimension), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(-cmp.Compare(a.Excess, b.Excess), cmp.Compare(a.ExpectedShare, b.ExpectedShare), compareConditions(a.Conditions, b.Conditions))
 	})
+	var accounts []float64
+	var best float64
 	for i := range tested {
 		s := tested[i]
 		switch {
-		case significant(s):
+		case s.significant() || in.suspects(s):
+			if rep.Excess > 0 && (s.ShareOfChange >= EnoughShare || in.suspects(s) && s.ShareOfChange >= halfShare) && !s.isOther() {
+				g := gain(s)
+				accounts = append(accounts, g)
+				if rep.Explanation == nil || g > best {
+					rep.Explanation, best = &s, g
+				}
+			}
 			if len(rep.Segments) < maxSegments {
 				rep.Segments = append(rep.Segments, s)
-			}
-			if rep.Excess > 0 && s.ShareOfChange >= EnoughShare && s.Value != Other && smaller(s, rep.Explanation) {
-				rep.Explanation = &s
 			}
 		case len(rep.RuledOut) < maxRuledOut && s.Q > Quality && s.Window.Total() > 0:
 			rep.RuledOut = append(rep.RuledOut, s)
 		}
 	}
+	if rep.Excess > 0 {
+		pairs, pair := joint.refine(&rep)
+		accounts = append(accounts, pairs...)
+		if pair != nil && (rep.Explanation == nil || slices.Max(pairs) > best) {
+			rep.Explanation = pair
+		}
+	}
+	rep.Margin = margin(accounts)
 	return rep
+}
+
+// margin between the best of some accounts and the next.
+func margin(accounts []float64) float64 {
+	if len(accounts) == 0 {
+		return 0
+	}
+	slices.SortFunc(accounts, func(a, b float64) int { return -cmp.Compare(a, b) })
+	if len(accounts) == 1 {
+		return accounts[0]
+	}
+	return accounts[0] - accounts[1]
+}
+
+// suspects: the segment gave the alarm, and most of the change is indeed on it.
+func (in *Input) suspects(s Segment) bool {
+	return len(in.Suspect) > 0 && slices.Equal(in.Suspect, s.Conditions) && s.Excess > 0
 }
 
 // Other is the value under which a bounded rollup adds up its rare values. It is
 // counted, but never an explanation.
 const Other = ""
 
-func significant(s Segment) bool { return s.Q <= Quality && s.Excess > 0 && s.Lift >= minLift }
+func (s *Segment) isOther() bool {
+	return slices.ContainsFunc(s.Conditions, func(c Condition) bool { return c.Value == Other })
+}
 
-// smaller prefers the segment that claims least: the smallest expected share.
-func smaller(s Segment, than *Segment) bool {
-	return than == nil || s.ExpectedShare < than.ExpectedShare
+// significant: it holds more of the change than chance and its size let expect.
+func (s *Segment) significant() bool {
+	return s.Q <= Quality && s.Excess > 0 && (s.ShareOfChange == 0 || s.ShareOfChange >= minLift*s.ExpectedShare)
+}
+
+func compareConditions(a, b []Condition) int {
+	return slices.CompareFunc(a, b, func(a, b Condition) int {
+		return cmp.Or(cmp.Compare(a.Dimension, b.Dimension), cmp.Compare(a.Value, b.Value))
+	})
+}
+
+func dimensionsOf(list []Condition) string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.Dimension
+	}
+	return strings.Join(names, "\x00")
 }
 
 func byDimension(cells []Cell) [][]Cell {
 	sorted := slices.Clone(cells)
 	slices.SortFunc(sorted, func(a, b Cell) int {
-		return cmp.Or(cmp.Compare(a.Dimension, b.Dimension), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(cmp.Compare(dimensionsOf(a.Conditions), dimensionsOf(b.Conditions)), compareConditions(a.Conditions, b.Conditions))
 	})
 	var out [][]Cell
 	for start := 0; start < len(sorted); {
 		end := start
-		for end < len(sorted) && sorted[end].Dimension == sorted[start].Dimension {
+		for end < len(sorted) && dimensionsOf(sorted[end].Conditions) == dimensionsOf(sorted[start].Conditions) {
 			end++
 		}
 		out = append(out, sorted[start:end])
@@ -166,7 +236,7 @@ func byDimension(cells []Cell) [][]Cell {
 
 // contrast tests the cells of one dimension against each other and the part of
 // the context that the dimension does not describe.
-func contrast(in Input, cells []Cell, excess float64) []Segment {
+func contrast(baseline, window Counts, cells []Cell, excess float64) []Segment {
 	// Where a dimension only exists on negatives (an error's fingerprint), traffic
 	// is the context's: the rate is negatives per signal of the context.
 	var described Counts
@@ -180,14 +250,14 @@ func contrast(in Input, cells []Cell, excess float64) []Segment {
 		}
 		return float64(own.Total())
 	}
-	prior := fitPrior(in, cells, exposure)
+	prior := fitPrior(baseline, cells, exposure)
 
 	segments := make([]Segment, 0, len(cells))
 	var cellsExpected, cellsNegative, cellsBaseline float64
 	for _, c := range cells {
-		s := Segment{Dimension: c.Dimension, Value: c.Value, Baseline: c.Baseline, Window: c.Window}
-		rate := (prior.events + float64(c.Baseline.Negative)) / (prior.exposure + exposure(c.Baseline, in.Baseline))
-		s.Expected = rate * exposure(c.Window, in.Window)
+		s := Segment{Conditions: c.Conditions, Baseline: c.Baseline, Window: c.Window}
+		rate := (prior.events + float64(c.Baseline.Negative)) / (prior.exposure + exposure(c.Baseline, baseline))
+		s.Expected = rate * exposure(c.Window, window)
 		s.Excess = float64(c.Window.Negative) - s.Expected
 		s.RateRatio = (prior.events + float64(c.Window.Negative)) / (prior.events + s.Expected)
 		s.First = c.Baseline.Total() == 0 && c.Window.Total() > 0
@@ -200,15 +270,15 @@ func contrast(in Input, cells []Cell, excess float64) []Segment {
 		segments = append(segments, s)
 	}
 	// The undescribed rest of the context takes part as one more cell.
-	restExpected := math.Max(0, float64(in.Baseline.Negative)-cellsBaseline) * ratio(in.Window.Total(), in.Baseline.Total())
-	restNegative := math.Max(0, float64(in.Window.Negative)-cellsNegative)
+	restExpected := math.Max(0, float64(baseline.Negative)-cellsBaseline) * ratio(window.Total(), baseline.Total())
+	restNegative := math.Max(0, float64(window.Negative)-cellsNegative)
 	expected := cellsExpected + restExpected
 	negatives := cellsNegative + restNegative
 	if negatives == 0 || expected <= 0 {
 		return nil
 	}
 	// How well the baseline knows shares: as well as its negatives are many.
-	size := float64(in.Baseline.Negative) + prior.events + 1
+	size := float64(baseline.Negative) + prior.events + 1
 	tested := segments[:0]
 	for _, s := range segments {
 		if s.Window.Total() == 0 && s.Baseline.Total() == 0 {
@@ -237,19 +307,19 @@ type gammaPrior struct{ events, exposure float64 }
 
 // fitPrior estimates by moments how much the baseline rates of a dimension's
 // segments differ: alike segments are shrunk strongly, different ones hardly.
-func fitPrior(in Input, cells []Cell, exposure func(own, all Counts) float64) gammaPrior {
+func fitPrior(baseline Counts, cells []Cell, exposure func(own, all Counts) float64) gammaPrior {
 	var events, traffic float64
 	for _, c := range cells {
 		events += float64(c.Baseline.Negative)
-		traffic += exposure(c.Baseline, in.Baseline)
+		traffic += exposure(c.Baseline, baseline)
 	}
 	if traffic == 0 {
-		traffic = float64(max(in.Baseline.Total(), 1))
+		traffic = float64(max(baseline.Total(), 1))
 	}
 	mean := math.Max(events, 0.5) / traffic
 	var between, weight float64
 	for _, c := range cells {
-		n := exposure(c.Baseline, in.Baseline)
+		n := exposure(c.Baseline, baseline)
 		if n == 0 {
 			continue
 		}
@@ -281,7 +351,7 @@ func decompose(cells []Cell) (Mix, bool) {
 	if before.Positive+after.Positive == 0 || before.Total() == 0 || after.Total() == 0 || len(cells) < 2 {
 		return Mix{}, false
 	}
-	m := Mix{Dimension: cells[0].Dimension}
+	m := Mix{Dimension: cells[0].Conditions[0].Dimension}
 	for _, c := range cells {
 		w0, w1 := ratio(c.Baseline.Total(), before.Total()), ratio(c.Window.Total(), after.Total())
 		r0, r1 := c.Baseline.Rate(), c.Window.Rate()

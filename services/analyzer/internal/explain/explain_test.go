@@ -15,10 +15,12 @@ import (
 
 func cell(dimension, value string, basePos, baseNeg, pos, neg int64) explain.Cell {
 	return explain.Cell{
-		Dimension: dimension, Value: value,
-		Baseline: explain.Counts{Positive: basePos, Negative: baseNeg}, Window: explain.Counts{Positive: pos, Negative: neg},
+		Conditions: []explain.Condition{{Dimension: dimension, Value: value}},
+		Baseline:   explain.Counts{Positive: basePos, Negative: baseNeg}, Window: explain.Counts{Positive: pos, Negative: neg},
 	}
 }
+
+func valueOf(s explain.Segment) string { return s.Conditions[0].Value }
 
 // A checkout button broke in one release; everything else went on as before.
 func broken() explain.Input {
@@ -42,18 +44,18 @@ func TestFindsTheSmallestSegment(t *testing.T) {
 	t.Parallel()
 	r := explain.Explain(broken())
 	require.NotNil(t, r.Explanation)
-	require.Equal(t, "TypeError: pay is not a function", r.Explanation.Value, "the error is smaller than the page it is on")
+	require.Equal(t, "TypeError: pay is not a function", valueOf(*r.Explanation), "the error is smaller than the page it is on")
 	require.True(t, r.Explanation.First)
 	require.Greater(t, r.Explanation.ShareOfChange, 0.6)
 
 	var values []string
 	for _, s := range r.Segments {
-		values = append(values, s.Value)
+		values = append(values, valueOf(s))
 	}
 	require.Contains(t, values, "/checkout")
 	ruledOut := map[string]bool{}
 	for _, s := range r.RuledOut {
-		ruledOut[s.Dimension] = true
+		ruledOut[s.Conditions[0].Dimension] = true
 	}
 	require.True(t, ruledOut["browser"], "both browsers worsened alike")
 	require.True(t, ruledOut["release"], "with one value there is nothing to tell apart")
@@ -102,7 +104,7 @@ func TestReportIsSane(t *testing.T) {
 		in := explain.Input{}
 		for i := range rapid.IntRange(0, 12).Draw(rt, "cells") {
 			c := cell([]string{"path", "error", "browser"}[i%3], fmt.Sprint(i), n.Draw(rt, "bp"), n.Draw(rt, "bn"), n.Draw(rt, "wp"), n.Draw(rt, "wn"))
-			if c.Dimension == "error" {
+			if c.Conditions[0].Dimension == "error" {
 				c.Baseline.Positive, c.Window.Positive = 0, 0
 			}
 			in.Cells = append(in.Cells, c)
@@ -160,7 +162,7 @@ func TestFalseDiscoveriesAndPower(t *testing.T) {
 				in.Window.Negative += c.Window.Negative
 			}
 			rep := explain.Explain(in)
-			if planted && rep.Explanation != nil && rep.Explanation.Value == "7" {
+			if planted && rep.Explanation != nil && valueOf(*rep.Explanation) == "7" {
 				found++
 			}
 			if !planted && len(rep.Segments) > 0 {
@@ -174,7 +176,7 @@ func TestFalseDiscoveriesAndPower(t *testing.T) {
 }
 
 func draw(r *rand.Rand, value string, baseTraffic int, baseRate float64, traffic int, rate float64) explain.Cell {
-	c := explain.Cell{Dimension: "path", Value: value}
+	c := explain.Cell{Conditions: []explain.Condition{{Dimension: "path", Value: value}}}
 	for range baseTraffic {
 		if r.Float64() < baseRate {
 			c.Baseline.Negative++
@@ -190,4 +192,91 @@ func draw(r *rand.Rand, value string, baseTraffic int, baseRate float64, traffic
 		}
 	}
 	return c
+}
+
+// A sample in which two dimensions were counted together: Safari in France broke.
+func TestNamesThePairThatBroke(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		planted []explain.Condition
+		rate    float64 // of negatives there, a tenth before
+	}{
+		{[]explain.Condition{{Dimension: "browser", Value: "Safari"}}, 0.22},
+		{[]explain.Condition{{Dimension: "browser", Value: "Safari"}, {Dimension: "country", Value: "FR"}}, 0.34},
+	} {
+		planted := c.planted
+		right := 0
+		const runs = 40
+		for seed := range uint64(runs) {
+			in := sampleOf(rand.New(rand.NewPCG(11, seed)), planted, c.rate)
+			rep := explain.Explain(in)
+			if rep.Explanation != nil && slices.Equal(rep.Explanation.Conditions, planted) {
+				right++
+				require.InDelta(t, 1, rep.Explanation.ShareOfChange, 0.4)
+			}
+		}
+		t.Logf("%v: named in %d of %d", planted, right, runs)
+		require.GreaterOrEqual(t, right, runs*9/10)
+	}
+}
+
+// sampleOf draws sessions of three dimensions; those of the planted segment fail more
+// often in the window. A quarter of them is the sample.
+func sampleOf(r *rand.Rand, planted []explain.Condition, rate float64) explain.Input {
+	in := explain.Input{Joint: &explain.Joint{}}
+	exact, joint := map[string]*explain.Cell{}, map[string]*explain.Cell{}
+	add := func(cells map[string]*explain.Cell, conditions []explain.Condition, window, bad bool) {
+		k := fmt.Sprint(conditions)
+		if cells[k] == nil {
+			cells[k] = &explain.Cell{Conditions: slices.Clone(conditions)}
+		}
+		count(&cells[k].Baseline, &cells[k].Window, window, bad)
+	}
+	for i := range 26_000 {
+		window := i >= 20_000
+		all := []explain.Condition{
+			{Dimension: "browser", Value: []string{"Chrome", "Safari", "Firefox"}[min(2, r.IntN(4))]},
+			{Dimension: "country", Value: []string{"DE", "US", "FR"}[min(2, r.IntN(4))]},
+			{Dimension: "path", Value: []string{"/a", "/b", "/c", "/d"}[r.IntN(4)]},
+		}
+		share := 0.1
+		if window && !slices.ContainsFunc(planted, func(c explain.Condition) bool { return !slices.Contains(all, c) }) {
+			share = rate
+		}
+		bad := r.Float64() < share
+		count(&in.Baseline, &in.Window, window, bad)
+		sampled := r.IntN(4) == 0
+		if sampled {
+			count(&in.Joint.Baseline, &in.Joint.Window, window, bad)
+		}
+		for i, a := range all {
+			add(exact, []explain.Condition{a}, window, bad)
+			if !sampled {
+				continue
+			}
+			add(joint, []explain.Condition{a}, window, bad)
+			for _, b := range all[i+1:] {
+				add(joint, []explain.Condition{a, b}, window, bad)
+			}
+		}
+	}
+	for _, c := range exact {
+		in.Cells = append(in.Cells, *c)
+	}
+	for _, c := range joint {
+		in.Joint.Cells = append(in.Joint.Cells, *c)
+	}
+	return in
+}
+
+func count(baseline, window *explain.Counts, inWindow, bad bool) {
+	c := baseline
+	if inWindow {
+		c = window
+	}
+	if bad {
+		c.Negative++
+	} else {
+		c.Positive++
+	}
 }

@@ -31,17 +31,22 @@ type Analyses struct {
 	db     *pgxpool.Pool
 	outbox outbox.Outbox
 	now    func() time.Time
+
+	lookAgain LookAgain
 }
 
+// LookAgain has a context analysed at a moment unless it gets signals after last.
+type LookAgain func(ctx context.Context, tx pgx.Tx, area signal.Area, at, last time.Time) error
+
 // NewAnalyses returns a store; db is borrowed.
-func NewAnalyses(pool *pgxpool.Pool, box outbox.Outbox, now func() time.Time) *Analyses {
-	return &Analyses{db: pool, outbox: box, now: now}
+func NewAnalyses(pool *pgxpool.Pool, box outbox.Outbox, now func() time.Time, again LookAgain) *Analyses {
+	return &Analyses{db: pool, outbox: box, now: now, lookAgain: again}
 }
 
 // InContext runs fn in one transaction of the account, alone for the context.
 func (a *Analyses) InContext(ctx context.Context, account, contextID uuid.UUID, fn func(analysis.Work) error) error {
 	return tenant.Tx(ctx, a.db, account, func(tx pgx.Tx) error {
-		w := &work{account: account, tx: tx, q: db.New(tx), outbox: a.outbox, now: a.now}
+		w := &work{account: account, tx: tx, q: db.New(tx), outbox: a.outbox, now: a.now, lookAgain: a.lookAgain}
 		if err := w.q.LockContext(ctx, contextID); err != nil {
 			return fmt.Errorf("locking the context: %w", err)
 		}
@@ -86,48 +91,34 @@ type work struct {
 	now     func() time.Time
 	home    signal.Context
 	watched int
+
+	lookAgain LookAgain
 }
 
 func (w *work) Context() signal.Context { return w.home }
 func (w *work) Watched() int            { return w.watched }
 
-func (w *work) Hours(ctx context.Context, from, to time.Time) ([]analysis.HourCount, error) {
-	rows, err := w.q.Hours(ctx, db.HoursParams{
-		AccountID: w.account, ContextID: w.home.ID, Positive: w.home.PositiveTypes, Negative: w.home.NegativeTypes, FromAt: from, ToAt: to,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the hours: %w", err)
-	}
-	out := make([]analysis.HourCount, len(rows))
-	for i, r := range rows {
-		out[i] = analysis.HourCount{Hour: r.Hour.UTC(), Positive: r.Positive, Negative: r.Negative, All: r.Total}
-	}
-	return out, nil
-}
-
-func (w *work) Totals(ctx context.Context, window, baseline analysis.Window) ([]analysis.TypeTotal, []analysis.ValueTotal, error) {
+func (w *work) Totals(ctx context.Context, window, baseline analysis.Window, types []string) ([]analysis.TypeTotal, []analysis.ValueTotal, error) {
 	hours := make([]int32, len(baseline.HoursOfDay))
 	for i, h := range baseline.HoursOfDay {
 		hours[i] = int32(h)
 	}
-	types, err := w.q.TypeTotals(ctx, db.TypeTotalsParams{
+	kinds, err := w.q.TypeTotals(ctx, db.TypeTotalsParams{
 		AccountID: w.account, ContextID: w.home.ID, WindowFrom: window.From, WindowTo: window.To,
-		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours,
+		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours, AllTypes: types == nil, Types: types,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the types: %w", err)
 	}
-	// Neutral types say nothing about a ratio; leaving them out keeps the read small.
-	counted := append(append([]string{}, w.home.PositiveTypes...), w.home.NegativeTypes...)
 	values, err := w.q.ValueTotals(ctx, db.ValueTotalsParams{
 		AccountID: w.account, ContextID: w.home.ID, WindowFrom: window.From, WindowTo: window.To,
-		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours, Types: counted,
+		BaselineFrom: baseline.From, BaselineTo: baseline.To, HoursOfDay: hours, AllTypes: types == nil, Types: types,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the dimensions: %w", err)
 	}
-	byType := make([]analysis.TypeTotal, len(types))
-	for i, t := range types {
+	byType := make([]analysis.TypeTotal, len(kinds))
+	for i, t := range kinds {
 		byType[i] = analysis.TypeTotal{Type: t.Type, Window: t.InWindow, Baseline: t.InBaseline}
 	}
 	byValue := make([]analysis.ValueTotal, len(values))
@@ -152,20 +143,23 @@ func (w *work) Raw(ctx context.Context, from, to time.Time, types []string) ([]a
 	}
 	out := make([]analysis.RawSignal, len(rows))
 	for i, r := range rows {
-		out[i] = analysis.RawSignal{ID: r.ID, Type: r.Type, Payload: []byte(r.Payload), SessionID: r.SessionID, At: r.OccurredAt}
+		out[i] = analysis.RawSignal{ID: r.ID, Type: r.Type, Payload: []byte(r.Payload), At: r.OccurredAt}
 	}
 	return out, nil
 }
 
-func (w *work) Overlapping(ctx context.Context, from, to time.Time) (*analysis.Known, error) {
-	row, err := w.q.OverlappingFinding(ctx, db.OverlappingFindingParams{AccountID: w.account, ContextID: w.home.ID, FromAt: from, ToAt: to})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
+func (w *work) Around(ctx context.Context, from, to time.Time) ([]analysis.Known, error) {
+	rows, err := w.q.FindingsAround(ctx, db.FindingsAroundParams{AccountID: w.account, ContextID: w.home.ID, FromAt: from, ToAt: to})
 	if err != nil {
 		return nil, fmt.Errorf("looking for the incident's finding: %w", err)
 	}
-	return &analysis.Known{ID: row.ID, StartedAt: row.StartedAt, DetectedAt: row.DetectedAt, ResolvedAt: row.ResolvedAt}, nil
+	out := make([]analysis.Known, len(rows))
+	for i, r := range rows {
+		if out[i], err = known(r); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (w *work) Unresolved(ctx context.Context, asOf time.Time) ([]analysis.Known, error) {
@@ -175,9 +169,30 @@ func (w *work) Unresolved(ctx context.Context, asOf time.Time) ([]analysis.Known
 	}
 	out := make([]analysis.Known, len(rows))
 	for i, r := range rows {
-		out[i] = analysis.Known{ID: r.ID, StartedAt: r.StartedAt, DetectedAt: r.DetectedAt, ResolvedAt: r.ResolvedAt}
+		if out[i], err = known(db.FindingsAroundRow(r)); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
+}
+
+func known(r db.FindingsAroundRow) (analysis.Known, error) {
+	k := analysis.Known{
+		ID: r.ID, Family: r.Family, Fingerprint: r.Fingerprint, StartedAt: r.StartedAt, StartedLow: r.StartedLow, DetectedAt: r.DetectedAt,
+		ResolvedAt: r.ResolvedAt, AsOf: r.AsOf, Severity: r.Severity,
+	}
+	if err := json.Unmarshal(r.Lead, &k.Lead); err != nil {
+		return analysis.Known{}, fmt.Errorf("decoding what explains a finding: %w", err)
+	}
+	return k, nil
+}
+
+func (w *work) Elsewhere(ctx context.Context, since time.Time) (int64, bool, error) {
+	row, err := w.q.Elsewhere(ctx, db.ElsewhereParams{AccountID: w.account, ProductID: w.home.ProductID, ContextID: w.home.ID, Since: since})
+	if err != nil {
+		return 0, false, fmt.Errorf("looking at the product's other contexts: %w", err)
+	}
+	return row.Signals, row.Silence, nil
 }
 
 func (w *work) DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error) {
@@ -244,6 +259,34 @@ func (w *work) Open(ctx context.Context, f analysis.Finding) (bool, error) {
 	}
 	err = outbox.Put(ctx, w.tx, w.outbox, event.FindingOpened, bus.Message[*eventv1.FindingOpened]{ID: newID(), AccountID: w.account, Time: w.now(), Body: body})
 	return err == nil, err
+}
+
+func (w *work) Renew(ctx context.Context, id uuid.UUID, f analysis.Finding, tell bool) error {
+	evidence, err := json.Marshal(f.Evidence)
+	if err != nil {
+		return fmt.Errorf("encoding the evidence: %w", err)
+	}
+	err = w.q.RenewFinding(ctx, db.RenewFindingParams{
+		ID: id, Family: f.Family, Severity: f.Severity, StartedAt: f.StartedAt, StartedLow: f.StartedLow, StartedHigh: f.StartedHigh, Evidence: evidence,
+	})
+	if err != nil {
+		return fmt.Errorf("renewing the finding: %w", err)
+	}
+	if !tell {
+		return nil
+	}
+	return outbox.Put(ctx, w.tx, w.outbox, event.FindingRenewed, bus.Message[*eventv1.FindingRenewed]{
+		ID: newID(), AccountID: w.account, Time: w.now(),
+		Body: &eventv1.FindingRenewed{
+			FindingId: id.String(), AnalysisId: f.AnalysisID.String(), ProductId: f.Context.ProductID.String(), ContextId: f.Context.ID.String(),
+			Family: f.Family, Fingerprint: f.Fingerprint, StartedAt: timestamppb.New(f.StartedAt), DetectedAt: timestamppb.New(f.DetectedAt),
+			Severity: f.Severity, EvidenceJson: evidence, AsOf: timestamppb.New(f.Evidence.AsOf),
+		},
+	})
+}
+
+func (w *work) LookAgain(ctx context.Context, at, last time.Time) error {
+	return w.lookAgain(ctx, w.tx, signal.Area{AccountID: w.account, ContextID: w.home.ID}, at, last)
 }
 
 func optional(id uuid.UUID) *uuid.UUID {

@@ -22,7 +22,7 @@ import (
 // inContext opens the tenant's context as an analysis does.
 func (b *bench) inContext(who testkit.Tenant, fn func(analysis.Work) error) {
 	b.t.Helper()
-	analyses := postgres.NewAnalyses(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() })
+	analyses := postgres.NewAnalyses(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() }, nil)
 	require.NoError(b.t, analyses.InContext(context.Background(), who.AccountID, who.ContextID, fn))
 }
 

@@ -68,7 +68,7 @@ type Context struct {
 	PositiveTypes []string
 	NegativeTypes []string
 	PayloadKeys   []string // rolled up beside the fixed dimensions
-	Funnel        []string // types in the order a session is meant to send them; none, or at least two
+	Funnel        []string // types in the order a session takes them, or empty
 }
 
 // Polarity of a type, decided now, whenever the signal was stored.

@@ -36,6 +36,21 @@ func (contextArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
+// silenceArgs: a context is looked at although nothing came in. Due is rounded to the
+// hour, so that a busy context has one of these an hour.
+type silenceArgs struct {
+	AccountID uuid.UUID `json:"account_id"`
+	ContextID uuid.UUID `json:"context_id" river:"unique"`
+	Due       int64     `json:"due" river:"unique"`  // Unix seconds
+	Last      time.Time `json:"last" river:"unique"` // hour with signals
+}
+
+func (silenceArgs) Kind() string { return "look_for_silence" }
+
+func (silenceArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 5, Priority: 2, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
 type requestedArgs struct {
 	AnalysisID  uuid.UUID  `json:"analysis_id" river:"unique"`
 	AccountID   uuid.UUID  `json:"account_id"`

@@ -90,3 +90,13 @@ func (s *Scheduler) Imported(ctx context.Context, importID, account, product uui
 	}
 	return nil
 }
+
+// LookAgain schedules an analysis at a moment, which finds nothing to do when the
+// context got signals after its last hour until then.
+func (s *Scheduler) LookAgain(ctx context.Context, tx pgx.Tx, area signal.Area, at, last time.Time) error {
+	args := silenceArgs{AccountID: area.AccountID, ContextID: area.ContextID, Due: at.Unix(), Last: last}
+	if _, err := s.client.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: at}); err != nil {
+		return fmt.Errorf("scheduling a look for silence: %w", err)
+	}
+	return nil
+}

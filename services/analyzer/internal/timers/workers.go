@@ -16,6 +16,8 @@ const (
 	walkTimeout = 10 * time.Minute
 	// storedPoll is how often an import looks whether all of it is stored.
 	storedPoll = 2 * time.Second
+	// pendingPoll is how often a look for silence asks whether all signals are stored.
+	pendingPoll = time.Minute
 )
 
 // Analyst judges contexts.
@@ -43,6 +45,8 @@ type Deps struct {
 	Contexts Contexts
 	// StoredUpTo is the sequence of the SIGNALS stream up to which all is stored.
 	StoredUpTo func(ctx context.Context) (uint64, error)
+	// Pending is how many messages of signals are not stored yet.
+	Pending func(ctx context.Context) (uint64, error)
 	// Reconcile compares what was acknowledged with what is stored.
 	Reconcile func(ctx context.Context) error
 	Now       func() time.Time
@@ -54,6 +58,7 @@ func NewWorkers(d Deps) *river.Workers {
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[contextArgs]) error {
 		return d.Analyst.Run(ctx, analysis.Request{AccountID: job.Args.AccountID, ContextID: job.Args.ContextID, Trigger: analysis.Timer})
 	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[silenceArgs]) error { return d.lookForSilence(ctx, job.Args) }))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[requestedArgs]) error {
 		r := analysis.Request{
 			ID: job.Args.AnalysisID, AccountID: job.Args.AccountID, ContextID: job.Args.ContextID,
@@ -77,6 +82,19 @@ func NewWorkers(d Deps) *river.Workers {
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return d.Reconcile(ctx) }))
 	return w
+}
+
+// lookForSilence judges a context although nothing came in. As long as the stream holds
+// signals that are not stored, the silence may be this service's own.
+func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
+	pending, err := d.Pending(ctx)
+	if err != nil {
+		return fmt.Errorf("asking what is not stored yet: %w", err)
+	}
+	if pending > 0 {
+		return river.JobSnooze(pendingPoll)
+	}
+	return d.Analyst.Run(ctx, analysis.Request{AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Timer, QuietSince: in.Last})
 }
 
 // walkImport waits until every signal of the import is stored, then has each of

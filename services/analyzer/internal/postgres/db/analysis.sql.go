@@ -108,6 +108,162 @@ func (q *Queries) DeployedAt(ctx context.Context, id uuid.UUID) (*time.Time, err
 	return deployed_at, err
 }
 
+const elsewhere = `-- name: Elsewhere :one
+SELECT coalesce((SELECT sum(r.n) FROM rollup_hourly r
+                 WHERE r.account_id = $1 AND r.product_id = $2
+                   AND r.context_id <> $3 AND r.hour >= $4::timestamptz), 0)::bigint AS signals,
+       EXISTS (SELECT FROM findings f
+               WHERE f.account_id = $1 AND f.product_id = $2 AND f.context_id <> $3
+                 AND f.family = 'silence' AND f.resolved_at IS NULL) AS silence
+`
+
+type ElsewhereParams struct {
+	AccountID uuid.UUID
+	ProductID uuid.UUID
+	ContextID uuid.UUID
+	Since     time.Time
+}
+
+type ElsewhereRow struct {
+	Signals int64
+	Silence bool
+}
+
+// The product's other contexts since a moment.
+func (q *Queries) Elsewhere(ctx context.Context, arg ElsewhereParams) (ElsewhereRow, error) {
+	row := q.db.QueryRow(ctx, elsewhere,
+		arg.AccountID,
+		arg.ProductID,
+		arg.ContextID,
+		arg.Since,
+	)
+	var i ElsewhereRow
+	err := row.Scan(&i.Signals, &i.Silence)
+	return i, err
+}
+
+const errorHours = `-- name: ErrorHours :many
+SELECT hour, type, value, sum(n)::bigint AS n
+FROM rollup_dimension_hourly
+WHERE account_id = $1 AND context_id = $2
+  AND hour >= $3::timestamptz AND hour < $4::timestamptz
+  AND dimension = 'error' AND value <> ''
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
+`
+
+type ErrorHoursParams struct {
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+}
+
+type ErrorHoursRow struct {
+	Hour  time.Time
+	Type  string
+	Value string
+	N     int64
+}
+
+func (q *Queries) ErrorHours(ctx context.Context, arg ErrorHoursParams) ([]ErrorHoursRow, error) {
+	rows, err := q.db.Query(ctx, errorHours,
+		arg.AccountID,
+		arg.ContextID,
+		arg.FromAt,
+		arg.ToAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ErrorHoursRow
+	for rows.Next() {
+		var i ErrorHoursRow
+		if err := rows.Scan(
+			&i.Hour,
+			&i.Type,
+			&i.Value,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findingsAround = `-- name: FindingsAround :many
+SELECT id, family, fingerprint, started_at, started_low, detected_at, resolved_at, severity,
+       coalesce((evidence ->> 'as_of')::timestamptz, detected_at)::timestamptz AS as_of,
+       (CASE WHEN (evidence -> 'segments' -> 0 ->> 'explains')::boolean THEN evidence -> 'segments' -> 0 -> 'conditions' ELSE '[]' END)::jsonb AS lead
+FROM findings
+WHERE account_id = $1 AND context_id = $2 AND deployment_id IS NULL
+  AND started_at <= $3::timestamptz
+  AND (resolved_at IS NULL OR resolved_at > $4::timestamptz)
+ORDER BY detected_at DESC, id
+LIMIT 100
+`
+
+type FindingsAroundParams struct {
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	ToAt      time.Time
+	FromAt    time.Time
+}
+
+type FindingsAroundRow struct {
+	ID          uuid.UUID
+	Family      string
+	Fingerprint string
+	StartedAt   time.Time
+	StartedLow  time.Time
+	DetectedAt  time.Time
+	ResolvedAt  *time.Time
+	Severity    float64
+	AsOf        time.Time
+	Lead        []byte
+}
+
+func (q *Queries) FindingsAround(ctx context.Context, arg FindingsAroundParams) ([]FindingsAroundRow, error) {
+	rows, err := q.db.Query(ctx, findingsAround,
+		arg.AccountID,
+		arg.ContextID,
+		arg.ToAt,
+		arg.FromAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindingsAroundRow
+	for rows.Next() {
+		var i FindingsAroundRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Family,
+			&i.Fingerprint,
+			&i.StartedAt,
+			&i.StartedLow,
+			&i.DetectedAt,
+			&i.ResolvedAt,
+			&i.Severity,
+			&i.AsOf,
+			&i.Lead,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const funnelHours = `-- name: FunnelHours :many
 WITH changed AS (
     SELECT s.hour, max(s.stored_at) AS at
@@ -162,66 +318,6 @@ func (q *Queries) FunnelHours(ctx context.Context, arg FunnelHoursParams) ([]Fun
 	for rows.Next() {
 		var i FunnelHoursRow
 		if err := rows.Scan(&i.Hour, &i.Level, &i.Reached); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const hours = `-- name: Hours :many
-SELECT hour,
-       coalesce(sum(n) FILTER (WHERE type = ANY($1::text[])), 0)::bigint AS positive,
-       coalesce(sum(n) FILTER (WHERE type = ANY($2::text[])), 0)::bigint AS negative,
-       sum(n)::bigint AS total
-FROM rollup_hourly
-WHERE account_id = $3 AND context_id = $4
-  AND hour >= $5::timestamptz AND hour < $6::timestamptz
-GROUP BY hour
-ORDER BY hour
-`
-
-type HoursParams struct {
-	Positive  []string
-	Negative  []string
-	AccountID uuid.UUID
-	ContextID uuid.UUID
-	FromAt    time.Time
-	ToAt      time.Time
-}
-
-type HoursRow struct {
-	Hour     time.Time
-	Positive int64
-	Negative int64
-	Total    int64
-}
-
-func (q *Queries) Hours(ctx context.Context, arg HoursParams) ([]HoursRow, error) {
-	rows, err := q.db.Query(ctx, hours,
-		arg.Positive,
-		arg.Negative,
-		arg.AccountID,
-		arg.ContextID,
-		arg.FromAt,
-		arg.ToAt,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []HoursRow
-	for rows.Next() {
-		var i HoursRow
-		if err := rows.Scan(
-			&i.Hour,
-			&i.Positive,
-			&i.Negative,
-			&i.Total,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -338,47 +434,6 @@ func (q *Queries) LockContext(ctx context.Context, contextID uuid.UUID) error {
 	return err
 }
 
-const overlappingFinding = `-- name: OverlappingFinding :one
-SELECT id, started_at, detected_at, resolved_at
-FROM findings
-WHERE account_id = $1 AND context_id = $2 AND deployment_id IS NULL
-  AND started_at <= $3::timestamptz
-  AND (resolved_at IS NULL OR resolved_at > $4::timestamptz)
-ORDER BY detected_at DESC
-LIMIT 1
-`
-
-type OverlappingFindingParams struct {
-	AccountID uuid.UUID
-	ContextID uuid.UUID
-	ToAt      time.Time
-	FromAt    time.Time
-}
-
-type OverlappingFindingRow struct {
-	ID         uuid.UUID
-	StartedAt  time.Time
-	DetectedAt time.Time
-	ResolvedAt *time.Time
-}
-
-func (q *Queries) OverlappingFinding(ctx context.Context, arg OverlappingFindingParams) (OverlappingFindingRow, error) {
-	row := q.db.QueryRow(ctx, overlappingFinding,
-		arg.AccountID,
-		arg.ContextID,
-		arg.ToAt,
-		arg.FromAt,
-	)
-	var i OverlappingFindingRow
-	err := row.Scan(
-		&i.ID,
-		&i.StartedAt,
-		&i.DetectedAt,
-		&i.ResolvedAt,
-	)
-	return i, err
-}
-
 const rawSignals = `-- name: RawSignals :many
 SELECT s.id, s.type::text AS type, s.payload::text AS payload, coalesce(s.session_id::text, '')::text AS session_id, s.occurred_at
 FROM (
@@ -445,6 +500,35 @@ func (q *Queries) RawSignals(ctx context.Context, arg RawSignalsParams) ([]RawSi
 	return items, nil
 }
 
+const renewFinding = `-- name: RenewFinding :exec
+UPDATE findings
+SET family = $2, severity = $3, started_at = $4, started_low = $5, started_high = $6, evidence = $7
+WHERE id = $1
+`
+
+type RenewFindingParams struct {
+	ID          uuid.UUID
+	Family      string
+	Severity    float64
+	StartedAt   time.Time
+	StartedLow  time.Time
+	StartedHigh time.Time
+	Evidence    []byte
+}
+
+func (q *Queries) RenewFinding(ctx context.Context, arg RenewFindingParams) error {
+	_, err := q.db.Exec(ctx, renewFinding,
+		arg.ID,
+		arg.Family,
+		arg.Severity,
+		arg.StartedAt,
+		arg.StartedLow,
+		arg.StartedHigh,
+		arg.Evidence,
+	)
+	return err
+}
+
 const resolveFinding = `-- name: ResolveFinding :exec
 UPDATE findings SET resolved_at = $2 WHERE id = $1
 `
@@ -459,6 +543,68 @@ func (q *Queries) ResolveFinding(ctx context.Context, arg ResolveFindingParams) 
 	return err
 }
 
+const typeHours = `-- name: TypeHours :many
+WITH kept AS (
+    SELECT k.type
+    FROM rollup_hourly k
+    WHERE k.account_id = $1 AND k.context_id = $2
+      AND k.hour >= $3::timestamptz AND k.hour < $4::timestamptz AND k.type <> ''
+    GROUP BY k.type
+    ORDER BY k.type = ANY($5::text[]) DESC, sum(k.n) DESC, k.type
+    LIMIT $6
+)
+SELECT r.hour, coalesce(kept.type, '')::text AS type, sum(r.n)::bigint AS n
+FROM rollup_hourly r
+LEFT JOIN kept ON kept.type = r.type
+WHERE r.account_id = $1 AND r.context_id = $2
+  AND r.hour >= $3::timestamptz AND r.hour < $4::timestamptz
+GROUP BY 1, 2
+ORDER BY 1, 2
+`
+
+type TypeHoursParams struct {
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+	Named     []string
+	Types     int32
+}
+
+type TypeHoursRow struct {
+	Hour time.Time
+	Type string
+	N    int64
+}
+
+// The most frequent types, those the context names before all; the rest adds up under ”.
+func (q *Queries) TypeHours(ctx context.Context, arg TypeHoursParams) ([]TypeHoursRow, error) {
+	rows, err := q.db.Query(ctx, typeHours,
+		arg.AccountID,
+		arg.ContextID,
+		arg.FromAt,
+		arg.ToAt,
+		arg.Named,
+		arg.Types,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TypeHoursRow
+	for rows.Next() {
+		var i TypeHoursRow
+		if err := rows.Scan(&i.Hour, &i.Type, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const typeTotals = `-- name: TypeTotals :many
 SELECT type,
        coalesce(sum(n) FILTER (WHERE hour >= $1::timestamptz), 0)::bigint AS in_window,
@@ -467,6 +613,7 @@ SELECT type,
 FROM rollup_hourly
 WHERE account_id = $4 AND context_id = $5
   AND hour >= $6::timestamptz AND hour < $7::timestamptz
+  AND ($8::boolean OR type = ANY($9::text[]))
 GROUP BY type
 ORDER BY type
 `
@@ -479,6 +626,8 @@ type TypeTotalsParams struct {
 	ContextID    uuid.UUID
 	BaselineFrom time.Time
 	WindowTo     time.Time
+	AllTypes     bool
+	Types        []string
 }
 
 type TypeTotalsRow struct {
@@ -496,6 +645,8 @@ func (q *Queries) TypeTotals(ctx context.Context, arg TypeTotalsParams) ([]TypeT
 		arg.ContextID,
 		arg.BaselineFrom,
 		arg.WindowTo,
+		arg.AllTypes,
+		arg.Types,
 	)
 	if err != nil {
 		return nil, err
@@ -516,10 +667,13 @@ func (q *Queries) TypeTotals(ctx context.Context, arg TypeTotalsParams) ([]TypeT
 }
 
 const unresolvedFindings = `-- name: UnresolvedFindings :many
-SELECT id, started_at, detected_at, resolved_at
+SELECT id, family, fingerprint, started_at, started_low, detected_at, resolved_at, severity,
+       coalesce((evidence ->> 'as_of')::timestamptz, detected_at)::timestamptz AS as_of,
+       (CASE WHEN (evidence -> 'segments' -> 0 ->> 'explains')::boolean THEN evidence -> 'segments' -> 0 -> 'conditions' ELSE '[]' END)::jsonb AS lead
 FROM findings
 WHERE account_id = $1 AND context_id = $2 AND deployment_id IS NULL
   AND resolved_at IS NULL AND detected_at <= $3::timestamptz
+ORDER BY detected_at DESC, id
 `
 
 type UnresolvedFindingsParams struct {
@@ -529,10 +683,16 @@ type UnresolvedFindingsParams struct {
 }
 
 type UnresolvedFindingsRow struct {
-	ID         uuid.UUID
-	StartedAt  time.Time
-	DetectedAt time.Time
-	ResolvedAt *time.Time
+	ID          uuid.UUID
+	Family      string
+	Fingerprint string
+	StartedAt   time.Time
+	StartedLow  time.Time
+	DetectedAt  time.Time
+	ResolvedAt  *time.Time
+	Severity    float64
+	AsOf        time.Time
+	Lead        []byte
 }
 
 func (q *Queries) UnresolvedFindings(ctx context.Context, arg UnresolvedFindingsParams) ([]UnresolvedFindingsRow, error) {
@@ -546,9 +706,91 @@ func (q *Queries) UnresolvedFindings(ctx context.Context, arg UnresolvedFindings
 		var i UnresolvedFindingsRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.Family,
+			&i.Fingerprint,
 			&i.StartedAt,
+			&i.StartedLow,
 			&i.DetectedAt,
 			&i.ResolvedAt,
+			&i.Severity,
+			&i.AsOf,
+			&i.Lead,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const valueHours = `-- name: ValueHours :many
+WITH kept AS (
+    SELECT k.dimension, k.value
+    FROM rollup_dimension_hourly k
+    WHERE k.account_id = $3 AND k.context_id = $4
+      AND k.hour >= $5::timestamptz AND k.hour < $6::timestamptz
+      AND k.type = ANY($1::text[] || $2::text[]) AND k.dimension <> 'error' AND k.value <> ''
+    GROUP BY k.dimension, k.value
+    ORDER BY sum(k.n) DESC, k.dimension, k.value
+    LIMIT $7
+)
+SELECT r.hour, r.dimension, r.value,
+       coalesce(sum(r.n) FILTER (WHERE r.type = ANY($1::text[])), 0)::bigint AS positive,
+       coalesce(sum(r.n) FILTER (WHERE r.type = ANY($2::text[])), 0)::bigint AS negative
+FROM rollup_dimension_hourly r
+JOIN kept ON kept.dimension = r.dimension AND kept.value = r.value
+WHERE r.account_id = $3 AND r.context_id = $4
+  AND r.hour >= $5::timestamptz AND r.hour < $6::timestamptz
+  AND r.type = ANY($1::text[] || $2::text[])
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
+`
+
+type ValueHoursParams struct {
+	Positive  []string
+	Negative  []string
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+	Values    int32
+}
+
+type ValueHoursRow struct {
+	Hour      time.Time
+	Dimension string
+	Value     string
+	Positive  int64
+	Negative  int64
+}
+
+// The values with most traffic, by polarity.
+func (q *Queries) ValueHours(ctx context.Context, arg ValueHoursParams) ([]ValueHoursRow, error) {
+	rows, err := q.db.Query(ctx, valueHours,
+		arg.Positive,
+		arg.Negative,
+		arg.AccountID,
+		arg.ContextID,
+		arg.FromAt,
+		arg.ToAt,
+		arg.Values,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ValueHoursRow
+	for rows.Next() {
+		var i ValueHoursRow
+		if err := rows.Scan(
+			&i.Hour,
+			&i.Dimension,
+			&i.Value,
+			&i.Positive,
+			&i.Negative,
 		); err != nil {
 			return nil, err
 		}
@@ -568,7 +810,7 @@ SELECT dimension, value, type,
 FROM rollup_dimension_hourly
 WHERE account_id = $4 AND context_id = $5
   AND hour >= $6::timestamptz AND hour < $7::timestamptz
-  AND type = ANY($8::text[])
+  AND ($8::boolean OR type = ANY($9::text[]))
 GROUP BY dimension, value, type
 ORDER BY 4 DESC, 5 DESC, dimension, value, type
 LIMIT 5000
@@ -582,6 +824,7 @@ type ValueTotalsParams struct {
 	ContextID    uuid.UUID
 	BaselineFrom time.Time
 	WindowTo     time.Time
+	AllTypes     bool
 	Types        []string
 }
 
@@ -603,6 +846,7 @@ func (q *Queries) ValueTotals(ctx context.Context, arg ValueTotalsParams) ([]Val
 		arg.ContextID,
 		arg.BaselineFrom,
 		arg.WindowTo,
+		arg.AllTypes,
 		arg.Types,
 	)
 	if err != nil {

@@ -7,16 +7,56 @@ SELECT c.*, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id A
 FROM contexts c
 WHERE c.id = $1;
 
--- name: Hours :many
-SELECT hour,
-       coalesce(sum(n) FILTER (WHERE type = ANY(sqlc.arg(positive)::text[])), 0)::bigint AS positive,
-       coalesce(sum(n) FILTER (WHERE type = ANY(sqlc.arg(negative)::text[])), 0)::bigint AS negative,
-       sum(n)::bigint AS total
-FROM rollup_hourly
+-- name: TypeHours :many
+-- The most frequent types, those the context names before all; the rest adds up under ''.
+WITH kept AS (
+    SELECT k.type
+    FROM rollup_hourly k
+    WHERE k.account_id = sqlc.arg(account_id) AND k.context_id = sqlc.arg(context_id)
+      AND k.hour >= sqlc.arg(from_at)::timestamptz AND k.hour < sqlc.arg(to_at)::timestamptz AND k.type <> ''
+    GROUP BY k.type
+    ORDER BY k.type = ANY(sqlc.arg(named)::text[]) DESC, sum(k.n) DESC, k.type
+    LIMIT sqlc.arg(types)
+)
+SELECT r.hour, coalesce(kept.type, '')::text AS type, sum(r.n)::bigint AS n
+FROM rollup_hourly r
+LEFT JOIN kept ON kept.type = r.type
+WHERE r.account_id = sqlc.arg(account_id) AND r.context_id = sqlc.arg(context_id)
+  AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour < sqlc.arg(to_at)::timestamptz
+GROUP BY 1, 2
+ORDER BY 1, 2;
+
+-- name: ValueHours :many
+-- The values with most traffic, by polarity.
+WITH kept AS (
+    SELECT k.dimension, k.value
+    FROM rollup_dimension_hourly k
+    WHERE k.account_id = sqlc.arg(account_id) AND k.context_id = sqlc.arg(context_id)
+      AND k.hour >= sqlc.arg(from_at)::timestamptz AND k.hour < sqlc.arg(to_at)::timestamptz
+      AND k.type = ANY(sqlc.arg(positive)::text[] || sqlc.arg(negative)::text[]) AND k.dimension <> 'error' AND k.value <> ''
+    GROUP BY k.dimension, k.value
+    ORDER BY sum(k.n) DESC, k.dimension, k.value
+    LIMIT sqlc.arg(values)
+)
+SELECT r.hour, r.dimension, r.value,
+       coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(positive)::text[])), 0)::bigint AS positive,
+       coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(negative)::text[])), 0)::bigint AS negative
+FROM rollup_dimension_hourly r
+JOIN kept ON kept.dimension = r.dimension AND kept.value = r.value
+WHERE r.account_id = sqlc.arg(account_id) AND r.context_id = sqlc.arg(context_id)
+  AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour < sqlc.arg(to_at)::timestamptz
+  AND r.type = ANY(sqlc.arg(positive)::text[] || sqlc.arg(negative)::text[])
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
+-- name: ErrorHours :many
+SELECT hour, type, value, sum(n)::bigint AS n
+FROM rollup_dimension_hourly
 WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id)
   AND hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
-GROUP BY hour
-ORDER BY hour;
+  AND dimension = 'error' AND value <> ''
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
 
 -- name: TypeTotals :many
 SELECT type,
@@ -26,6 +66,7 @@ SELECT type,
 FROM rollup_hourly
 WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id)
   AND hour >= sqlc.arg(baseline_from)::timestamptz AND hour < sqlc.arg(window_to)::timestamptz
+  AND (sqlc.arg(all_types)::boolean OR type = ANY(sqlc.arg(types)::text[]))
 GROUP BY type
 ORDER BY type;
 
@@ -38,7 +79,7 @@ SELECT dimension, value, type,
 FROM rollup_dimension_hourly
 WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id)
   AND hour >= sqlc.arg(baseline_from)::timestamptz AND hour < sqlc.arg(window_to)::timestamptz
-  AND type = ANY(sqlc.arg(types)::text[])
+  AND (sqlc.arg(all_types)::boolean OR type = ANY(sqlc.arg(types)::text[]))
 GROUP BY dimension, value, type
 ORDER BY 4 DESC, 5 DESC, dimension, value, type
 LIMIT 5000;
@@ -58,20 +99,34 @@ JOIN signals s ON s.account_id = sqlc.arg(account_id) AND s.block_id = newest.bl
 WHERE s.type = ANY(sqlc.arg(types)::text[]) AND s.occurred_at >= sqlc.arg(from_at)::timestamptz AND s.occurred_at < sqlc.arg(to_at)::timestamptz
 ORDER BY newest.last_at DESC, s.occurred_at DESC;
 
--- name: OverlappingFinding :one
-SELECT id, started_at, detected_at, resolved_at
+-- name: FindingsAround :many
+SELECT id, family, fingerprint, started_at, started_low, detected_at, resolved_at, severity,
+       coalesce((evidence ->> 'as_of')::timestamptz, detected_at)::timestamptz AS as_of,
+       (CASE WHEN (evidence -> 'segments' -> 0 ->> 'explains')::boolean THEN evidence -> 'segments' -> 0 -> 'conditions' ELSE '[]' END)::jsonb AS lead
 FROM findings
 WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id) AND deployment_id IS NULL
   AND started_at <= sqlc.arg(to_at)::timestamptz
   AND (resolved_at IS NULL OR resolved_at > sqlc.arg(from_at)::timestamptz)
-ORDER BY detected_at DESC
-LIMIT 1;
+ORDER BY detected_at DESC, id
+LIMIT 100;
 
 -- name: UnresolvedFindings :many
-SELECT id, started_at, detected_at, resolved_at
+SELECT id, family, fingerprint, started_at, started_low, detected_at, resolved_at, severity,
+       coalesce((evidence ->> 'as_of')::timestamptz, detected_at)::timestamptz AS as_of,
+       (CASE WHEN (evidence -> 'segments' -> 0 ->> 'explains')::boolean THEN evidence -> 'segments' -> 0 -> 'conditions' ELSE '[]' END)::jsonb AS lead
 FROM findings
 WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id) AND deployment_id IS NULL
-  AND resolved_at IS NULL AND detected_at <= sqlc.arg(as_of)::timestamptz;
+  AND resolved_at IS NULL AND detected_at <= sqlc.arg(as_of)::timestamptz
+ORDER BY detected_at DESC, id;
+
+-- name: Elsewhere :one
+-- The product's other contexts since a moment.
+SELECT coalesce((SELECT sum(r.n) FROM rollup_hourly r
+                 WHERE r.account_id = sqlc.arg(account_id) AND r.product_id = sqlc.arg(product_id)
+                   AND r.context_id <> sqlc.arg(context_id) AND r.hour >= sqlc.arg(since)::timestamptz), 0)::bigint AS signals,
+       EXISTS (SELECT FROM findings f
+               WHERE f.account_id = sqlc.arg(account_id) AND f.product_id = sqlc.arg(product_id) AND f.context_id <> sqlc.arg(context_id)
+                 AND f.family = 'silence' AND f.resolved_at IS NULL) AS silence;
 
 -- name: DeployedAt :one
 SELECT deployed_at FROM deployments WHERE id = $1;
@@ -85,6 +140,11 @@ ON CONFLICT (id) DO NOTHING;
 INSERT INTO findings (id, account_id, product_id, context_id, analysis_id, family, fingerprint, severity, started_at, started_low, started_high, detected_at, evidence, deployment_id, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (account_id, context_id, fingerprint) DO NOTHING;
+
+-- name: RenewFinding :exec
+UPDATE findings
+SET family = $2, severity = $3, started_at = $4, started_low = $5, started_high = $6, evidence = $7
+WHERE id = $1;
 
 -- name: ResolveFinding :exec
 UPDATE findings SET resolved_at = sqlc.narg(resolved_at) WHERE id = $1;

@@ -358,8 +358,9 @@ type FindingOpened struct {
 	AnalysisId string                 `protobuf:"bytes,2,opt,name=analysis_id,json=analysisId,proto3" json:"analysis_id,omitempty"`
 	ProductId  string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	ContextId  string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	// "ratio_worsening", "error_spike", "rage_clicks", "funnel_drop",
-	// "silence", "volume_collapse", "deployment_regressed".
+	// "ratio_worsening", "slow_worsening", "error_spike", "new_error",
+	// "rage_clicks", "broken_release", "funnel_drop", "silence",
+	// "volume_collapse", "deployment_regressed".
 	Family string `protobuf:"bytes,5,opt,name=family,proto3" json:"family,omitempty"`
 	// Same for the same incident of the same context.
 	Fingerprint string                 `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
@@ -481,6 +482,134 @@ func (x *FindingOpened) GetDeploymentId() string {
 	return ""
 }
 
+// FindingRenewed: what goes on was looked at again with more to go by, and is
+// explained differently now, or has become more severe. The fields are those of
+// FindingOpened; detected_at stays, and started_at may be known better.
+type FindingRenewed struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	FindingId    string                 `protobuf:"bytes,1,opt,name=finding_id,json=findingId,proto3" json:"finding_id,omitempty"`
+	AnalysisId   string                 `protobuf:"bytes,2,opt,name=analysis_id,json=analysisId,proto3" json:"analysis_id,omitempty"`
+	ProductId    string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId    string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	Family       string                 `protobuf:"bytes,5,opt,name=family,proto3" json:"family,omitempty"`
+	Fingerprint  string                 `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	StartedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	DetectedAt   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=detected_at,json=detectedAt,proto3" json:"detected_at,omitempty"`
+	Severity     float64                `protobuf:"fixed64,9,opt,name=severity,proto3" json:"severity,omitempty"`
+	EvidenceJson []byte                 `protobuf:"bytes,10,opt,name=evidence_json,json=evidenceJson,proto3" json:"evidence_json,omitempty"`
+	// When the evidence was gathered.
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindingRenewed) Reset() {
+	*x = FindingRenewed{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindingRenewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindingRenewed) ProtoMessage() {}
+
+func (x *FindingRenewed) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindingRenewed.ProtoReflect.Descriptor instead.
+func (*FindingRenewed) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FindingRenewed) GetFindingId() string {
+	if x != nil {
+		return x.FindingId
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetAnalysisId() string {
+	if x != nil {
+		return x.AnalysisId
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetFamily() string {
+	if x != nil {
+		return x.Family
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
+func (x *FindingRenewed) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *FindingRenewed) GetDetectedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DetectedAt
+	}
+	return nil
+}
+
+func (x *FindingRenewed) GetSeverity() float64 {
+	if x != nil {
+		return x.Severity
+	}
+	return 0
+}
+
+func (x *FindingRenewed) GetEvidenceJson() []byte {
+	if x != nil {
+		return x.EvidenceJson
+	}
+	return nil
+}
+
+func (x *FindingRenewed) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
 // ProposalCreated: a proposal waits for a decision.
 type ProposalCreated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -497,7 +626,7 @@ type ProposalCreated struct {
 
 func (x *ProposalCreated) Reset() {
 	*x = ProposalCreated{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[5]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +638,7 @@ func (x *ProposalCreated) String() string {
 func (*ProposalCreated) ProtoMessage() {}
 
 func (x *ProposalCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[5]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +651,7 @@ func (x *ProposalCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalCreated.ProtoReflect.Descriptor instead.
 func (*ProposalCreated) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{5}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProposalCreated) GetProposalId() string {
@@ -591,7 +720,7 @@ type ProposalApproved struct {
 
 func (x *ProposalApproved) Reset() {
 	*x = ProposalApproved{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[6]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +732,7 @@ func (x *ProposalApproved) String() string {
 func (*ProposalApproved) ProtoMessage() {}
 
 func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[6]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +745,7 @@ func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalApproved.ProtoReflect.Descriptor instead.
 func (*ProposalApproved) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{6}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProposalApproved) GetProposalId() string {
@@ -683,7 +812,7 @@ type ProposalRejected struct {
 
 func (x *ProposalRejected) Reset() {
 	*x = ProposalRejected{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +824,7 @@ func (x *ProposalRejected) String() string {
 func (*ProposalRejected) ProtoMessage() {}
 
 func (x *ProposalRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +837,7 @@ func (x *ProposalRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalRejected.ProtoReflect.Descriptor instead.
 func (*ProposalRejected) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{7}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProposalRejected) GetProposalId() string {
@@ -767,7 +896,7 @@ type ProposalReopened struct {
 
 func (x *ProposalReopened) Reset() {
 	*x = ProposalReopened{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +908,7 @@ func (x *ProposalReopened) String() string {
 func (*ProposalReopened) ProtoMessage() {}
 
 func (x *ProposalReopened) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +921,7 @@ func (x *ProposalReopened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalReopened.ProtoReflect.Descriptor instead.
 func (*ProposalReopened) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{8}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProposalReopened) GetProposalId() string {
@@ -843,7 +972,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +984,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +997,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{9}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ProposalExpired) GetProposalId() string {
@@ -912,7 +1041,7 @@ type DeploymentCreated struct {
 
 func (x *DeploymentCreated) Reset() {
 	*x = DeploymentCreated{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1053,7 @@ func (x *DeploymentCreated) String() string {
 func (*DeploymentCreated) ProtoMessage() {}
 
 func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1066,7 @@ func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCreated.ProtoReflect.Descriptor instead.
 func (*DeploymentCreated) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{10}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeploymentCreated) GetDeploymentId() string {
@@ -984,7 +1113,7 @@ type DeploymentDeployed struct {
 
 func (x *DeploymentDeployed) Reset() {
 	*x = DeploymentDeployed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1125,7 @@ func (x *DeploymentDeployed) String() string {
 func (*DeploymentDeployed) ProtoMessage() {}
 
 func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1138,7 @@ func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentDeployed.ProtoReflect.Descriptor instead.
 func (*DeploymentDeployed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{11}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeploymentDeployed) GetDeploymentId() string {
@@ -1075,7 +1204,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1216,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1229,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{12}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1153,7 +1282,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1294,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1307,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1233,7 +1362,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1374,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1387,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1278,7 +1407,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1419,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1432,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -1323,7 +1452,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1464,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1477,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -1391,7 +1520,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1532,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1545,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -1564,7 +1693,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1705,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1718,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -1623,7 +1752,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1764,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1777,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -1671,7 +1800,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1812,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1825,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -1730,7 +1859,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1871,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1884,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -1778,7 +1907,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1919,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1932,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -1886,7 +2015,26 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bseverity\x18\t \x01(\x01R\bseverity\x12#\n" +
 	"\revidence_json\x18\n" +
 	" \x01(\fR\fevidenceJson\x12#\n" +
-	"\rdeployment_id\x18\v \x01(\tR\fdeploymentId\"\xe1\x01\n" +
+	"\rdeployment_id\x18\v \x01(\tR\fdeploymentId\"\xb2\x03\n" +
+	"\x0eFindingRenewed\x12\x1d\n" +
+	"\n" +
+	"finding_id\x18\x01 \x01(\tR\tfindingId\x12\x1f\n" +
+	"\vanalysis_id\x18\x02 \x01(\tR\n" +
+	"analysisId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\x12\x16\n" +
+	"\x06family\x18\x05 \x01(\tR\x06family\x12 \n" +
+	"\vfingerprint\x18\x06 \x01(\tR\vfingerprint\x129\n" +
+	"\n" +
+	"started_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
+	"\vdetected_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"detectedAt\x12\x1a\n" +
+	"\bseverity\x18\t \x01(\x01R\bseverity\x12#\n" +
+	"\revidence_json\x18\n" +
+	" \x01(\fR\fevidenceJson\x12/\n" +
+	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xe1\x01\n" +
 	"\x0fProposalCreated\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2054,60 +2202,64 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
 	(*AnalysisRequested)(nil),        // 2: specter.event.v1.AnalysisRequested
 	(*AnalysisCompleted)(nil),        // 3: specter.event.v1.AnalysisCompleted
 	(*FindingOpened)(nil),            // 4: specter.event.v1.FindingOpened
-	(*ProposalCreated)(nil),          // 5: specter.event.v1.ProposalCreated
-	(*ProposalApproved)(nil),         // 6: specter.event.v1.ProposalApproved
-	(*ProposalRejected)(nil),         // 7: specter.event.v1.ProposalRejected
-	(*ProposalReopened)(nil),         // 8: specter.event.v1.ProposalReopened
-	(*ProposalExpired)(nil),          // 9: specter.event.v1.ProposalExpired
-	(*DeploymentCreated)(nil),        // 10: specter.event.v1.DeploymentCreated
-	(*DeploymentDeployed)(nil),       // 11: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),      // 12: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 13: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 14: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 15: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 16: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 17: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 18: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 19: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 20: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 21: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 22: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 23: google.protobuf.Timestamp
+	(*FindingRenewed)(nil),           // 5: specter.event.v1.FindingRenewed
+	(*ProposalCreated)(nil),          // 6: specter.event.v1.ProposalCreated
+	(*ProposalApproved)(nil),         // 7: specter.event.v1.ProposalApproved
+	(*ProposalRejected)(nil),         // 8: specter.event.v1.ProposalRejected
+	(*ProposalReopened)(nil),         // 9: specter.event.v1.ProposalReopened
+	(*ProposalExpired)(nil),          // 10: specter.event.v1.ProposalExpired
+	(*DeploymentCreated)(nil),        // 11: specter.event.v1.DeploymentCreated
+	(*DeploymentDeployed)(nil),       // 12: specter.event.v1.DeploymentDeployed
+	(*DeploymentCancelled)(nil),      // 13: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),     // 14: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),       // 15: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),      // 16: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),   // 17: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                  // 18: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil), // 19: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil), // 20: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),           // 21: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),           // 22: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),         // 23: specter.event.v1.EndpointDisabled
+	(*timestamppb.Timestamp)(nil),    // 24: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	23, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	23, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	23, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	23, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	23, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	23, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	23, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	23, // 7: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	23, // 8: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	23, // 9: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	23, // 10: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	23, // 11: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	23, // 12: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	17, // 13: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	17, // 14: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	17, // 15: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	23, // 16: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	23, // 17: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	23, // 18: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	23, // 19: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	23, // 20: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	24, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	24, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	24, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	24, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	24, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	24, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	24, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	24, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	24, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	24, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	24, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	24, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	24, // 12: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	24, // 13: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	24, // 14: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	24, // 15: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	18, // 16: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	18, // 17: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	18, // 18: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	24, // 19: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	24, // 20: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	24, // 21: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	24, // 22: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	24, // 23: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2121,7 +2273,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

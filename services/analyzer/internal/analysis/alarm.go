@@ -1,0 +1,152 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/draftlabs/specter/services/analyzer/internal/detect"
+)
+
+// alarm is a series that became worse.
+type alarm struct {
+	subject  Subject
+	onset    detect.Onset
+	opened   int64 // hour in which it was noticed
+	evidence float64
+	// threshold it had to pass: alarms of different kinds compare by how far they did.
+	threshold float64
+	collapse  *detect.Collapse // of a volume
+	news      *detect.Newcomer // of an error
+}
+
+func (a alarm) strength() float64 { return a.evidence / a.threshold }
+
+// falseAlarm bounds the probability of one such alarm a week with nothing wrong: the
+// budget of the series at the threshold, and e-fold less for each nat beyond.
+func (a alarm) falseAlarm() float64 {
+	return budget * math.Exp(-math.Max(0, a.evidence-a.threshold))
+}
+
+// budget is the share of product-weeks that may see a finding with nothing wrong.
+const budget = 0.05
+
+// volume tells alarms about the whole context's volume from those about what people
+// experience: two of the same sort and time are one incident.
+func (a alarm) volume() bool { return a.subject.Kind == SubjectVolume }
+
+// key names the series across runs; a finding's fingerprint begins with it.
+func (s Subject) key() string {
+	parts := []string{s.Kind}
+	for _, c := range s.Conditions {
+		parts = append(parts, c.Dimension+"="+c.Value)
+	}
+	if s.Name != "" {
+		parts = append(parts, s.Name)
+	}
+	return strings.Join(parts, ":")
+}
+
+func (w *watch) ratioAlarm() alarm {
+	in := w.status.Incident
+	return alarm{subject: Subject{Kind: SubjectRatio}, onset: in.Onset, opened: in.Opened, evidence: in.Evidence, threshold: w.status.Threshold}
+}
+
+func (p *part) alarm() alarm {
+	in := p.status.Incident
+	return alarm{subject: p.subject, onset: in.Onset, opened: in.Opened, evidence: in.Evidence, threshold: p.status.Threshold}
+}
+
+func (w *watch) volumeAlarm() alarm {
+	c := w.flow.Collapse
+	return alarm{subject: Subject{Kind: SubjectVolume}, onset: c.Onset, opened: c.Opened, evidence: c.Evidence, threshold: w.flow.Threshold, collapse: c}
+}
+
+func (f *fall) alarm(kind string) alarm {
+	c := f.status.Collapse
+	return alarm{
+		subject: Subject{Kind: SubjectType, Name: kind}, onset: c.Onset, opened: c.Opened, evidence: c.Evidence,
+		threshold: f.status.Threshold, collapse: c,
+	}
+}
+
+func (w *watch) newsAlarm(n detect.Newcomer) alarm {
+	return alarm{
+		subject: Subject{Kind: SubjectError, Name: n.Value}, onset: detect.Onset{Hour: n.First, Earliest: n.First, Latest: n.First},
+		opened: n.Opened, evidence: n.Surprise, threshold: w.novelty.Threshold(), news: &n,
+	}
+}
+
+// on tells whether the series a fingerprint names is still in trouble, and since when
+// it is not: the hour after its incident closed, or zero when that is not known.
+func (w *watch) on(fingerprint string) (bool, int64) {
+	key := fingerprint
+	if i := strings.LastIndex(fingerprint, "@"); i >= 0 {
+		key = fingerprint[:i]
+	}
+	kind, name, _ := strings.Cut(key, ":")
+	switch {
+	case kind == SubjectVolume:
+		return w.flow.Active, closedAt(w.flow.Collapse)
+	case kind == SubjectError:
+		last, seen := w.novelty.LastSeen(name)
+		return seen && w.hour-last < quietHours, last + 1
+	case kind == SubjectType && w.falls[name] != nil && w.falls[name].status.Collapse != nil:
+		f := w.falls[name]
+		return f.status.Active, closedAt(f.status.Collapse)
+	}
+	status := w.status
+	if p := w.parts[key]; kind != SubjectRatio && p != nil && p.detector != nil {
+		status = p.status
+	}
+	if status.Incident == nil || status.Incident.Closed == 0 {
+		return status.Active, 0
+	}
+	return status.Active, status.Incident.Closed + 1
+}
+
+// quietHours without it end a new error.
+const quietHours = 24
+
+func closedAt(c *detect.Collapse) int64 {
+	if c == nil || c.Closed == 0 {
+		return 0
+	}
+	return c.Closed + 1
+}
+
+const (
+	// before and after are how far apart the start of an alarm and the time of a
+	// finding may lie for both to be the same incident: series notice the same trouble
+	// at different hours.
+	before = 6 * time.Hour
+	after  = 24 * time.Hour
+)
+
+// knownAs is the finding that tells of the alarm already, if there is one.
+func (a alarm) knownAs(list []Known) *Known {
+	i := slices.IndexFunc(list, a.is)
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+func (a alarm) is(k Known) bool {
+	volume := k.Family == Silence || strings.HasPrefix(k.Fingerprint, SubjectVolume+"@")
+	if volume != a.volume() {
+		return false
+	}
+	start, latest := timeOf(a.onset.Hour), timeOf(a.onset.Latest)
+	if k.ResolvedAt != nil && !k.ResolvedAt.After(start) {
+		return false
+	}
+	sameSeries := strings.HasPrefix(k.Fingerprint, a.subject.key()+"@")
+	// The context's ratio is the sum of its parts: while one of them is known to be
+	// worse, that the sum is worse too is no news.
+	if sameSeries || a.subject.Kind == SubjectRatio {
+		return true
+	}
+	return !latest.Before(k.StartedLow.Add(-before)) && !start.After(k.DetectedAt.Add(after))
+}
