@@ -188,6 +188,23 @@ func TestSessionIsBounded(t *testing.T) {
 	check()
 }
 
+// However long and different what it says is, an hour takes a bounded room.
+func TestTextOfASessionIsBounded(t *testing.T) {
+	t.Parallel()
+	reader := signal.NewReader()
+	var batch []signal.Placed
+	for i := range 64 {
+		batch = append(batch, placed(reader, "s", fmt.Sprint("t", i), fmt.Sprintf(`{"path":"/%0150d/x","element":"%0200d","release":"%0200d"}`, i, i, i), start.Add(time.Duration(i)*time.Second)))
+	}
+	var st store
+	st.take(session.NewMemory(), batch, reader)
+	s := st.hours(t)[0].Sessions[0]
+	require.Equal(t, 64, s.N)
+	require.Greater(t, len(s.Signals), 20)
+	st.merge(t)
+	require.LessOrEqual(t, len(st.rows[0].Signals), 17<<10)
+}
+
 // Signals without a session take no part, and products sample sessions of their own.
 func TestHash(t *testing.T) {
 	t.Parallel()
