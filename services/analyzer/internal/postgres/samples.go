@@ -16,10 +16,10 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// queueSampleReads reads which sessions the hours that counts are of are sampled with,
+// queueSampleReads reads which sessions the hours of a batch's sessions are sampled with,
 // unless it is known.
-func queueSampleReads(round *pgx.Batch, account uuid.UUID, memory *session.Memory, counts signal.Counts) {
-	places := memory.Unknown(counts.Types)
+func queueSampleReads(round *pgx.Batch, account uuid.UUID, memory *session.Memory, batch signal.Sessions) {
+	places := memory.Unknown(batch)
 	if len(places) == 0 {
 		return
 	}
