@@ -7,14 +7,15 @@
 // transaction that makes it true.
 //
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
-// rollup_dimension_hourly, product_activity, stream_positions, stream_parts,
-// reconciliations, analyses, findings; timers in schema river_analyzer.
+// rollup_dimension_hourly, rollup_funnel_hourly, session_samples, product_activity,
+// stream_positions, stream_parts, reconciliations, analyses, findings; timers in schema
+// river_analyzer.
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also
 //     across midnight, and however late either is stored) and a repeated import change
 //     nothing.
-//   - Ids, raw blocks and rollup deltas of a message's accounts are committed
+//   - Ids, raw blocks, rollup deltas and samples of sessions of a message's accounts are committed
 //     together, in at most four parts, and each part is known as committed when the
 //     message comes again. The last commits the message's position, and the broker
 //     hears of it after that. Messages that are ready together share the
@@ -26,7 +27,7 @@
 //   - With nothing wrong at most 5 % of product-weeks see a finding; one incident
 //     is one finding; its evidence can be computed again from the rollups.
 //
-// The way of a batch: internal/consume → internal/signal (the rules) →
+// The way of a batch: internal/consume → internal/signal and internal/session (the rules) →
 // internal/postgres (a transaction a part) → internal/timers (the analysis that is due)
 // → internal/analysis → internal/detect and internal/explain.
 package analyzer

@@ -43,10 +43,11 @@ type Result struct {
 	StoreRatio        float64 `json:"store_ratio"`          // StoredPerSecond / CopyPerSecond
 	StoredPerSecond   float64 `json:"stored_per_second"`    // signals through the whole analyzer
 	CopyPerSecond     float64 `json:"copy_per_second"`      // the same signals by plain COPY
-	BytesPerSignal    float64 `json:"bytes_per_signal"`     // blocks and rollups with their indexes, merged, ids gone
+	BytesPerSignal    float64 `json:"bytes_per_signal"`     // blocks, rollups and samples of sessions with their indexes, merged, ids gone
 	RowBytesPerSignal float64 `json:"row_bytes_per_signal"` // the plain table with its indexes
 	BlockBytes        float64 `json:"block_bytes"`          // BytesPerSignal's part of the blocks
 	RollupBytes       float64 `json:"rollup_bytes"`         // and of the rollups
+	SampleBytes       float64 `json:"sample_bytes"`         // and of the samples, which go after 35 days
 	SignalJSONBytes   float64 `json:"signal_json_bytes"`    // the signal as a client writes it
 	DrainPerSecond    float64 `json:"drain_per_second"`     // published per second while draining was measured
 	DrainSeconds      float64 `json:"drain_s"`              // from the last publish until the analyzer's lag was 0
@@ -285,7 +286,7 @@ func (r Result) Table() []string {
 		fmt.Sprintf("stored through the analyzer   %10.0f signals/s", r.StoredPerSecond),
 		fmt.Sprintf("plain COPY, one row each      %10.0f signals/s", r.CopyPerSecond),
 		fmt.Sprintf("ratio                         %10.2f  (at least 1.0, wanted 1.5)", r.StoreRatio),
-		fmt.Sprintf("disk a signal, merged         %10.0f bytes (at most 120): blocks %.0f (after VACUUM FULL), rollups %.0f", r.BytesPerSignal, r.BlockBytes, r.RollupBytes),
+		fmt.Sprintf("disk a signal, merged         %10.0f bytes (at most 120): blocks %.0f, rollups %.0f, samples %.0f (the first and last after VACUUM FULL)", r.BytesPerSignal, r.BlockBytes, r.RollupBytes, r.SampleBytes),
 		fmt.Sprintf("disk a row                    %10.0f bytes, for %.0f bytes of JSON a signal", r.RowBytesPerSignal, r.SignalJSONBytes),
 		fmt.Sprintf("lag 0 again after             %10.1f s at %.0f signals/s (at most 10)", r.DrainSeconds, r.DrainPerSecond),
 	}

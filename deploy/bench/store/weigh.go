@@ -26,25 +26,27 @@ func (r *rig) weigh(ctx context.Context, o Options, result *Result) error {
 		// and nothing else it would count as if it were kept for ever.
 		`VACUUM FULL signal_blocks`,
 		`VACUUM rollup_hourly, rollup_dimension_hourly`,
+		`VACUUM FULL session_samples`, // likewise
 	} {
 		if _, err := r.owner.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
 		}
 	}
-	var n, blocks, rollups, row float64
+	var n, blocks, rollups, samples, row float64
 	err := r.owner.QueryRow(ctx, `SELECT (SELECT count(*) FROM plain_signals),
 		(SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'signal_blocks'::regclass),
 		(SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent IN ('rollup_hourly'::regclass, 'rollup_dimension_hourly'::regclass))
 			+ pg_total_relation_size('product_activity'),
-		pg_total_relation_size('plain_signals')`).Scan(&n, &blocks, &rollups, &row)
+		(SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'session_samples'::regclass),
+		pg_total_relation_size('plain_signals')`).Scan(&n, &blocks, &rollups, &samples, &row)
 	if err != nil {
 		return fmt.Errorf("weighing: %w", err)
 	}
 	if n == 0 {
 		return errors.New("nothing was stored")
 	}
-	result.BlockBytes, result.RollupBytes = blocks/n, rollups/n
-	result.BytesPerSignal, result.RowBytesPerSignal = (blocks+rollups)/n, row/n
+	result.BlockBytes, result.RollupBytes, result.SampleBytes = blocks/n, rollups/n, samples/n
+	result.BytesPerSignal, result.RowBytesPerSignal = (blocks+rollups+samples)/n, row/n
 	return nil
 }
 

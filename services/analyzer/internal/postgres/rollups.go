@@ -23,7 +23,7 @@ func (w *writing) queueRows(round *pgx.Batch, account uuid.UUID, r rows, firsts 
 	queueBlocks(round, account, r.blocks)
 	queueTypes(round, account, r.counts.Types)
 	queueValues(round, account, signal.Bound(r.counts.Values, w.kept.values))
-	queueSamples(round, account, w.sample.Take(r.placed, w.reader), now)
+	queueSamples(round, account, w.sample.Take(r.placed, r.counts.Sessions, w.reader), now)
 	for _, a := range activities(r.placed) {
 		round.Queue(`INSERT INTO product_activity (account_id, product_id, first_signal_at, last_signal_at, signals_total) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (account_id, product_id) DO UPDATE SET

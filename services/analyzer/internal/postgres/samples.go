@@ -16,10 +16,10 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
-// queueSampleReads reads which sessions the hours that counts are of are sampled with,
+// queueSampleReads reads which sessions the hours of a batch's sessions are sampled with,
 // unless it is known.
-func queueSampleReads(round *pgx.Batch, account uuid.UUID, memory *session.Memory, counts signal.Counts) {
-	places := memory.Unknown(counts.Types)
+func queueSampleReads(round *pgx.Batch, account uuid.UUID, memory *session.Memory, batch signal.Sessions) {
+	places := memory.Unknown(batch)
 	if len(places) == 0 {
 		return
 	}
@@ -27,8 +27,10 @@ func queueSampleReads(round *pgx.Batch, account uuid.UUID, memory *session.Memor
 	for i, p := range places {
 		contexts[i], hours[i] = present(p.Context), time.Unix(p.Hour, 0).UTC()
 	}
-	round.Queue(`SELECT u.n, s.level, s.sessions FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS u (context_id, hour, n)
-		JOIN session_samples s ON s.account_id = $1 AND s.context_id = u.context_id AND s.hour = u.hour AND s.hour BETWEEN $4 AND $5`,
+	// LIMIT keeps the planner on the key's index; who knows too few sessions adds too many, no more.
+	round.Queue(`SELECT u.n, k.level, k.sessions FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS u (context_id, hour, n)
+		CROSS JOIN LATERAL (SELECT s.level, s.sessions FROM session_samples s
+			WHERE s.account_id = $1 AND s.context_id = u.context_id AND s.hour = u.hour AND s.hour BETWEEN $4 AND $5 LIMIT 5000) AS k`,
 		account, contexts, hours, slices.MinFunc(hours, time.Time.Compare), slices.MaxFunc(hours, time.Time.Compare)).
 		Query(func(rows pgx.Rows) error {
 			var n, level int

@@ -98,7 +98,7 @@ func TestSampleOfSessionsIsThatOfTheSignals(t *testing.T) {
 		require.Equal(t, 2, h.Level)
 		truth := map[uint64]bool{}
 		for n := i; n < 2160; n += 3 {
-			if hash := session.Hash(who.ProductID, fmt.Sprintf("session-%d", n)); hash>>(64-h.Level) == 0 {
+			if hash := signal.HashSession(who.ProductID, fmt.Sprintf("session-%d", n)); hash>>(64-h.Level) == 0 {
 				truth[hash] = true
 			}
 		}

@@ -250,7 +250,7 @@ func (w *writing) storeAccount(ctx context.Context, list []candidate) ([]signal.
 // queueReads reads what a draft depends on beside the contexts.
 func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) *lookups {
 	w.kept.queue(round, account, d.rows.counts)
-	queueSampleReads(round, account, w.sample, d.rows.counts)
+	queueSampleReads(round, account, w.sample, d.rows.counts.Sessions)
 	return queueLookups(round, account, d.homed, d.filed)
 }
 

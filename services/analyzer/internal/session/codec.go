@@ -71,9 +71,9 @@ func (e *encoder) bytes() []byte {
 }
 
 // encodeTaken writes what a batch adds to a row.
-func encodeTaken(sessions []*sent, a area, reader *signal.Reader) (hashes []uint64, data []byte) {
+func encodeTaken(sessions []*sent, in signal.SessionHour, reader *signal.Reader) (hashes []uint64, data []byte) {
 	e := newEncoder()
-	start := time.Unix(a.hour, 0)
+	start := time.Unix(in.Start, 0)
 	fixed := make([]signal.Dimension, 0, 8)
 	hashes = make([]uint64, len(sessions))
 	for i, s := range sessions {
@@ -85,7 +85,7 @@ func encodeTaken(sessions []*sent, a area, reader *signal.Reader) (hashes []uint
 		for _, one := range s.signals {
 			at := one.At.Sub(start).Truncate(time.Millisecond)
 			fixed = one.Fields.Append(fixed[:0])
-			e.signal(at-last, one.Type, fixed, reader.Extra(one.Payload, a.context.PayloadKeys))
+			e.signal(at-last, one.Type, fixed, reader.Extra(one.Payload, in.Context.PayloadKeys))
 			last = at
 		}
 	}
@@ -175,7 +175,7 @@ func decode(hashes []uint64, data []byte, level int) ([]Session, error) {
 
 const (
 	maxCount      = 1 << 40
-	hourMillis    = hourSeconds * 1000
+	hourMillis    = 3_600_000
 	maxDimensions = 64
 )
 

@@ -47,9 +47,20 @@ func Combine(start time.Time, parts []Part) Hour {
 	return out
 }
 
+// maxText bounds the text of a session and hour, should each of its signals say something
+// long and new.
+const maxText = 16 << 10
+
 // bounded sorts a session's signals and keeps as many as a session may have.
 func bounded(list []Signal) []Signal {
 	slices.SortFunc(list, compare)
+	size := 0
+	for i, s := range list {
+		if size += s.text(); size > maxText {
+			list = list[:i]
+			break
+		}
+	}
 	if len(list) <= maxRepeats {
 		return list
 	}
@@ -62,6 +73,15 @@ func bounded(list []Signal) []Signal {
 		}
 	}
 	return out
+}
+
+// text is how long a signal's texts are.
+func (s Signal) text() int {
+	n := len(s.Type)
+	for _, d := range s.Dimensions {
+		n += len(d.Name) + len(d.Value)
+	}
+	return n
 }
 
 // maxSampled bounds how many signals a read gives: some 20 MB.

@@ -60,19 +60,25 @@ func (m *Memory) Trim() {
 	}
 }
 
-// Unknown are the places that counts are of and nothing is known of, each once. They are
-// known from then on, as empty unless Learn says otherwise.
-func (m *Memory) Unknown(counts []signal.TypeCount) []Place {
+// Unknown are the places of a batch's sessions that nothing is known of. They are known
+// from then on, as empty unless Learn says otherwise.
+func (m *Memory) Unknown(sessions signal.Sessions) []Place {
 	var out []Place
-	for i := range counts {
-		p := Place{counts[i].ContextID, counts[i].Hour.Unix()}
+	for _, h := range sessions.Hours {
+		p := Place{h.Context.ID, h.Start}
 		if m.hours[p] == nil {
-			m.hours[p] = &hour{sessions: make(map[uint64]*held)}
-			m.n++
+			m.begin(p)
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+func (m *Memory) begin(p Place) *hour {
+	h := &hour{sessions: make(map[uint64]*held)}
+	m.hours[p] = h
+	m.n++
+	return h
 }
 
 // Learn adds what a stored row of a place says.
@@ -126,40 +132,39 @@ type Row struct {
 
 // Take decides what of a batch is kept; its places are known. The reader reads the
 // dimensions that only the contexts name.
-func (m *Memory) Take(batch []signal.Placed, reader *signal.Reader) []Row {
-	t := taking{memory: m, areas: make(map[area]*taken)}
-	for i := range batch {
-		if batch[i].SessionID != "" {
-			t.add(&batch[i])
+func (m *Memory) Take(batch []signal.Placed, sessions signal.Sessions, reader *signal.Reader) []Row {
+	areas := make([]taken, len(sessions.Hours))
+	for i, h := range sessions.Hours {
+		p := Place{h.Context.ID, h.Start}
+		known := m.hours[p]
+		if known == nil {
+			known = m.begin(p)
+		}
+		areas[i] = taken{hour: known, before: known.level}
+	}
+	for i, of := range sessions.Of {
+		if of.Hour == 0 {
+			continue
+		}
+		if to := &areas[of.Hour-1]; below(of.Hash, to.hour.level) {
+			m.keep(to, of.Hash, &batch[i])
 		}
 	}
 	var out []Row
-	for a, taken := range t.areas {
-		sessions := taken.finish()
-		if len(sessions) == 0 && taken.hour.level == taken.before {
+	for i, h := range sessions.Hours {
+		kept := areas[i].finish()
+		level := areas[i].hour.level
+		if len(kept) == 0 && level == areas[i].before {
 			continue
 		}
-		row := Row{ProductID: a.context.ProductID, ContextID: a.context.ID, Hour: time.Unix(a.hour, 0).UTC(), Level: taken.hour.level}
-		row.Sessions, row.Signals = encodeTaken(sessions, a, reader)
+		row := Row{ProductID: h.Context.ProductID, ContextID: h.Context.ID, Hour: time.Unix(h.Start, 0).UTC(), Level: level}
+		row.Sessions, row.Signals = encodeTaken(kept, h, reader)
 		out = append(out, row)
 	}
 	slices.SortFunc(out, func(a, b Row) int {
 		return cmp.Or(bytes.Compare(a.ContextID[:], b.ContextID[:]), a.Hour.Compare(b.Hour))
 	})
 	return out
-}
-
-// taking goes over a batch.
-type taking struct {
-	memory *Memory
-	areas  map[area]*taken
-	last   area // most signals are of few
-	found  *taken
-}
-
-type area struct {
-	context *signal.Context
-	hour    int64
 }
 
 // taken is what is kept for one hour.
@@ -175,35 +180,6 @@ type sent struct {
 	of      *held
 	n       int
 	signals []*signal.Placed
-}
-
-const hourSeconds = 3600
-
-func (t *taking) add(s *signal.Placed) {
-	seconds := s.At.Unix()
-	a := area{s.Context, seconds - ((seconds%hourSeconds)+hourSeconds)%hourSeconds}
-	if a != t.last || t.found == nil {
-		t.last, t.found = a, t.areas[a]
-		if t.found == nil {
-			t.found = t.begin(a)
-			t.areas[a] = t.found
-		}
-	}
-	hash := Hash(s.ProductID, s.SessionID)
-	if below(hash, t.found.hour.level) {
-		t.memory.keep(t.found, hash, s)
-	}
-}
-
-func (t *taking) begin(a area) *taken {
-	p := Place{a.context.ID, a.hour}
-	h := t.memory.hours[p]
-	if h == nil {
-		h = &hour{sessions: make(map[uint64]*held)}
-		t.memory.hours[p] = h
-		t.memory.n++
-	}
-	return &taken{hour: h, before: h.level}
 }
 
 // keep adds a signal of a session below the bound.

@@ -1,11 +1,7 @@
 package session
 
 import (
-	"encoding/binary"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
-	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
@@ -48,18 +44,6 @@ type Signal struct {
 	Offset     time.Duration // since the start of its hour, whole milliseconds
 	Type       string
 	Dimensions []signal.Dimension
-}
-
-// Hash of a session within its product: the same for ever, and not to be turned back
-// into an id.
-func Hash(product uuid.UUID, id string) uint64 {
-	h := xxhash.Sum64String(id) ^ binary.BigEndian.Uint64(product[:8]) ^ binary.BigEndian.Uint64(product[8:])
-	// Murmur3's finaliser: products sample different sessions of the same ids.
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
 }
 
 // below tells whether a session is in a sample of this level.

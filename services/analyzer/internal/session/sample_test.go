@@ -34,14 +34,15 @@ type store struct{ rows []session.Row }
 // take is what one instance does with a batch.
 func (st *store) take(m *session.Memory, batch []signal.Placed, reader *signal.Reader) {
 	m.Trim()
-	for _, p := range m.Unknown(signal.Count(batch, reader).Types) {
+	sessions := signal.Count(batch, reader).Sessions
+	for _, p := range m.Unknown(sessions) {
 		for _, r := range st.rows {
 			if r.ContextID == p.Context && r.Hour.Unix() == p.Hour {
 				m.Learn(p, r.Level, r.Sessions)
 			}
 		}
 	}
-	st.rows = append(st.rows, m.Take(batch, reader)...)
+	st.rows = append(st.rows, m.Take(batch, sessions, reader)...)
 }
 
 // hours reads all there is; merge puts it in its place.
@@ -142,8 +143,10 @@ func TestForgottenBatchLeavesNothing(t *testing.T) {
 	}
 	var st store
 	m := session.NewMemory()
-	m.Unknown(signal.Count(batch(0, 1), reader).Types)
-	require.Positive(t, m.Take(batch(0, 2000), reader)[0].Level) // never stored
+	list := batch(0, 2000)
+	sessions := signal.Count(list, reader).Sessions
+	m.Unknown(sessions)
+	require.Positive(t, m.Take(list, sessions, reader)[0].Level) // never stored
 	m.Forget()
 	st.take(m, batch(5000, 100), reader)
 	require.Equal(t, 0, st.hours(t)[0].Level)
@@ -188,6 +191,23 @@ func TestSessionIsBounded(t *testing.T) {
 	check()
 }
 
+// However long and different what it says is, an hour takes a bounded room.
+func TestTextOfASessionIsBounded(t *testing.T) {
+	t.Parallel()
+	reader := signal.NewReader()
+	var batch []signal.Placed
+	for i := range 64 {
+		batch = append(batch, placed(reader, "s", fmt.Sprint("t", i), fmt.Sprintf(`{"path":"/%0150d/x","element":"%0200d","release":"%0200d"}`, i, i, i), start.Add(time.Duration(i)*time.Second)))
+	}
+	var st store
+	st.take(session.NewMemory(), batch, reader)
+	s := st.hours(t)[0].Sessions[0]
+	require.Equal(t, 64, s.N)
+	require.Greater(t, len(s.Signals), 20)
+	st.merge(t)
+	require.LessOrEqual(t, len(st.rows[0].Signals), 17<<10)
+}
+
 // Signals without a session take no part, and products sample sessions of their own.
 func TestHash(t *testing.T) {
 	t.Parallel()
@@ -195,13 +215,13 @@ func TestHash(t *testing.T) {
 	var st store
 	st.take(session.NewMemory(), []signal.Placed{placed(reader, "", "a", `{}`, start)}, reader)
 	require.Empty(t, st.rows)
-	require.Equal(t, session.Hash(uuid.UUID{9}, "s1"), session.Hash(uuid.UUID{9}, "s1"))
-	require.NotEqual(t, session.Hash(uuid.UUID{9}, "s1"), session.Hash(uuid.UUID{8}, "s1"))
+	require.Equal(t, signal.HashSession(uuid.UUID{9}, "s1"), signal.HashSession(uuid.UUID{9}, "s1"))
+	require.NotEqual(t, signal.HashSession(uuid.UUID{9}, "s1"), signal.HashSession(uuid.UUID{8}, "s1"))
 	// Kept for good: a sample read tomorrow was written today.
-	require.Equal(t, uint64(0x4df547b05de78a03), session.Hash(uuid.UUID{9}, "s1"))
+	require.Equal(t, uint64(0x4df547b05de78a03), signal.HashSession(uuid.UUID{9}, "s1"))
 	low := 0
 	for i := range 10_000 {
-		if session.Hash(uuid.UUID{9}, fmt.Sprint("user-", i))>>62 == 0 {
+		if signal.HashSession(uuid.UUID{9}, fmt.Sprint("user-", i))>>62 == 0 {
 			low++
 		}
 	}
@@ -216,7 +236,7 @@ func TestRowsAreReadAsWritten(t *testing.T) {
 		placed(reader, "s", "js_error", `{"path":"/a","message":"boom 7","plan":"pro"}`, start.Add(59*time.Minute+59*time.Second+999_900*time.Microsecond)),
 		placed(reader, "s", "page_view", `{}`, start),
 	}, reader)
-	require.Equal(t, []session.Hour{{Start: start, Sessions: []session.Session{{Hash: session.Hash(home.ProductID, "s"), N: 2, Signals: []session.Signal{
+	require.Equal(t, []session.Hour{{Start: start, Sessions: []session.Session{{Hash: signal.HashSession(home.ProductID, "s"), N: 2, Signals: []session.Signal{
 		{Type: "page_view"},
 		{Offset: time.Hour - time.Millisecond, Type: "js_error", Dimensions: []signal.Dimension{{Name: "path", Value: "/a"}, {Name: "error", Value: "boom <n>"}, {Name: "plan", Value: "pro"}}},
 	}}}}}, st.hours(t))
@@ -300,13 +320,14 @@ func BenchmarkTake(b *testing.B) {
 	for i := range 10_000 {
 		batch = append(batch, placed(reader, fmt.Sprintf("018f0000-0000-7000-8000-%012d", i/8), "page_view", `{"path":"/a","browser":"Chrome","release":"1.2"}`, start.Add(time.Duration(i)*time.Millisecond)))
 	}
+	sessions := signal.Count(batch, reader).Sessions
 	for name, learned := range map[string]int{"new hour": 0, "busy hour": 10} {
 		b.Run(name, func(b *testing.B) {
 			for range b.N {
 				m := session.NewMemory()
-				p := m.Unknown(signal.Count(batch[:1], reader).Types)
+				p := m.Unknown(sessions)
 				m.Learn(p[0], learned, nil)
-				m.Take(batch, reader)
+				m.Take(batch, sessions, reader)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(batch)), "ns/signal")
 		})

@@ -72,8 +72,12 @@ func NewReader() *Reader {
 	return r
 }
 
-// Prepare makes a signal's payload storable and reads its fixed dimensions.
+// Prepare makes a signal's payload storable, reads its fixed dimensions and hashes its
+// session.
 func (r *Reader) Prepare(s *Signal) {
+	if s.SessionID != "" {
+		s.Session = HashSession(s.ProductID, s.SessionID)
+	}
 	if len(s.Payload) == 0 {
 		s.Payload = []byte("{}")
 		return

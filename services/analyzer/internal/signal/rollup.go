@@ -55,18 +55,24 @@ type ValueCount struct {
 	N         int64
 }
 
-// Counts are a batch's rollup deltas, each list in key order, not bounded yet.
+// Counts are a batch's rollup deltas, each list in key order, not bounded yet, and the
+// sessions of its signals.
 type Counts struct {
-	Types  []TypeCount
-	Values []ValueCount
+	Types    []TypeCount
+	Values   []ValueCount
+	Sessions Sessions
 }
 
 // Count adds up a batch by context, type and hour, and those by each dimension's
 // values. The signals are prepared; r reads what only their contexts name.
 func Count(batch []Placed, r *Reader) Counts {
-	c := counter{areas: make(map[area]uint32), names: make(map[string]uint32), values: make(map[value]uint32)}
+	c := counter{areas: make(map[area]uint32), names: make(map[string]uint32), values: make(map[value]uint32), hours: make(map[SessionHour]uint32)}
+	c.out.Sessions.Of = make([]SessionOf, len(batch))
 	for i := range batch {
-		c.add(&batch[i], r)
+		at := c.add(&batch[i], r)
+		if batch[i].SessionID != "" {
+			c.out.Sessions.Of[i] = SessionOf{Hash: batch[i].Session, Hour: c.sessionHour(at, batch[i].Context)}
+		}
 	}
 	slices.SortFunc(c.out.Types, compareTypes)
 	slices.SortFunc(c.out.Values, compareValues)
@@ -80,6 +86,8 @@ type counter struct {
 	areas  map[area]uint32   // index into out.Types
 	names  map[string]uint32 // a number for each value
 	values map[value]uint32  // index into out.Values
+	hours  map[SessionHour]uint32
+	hourOf []uint32 // the hour of sessions of each of out.Types; 0 = not needed yet
 }
 
 type area struct {
@@ -95,7 +103,8 @@ type value struct {
 
 const hourSeconds = 3600
 
-func (c *counter) add(s *Placed, r *Reader) {
+// add counts a signal in its areas and returns the index of the one of its type.
+func (c *counter) add(s *Placed, r *Reader) uint32 {
 	seconds := s.At.Unix()
 	hour := seconds - ((seconds%hourSeconds)+hourSeconds)%hourSeconds
 	k := area{s.Context, s.Type, hour}
@@ -114,6 +123,23 @@ func (c *counter) add(s *Placed, r *Reader) {
 	for _, d := range r.Extra(s.Payload, s.Context.PayloadKeys) {
 		c.addValue(i, -1-int32(slices.Index(s.Context.PayloadKeys, d.Name)), d.Name, d.Value)
 	}
+	return i
+}
+
+// sessionHour numbers the context and hour of a type's area.
+func (c *counter) sessionHour(at uint32, home *Context) uint32 {
+	for uint32(len(c.hourOf)) <= at {
+		c.hourOf = append(c.hourOf, 0)
+	}
+	if c.hourOf[at] == 0 {
+		h := SessionHour{home, c.out.Types[at].Hour.Unix()}
+		if c.hours[h] == 0 {
+			c.out.Sessions.Hours = append(c.out.Sessions.Hours, h)
+			c.hours[h] = uint32(len(c.out.Sessions.Hours))
+		}
+		c.hourOf[at] = c.hours[h]
+	}
+	return c.hourOf[at]
 }
 
 func (c *counter) addValue(at uint32, dimension int32, name, text string) {
@@ -190,7 +216,7 @@ func (c Counts) BoundTypes(kept Kept, named func(context uuid.UUID, kind string)
 		kind string
 	}
 	own := make(map[area]bool, len(list))
-	out := Counts{Types: make([]TypeCount, len(list)), Values: slices.Clone(c.Values)}
+	out := Counts{Types: make([]TypeCount, len(list)), Values: slices.Clone(c.Values), Sessions: c.Sessions}
 	for i, v := range list {
 		own[area{v.Group, v.Value}] = true
 		out.Types[i] = TypeCount{ProductID: v.ProductID, ContextID: v.ContextID, Type: v.Value, Hour: v.Hour, N: v.N}

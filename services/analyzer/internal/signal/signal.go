@@ -28,6 +28,7 @@ type Signal struct {
 	Type       string
 	Payload    []byte // a JSON object
 	Fields     Fields // read from the payload by Reader.Prepare
+	Session    uint64 // the hash of SessionID, likewise; nothing without one
 	At         time.Time
 	ReceivedAt time.Time
 	SessionID  string
