@@ -40,7 +40,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	store := postgres.NewStore(p.DB, box, timers.NewScheduler(setting.Client(), p.Now), uuid.NewV7)
-	domain := proposal.NewService(store, builtin.Engine{}, proposal.Options{
+	domain := proposal.NewService(store, proposal.NewWriter(builtin.Engine{}, proposal.WriterOptions{}), proposal.Options{
 		ExpireAfter: c.ExpireAfter, Now: p.Now, NewID: uuid.NewV7,
 	})
 	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Log, p.Metrics)})

@@ -209,7 +209,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	rows := s.rows()
 	require.Len(t, rows, 1)
 	p := rows[0]
-	require.Equal(t, "Make “button#pay” respond in “Checkout”", p.title)
+	require.Equal(t, "Make “button#pay” at “/checkout” respond in “Checkout”", p.title)
 	require.Contains(t, p.diagnosis, "64.5 %")
 	require.NotEmpty(t, p.change)
 	require.JSONEq(t, string(f.evidence.JSON(t)), string(p.evidence))
@@ -237,7 +237,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(p.provenance, &from))
 	require.Equal(t, "built-in", from.Engine)
-	require.Equal(t, "1", from.EngineVersion)
+	require.Equal(t, "2", from.EngineVersion)
 	require.Nil(t, from.PromptVersion)
 	require.Zero(t, from.Cost)
 	require.WithinDuration(t, evidencetest.Start, from.Window.From, 0)
@@ -338,7 +338,7 @@ func TestARegressedDeploymentLinksBack(t *testing.T) {
 	rows := s.rows()
 	require.Len(t, rows, 2)
 	require.Equal(t, &deployment, rows[1].deploymentID)
-	require.Equal(t, `Roll back “Make "button#pay" respond in "Checkout"” in “Checkout”`, rows[1].title)
+	require.Equal(t, `Roll back “Make "button#pay" at "/checkout" respond in "Checkout"” in “Checkout”`, rows[1].title)
 	require.Contains(t, rows[1].diagnosis, "v42")
 }
 
