@@ -26,6 +26,7 @@ import (
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/proposal"
 	"github.com/draftlabs/specter/services/proposal/internal/evidencetest"
+	"github.com/draftlabs/specter/services/proposal/internal/llm"
 )
 
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
@@ -39,6 +40,7 @@ type stage struct {
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
 	who    testkit.Tenant
+	llm    llm.Config
 	offset atomic.Int64
 }
 
@@ -53,7 +55,7 @@ func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.L
 // start runs one instance of the service for the rest of the test.
 func (s *stage) start() {
 	s.t.Helper()
-	service, err := proposal.New(proposal.Config{ExpireAfter: month}, svcmain.Platform{
+	service, err := proposal.New(proposal.Config{ExpireAfter: month, LLM: s.llm}, svcmain.Platform{
 		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_proposal"), Metrics: prometheus.NewRegistry(), Now: s.now,
 	})
 	require.NoError(s.t, err)
@@ -403,4 +405,5 @@ func TestSettingsAreChecked(t *testing.T) {
 	require.True(t, m.NeedsDB)
 	require.NoError(t, m.Validate(config.Source{}))
 	require.ErrorContains(t, m.Validate(config.Source{"SPECTER_PROPOSAL_EXPIRE_AFTER": "1h"}), "24h")
+	require.ErrorContains(t, m.Validate(config.Source{"SPECTER_LLM_BASE_URL": "https://api.example"}), "SPECTER_LLM_MODEL")
 }

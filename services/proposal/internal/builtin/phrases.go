@@ -133,7 +133,7 @@ func ruledOut(b proposal.Brief) string {
 	for _, r := range b.Evidence.RuledOut {
 		switch {
 		case !named(r.Dimension):
-		case strings.HasPrefix(r.Reason, "only one value"):
+		case r.Unjudged():
 			single = append(single, quote(r.Dimension))
 		default:
 			even = append(even, quote(r.Dimension))

@@ -45,7 +45,7 @@ func beside(b proposal.Brief) string {
 		return ""
 	}
 	for _, r := range b.Evidence.RuledOut {
-		if r.Dimension == "release" {
+		if r.Dimension == "release" && !r.Unjudged() {
 			return "The releases are ruled out, so look at what the page calls: the answers of your services and the third-party scripts that changed by themselves."
 		}
 	}

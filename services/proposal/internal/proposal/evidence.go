@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -182,11 +183,14 @@ type TypeChange struct {
 	RateRatio float64 `json:"rate_ratio"`
 }
 
-// RuledOut is a dimension in which nothing stands out.
+// RuledOut is a dimension in which nothing stands out; Reason is the analyzer's.
 type RuledOut struct {
 	Dimension string `json:"dimension"`
 	Reason    string `json:"reason"`
 }
+
+// Unjudged reports whether the dimension could not be judged at all, having a single value.
+func (r RuledOut) Unjudged() bool { return strings.HasPrefix(r.Reason, "only one value") }
 
 // RegressionTest is the verdict a regressed deployment's finding comes from; effects are changes of the odds.
 type RegressionTest struct {
