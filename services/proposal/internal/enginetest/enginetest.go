@@ -117,15 +117,15 @@ var oddities = []struct {
 	}},
 }
 
-// Conform runs every family with every oddity through the engine that make returns.
-func Conform(t *testing.T, make func(t *testing.T) proposal.Engine) {
+// Conform runs every family with every oddity through what engine returns.
+func Conform(t *testing.T, engine func(t *testing.T) proposal.Engine) {
 	t.Helper()
 	for _, odd := range oddities {
 		for _, example := range Families(t) {
 			t.Run(odd.name+"/"+example.Name, func(t *testing.T) {
 				t.Parallel()
 				odd.change(&example.Brief)
-				conforms(t, make(t), example.Brief)
+				conforms(t, engine(t), example.Brief)
 			})
 		}
 	}
