@@ -253,6 +253,21 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	require.Len(t, created.all(), 1)
 }
 
+func TestTheTextSaysHowSureTheBeginningIs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	f := s.finding()
+	require.NoError(t, tenant.Tx(t.Context(), s.db.Pool(t, "specter_analyzer"), s.who.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO findings (id, account_id, product_id, context_id, family, fingerprint, severity, started_at, started_low, started_high, detected_at, evidence)
+			VALUES ($1, $2, $3, $4, $5, 'ratio@1', 0.7, $6, $7, $8, $9, '{}')`,
+			f.id, s.who.AccountID, s.who.ProductID, s.who.ContextID, f.family, evidencetest.Start, evidencetest.Start.Add(-2*time.Hour), evidencetest.Start.Add(time.Hour), f.detected)
+		return err
+	}))
+	s.handled(s.publish(f))
+	require.Contains(t, s.rows()[0].diagnosis, "(between 4 May 2026 12:00 UTC and 4 May 2026 15:00 UTC)")
+}
+
 func TestAnOpenProposalAbsorbsEvidenceOfTheSameMatter(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

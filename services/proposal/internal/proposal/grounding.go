@@ -343,7 +343,8 @@ func (f Facts) checkNumbers(rest string, add func(kind, text string)) {
 		}
 		before, _ := utf8.DecodeLastRuneInString(rest[:m[0]])
 		after, _ := utf8.DecodeRuneInString(rest[m[1]:])
-		if isLetter(before) || isLetter(after) {
+		chained := len(rest) > m[1]+1 && strings.ContainsRune(".,", after) && isDigit(rune(rest[m[1]+1])) // 1.2.3 is no number
+		if isLetter(before) || isLetter(after) || chained {
 			add(WrongToken, around([]rune(rest), utf8.RuneCountInString(rest[:m[0]])))
 			continue
 		}
@@ -369,7 +370,7 @@ func sign(before string) rune {
 	return 0
 }
 
-var grouped = regexp.MustCompile(`^(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?$`)
+var grouped = regexp.MustCompile(`^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?$`)
 
 // occurs reports whether the evidence has a number that reads like digits.
 func (f Facts) occurs(digits string, sign rune, percent bool) bool {

@@ -1,6 +1,10 @@
 package proposal_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,6 +69,9 @@ func TestWhatTheEvidenceDoesNotSayIsRefused(t *testing.T) {
 		"thousands of sessions":       proposal.WrongNumber,
 		"the majority leaves":         proposal.WrongNumber,
 		"one million sessions":        proposal.WrongNumber,
+		"1.840.000 signals":           proposal.WrongToken,
+		"version 6.5.0":               proposal.WrongToken,
+		"007 times":                   proposal.WrongNumber,
 		"5k sessions":                 proposal.WrongToken,
 		"the 3rd day":                 proposal.WrongToken,
 		"१२ signals":                  proposal.WrongCharacter,
@@ -155,4 +162,23 @@ func TestNoDigitPassesThatTheEvidenceDoesNotHave(t *testing.T) {
 			t.Fatalf("%q passed", text)
 		}
 	})
+}
+
+// TestWellWrittenAnswersPass: the check is strict about what it must be, and leaves room to write. Each file has a title, a
+// diagnosis and steps as a model writes them from the evidence of the family it is named after.
+func TestWellWrittenAnswersPass(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, e := range enginetest.Families(t) {
+		text, err := os.ReadFile(filepath.Join("testdata", "answers", e.Name+".txt"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		require.NoError(t, err)
+		parts := strings.SplitN(strings.TrimSpace(string(text)), "\n\n", 3)
+		require.Len(t, parts, 3, e.Name)
+		require.Empty(t, proposal.NewFacts(e.Brief).Judge(proposal.Draft{Title: parts[0], Diagnosis: parts[1], SuggestedChange: parts[2]}), e.Name)
+		tried++
+	}
+	require.Equal(t, 6, tried)
 }
