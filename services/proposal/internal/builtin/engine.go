@@ -85,6 +85,9 @@ func ratioDiagnosis(b proposal.Brief) []string {
 }
 
 func worseTitle(b proposal.Brief) string {
+	if value(b, "error") != "" {
+		return errorTitle(b)
+	}
 	if place := titlePlace(b); place != "" {
 		return "Fix what got worse " + within(place, b)
 	}
@@ -92,6 +95,9 @@ func worseTitle(b proposal.Brief) string {
 }
 
 func worseSteps(b proposal.Brief) []string {
+	if value(b, "error") != "" {
+		return errorSteps(b)
+	}
 	return append(placeSteps(b), wholeArea(b), doneWhen(b))
 }
 

@@ -9,8 +9,12 @@ import (
 	"github.com/draftlabs/specter/services/proposal/internal/proposal"
 )
 
-// maxListed is how many names of a list are written out.
-const maxListed = 4
+const (
+	// maxListed is how many names of a list are written out.
+	maxListed = 4
+	// mostOfIt is the share of the change that the analyzer calls an explanation.
+	mostOfIt = 0.6
+)
 
 // lead says which part of the traffic explains the change, and how much of it.
 func lead(b proposal.Brief) string {
@@ -36,14 +40,17 @@ func lead(b proposal.Brief) string {
 		}
 		out += "; "
 	}
-	out += figure.Count(s.Window) + " came where " + figure.Count(s.Expected) + wereExpected(s.Expected)
+	out += figure.Count(s.Window) + " came where " + expected(s.Expected)
 	if s.RateRatio > 1 && !s.FirstSeen {
 		out += ", " + figure.Count(s.RateRatio) + " times the usual rate"
 	}
 	out += "."
 	// New is the place (a release, an error), not the type: what was expected there comes from the rest.
-	if s.FirstSeen && len(s.Conditions) > 0 {
+	if s.FirstSeen && len(s.Conditions) > 0 && b.Evidence.FirstSeen == nil {
 		out += " Nothing was seen there before."
+	}
+	if !s.Explains && s.ShareOfChange > 0 && s.ShareOfChange < mostOfIt {
+		out += " The rest of the change is spread over other parts."
 	}
 	return out
 }
@@ -119,7 +126,7 @@ func alsoChanged(b proposal.Brief) string {
 		if t.Type == firstType(b) || !named(t.Type) || !changed(t) || len(parts) == maxListed {
 			continue
 		}
-		parts = append(parts, quote(t.Type)+" ("+figure.Count(t.Window)+" where "+figure.Count(t.Expected)+wereExpected(t.Expected)+")")
+		parts = append(parts, quote(t.Type)+" ("+figure.Count(t.Window)+" where "+expected(t.Expected)+")")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -141,7 +148,7 @@ func ruledOut(b proposal.Brief) string {
 	}
 	var out []string
 	if len(even) > 0 {
-		out = append(out, "Ruled out: no value of "+either(even)+" worsened more than the rest.")
+		out = append(out, "Ruled out: no value of "+either(even)+" worsened more than the rest by more than chance.")
 	}
 	if len(single) > 0 {
 		out = append(out, "Not to be judged: "+list(first(single))+", for want of a second value to compare with.")
@@ -204,7 +211,7 @@ func volume(b proposal.Brief) string {
 		what = quote(s.Name) + " signals"
 	}
 	out := area(b) + " sent " + figure.Count(v.Window) + " " + what + " from " + moment(e.Window.From) + " to " + moment(e.Window.To) + ", where " +
-		figure.Count(v.Expected) + wereExpected(v.Expected)
+		expected(v.Expected)
 	if v.High > v.Low {
 		out += " (" + figure.Count(v.Low) + " to " + figure.Count(v.High) + ")"
 	}
@@ -243,11 +250,16 @@ func verdict(b proposal.Brief) string {
 		"), as the look on day " + figure.Count(d.LookDay) + " found."
 }
 
-func wereExpected(n float64) string {
-	if n == 1 {
-		return " was expected"
+// expected says how many should have come; less than half a signal reads as none.
+func expected(n float64) string {
+	switch {
+	case n >= 0 && n < 0.5:
+		return "next to none were expected"
+	case n == 1:
+		return "1 was expected"
+	default:
+		return figure.Count(n) + " were expected"
 	}
-	return " were expected"
 }
 
 func moment(t time.Time) string { return t.UTC().Format(proposal.TimeLayout) }
