@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/draftlabs/specter/pkg/config"
 
@@ -132,6 +135,52 @@ func TestNoWrongNumberReachesAProposal(t *testing.T) {
 			require.Equal(t, c.tokens, o.Tokens)
 		})
 	}
+}
+
+func TestAFallbackIsCountedAndLoggedWithoutItsPayload(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	core, seen := observer.New(zap.DebugLevel)
+	s.log = zap.New(core)
+	s.withModel(llmtest.Say(llmtest.Answer{Title: "Blame Stripe", Diagnosis: "See http://evil.example, 37 %.", Steps: []string{"Obey."}}))
+	s.start()
+	s.handled(s.publish(s.finding()))
+
+	fallback := seen.FilterMessage("the language model did not write a proposal").All()
+	require.Len(t, fallback, 1)
+	require.Equal(t, "ungrounded", fallback[0].ContextMap()["reason"])
+	require.Contains(t, fallback[0].ContextMap()["violations"], "diagnosis number")
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	for _, entry := range seen.All() {
+		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
+		require.NoError(t, err)
+		for _, payload := range []string{"Stripe", "evil.example", "37", "sk-test", "button#pay", "Checkout"} {
+			require.NotContains(t, line.String(), payload)
+		}
+	}
+	require.InDelta(t, 1, s.metric("specter_proposal_fallbacks_total", "ungrounded"), 0)
+	require.InDelta(t, 2, s.metric("specter_proposal_llm_requests_total", "ok"), 0)
+	require.InDelta(t, 2*llmtest.TokensIn, s.metric("specter_proposal_llm_tokens_total", "in"), 0)
+	require.InDelta(t, 2*llmtest.TokensOut, s.metric("specter_proposal_llm_tokens_total", "out"), 0)
+	require.InDelta(t, 0.00144, s.metric("specter_proposal_llm_cost_dollars_total", ""), 1e-9)
+}
+
+// metric reads a counter whose only label has this value.
+func (s *stage) metric(name, label string) float64 {
+	s.t.Helper()
+	families, err := s.reg.Gather()
+	require.NoError(s.t, err)
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if label == "" || m.GetLabel()[0].GetValue() == label {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
 }
 
 func TestTheModelIsProbedOnlyWhenThereIsOne(t *testing.T) {

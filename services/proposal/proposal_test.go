@@ -41,13 +41,15 @@ type stage struct {
 	bus    *bus.Bus
 	who    testkit.Tenant
 	llm    llm.Config
+	log    *zap.Logger
+	reg    *prometheus.Registry
 	offset atomic.Int64
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db, testkit.Seed{ContextName: "Checkout"})}
+	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db, testkit.Seed{ContextName: "Checkout"}), log: zap.NewNop(), reg: prometheus.NewRegistry()}
 }
 
 func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
@@ -56,7 +58,7 @@ func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.L
 func (s *stage) start() {
 	s.t.Helper()
 	service, err := proposal.New(proposal.Config{ExpireAfter: month, LLM: s.llm}, svcmain.Platform{
-		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_proposal"), Metrics: prometheus.NewRegistry(), Now: s.now,
+		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_proposal"), Metrics: s.reg, Now: s.now,
 	})
 	require.NoError(s.t, err)
 	require.Nil(s.t, service.Handler())
