@@ -89,7 +89,7 @@ func newWriter(c Config, p svcmain.Platform) (*proposal.Writer, error) {
 func kindsOf(f *proposal.Failure) []string {
 	var kinds []string
 	for _, v := range f.Violations {
-		if kind := v.Field + " " + v.Kind; !slices.Contains(kinds, kind) {
+		if kind := v.String(); !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
 	}

@@ -134,7 +134,7 @@ func Conform(t *testing.T, engine func(t *testing.T) proposal.Engine) {
 func conforms(t *testing.T, engine proposal.Engine, b proposal.Brief) {
 	t.Helper()
 	writer := proposal.NewWriter(builtin.Engine{}, proposal.WriterOptions{Preferred: engine, Timeout: 30 * time.Second, OnFallback: func(f *proposal.Failure) {
-		t.Errorf("it did not write: %v: %v", f, f.Violations)
+		t.Errorf("it did not write: %v: %#v", f, f.Violations)
 	}})
 	text, err := writer.Write(t.Context(), b)
 	if err != nil {

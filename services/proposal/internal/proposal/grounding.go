@@ -38,8 +38,8 @@ const (
 	WrongToken     = "identifier" // letters, digits and points run together
 )
 
-// String is the violation in one line.
-func (v Violation) String() string { return fmt.Sprintf("%s: %s %q", v.Field, v.Kind, v.Text) }
+// String says where and what kind; the text itself may be a visitor's and stays out of logs and errors.
+func (v Violation) String() string { return strings.TrimSpace(v.Field + " " + v.Kind) }
 
 // fact is one number that a text may show. A share (0–1) may be shown as a percentage, a change only with its sign or none.
 type fact struct {
