@@ -55,6 +55,7 @@ func TestWhatTheEvidenceDoesNotSayIsRefused(t *testing.T) {
 		"7 times the rate":            proposal.WrongNumber, // rounded beyond recognition
 		"402 % of the signals":        proposal.WrongNumber, // a count is no share
 		"within 12 days":              proposal.WrongNumber,
+		"655 % of the usual rate":     proposal.WrongNumber, // a rate ratio is no share either
 		"1.840 signals":               proposal.WrongNumber,
 		"18,40 signals":               proposal.WrongNumber,
 		"the odds changed by +31.2 %": proposal.WrongNumber, // the other way round
