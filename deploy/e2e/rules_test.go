@@ -74,7 +74,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 func requireApart(t *testing.T, from, to string) {
 	t.Helper()
 	adapter := func(path string) string {
-		for _, name := range []string{"httpapi", "consume", "postgres", "timers"} {
+		for _, name := range []string{"httpapi", "consume", "postgres", "timers", "llm"} {
 			if strings.Contains(path+"/", "/internal/"+name+"/") {
 				return name
 			}

@@ -4,13 +4,15 @@
 //
 // Produces: proposal.created, proposal.expired.
 //
-// Stores: proposals (only writer), its outbox and inbox, and its timers in schema river_proposal. Reads contexts,
-// deployments and proposal_decisions.
+// Stores: proposals and llm_spending (only writer), its outbox and inbox, and its timers in schema river_proposal. Reads
+// contexts, findings, deployments and proposal_decisions.
 //
 // Promises:
 //   - one open proposal for one matter: further evidence of the same thing at the same place is absorbed by the proposal
 //     that waits, instead of becoming a twin; a decided one is never changed again;
 //   - every number and every name in a proposal's text occurs in the finding's evidence, or the proposal is not written;
+//   - a language model writes only where one is configured, gets redacted aggregates and no more than its budget, and is
+//     replaced by the built-in engine when it fails, which the proposal then says;
 //   - the predicted impact is a counterfactual with an 80 % range, shrunk by what such predictions have been worth;
 //   - an event that is delivered twice has one effect; a proposal and its event are one transaction;
 //   - a proposal nobody decided expires when its evidence is 30 days old.

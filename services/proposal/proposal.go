@@ -4,16 +4,22 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/telemetry"
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/proposal/internal/builtin"
 	"github.com/draftlabs/specter/services/proposal/internal/consume"
+	"github.com/draftlabs/specter/services/proposal/internal/llm"
 	"github.com/draftlabs/specter/services/proposal/internal/postgres"
 	"github.com/draftlabs/specter/services/proposal/internal/proposal"
 	"github.com/draftlabs/specter/services/proposal/internal/timers"
@@ -40,7 +46,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	store := postgres.NewStore(p.DB, box, timers.NewScheduler(setting.Client(), p.Now), uuid.NewV7)
-	domain := proposal.NewService(store, builtin.Engine{}, proposal.Options{
+	writer, err := newWriter(c, p)
+	if err != nil {
+		return nil, err
+	}
+	domain := proposal.NewService(store, writer, proposal.Options{
 		ExpireAfter: c.ExpireAfter, Now: p.Now, NewID: uuid.NewV7,
 	})
 	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Log, p.Metrics)})
@@ -52,6 +62,55 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		working,
 		consume.Findings(p.Bus, name, domain, p.Log, p.Metrics),
 	)}, nil
+}
+
+// newWriter lets the configured language model write, if there is one, and the built-in engine whatever it does not.
+func newWriter(c Config, p svcmain.Platform) (*proposal.Writer, error) {
+	if !c.LLM.Enabled() {
+		return proposal.NewWriter(builtin.Engine{}, proposal.WriterOptions{}), nil
+	}
+	engine, err := llm.New(c.LLM, llm.Deps{Budget: postgres.NewBudget(p.DB), Now: p.Now, Log: p.Log, Metrics: p.Metrics})
+	if err != nil {
+		return nil, err
+	}
+	fallbacks := telemetry.MustRegister(p.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "specter_proposal_fallbacks_total", Help: "Proposals the built-in engine wrote because the language model did not, by reason.",
+	}, []string{"reason"}))
+	return proposal.NewWriter(builtin.Engine{}, proposal.WriterOptions{
+		Preferred: engine, Timeout: c.LLM.Timeout,
+		OnFallback: func(f *proposal.Failure) {
+			fallbacks.WithLabelValues(string(f.Reason)).Inc()
+			p.Log.Warn("the language model did not write a proposal", zap.String("reason", string(f.Reason)), zap.NamedError("cause", f.Err), zap.Strings("violations", kindsOf(f)))
+		},
+	}), nil
+}
+
+// kindsOf what was wrong; the texts themselves stay out of the log.
+func kindsOf(f *proposal.Failure) []string {
+	var kinds []string
+	for _, v := range f.Violations {
+		if kind := v.String(); !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Probe is what a look at the configured language model found.
+type Probe struct {
+	Detail string // one line
+	Fix    string // what to do, with an error
+}
+
+// ProbeLLM looks whether the language model of the settings can be reached, which costs nothing. ok is false when none is
+// configured.
+func ProbeLLM(ctx context.Context, src config.Source) (p Probe, ok bool, err error) {
+	c, err := load(src)
+	if err != nil || !c.LLM.Enabled() {
+		return Probe{}, false, err
+	}
+	p.Detail, p.Fix, err = llm.Probe(ctx, c.LLM)
+	return p, true, err
 }
 
 // Run consumes, expires and relays until ctx is done.

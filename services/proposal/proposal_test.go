@@ -26,6 +26,7 @@ import (
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/proposal"
 	"github.com/draftlabs/specter/services/proposal/internal/evidencetest"
+	"github.com/draftlabs/specter/services/proposal/internal/llm"
 )
 
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
@@ -39,13 +40,16 @@ type stage struct {
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
 	who    testkit.Tenant
+	llm    llm.Config
+	log    *zap.Logger
+	reg    *prometheus.Registry
 	offset atomic.Int64
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db, testkit.Seed{ContextName: "Checkout"})}
+	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db, testkit.Seed{ContextName: "Checkout"}), log: zap.NewNop(), reg: prometheus.NewRegistry()}
 }
 
 func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
@@ -53,8 +57,8 @@ func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.L
 // start runs one instance of the service for the rest of the test.
 func (s *stage) start() {
 	s.t.Helper()
-	service, err := proposal.New(proposal.Config{ExpireAfter: month}, svcmain.Platform{
-		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_proposal"), Metrics: prometheus.NewRegistry(), Now: s.now,
+	service, err := proposal.New(proposal.Config{ExpireAfter: month, LLM: s.llm}, svcmain.Platform{
+		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_proposal"), Metrics: s.reg, Now: s.now,
 	})
 	require.NoError(s.t, err)
 	require.Nil(s.t, service.Handler())
@@ -209,7 +213,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	rows := s.rows()
 	require.Len(t, rows, 1)
 	p := rows[0]
-	require.Equal(t, "Make “button#pay” respond in “Checkout”", p.title)
+	require.Equal(t, "Make “button#pay” at “/checkout” respond in “Checkout”", p.title)
 	require.Contains(t, p.diagnosis, "64.5 %")
 	require.NotEmpty(t, p.change)
 	require.JSONEq(t, string(f.evidence.JSON(t)), string(p.evidence))
@@ -237,7 +241,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(p.provenance, &from))
 	require.Equal(t, "built-in", from.Engine)
-	require.Equal(t, "1", from.EngineVersion)
+	require.Equal(t, "2", from.EngineVersion)
 	require.Nil(t, from.PromptVersion)
 	require.Zero(t, from.Cost)
 	require.WithinDuration(t, evidencetest.Start, from.Window.From, 0)
@@ -249,6 +253,21 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	require.InDelta(t, p.confidence, e.Body.GetConfidence(), 1e-9)
 	require.Equal(t, []string{"pending"}, s.states())
 	require.Len(t, created.all(), 1)
+}
+
+func TestTheTextSaysHowSureTheBeginningIs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	f := s.finding()
+	require.NoError(t, tenant.Tx(t.Context(), s.db.Pool(t, "specter_analyzer"), s.who.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO findings (id, account_id, product_id, context_id, family, fingerprint, severity, started_at, started_low, started_high, detected_at, evidence)
+			VALUES ($1, $2, $3, $4, $5, 'ratio@1', 0.7, $6, $7, $8, $9, '{}')`,
+			f.id, s.who.AccountID, s.who.ProductID, s.who.ContextID, f.family, evidencetest.Start, evidencetest.Start.Add(-2*time.Hour), evidencetest.Start.Add(time.Hour), f.detected)
+		return err
+	}))
+	s.handled(s.publish(f))
+	require.Contains(t, s.rows()[0].diagnosis, "(between 4 May 2026 12:00 UTC and 4 May 2026 15:00 UTC)")
 }
 
 func TestAnOpenProposalAbsorbsEvidenceOfTheSameMatter(t *testing.T) {
@@ -338,7 +357,7 @@ func TestARegressedDeploymentLinksBack(t *testing.T) {
 	rows := s.rows()
 	require.Len(t, rows, 2)
 	require.Equal(t, &deployment, rows[1].deploymentID)
-	require.Equal(t, `Roll back “Make "button#pay" respond in "Checkout"” in “Checkout”`, rows[1].title)
+	require.Equal(t, `Roll back “Make "button#pay" at "/checkout" respond in "Checkout"” in “Checkout”`, rows[1].title)
 	require.Contains(t, rows[1].diagnosis, "v42")
 }
 
@@ -403,4 +422,5 @@ func TestSettingsAreChecked(t *testing.T) {
 	require.True(t, m.NeedsDB)
 	require.NoError(t, m.Validate(config.Source{}))
 	require.ErrorContains(t, m.Validate(config.Source{"SPECTER_PROPOSAL_EXPIRE_AFTER": "1h"}), "24h")
+	require.ErrorContains(t, m.Validate(config.Source{"SPECTER_LLM_BASE_URL": "https://api.example"}), "SPECTER_LLM_MODEL")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/services/proposal"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
 
@@ -52,7 +53,7 @@ func Diagnose(ctx context.Context, src config.Source) []Check {
 	if holder == 0 {
 		checks = append(checks, checkPort(ctx, platform.HTTPAddr))
 	}
-	return checks
+	return append(checks, checkModel(ctx, src)...)
 }
 
 // withPlaceholders stands in for what Up makes or starts itself, so that settings can be
@@ -203,6 +204,18 @@ func checkBroker(ctx context.Context, src config.Source, platform svcmain.Settin
 		c.Detail += fmt.Sprintf(" (%v are made when a service starts)", missing)
 	}
 	return c
+}
+
+// checkModel asks the language model's API for its list of models, which costs nothing; no check when none is configured.
+func checkModel(ctx context.Context, src config.Source) []Check {
+	probe, configured, err := proposal.ProbeLLM(ctx, src)
+	switch {
+	case err != nil:
+		return []Check{{Name: "language model", Detail: err.Error(), Fix: probe.Fix}}
+	case !configured:
+		return nil
+	}
+	return []Check{{Name: "language model", OK: true, Detail: probe.Detail}}
 }
 
 func checkPort(ctx context.Context, addr string) Check {

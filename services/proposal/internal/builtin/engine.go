@@ -7,197 +7,334 @@ import (
 	"github.com/draftlabs/specter/services/proposal/internal/proposal"
 )
 
+// version changes whenever a template does.
+const version = "2"
+
 // Engine implements proposal.Engine.
 type Engine struct{}
 
-// Name implements proposal.Engine.
-func (Engine) Name() string { return "built-in" }
-
-// Version implements proposal.Engine; it changes whenever a template does.
-func (Engine) Version() string { return "1" }
+// Author implements proposal.Engine.
+func (Engine) Author() proposal.Author { return proposal.Author{Engine: "built-in", Version: version} }
 
 // Draft implements proposal.Engine.
 func (Engine) Draft(_ context.Context, b proposal.Brief) (proposal.Draft, error) {
 	t := templateOf(b.Family)
 	return proposal.Draft{
 		Title:           t.title(b),
-		Diagnosis:       paragraph(t.diagnosis(b)...),
-		SuggestedChange: paragraph(t.change(b)...),
+		Diagnosis:       lines(t.diagnosis(b)),
+		SuggestedChange: lines(t.steps(b)),
 	}, nil
 }
 
-// template is one family's way of saying things; each returned string is a sentence, empty ones are left out.
+// template is one family's way of saying things. A diagnosis is a list of paragraphs and the change a list of steps; empty
+// ones are left out.
 type template struct {
 	title     func(proposal.Brief) string
 	diagnosis func(proposal.Brief) []string
-	change    func(proposal.Brief) []string
+	steps     func(proposal.Brief) []string
 }
 
 func templateOf(family string) template {
 	switch family {
 	case proposal.RatioWorsening:
-		return template{ratioTitle, ratioDiagnosis, ratioChange}
+		return template{worseTitle, ratioDiagnosis, worseSteps}
+	case proposal.SlowWorsening:
+		return template{slowTitle, slowDiagnosis, slowSteps}
 	case proposal.ErrorSpike:
-		return template{errorTitle, ratioDiagnosis, errorChange}
+		return template{errorTitle, ratioDiagnosis, errorSteps}
+	case proposal.NewError:
+		return template{newErrorTitle, newErrorDiagnosis, errorSteps}
 	case proposal.RageClicks:
-		return template{rageTitle, ratioDiagnosis, rageChange}
+		return template{rageTitle, ratioDiagnosis, rageSteps}
+	case proposal.BrokenRelease:
+		return template{releaseTitle, ratioDiagnosis, releaseSteps}
 	case proposal.FunnelDrop:
-		return template{funnelTitle, ratioDiagnosis, funnelChange}
-	case proposal.Silence, proposal.VolumeCollapse:
-		return template{silenceTitle, silenceDiagnosis, silenceChange}
+		return template{funnelTitle, funnelDiagnosis, funnelSteps}
+	case proposal.Silence:
+		return template{silenceTitle, silenceDiagnosis, silenceSteps}
+	case proposal.VolumeCollapse:
+		return template{volumeTitle, volumeDiagnosis, volumeSteps}
 	case proposal.DeploymentRegressed:
-		return template{regressedTitle, regressedDiagnosis, regressedChange}
+		return template{regressedTitle, regressedDiagnosis, regressedSteps}
 	default:
-		return template{genericTitle, ratioDiagnosis, ratioChange}
+		return template{otherTitle, ratioDiagnosis, worseSteps}
 	}
 }
 
-func paragraph(sentences ...string) string {
+func lines(parts []string) string {
 	var kept []string
-	for _, s := range sentences {
-		if s != "" {
-			kept = append(kept, s)
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
 		}
 	}
-	return strings.Join(kept, " ")
+	return strings.Join(kept, "\n")
 }
 
-func ratioTitle(b proposal.Brief) string {
-	if place := where(b); place != "" {
-		return "Fix what got worse " + place + " in " + area(b)
-	}
-	return "Find out why " + area(b) + " got worse"
-}
-
-func errorTitle(b proposal.Brief) string {
-	if message := condition(b, "error"); message != "" {
-		return "Fix the error " + quote(message) + " in " + area(b)
-	}
-	if place := where(b); place != "" {
-		return "Fix the errors " + place + " in " + area(b)
-	}
-	return "Fix the errors in " + area(b)
-}
-
-func rageTitle(b proposal.Brief) string {
-	if element := condition(b, "element"); element != "" {
-		return "Make " + quote(element) + " respond in " + area(b)
-	}
-	if place := where(b); place != "" {
-		return "Make what people click " + place + " respond in " + area(b)
-	}
-	return "Make what people click in " + area(b) + " respond"
-}
-
-func funnelTitle(b proposal.Brief) string {
-	if place := where(b); place != "" {
-		return "Remove the obstacle " + place + " in " + area(b)
-	}
-	return "Remove the obstacle in " + area(b)
-}
-
-func silenceTitle(b proposal.Brief) string {
-	if b.Family == proposal.Silence {
-		return "Check why no signals arrive from " + area(b)
-	}
-	return "Find out why " + area(b) + " has become quiet"
-}
-
-func regressedTitle(b proposal.Brief) string {
-	if b.Shipped != nil && b.Shipped.Title != "" {
-		return "Roll back " + quote(b.Shipped.Title) + " in " + area(b)
-	}
-	return "Roll back the last deployment in " + area(b)
-}
-
-func genericTitle(b proposal.Brief) string {
-	if place := where(b); place != "" {
-		return "Look into what changed " + place + " in " + area(b)
-	}
-	return "Look into what changed in " + area(b)
-}
+// sentences joins what belongs into one paragraph.
+func sentences(parts ...string) string { return strings.ReplaceAll(lines(parts), "\n", " ") }
 
 // ratioDiagnosis serves every family about the share of positive signals.
 func ratioDiagnosis(b proposal.Brief) []string {
-	return []string{level(b), leadSentence(b), typesSentence(b), sessionsSentence(b), ruledOutSentence(b)}
-}
-
-func ratioChange(b proposal.Brief) []string {
 	return []string{
-		startHere(b),
-		"Compare what people see there now with what they saw before " + moment(b.StartedAt) +
-			": a release, a configuration or a third party changed around that time.",
-		"Undo or repair that change first, then improve on it.",
+		sentences(lead(b), reach(b)),
+		sentences(began(b), level(b)),
+		sentences(alarm(b), alsoChanged(b)),
+		ruledOut(b),
 	}
 }
 
-func errorChange(b proposal.Brief) []string {
+func worseTitle(b proposal.Brief) string {
+	if value(b, "error") != "" {
+		return errorTitle(b)
+	}
+	if place := titlePlace(b); place != "" {
+		return "Fix what got worse " + within(place, b)
+	}
+	return "Find out why " + titleArea(b) + " got worse"
+}
+
+func worseSteps(b proposal.Brief) []string {
+	if value(b, "error") != "" {
+		return errorSteps(b)
+	}
+	return append(placeSteps(b), wholeArea(b), doneWhen(b))
+}
+
+func otherTitle(b proposal.Brief) string {
+	if place := titlePlace(b); place != "" {
+		return "Look into what changed " + within(place, b)
+	}
+	return "Look into what changed in " + titleArea(b)
+}
+
+func slowTitle(b proposal.Brief) string {
+	if place := titlePlace(b); place != "" {
+		return "Stop the slow decline " + within(place, b)
+	}
+	return "Stop the slow decline of " + titleArea(b)
+}
+
+func slowDiagnosis(b proposal.Brief) []string {
+	out := ratioDiagnosis(b)
+	out[1] = sentences(out[1], "It crept in: each hour alone looked ordinary, and it took until "+moment(b.DetectedAt)+" for them to add up to more than chance.")
+	return out
+}
+
+func slowSteps(b proposal.Brief) []string {
+	return append(placeSteps(b),
+		"Look for what grows with time rather than for one bad release: a table or a cache that fills up, response times, a gradual rollout, "+
+			"an experiment whose share is being raised, a certificate or a stock that runs out.",
+		"Lay response times and rollout percentages over the hours since "+moment(b.StartedAt)+" and keep what bends at the same time.",
+		doneWhen(b))
+}
+
+func errorTitle(b proposal.Brief) string {
+	if message := value(b, "error"); message != "" {
+		return "Fix the error " + short(message) + " in " + titleArea(b)
+	}
+	if place := titlePlace(b); place != "" {
+		return "Fix the errors " + within(place, b)
+	}
+	return "Fix the errors in " + titleArea(b)
+}
+
+func newErrorTitle(b proposal.Brief) string {
+	if message := value(b, "error"); message != "" {
+		return "Fix the new error " + short(message) + " in " + titleArea(b)
+	}
+	if f := b.Evidence.FirstSeen; f != nil && named(f.Value) {
+		return "Fix the new error " + short(f.Value) + " in " + titleArea(b)
+	}
+	return "Fix the new error in " + titleArea(b)
+}
+
+func newErrorDiagnosis(b proposal.Brief) []string {
+	out := ratioDiagnosis(b)
+	if first := firstSeen(b); first != "" {
+		out[0] = sentences(first, out[0])
+	}
+	return out
+}
+
+func errorSteps(b proposal.Brief) []string {
+	message := value(b, "error")
+	if f := b.Evidence.FirstSeen; message == "" && f != nil {
+		message = f.Value
+	}
+	steps := []string{}
+	if named(message) {
+		step := "Reproduce " + quote(message)
+		if place := placeWithout(b, "error"); place != "" {
+			step += " " + place
+		}
+		step += ": the example signals hold the addresses and messages it came with."
+		if strings.Contains(message, " at ") || strings.Contains(message, "@") {
+			step += " The error names the frame it was thrown in: begin there."
+		}
+		steps = append(steps, step)
+	} else {
+		steps = append(steps, "Group the errors "+orHere(placeOf(b), b)+" by message and by the topmost frame of your own code, and begin with the most frequent.")
+	}
+	return append(append(steps, placeStepsWithout(b, "error")...),
+		beside(b),
+		"Handle the failing case so that people read what to do next, and keep the reproduction as a test.",
+		doneWhen(b))
+}
+
+func rageTitle(b proposal.Brief) string {
+	if element := value(b, "element"); element != "" {
+		title := "Make " + short(element)
+		if path := value(b, "path"); path != "" {
+			title += " at " + short(path)
+		}
+		return title + " respond in " + titleArea(b)
+	}
+	if place := titlePlace(b); place != "" {
+		return "Make what people click " + place + " respond in " + titleArea(b)
+	}
+	return "Make what people click in " + titleArea(b) + " respond"
+}
+
+func rageSteps(b proposal.Brief) []string {
+	steps := placeSteps(b)
+	if value(b, "element") == "" {
+		steps = append(steps, "Look up in the example signals which elements were clicked again and again: a control that looks ready and does nothing is what to find.")
+	}
+	return append(steps,
+		"Show at once that a click was taken: disable the control while it works, and say so when it fails.",
+		doneWhen(b))
+}
+
+func releaseTitle(b proposal.Brief) string {
+	if release := value(b, "release"); release != "" {
+		return "Roll back or repair release " + short(release) + " in " + titleArea(b)
+	}
+	return "Roll back or repair the newest release in " + titleArea(b)
+}
+
+func releaseSteps(b proposal.Brief) []string {
+	release := "the newest release"
+	if v := value(b, "release"); v != "" {
+		release = "release " + quote(v)
+	}
+	compare := "Compare " + release + " with the release before it"
+	if place := placeWithout(b, "release"); place != "" {
+		compare += " and read first what touches the code behind what happens " + place
+	}
+	return append([]string{
+		"Stop the rollout of " + release + " and put the release before it back: the trouble is bound to it, so that this ends it soonest.",
+		compare + ", dependencies and build settings included.",
+	}, append(placeStepsWithout(b, "release"),
+		"Ship the repaired release to a small share of the traffic and watch "+leadType(b, "the negative signals")+" there before the rest gets it.",
+		doneWhen(b))...)
+}
+
+func funnelTitle(b proposal.Brief) string {
+	if f := b.Evidence.Funnel; f != nil && named(f.From) && named(f.To) {
+		return "Find what keeps people from " + short(f.To) + " after " + short(f.From) + " in " + titleArea(b)
+	}
+	if place := titlePlace(b); place != "" {
+		return "Remove the obstacle " + within(place, b)
+	}
+	return "Remove the obstacle in " + titleArea(b)
+}
+
+func funnelDiagnosis(b proposal.Brief) []string {
 	return []string{
-		startHere(b),
-		"Reproduce the error with one of the examples in the evidence and look at what went out just before " + moment(b.StartedAt) + ".",
-		"Fix the cause, or put the previous version back until it is fixed.",
-		"Let the page say what happened and what to do next instead of failing silently, and add a test that would have caught it.",
+		sentences(step(b), began(b)),
+		sentences(lead(b), reach(b)),
+		sentences(alsoChanged(b), level(b)),
+		ruledOut(b),
 	}
 }
 
-func rageChange(b proposal.Brief) []string {
-	return []string{
-		startHere(b),
-		"People click again and again when nothing seems to happen: check that the handler is attached, that it is not " +
-			"waiting for something slow, and that nothing lies on top of the element.",
-		"Show at once that the click was received, disable the element while it works, and say so when it fails.",
+func funnelSteps(b proposal.Brief) []string {
+	way := "Walk through the step as a new visitor"
+	if f := b.Evidence.Funnel; f != nil && named(f.From) && named(f.To) {
+		way = "Walk from " + quote(f.From) + " to " + quote(f.To) + " as a new visitor"
 	}
+	if place := placeOf(b); place != "" {
+		way += ", " + place
+	}
+	return append([]string{
+		way + ", with the browser's console and network panel open, and note where it stops.",
+		"Check the step's usual obstacles: a field that became required, a validation that refuses good input, a sign-in or a consent that was put in between, " +
+			"a price or a fee that appears late, a button below the fold, a payment method that is gone.",
+	}, append(placeSteps(b),
+		"Take out what was put into this step around "+moment(b.StartedAt)+", or make the way on the most visible thing of the page again.",
+		funnelDone(b))...)
 }
 
-func funnelChange(b proposal.Brief) []string {
-	return []string{
-		startHere(b),
-		"Walk through the step as a new visitor on the devices named in the evidence and note where it stops.",
-		"Remove what was added or moved around " + moment(b.StartedAt) + ", or make the next action the most visible thing on the page again.",
-	}
+func silenceTitle(b proposal.Brief) string {
+	return "Repair the integration of " + titleArea(b) + ": its signals stopped"
 }
 
 func silenceDiagnosis(b proposal.Brief) []string {
-	w := b.Evidence.Counts.Window
 	return []string{
-		"From " + moment(b.Evidence.Window.From) + " to " + moment(b.Evidence.Window.To) + ", " + area(b) + " sent " +
-			count(w.Positive) + " positive and " + count(w.Negative) + " negative signals.",
-		"From " + moment(b.Evidence.Baseline.From) + " to " + moment(b.Evidence.Baseline.To) + " there were " +
-			count(b.Evidence.Counts.Baseline.Positive) + " and " + count(b.Evidence.Counts.Baseline.Negative) + ".",
-		ruledOutSentence(b),
+		sentences(volume(b), "People who change their mind leave a trickle; this is the integration that broke, not the users, and what they do now is not seen."),
+		began(b),
 	}
 }
 
-func silenceChange(b proposal.Brief) []string {
-	return []string{
-		"Open a page of this area and check that the script tag is there, that its key has not been revoked, and that the " +
-			"browser's network panel shows signals being accepted.",
-		"If signals do arrive, look for what keeps people away since " + moment(b.StartedAt) + ": an outage, a broken link, a changed address.",
+func silenceSteps(b proposal.Brief) []string {
+	since := moment(b.StartedAt)
+	if v := b.Evidence.Volume; v != nil && v.LastSignalAt != nil {
+		since = moment(*v.LastSignalAt)
 	}
+	return []string{
+		"Open a page of " + area(b) + " and search its source for the script tag: a deployment around " + since + " may have removed the snippet or the bundle that holds the SDK.",
+		"Look at the rejected signals and the key's state: a revoked or rolled key, or an origin that is not allowed any more, is refused and counted there.",
+		"Read the browser's console for a content security policy that blocks the script or the address it sends to.",
+		"Load the page with an ad blocker and without: if only the blocker makes it silent, serve the script from a path of your own.",
+		"If a server sends them, check that its job still runs, that it reaches Specter, and that its clock is right.",
+		"It is repaired when the live view shows signals of " + area(b) + " again; what happened meanwhile is lost, so look at your own logs for it.",
+	}
+}
+
+func volumeTitle(b proposal.Brief) string {
+	if s := b.Evidence.Subject; s.Kind == proposal.SubjectType && named(s.Name) {
+		return "Find out why " + short(s.Name) + " has become rare in " + titleArea(b)
+	}
+	return "Find out where the traffic of " + titleArea(b) + " went"
+}
+
+func volumeDiagnosis(b proposal.Brief) []string {
+	return []string{
+		sentences(volume(b), began(b)),
+		sentences(lead(b), alsoChanged(b)),
+		ruledOut(b),
+	}
+}
+
+func volumeSteps(b proposal.Brief) []string {
+	return append([]string{
+		"Follow the ways in that lead to " + area(b) + " as a visitor: a menu entry, a link in an e-mail or a redirect that broke around " + moment(b.StartedAt) + " takes people elsewhere.",
+		"Ask whether a campaign, a partner's link or a search ranking ended at that time: then the fall is real and nothing is broken.",
+		"Check whether a consent banner was added or changed: who does not agree may send nothing any more.",
+		"Look for an outage or slow answers of what serves these pages since then, also at the CDN and the name servers.",
+	}, append(placeSteps(b), volumeDone(b))...)
+}
+
+func regressedTitle(b proposal.Brief) string {
+	if b.Shipped != nil && named(b.Shipped.Title) {
+		return "Roll back " + quote(b.Shipped.Title) + " in " + titleArea(b)
+	}
+	return "Roll back the last deployment in " + titleArea(b)
 }
 
 func regressedDiagnosis(b proposal.Brief) []string {
-	sentences := []string{}
-	if b.Shipped != nil {
-		s := "The deployment of " + quote(b.Shipped.Title)
-		if b.Shipped.Version != "" {
-			s += " (version " + quote(b.Shipped.Version) + ")"
-		}
-		sentences = append(sentences, s+" on "+moment(b.Shipped.DeployedAt)+" made "+area(b)+" worse.")
-	} else {
-		sentences = append(sentences, "A deployment on "+moment(b.StartedAt)+" made "+area(b)+" worse.")
-	}
-	if d := b.Evidence.Deployment; d != nil {
-		sentences = append(sentences, "The odds of a positive signal changed by "+signedPercent(d.Effect)+
-			" (from "+signedPercent(d.EffectLow)+" to "+signedPercent(d.EffectHigh)+"), as the look on day "+count(d.LookDay)+" found.")
-	}
-	return append(sentences, level(b), leadSentence(b), sessionsSentence(b))
+	return append([]string{sentences(shipped(b), verdict(b))}, sentences(lead(b), reach(b)), sentences(level(b), alsoChanged(b)), ruledOut(b))
 }
 
-func regressedChange(b proposal.Brief) []string {
-	return []string{
-		"Roll the deployment back now and report it as rolled back; the numbers should return to what they were before it.",
-		startHere(b),
-		"Find out which part of the change caused this before trying again, and ship the next attempt in smaller steps.",
+func regressedSteps(b proposal.Brief) []string {
+	version := "the deployment"
+	if b.Shipped != nil && named(b.Shipped.Version) {
+		version = "version " + quote(b.Shipped.Version)
 	}
+	return append([]string{
+		"Roll " + version + " back now and report it as rolled back; the positive ratio should return to what it was before.",
+	}, append(placeSteps(b),
+		"Find out which part of the change did it by shipping the parts one after the other, each with its own deployment report, instead of trying the whole again.",
+		doneWhen(b))...)
 }

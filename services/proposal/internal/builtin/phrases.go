@@ -2,66 +2,111 @@ package builtin
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/draftlabs/specter/services/proposal/internal/figure"
 	"github.com/draftlabs/specter/services/proposal/internal/proposal"
 )
 
 const (
-	// maxQuoted is in characters; longer names are cut, and say so by an ellipsis.
-	maxQuoted = 60
 	// maxListed is how many names of a list are written out.
 	maxListed = 4
+	// mostOfIt is the share of the change that the analyzer calls an explanation.
+	mostOfIt = 0.6
 )
 
-// level says how the context does now and how it should.
-func level(b proposal.Brief) string {
-	e := b.Evidence
-	if e.Counts.Window.Positive+e.Counts.Window.Negative == 0 {
-		return ""
-	}
-	s := "Since " + moment(b.StartedAt) + ", " + percent(e.Ratio.Window) + " of the signals that count in " + area(b) + " were positive (" +
-		count(e.Counts.Window.Positive) + " positive, " + count(e.Counts.Window.Negative) + " negative)"
-	if e.Ratio.Expected > 0 {
-		s += "; going by its own history, " + percent(e.Ratio.Expected) + " was to be expected"
-		if e.Ratio.High > e.Ratio.Low {
-			s += " (" + percent(e.Ratio.Low) + " to " + percent(e.Ratio.High) + ")"
-		}
-	}
-	return s + "."
-}
-
-// leadSentence says which segment explains the change.
-func leadSentence(b proposal.Brief) string {
+// lead says which part of the traffic explains the change, and how much of it.
+func lead(b proposal.Brief) string {
 	s, ok := b.Evidence.Lead()
 	if !ok {
-		return "No single segment explains the change."
+		return "No part of the traffic stands out: the change runs through all of " + area(b) + "."
 	}
-	out := quote(s.Type)
-	if place := where(b); place != "" {
+	out := "Signals"
+	if named(s.Type) {
+		out = quote(s.Type)
+	}
+	if place := placeOf(b); place != "" {
 		out += " " + place
 	}
+	out += ": "
 	if s.ShareOfChange > 0 {
-		out += " explains " + percent(math.Min(1, s.ShareOfChange)) + " of the change"
-	} else {
-		out += " stands out"
+		out += figure.Part(s.ShareOfChange) + " of the extra negative signals"
+		switch {
+		case s.ShareOfSessions != nil && *s.ShareOfSessions > 0 && *s.ShareOfSessions <= 1:
+			out += ", from " + figure.Part(*s.ShareOfSessions) + " of the sessions"
+		case s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1:
+			out += ", on " + figure.Part(s.ShareOfTraffic) + " of the traffic"
+		}
+		out += "; "
 	}
-	out += ": " + count(s.Window) + " where " + count(s.Expected) + " were expected"
+	out += figure.Count(s.Window) + " came where " + expected(s.Expected)
 	if s.RateRatio > 1 && !s.FirstSeen {
-		out += ", " + times(s.RateRatio) + " times the usual rate"
-	}
-	if s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1 {
-		out += ", on " + percent(s.ShareOfTraffic) + " of the traffic"
+		out += ", " + figure.Count(s.RateRatio) + " times the usual rate"
 	}
 	out += "."
 	// New is the place (a release, an error), not the type: what was expected there comes from the rest.
-	if s.FirstSeen && len(s.Conditions) > 0 {
+	if s.FirstSeen && len(s.Conditions) > 0 && b.Evidence.FirstSeen == nil {
 		out += " Nothing was seen there before."
 	}
+	if !s.Explains && s.ShareOfChange > 0 && s.ShareOfChange < mostOfIt {
+		out += " The rest of the change is spread over other parts."
+	}
 	return out
+}
+
+func reach(b proposal.Brief) string {
+	switch n := b.Evidence.AffectedSessions; {
+	case n == nil || *n < 1:
+		return ""
+	case *n == 1:
+		return "1 session was affected."
+	default:
+		return figure.Count(*n) + " sessions were affected."
+	}
+}
+
+// began says since when, and how sure that is.
+func began(b proposal.Brief) string {
+	out := "It began on " + moment(b.StartedAt)
+	if b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero() {
+		out += " (between " + moment(b.StartedLow) + " and " + moment(b.StartedHigh) + ")"
+	}
+	return out + "."
+}
+
+// level says how the area does now, and how it should.
+func level(b proposal.Brief) string {
+	e := b.Evidence
+	all := e.Counts.Window.Positive + e.Counts.Window.Negative
+	if all == 0 {
+		return ""
+	}
+	out := "Since then " + figure.Ratio(e.Counts.Window.Share()) + " of the signals that count in " + area(b) + " were positive (" +
+		figure.Count(e.Counts.Window.Positive) + " of " + figure.Count(all) + ")"
+	if e.Ratio.Expected > 0 {
+		out += ", where its own history predicted " + figure.Ratio(e.Ratio.Expected)
+		if e.Ratio.High > e.Ratio.Low {
+			out += " (" + figure.Ratio(e.Ratio.Low) + " to " + figure.Ratio(e.Ratio.High) + ")"
+		}
+	}
+	out += "."
+	if c := e.Counterfactual; c != nil && c.Metric == "positive_ratio" && c.Then > c.Now && c.Then <= 1 {
+		out += " Had this part stayed as it was, it would be " + figure.Ratio(c.Then) + "."
+	}
+	return out
+}
+
+// alarm names the series that gave it, where the rest of the text would not.
+func alarm(b proposal.Brief) string {
+	s, l := b.Evidence.Subject, firstType(b)
+	switch {
+	case s.Kind == proposal.SubjectType && named(s.Name) && s.Name != l:
+		return "What gave it away was the share of " + quote(s.Name) + " among all signals."
+	case s.Kind == proposal.SubjectSegment && len(s.Conditions) > 0 && phrase(s.Conditions, quote) != placeOf(b):
+		return "It was noticed first in what happens " + phrase(s.Conditions, quote) + "."
+	}
+	return ""
 }
 
 // Below these a difference is what any two weeks show, and naming it would be noise.
@@ -74,15 +119,14 @@ func changed(t proposal.TypeChange) bool {
 	return math.Abs(t.Excess) >= leastExcess && math.Abs(t.Window-t.Expected) >= leastShift*t.Expected
 }
 
-// typesSentence names the signal types that changed, when the lead does not say it all.
-func typesSentence(b proposal.Brief) string {
-	lead, _ := b.Evidence.Lead()
+// alsoChanged names other signal types that changed.
+func alsoChanged(b proposal.Brief) string {
 	var parts []string
 	for _, t := range b.Evidence.Types {
-		if t.Type == lead.Type || !changed(t) || len(parts) == maxListed {
+		if t.Type == firstType(b) || !named(t.Type) || !changed(t) || len(parts) == maxListed {
 			continue
 		}
-		parts = append(parts, quote(t.Type)+" ("+count(t.Window)+" where "+count(t.Expected)+" were expected)")
+		parts = append(parts, quote(t.Type)+" ("+figure.Count(t.Window)+" where "+expected(t.Expected)+")")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -90,137 +134,132 @@ func typesSentence(b proposal.Brief) string {
 	return "Also changed: " + list(parts) + "."
 }
 
-func sessionsSentence(b proposal.Brief) string {
-	n := b.Evidence.AffectedSessions
-	if n == nil || *n < 1 {
-		return ""
-	}
-	if *n == 1 {
-		return count(*n) + " session was affected."
-	}
-	return count(*n) + " sessions were affected."
-}
-
-func ruledOutSentence(b proposal.Brief) string {
-	var names []string
+// ruledOut names the dimensions that do not explain it, and those that cannot be judged.
+func ruledOut(b proposal.Brief) string {
+	var even, single []string
 	for _, r := range b.Evidence.RuledOut {
-		if r.Dimension != "" && len(names) < maxListed {
-			names = append(names, quote(r.Dimension))
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "Nothing stands out by " + list(names) + "."
-}
-
-// startHere points at the leading segment.
-func startHere(b proposal.Brief) string {
-	place := where(b)
-	if place == "" {
-		return "Look first at the examples in the evidence."
-	}
-	return "Look first at what happens " + place + "."
-}
-
-// where says the leading segment's conditions as a place.
-func where(b proposal.Brief) string {
-	lead, ok := b.Evidence.Lead()
-	if !ok {
-		return ""
-	}
-	var parts []string
-	for _, c := range lead.Conditions {
-		if c.Value == "" {
-			continue
-		}
-		v := quote(c.Value)
-		switch c.Dimension {
-		case "element":
-			parts = append(parts, "at the element "+v)
-		case "path":
-			parts = append(parts, "on the page "+v)
-		case "error":
-			parts = append(parts, "with the error "+v)
-		case "release":
-			parts = append(parts, "in release "+v)
-		case "browser":
-			parts = append(parts, "in the browser "+v)
-		case "country":
-			parts = append(parts, "for visitors from "+v)
+		switch {
+		case !named(r.Dimension):
+		case r.Unjudged():
+			single = append(single, quote(r.Dimension))
 		default:
-			parts = append(parts, "where "+quote(c.Dimension)+" is "+v)
+			even = append(even, quote(r.Dimension))
 		}
 	}
-	return strings.Join(parts, " ")
+	var out []string
+	if len(even) > 0 {
+		out = append(out, "Ruled out: no value of "+either(even)+" worsened more than the rest by more than chance.")
+	}
+	if len(single) > 0 {
+		out = append(out, "Not to be judged: "+list(first(single))+", for want of a second value to compare with.")
+	}
+	return strings.Join(out, " ")
 }
 
-// condition returns the leading segment's value of a dimension, or "".
-func condition(b proposal.Brief, dimension string) string {
-	lead, _ := b.Evidence.Lead()
-	for _, c := range lead.Conditions {
-		if c.Dimension == dimension {
-			return c.Value
+// firstSeen tells of an error that nobody had before.
+func firstSeen(b proposal.Brief) string {
+	f := b.Evidence.FirstSeen
+	if f == nil || !named(f.Value) || f.FirstAt.IsZero() {
+		return ""
+	}
+	out := quote(f.Value) + " was never seen before " + moment(f.FirstAt) + " and has come " + figure.Count(f.Count) + " times since"
+	if f.Count == 1 {
+		out = quote(f.Value) + " was never seen before " + moment(f.FirstAt) + " and has come 1 time since"
+	}
+	if f.Sessions != nil && *f.Sessions >= 1 {
+		out += ", in about " + figure.Count(*f.Sessions) + " sessions"
+		if f.ShareOfSessions != nil && *f.ShareOfSessions > 0 && *f.ShareOfSessions <= 1 {
+			out += " (" + figure.Part(*f.ShareOfSessions) + " of them all)"
 		}
 	}
-	return ""
+	return out + "."
 }
 
-func area(b proposal.Brief) string { return quote(b.Context.Name) }
-
-func quote(name string) string {
-	name = proposal.PlainName(name)
-	if utf8.RuneCountInString(name) > maxQuoted {
-		name = string([]rune(name)[:maxQuoted-1]) + "…"
+// step says how a funnel's step goes now, and how it should.
+func step(b proposal.Brief) string {
+	f := b.Evidence.Funnel
+	if f == nil || !named(f.From) || !named(f.To) || f.Window.Entered <= 0 {
+		return ""
 	}
-	return "“" + name + "”"
+	out := "Of " + figure.Count(f.Window.Entered) + " sessions with " + quote(f.From) + ", " + figure.Count(f.Window.Continued) + " went on to " + quote(f.To) +
+		": " + figure.Ratio(f.Window.Share())
+	if f.Expected > 0 {
+		out += ", where " + figure.Ratio(f.Expected) + " was to be expected"
+		if f.High > f.Low {
+			out += " (" + figure.Ratio(f.Low) + " to " + figure.Ratio(f.High) + ")"
+		}
+	}
+	out += "."
+	if f.Baseline.Entered > 0 {
+		out += " Before, " + figure.Count(f.Baseline.Continued) + " of " + figure.Count(f.Baseline.Entered) + " did (" + figure.Ratio(f.Baseline.Share()) + ")."
+	}
+	return out
+}
+
+// volume says how much came, and how much should have.
+func volume(b proposal.Brief) string {
+	e := b.Evidence
+	v := e.Volume
+	if v == nil {
+		w, before := e.Counts.Window, e.Counts.Baseline
+		return "From " + moment(e.Window.From) + " to " + moment(e.Window.To) + " " + area(b) + " sent " + figure.Count(w.Positive) + " positive and " +
+			figure.Count(w.Negative) + " negative signals; from " + moment(e.Baseline.From) + " to " + moment(e.Baseline.To) + " there were " +
+			figure.Count(before.Positive) + " and " + figure.Count(before.Negative) + "."
+	}
+	what := "signals"
+	if s := e.Subject; s.Kind == proposal.SubjectType && named(s.Name) {
+		what = quote(s.Name) + " signals"
+	}
+	out := area(b) + " sent " + figure.Count(v.Window) + " " + what + " from " + moment(e.Window.From) + " to " + moment(e.Window.To) + ", where " +
+		expected(v.Expected)
+	if v.High > v.Low {
+		out += " (" + figure.Count(v.Low) + " to " + figure.Count(v.High) + ")"
+	}
+	if v.Window > 0 && v.Expected > v.Window {
+		out += ": " + figure.Part(v.Window/v.Expected) + " of the usual"
+	}
+	out += "."
+	if v.LastSignalAt != nil && !v.LastSignalAt.IsZero() && v.Window == 0 {
+		out += " The last one came on " + moment(*v.LastSignalAt) + "."
+	}
+	return out
+}
+
+// shipped names the deployment that made things worse.
+func shipped(b proposal.Brief) string {
+	if b.Shipped == nil {
+		return "A deployment on " + moment(b.StartedAt) + " made " + area(b) + " worse."
+	}
+	out := "The deployment"
+	if named(b.Shipped.Title) {
+		out += " of " + quote(b.Shipped.Title)
+	}
+	if named(b.Shipped.Version) {
+		out += ", version " + quote(b.Shipped.Version) + ","
+	}
+	return out + " on " + moment(b.Shipped.DeployedAt) + " made " + area(b) + " worse."
+}
+
+// verdict is the before and after test's.
+func verdict(b proposal.Brief) string {
+	d := b.Evidence.Deployment
+	if d == nil {
+		return ""
+	}
+	return "The odds of a positive signal changed by " + figure.Signed(d.Effect) + " (" + figure.Signed(d.EffectLow) + " to " + figure.Signed(d.EffectHigh) +
+		"), as the look on day " + figure.Count(d.LookDay) + " found."
+}
+
+// expected says how many should have come; less than half a signal reads as none.
+func expected(n float64) string {
+	switch {
+	case n >= 0 && n < 0.5:
+		return "next to none were expected"
+	case n == 1:
+		return "1 was expected"
+	default:
+		return figure.Count(n) + " were expected"
+	}
 }
 
 func moment(t time.Time) string { return t.UTC().Format(proposal.TimeLayout) }
-
-// percent shows a share with one decimal, and more of them when it would read as nothing.
-func percent(share float64) string {
-	decimals := 1
-	for math.Abs(share) > 0 && math.Abs(share)*100 < math.Pow10(-decimals) && decimals < 4 {
-		decimals++
-	}
-	return strconv.FormatFloat(share*100, 'f', decimals, 64) + " %"
-}
-
-func signedPercent(change float64) string {
-	switch text := percent(math.Abs(change)); {
-	case change > 0:
-		return "+" + text
-	case change < 0:
-		return "−" + text
-	default:
-		return text
-	}
-}
-
-// count shows how many, with thousands separated; an expected count may have one decimal.
-func count(n float64) string {
-	if n != math.Trunc(n) && n < 10 {
-		return strconv.FormatFloat(n, 'f', 1, 64)
-	}
-	digits := strconv.FormatFloat(math.Round(n), 'f', 0, 64)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
-func times(x float64) string {
-	if x >= 10 {
-		return count(math.Round(x))
-	}
-	return strconv.FormatFloat(x, 'f', 1, 64)
-}
-
-// list joins with commas and a final "and".
-func list(parts []string) string {
-	if len(parts) < 2 {
-		return strings.Join(parts, "")
-	}
-	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
-}

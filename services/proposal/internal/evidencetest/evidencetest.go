@@ -36,10 +36,12 @@ func New(asOf time.Time) Document {
 			map[string]any{"type": "rage_click", "polarity": "negative", "window": 512, "expected": 150.2, "excess": 361.8, "rate_ratio": 3.41, "q": 0.0001},
 			map[string]any{"type": "js_error", "polarity": "negative", "window": 500, "expected": 455.5, "excess": 44.5, "rate_ratio": 1.1, "q": 0.03},
 		},
-		"ruled_out":         []any{map[string]any{"dimension": "browser", "reason": "no value worsened more than the rest"}, map[string]any{"dimension": "country", "reason": "too few signals"}},
+		"ruled_out":         []any{map[string]any{"dimension": "browser", "reason": `no value worsened more than the rest: "Chrome", the worst of 3, has 40 % of the negatives`}, map[string]any{"dimension": "country", "reason": `only one value was seen, "DE", so it cannot be told from the rest`}},
 		"examples":          []any{"0196a2f2-0000-7000-8000-000000000001"},
 		"affected_sessions": 267,
 		"series":            []any{},
+		"subject":           map[string]any{"kind": "ratio"},
+		"counterfactual":    map[string]any{"metric": "positive_ratio", "now": 0.6452, "then": 0.7321, "sd": 0.08},
 	}
 }
 
@@ -47,12 +49,50 @@ func New(asOf time.Time) Document {
 func (d Document) Lead(signalType string, conditions ...string) Document {
 	segments, _ := d["segments"].([]any)
 	lead, _ := segments[0].(map[string]any)
-	list := []any{}
-	for i := 0; i+1 < len(conditions); i += 2 {
-		list = append(list, map[string]any{"dimension": conditions[i], "value": conditions[i+1]})
-	}
-	lead["type"], lead["conditions"] = signalType, list
+	lead["type"], lead["conditions"] = signalType, Conditions(conditions...)
 	return d
+}
+
+// LeadWith sets a member of the leading segment.
+func (d Document) LeadWith(name string, value any) Document {
+	segments, _ := d["segments"].([]any)
+	lead, _ := segments[0].(map[string]any)
+	lead[name] = value
+	return d
+}
+
+// Conditions of a segment from dimensions and their values in turn.
+func Conditions(pairs ...string) []any {
+	list := []any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		list = append(list, map[string]any{"dimension": pairs[i], "value": pairs[i+1]})
+	}
+	return list
+}
+
+// Volume adds how much came against what was expected; nothing at all when window is 0.
+func (d Document) Volume(window int) Document {
+	volume := map[string]any{"window": window, "expected": 2104.6, "low": 1890, "high": 2310}
+	if window == 0 {
+		volume["last_signal_at"] = Start.Add(-4 * time.Minute)
+	}
+	return d.With("volume", volume)
+}
+
+// Funnel adds a step between two types.
+func (d Document) Funnel(from, to string) Document {
+	return d.With("funnel", map[string]any{
+		"steps": []any{"page_view", from, to}, "from": from, "to": to,
+		"window": map[string]any{"entered": 1210, "continued": 487}, "baseline": map[string]any{"entered": 15020, "continued": 8290},
+		"expected": 0.552, "low": 0.521, "high": 0.583,
+	}).With("subject", map[string]any{"kind": "funnel", "name": to})
+}
+
+// FirstSeen adds an error that was never seen before.
+func (d Document) FirstSeen(signalType, message string) Document {
+	return d.With("first_seen", map[string]any{
+		"dimension": "error", "value": message, "type": signalType, "first_at": Start.Add(12 * time.Minute), "count": 402, "sessions": 118, "share_of_sessions": 0.084,
+	}).With("subject", map[string]any{"kind": "error", "name": message})
 }
 
 // With sets a member.

@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 )
 
 // maxEvidence is in bytes; the analyzer bounds its documents far below.
 const maxEvidence = 512 << 10
+
+// maxNumber is beyond any count; what is larger is no evidence and could not be read either.
+const maxNumber = 1e15
 
 // ErrEvidence means that a finding's evidence cannot be read; trying again cannot help.
 var ErrEvidence = errors.New("the finding's evidence cannot be read")
@@ -28,6 +33,76 @@ type Evidence struct {
 	RuledOut         []RuledOut      `json:"ruled_out"`
 	AffectedSessions *float64        `json:"affected_sessions"`
 	Deployment       *RegressionTest `json:"deployment"`
+	Subject          Subject         `json:"subject"` // the series that gave the alarm
+	Volume           *Volume         `json:"volume"`
+	FirstSeen        *FirstSeen      `json:"first_seen"`
+	Funnel           *Funnel         `json:"funnel"`
+	Counterfactual   *Counterfactual `json:"counterfactual"`
+}
+
+// Kinds of a Subject.
+const (
+	SubjectSegment = "segment" // the positive ratio of one value of a dimension
+	SubjectType    = "type"    // the share of the signals that have this type
+	SubjectError   = "error"   // an error that was never seen before
+	SubjectFunnel  = "funnel"  // the share of sessions that take a step
+)
+
+// Subject is what was watched; Name is a type, an error or a step's target.
+type Subject struct {
+	Kind       string      `json:"kind"`
+	Name       string      `json:"name"`
+	Conditions []Condition `json:"conditions"`
+}
+
+// Volume is how many signals came, against how many were to be expected (95 %).
+type Volume struct {
+	Window       float64    `json:"window"`
+	Expected     float64    `json:"expected"`
+	Low          float64    `json:"low"`
+	High         float64    `json:"high"`
+	LastSignalAt *time.Time `json:"last_signal_at"`
+}
+
+// FirstSeen is a value, of an error for instance, that was not there before.
+type FirstSeen struct {
+	Dimension       string    `json:"dimension"`
+	Value           string    `json:"value"`
+	Type            string    `json:"type"`
+	FirstAt         time.Time `json:"first_at"`
+	Count           float64   `json:"count"`
+	Sessions        *float64  `json:"sessions"`
+	ShareOfSessions *float64  `json:"share_of_sessions"`
+}
+
+// Funnel is one step between two types, counted in sessions; Expected is the share that goes on, with its 95 % interval.
+type Funnel struct {
+	Steps    []string   `json:"steps"`
+	From     string     `json:"from"`
+	To       string     `json:"to"`
+	Window   FunnelStep `json:"window"`
+	Baseline FunnelStep `json:"baseline"`
+	Expected float64    `json:"expected"`
+	Low      float64    `json:"low"`
+	High     float64    `json:"high"`
+}
+
+// FunnelStep counts the sessions that reached the step and those that went on.
+type FunnelStep struct {
+	Entered   float64 `json:"entered"`
+	Continued float64 `json:"continued"`
+}
+
+// Share of the sessions that went on; 0 where none came.
+func (s FunnelStep) Share() float64 { return share(s.Continued, s.Entered) }
+
+// Counterfactual is the metric in the window and what it would have been without the trouble, both shares. SD is the
+// standard error of their difference on the logit scale.
+type Counterfactual struct {
+	Metric string  `json:"metric"`
+	Now    float64 `json:"now"`
+	Then   float64 `json:"then"`
+	SD     float64 `json:"sd"`
 }
 
 // Span of time.
@@ -50,6 +125,16 @@ type Tally struct {
 }
 
 func (t Tally) total() float64 { return t.Positive + t.Negative }
+
+// Share of the positive ones; 0 where nothing came.
+func (t Tally) Share() float64 { return share(t.Positive, t.total()) }
+
+func share(part, whole float64) float64 {
+	if whole <= 0 {
+		return 0
+	}
+	return part / whole
+}
 
 // Ratio is the share of positive signals; Expected with its 95 % interval is what was predicted for the window.
 type Ratio struct {
@@ -85,6 +170,7 @@ type Segment struct {
 	RateRatio       float64     `json:"rate_ratio"`
 	FirstSeen       bool        `json:"first_seen"`
 	Explains        bool        `json:"explains"`
+	Counts          Counts      `json:"counts"`
 }
 
 // TypeChange is how one signal type changed.
@@ -97,11 +183,14 @@ type TypeChange struct {
 	RateRatio float64 `json:"rate_ratio"`
 }
 
-// RuledOut is a dimension in which nothing stands out.
+// RuledOut is a dimension in which nothing stands out; Reason is the analyzer's.
 type RuledOut struct {
 	Dimension string `json:"dimension"`
 	Reason    string `json:"reason"`
 }
+
+// Unjudged reports whether the dimension could not be judged at all, having a single value.
+func (r RuledOut) Unjudged() bool { return strings.HasPrefix(r.Reason, "only one value") }
 
 // RegressionTest is the verdict a regressed deployment's finding comes from; effects are changes of the odds.
 type RegressionTest struct {
@@ -125,6 +214,11 @@ func readEvidence(raw json.RawMessage) (Evidence, error) {
 		return Evidence{}, fmt.Errorf("%w: version %d", ErrEvidence, e.Version)
 	case e.AsOf.IsZero(), e.Window.To.Before(e.Window.From), e.Baseline.To.Before(e.Baseline.From):
 		return Evidence{}, fmt.Errorf("%w: its times do not fit", ErrEvidence)
+	}
+	for _, n := range e.numbers() {
+		if math.Abs(n.value) > maxNumber {
+			return Evidence{}, fmt.Errorf("%w: a number is beyond all counts", ErrEvidence)
+		}
 	}
 	for _, t := range []Tally{e.Counts.Window, e.Counts.Baseline} {
 		if t.Positive < 0 || t.Negative < 0 {

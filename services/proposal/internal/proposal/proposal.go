@@ -15,10 +15,13 @@ import (
 // Families of findings; an unknown one is written about in general terms.
 const (
 	RatioWorsening      = "ratio_worsening"
+	SlowWorsening       = "slow_worsening" // it took more than a day to become noticeable
 	ErrorSpike          = "error_spike"
+	NewError            = "new_error" // an error nobody had before
 	RageClicks          = "rage_clicks"
+	BrokenRelease       = "broken_release" // one release explains it
 	FunnelDrop          = "funnel_drop"
-	Silence             = "silence"
+	Silence             = "silence" // signals stopped: the integration broke, not the users
 	VolumeCollapse      = "volume_collapse"
 	DeploymentRegressed = "deployment_regressed"
 )
@@ -76,16 +79,23 @@ type Proposal struct {
 	ExpiresAt       time.Time
 }
 
-// Provenance says where the text came from and what it cost.
+// Provenance says where the text came from and what it cost. Engine to PromptVersion name who wrote what is shown; what
+// was asked of another engine in vain is in Fallback, and its tokens and cost count here all the same.
 type Provenance struct {
 	Engine        string      `json:"engine"`
 	EngineVersion string      `json:"engine_version"`
+	Provider      string      `json:"provider,omitempty"` // host that was asked
+	Model         string      `json:"model,omitempty"`
 	PromptVersion *string     `json:"prompt_version"`
 	Window        Span        `json:"window"`
-	Tokens        int         `json:"tokens"`
+	Tokens        int         `json:"tokens"` // TokensIn + TokensOut
+	TokensIn      int         `json:"tokens_in"`
+	TokensOut     int         `json:"tokens_out"`
 	Cost          float64     `json:"cost"` // US dollars
 	DurationMS    int64       `json:"duration_ms"`
 	Redactions    int         `json:"redactions"`
+	Attempts      int         `json:"attempts"` // drafts asked for, the refused ones included
+	Fallback      *Fallback   `json:"fallback,omitempty"`
 	Findings      []uuid.UUID `json:"findings"` // all whose evidence it absorbed, newest first
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -38,6 +36,8 @@ const (
 type Store interface {
 	// Subject reads what a finding is about; shipped is nil unless the finding names a deployment.
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
+	// Onset reads the interval in which a finding may have begun; zero where that is not known.
+	Onset(ctx context.Context, f Finding) (Span, error)
 	// Save stores p with its event and its timer, or as newer evidence of the open proposal with the same fingerprint.
 	Save(ctx context.Context, f Finding, p Proposal) (Outcome, error)
 	// Expire runs decide on the locked proposal; step.Expired stores the expiry with its event.
@@ -75,17 +75,17 @@ type Options struct {
 // Service turns findings into proposals.
 type Service struct {
 	store  Store
-	engine Engine
+	writer *Writer
 	o      Options
 }
 
-// NewService returns a service that lets engine write.
-func NewService(store Store, engine Engine, o Options) *Service {
-	return &Service{store: store, engine: engine, o: o}
+// NewService returns a service that lets writer write.
+func NewService(store Store, writer *Writer, o Options) *Service {
+	return &Service{store: store, writer: writer, o: o}
 }
 
-// FindingOpened makes or updates the proposal of a finding. The engine works outside of any transaction, because a
-// future one may take seconds.
+// FindingOpened makes or updates the proposal of a finding. The text is written outside of any transaction, because that
+// may take a minute.
 func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error) {
 	started := s.o.Now()
 	e, err := readEvidence(f.Evidence)
@@ -96,14 +96,15 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	if err != nil {
 		return "", err
 	}
-	b := Brief{
-		Family: f.Family, StartedAt: f.StartedAt, DetectedAt: f.DetectedAt, Context: c, Evidence: e, Raw: f.Evidence, Shipped: shipped,
-	}
-	draft, err := s.engine.Draft(ctx, b)
+	onset, err := s.store.Onset(ctx, f)
 	if err != nil {
-		return "", fmt.Errorf("writing the proposal: %w", err)
+		return "", err
 	}
-	if err := check(b, draft); err != nil {
+	text, err := s.writer.Write(ctx, Brief{
+		AccountID: f.AccountID, Family: f.Family, StartedAt: f.StartedAt, StartedLow: onset.From, StartedHigh: onset.To,
+		DetectedAt: f.DetectedAt, Context: c, Evidence: e, Shipped: shipped,
+	})
+	if err != nil {
 		return "", err
 	}
 	id, err := s.o.NewID()
@@ -114,42 +115,16 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	now := s.o.Now()
 	p := Proposal{
 		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
-		Family: f.Family, Fingerprint: fingerprint(f, e), Title: draft.Title, Diagnosis: draft.Diagnosis,
-		SuggestedChange: draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
+		Family: f.Family, Fingerprint: fingerprint(f, e), Title: text.Draft.Title, Diagnosis: text.Draft.Diagnosis,
+		SuggestedChange: text.Draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
 		Priority: size.priority, EvidenceAt: f.DetectedAt, CreatedAt: now,
-		Provenance: Provenance{
-			Engine: s.engine.Name(), EngineVersion: s.engine.Version(), Window: e.Window, Tokens: draft.Tokens, Cost: draft.Cost,
-			DurationMS: now.Sub(started).Milliseconds(), Redactions: draft.Redactions, Findings: []uuid.UUID{f.ID},
-		},
-	}
-	if draft.PromptVersion != "" {
-		p.Provenance.PromptVersion = &draft.PromptVersion
+		Provenance: text.provenance(e.Window, f.ID, now.Sub(started)),
 	}
 	if p.ContentHash, err = contentHash(p); err != nil {
 		return "", err
 	}
 	p.ExpiresAt = s.expiresAt(p.EvidenceAt, p.CreatedAt)
 	return s.store.Save(ctx, f, p)
-}
-
-// check refuses texts that say what the evidence does not, and texts nobody could read.
-func check(b Brief, d Draft) error {
-	facts, err := NewFacts(b)
-	if err != nil {
-		return err
-	}
-	for name, text := range map[string]string{"title": d.Title, "diagnosis": d.Diagnosis, "suggested change": d.SuggestedChange} {
-		if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > maxText || !utf8.ValidString(text) {
-			return fmt.Errorf("%w: the %s is empty or too long", ErrUngrounded, name)
-		}
-		if err := facts.Check(text); err != nil {
-			return fmt.Errorf("checking the %s: %w", name, err)
-		}
-	}
-	if utf8.RuneCountInString(d.Title) > maxTitle {
-		return fmt.Errorf("%w: the title is too long", ErrUngrounded)
-	}
-	return nil
 }
 
 func (s *Service) expiresAt(evidenceAt, createdAt time.Time) time.Time {

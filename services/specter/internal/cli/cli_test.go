@@ -289,6 +289,38 @@ func TestDoctorNamesTheFix(t *testing.T) {
 	require.Contains(t, out, "✓ data directory")
 }
 
+func TestDoctorAsksTheLanguageModelForNothingButItsNames(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 8)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.URL.Path
+		if r.Header.Get("Authorization") != "Bearer sk-hush" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, `{"object":"list","data":[{"id":"MiniMax-M2.7"}]}`)
+	}))
+	t.Cleanup(api.Close)
+	src := config.Source{"SPECTER_HTTP_ADDR": "127.0.0.1:0", "SPECTER_LLM_BASE_URL": api.URL, "SPECTER_LLM_MODEL": "MiniMax-M2.7", "SPECTER_LLM_API_KEY": "sk-hush"}
+	code, out, _ := run(t, src, "doctor")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "✓ language model")
+	require.Equal(t, "GET /v1/models", <-asked)
+	require.Empty(t, asked)
+
+	src["SPECTER_LLM_API_KEY"] = "sk-stale"
+	code, out, _ = run(t, src, "doctor")
+	require.Equal(t, 5, code)
+	require.Contains(t, out, "✗ language model")
+	require.Contains(t, out, "→ set SPECTER_LLM_API_KEY")
+	require.NotContains(t, out, "sk-stale")
+
+	code, out, errOut := run(t, src, "config", "check")
+	require.Zero(t, code, errOut)
+	require.NotContains(t, out, "sk-stale")
+	require.Contains(t, out, "SPECTER_LLM_API_KEY")
+}
+
 func TestDoctorAsksTheServerItIsGiven(t *testing.T) {
 	t.Parallel()
 	const dead = "http://127.0.0.1:1"

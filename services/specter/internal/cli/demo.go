@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -181,8 +182,8 @@ func (d *demoRun) awaitProposal(ctx context.Context, product uuid.UUID) (api.Pro
 		d.say("✓", "%s — %s had noticed, %s after the release, seeing only what lay behind it", found.DetectedAt.UTC().Format("Mon 2 Jan 15:04"), "Specter", hours(found.DetectedAt.Sub(d.story.BadAt)))
 	}
 	d.say("✓", "proposal: %s", d.out.bold(printable(found.Title)))
-	d.say(" ", "  diagnosis: %s", printable(found.Diagnosis))
-	d.say(" ", "  suggested: %s", printable(found.SuggestedChange))
+	d.sayLines("diagnosis:", found.Diagnosis)
+	d.sayLines("suggested:", found.SuggestedChange)
 	d.say(" ", "  predicted: positive ratio %.0f %% → %.0f %% (%.0f–%.0f %%), confidence %.2f",
 		100*found.PredictedImpact.Baseline, 100*found.PredictedImpact.Predicted, 100*found.PredictedImpact.Low, 100*found.PredictedImpact.High, found.Confidence)
 	return found, nil
@@ -305,6 +306,14 @@ func (d *demoRun) say(mark, format string, args ...any) {
 		mark = out.green(mark)
 	}
 	out.line(mark + " " + fmt.Sprintf(format, args...))
+}
+
+// sayLines prints a text of several lines, each indented.
+func (d *demoRun) sayLines(name, text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		d.say(" ", "  %-10s %s", name, printable(line))
+		name = ""
+	}
 }
 
 // stuck explains that a step did not happen in time.

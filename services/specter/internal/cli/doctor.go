@@ -21,8 +21,8 @@ func (a *app) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what Specter needs, with the fix for what is missing",
-		Long: "Checks settings, data directory, Postgres, the broker, the port, the running server, the access\n" +
-			"token and the clock. Exits with 5 when something is wrong.\n\n" + exitCodes,
+		Long: "Checks settings, data directory, Postgres, the broker, the port, the language model if there is one,\n" +
+			"the running server, the access token and the clock. Exits with 5 when something is wrong.\n\n" + exitCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src, err := a.source()
