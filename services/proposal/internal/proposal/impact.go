@@ -2,20 +2,19 @@ package proposal
 
 import (
 	"math"
+
+	"github.com/draftlabs/specter/pkg/impact"
 )
 
 const (
-	// calibration is how much of their size predictions have been worth; it starts here until a family has verdicts of
-	// its own to learn from (see docs on predicted impact).
-	calibration = 0.7
-	// z80 spans the central 80 % of a normal distribution, z95 the 95 % the detector's interval is given in.
-	z80 = 1.2816
+	// z95 spans the 95 % the detector's interval is given in.
 	z95 = 1.9600
 	// Confidence never claims to know.
 	leastConfidence, mostConfidence = 0.05, 0.95
 )
 
-// Impact is what is predicted to happen to the metric when the trouble ends. Low and High span 80 %.
+// Impact is what is predicted to happen to the metric when the trouble ends. Low and High span 80 %. Calibration is the
+// share of a predicted gain that has come true in this family so far, learned from so many Verdicts.
 type Impact struct {
 	Metric           string   `json:"metric"`
 	Baseline         float64  `json:"baseline"` // now, in the bad window
@@ -23,6 +22,8 @@ type Impact struct {
 	Low              float64  `json:"low"`
 	High             float64  `json:"high"`
 	AffectedSessions *float64 `json:"affected_sessions,omitempty"`
+	Calibration      float64  `json:"calibration"`
+	Verdicts         int      `json:"verdicts"`
 }
 
 // Metrics that impact is predicted in; both are shares.
@@ -38,27 +39,34 @@ type estimate struct {
 	priority   float64 // affected sessions × expected gain × confidence
 }
 
-// estimateImpact answers "what if the segment returned to its baseline?".
-func estimateImpact(f Finding, e Evidence, c Context) estimate {
-	var now, then, sd float64
-	metric := positiveRatio
-	if f.Family == Silence || f.Family == VolumeCollapse {
-		metric = usualVolume
-		now, then, sd = volumeCounterfactual(e)
-	} else {
-		now, then, sd = ratioCounterfactual(f, e, c)
-	}
-	// On the logit scale, where a change means the same at every level.
-	from, gain := logit(now), logit(then)-logit(now)
-	at := func(g float64) float64 { return expit(from + calibration*g) }
+// estimateImpact answers "what if the segment returned to its baseline?", scaled by what predictions of the family have
+// been worth.
+func estimateImpact(f Finding, e Evidence, c Context, k impact.Calibration) estimate {
+	metric, without := counterfactual(f, e, c)
+	p := impact.Predict(without, k)
 	out := estimate{impact: Impact{
-		Metric: metric, Baseline: now, Predicted: at(gain), Low: at(gain - z80*sd), High: at(gain + z80*sd),
-		AffectedSessions: affectedSessions(e),
+		Metric: metric, Baseline: without.Now, Predicted: p.Value, Low: p.Low, High: p.High,
+		AffectedSessions: affectedSessions(e), Calibration: k.Mean, Verdicts: k.N,
 	}}
-	out.confidence = confidence(f, e, gain, sd)
-	out.priority = reach(e) * math.Max(0, out.impact.Predicted-now) * out.confidence
+	out.confidence = confidence(f, e, impact.Gain(without.Now, without.Then), without.SD)
+	out.priority = reach(e) * math.Max(0, out.impact.Predicted-without.Now) * out.confidence
 	return out
 }
+
+// counterfactual is the analyzer's, which knows the drift of the metric; without one it is computed from the counts.
+func counterfactual(f Finding, e Evidence, c Context) (metric string, without impact.Counterfactual) {
+	if given := e.Counterfactual; given != nil && inside(given.Now) && inside(given.Then) && given.SD >= 0 {
+		return given.Metric, impact.Counterfactual{Now: given.Now, Then: given.Then, SD: given.SD}
+	}
+	if f.Family == Silence || f.Family == VolumeCollapse {
+		now, then, sd := volumeCounterfactual(e)
+		return usualVolume, impact.Counterfactual{Now: now, Then: then, SD: sd}
+	}
+	now, then, sd := ratioCounterfactual(f, e, c)
+	return positiveRatio, impact.Counterfactual{Now: now, Then: then, SD: sd}
+}
+
+func inside(share float64) bool { return share > 0 && share < 1 }
 
 // ratioCounterfactual returns the ratio in the bad window, the one without the trouble, and the standard error of their
 // difference in logits.
@@ -175,5 +183,4 @@ func clampShare(x, n float64) float64 {
 }
 
 func logit(p float64) float64     { return math.Log(p / (1 - p)) }
-func expit(x float64) float64     { return 1 / (1 + math.Exp(-x)) }
 func normalCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }

@@ -9,10 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/draftlabs/specter/pkg/impact"
+
 	"github.com/draftlabs/specter/services/proposal/internal/evidencetest"
 )
 
 var asOf = evidencetest.Start.Add(31 * time.Hour)
+
+// counted is evidence without the analyzer's counterfactual: it is computed from counts.
+func counted(t require.TestingT, d evidencetest.Document) Evidence {
+	e := decode(t, d)
+	e.Counterfactual = nil
+	return e
+}
 
 func decode(t require.TestingT, d evidencetest.Document) Evidence {
 	raw, err := json.Marshal(d)
@@ -24,8 +33,8 @@ func decode(t require.TestingT, d evidencetest.Document) Evidence {
 
 func TestImpactIsTheSegmentBackAtItsBaselineShrunk(t *testing.T) {
 	t.Parallel()
-	e := decode(t, evidencetest.New(asOf))
-	got := estimateImpact(Finding{Family: RageClicks}, e, Context{NegativeTypes: []string{"rage_click"}})
+	e := counted(t, evidencetest.New(asOf))
+	got := estimateImpact(Finding{Family: RageClicks}, e, Context{NegativeTypes: []string{"rage_click"}}, impact.Calibrate(nil))
 
 	now := 1840.0 / (1840 + 1012)
 	then := 1840.0 / (1840 + 1012 - 340.6)
@@ -41,15 +50,15 @@ func TestImpactIsTheSegmentBackAtItsBaselineShrunk(t *testing.T) {
 
 func TestImpactNeverExceedsWhatWasExpectedOfTheWhole(t *testing.T) {
 	t.Parallel()
-	e := decode(t, evidencetest.New(asOf))
+	e := counted(t, evidencetest.New(asOf))
 	e.Segments[0].Excess = 1000 // more than there is to gain
-	got := estimateImpact(Finding{Family: RageClicks}, e, Context{})
+	got := estimateImpact(Finding{Family: RageClicks}, e, Context{}, impact.Calibrate(nil))
 	require.InDelta(t, expit(logit(got.impact.Baseline)+0.7*(logit(e.Ratio.Expected)-logit(got.impact.Baseline))), got.impact.Predicted, 1e-9)
 }
 
 func TestMissingPositivesAreAddedBack(t *testing.T) {
 	t.Parallel()
-	e := decode(t, evidencetest.New(asOf).With("segments", []any{}).With("types", []any{
+	e := counted(t, evidencetest.New(asOf).With("segments", []any{}).With("types", []any{
 		map[string]any{"type": "purchase", "polarity": "positive", "window": 1840, "expected": 2000, "excess": -160},
 	}))
 	pos, neg := withoutExcess(e, Context{})
@@ -59,9 +68,9 @@ func TestMissingPositivesAreAddedBack(t *testing.T) {
 
 func TestSilencePredictsTheUsualVolume(t *testing.T) {
 	t.Parallel()
-	e := decode(t, evidencetest.New(asOf))
+	e := counted(t, evidencetest.New(asOf))
 	e.Counts.Window = Tally{}
-	got := estimateImpact(Finding{Family: Silence}, e, Context{})
+	got := estimateImpact(Finding{Family: Silence}, e, Context{}, impact.Calibrate(nil))
 	require.Equal(t, usualVolume, got.impact.Metric)
 	require.Less(t, got.impact.Baseline, 0.01)
 	require.Greater(t, got.impact.Predicted, 0.5)
@@ -69,12 +78,14 @@ func TestSilencePredictsTheUsualVolume(t *testing.T) {
 
 func TestConfidenceFallsWithDoubt(t *testing.T) {
 	t.Parallel()
-	sure := decode(t, evidencetest.New(asOf))
+	sure := counted(t, evidencetest.New(asOf))
 	doubtful, unexplained, few := sure, sure, sure
 	doubtful.Score.P = 0.4
 	unexplained.Segments = nil
 	few.Counts.Window = Tally{Positive: 6, Negative: 4}
-	of := func(e Evidence) float64 { return estimateImpact(Finding{Family: RageClicks}, e, Context{}).confidence }
+	of := func(e Evidence) float64 {
+		return estimateImpact(Finding{Family: RageClicks}, e, Context{}, impact.Calibrate(nil)).confidence
+	}
 	require.Greater(t, of(sure), 0.85)
 	require.Less(t, of(doubtful), of(sure))
 	require.Less(t, of(unexplained), of(sure))
@@ -100,7 +111,7 @@ func TestImpactIsSaneForAnyEvidence(t *testing.T) {
 			e.Segments = []Segment{{Type: "x", Window: count.Draw(t, "sw"), Excess: rapid.Float64Range(-1e6, 1e6).Draw(t, "excess"), ShareOfChange: rapid.Float64Range(-2, 3).Draw(t, "share")}}
 		}
 		f := Finding{Family: rapid.SampledFrom([]string{RatioWorsening, Silence, DeploymentRegressed, "new"}).Draw(t, "family")}
-		got := estimateImpact(f, e, Context{PositiveTypes: []string{"x"}})
+		got := estimateImpact(f, e, Context{PositiveTypes: []string{"x"}}, impact.Calibrate(nil))
 		for name, x := range map[string]float64{
 			"baseline": got.impact.Baseline, "predicted": got.impact.Predicted, "low": got.impact.Low, "high": got.impact.High,
 		} {
@@ -141,4 +152,26 @@ func TestUnreadableEvidenceIsRefused(t *testing.T) {
 	}
 	_, err := readEvidence(json.RawMessage(`{`))
 	require.ErrorIs(t, err, ErrEvidence)
+}
+
+func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// The analyzer's counterfactual is taken when there is one, and scaled by what the
+// family's predictions have been worth.
+func TestCalibrationScalesTheAnalyzersCounterfactual(t *testing.T) {
+	t.Parallel()
+	e := decode(t, evidencetest.New(asOf))
+	e.Counterfactual = &Counterfactual{Metric: "funnel_conversion", Now: 0.5, Then: 0.7, SD: 0.05}
+	at := func(k impact.Calibration) Impact {
+		return estimateImpact(Finding{Family: FunnelDrop}, e, Context{}, k).impact
+	}
+	whole := at(impact.Calibration{Mean: 1, SD: 0.01, N: 50})
+	require.InDelta(t, 0.7, whole.Predicted, 1e-9)
+	require.Equal(t, "funnel_conversion", whole.Metric)
+	require.Equal(t, 50, whole.Verdicts)
+	half := at(impact.Calibration{Mean: 0.5, SD: 0.01, N: 50})
+	require.Greater(t, half.Predicted, 0.5)
+	require.Less(t, half.Predicted, whole.Predicted)
+	unsure := at(impact.Calibration{Mean: 1, SD: 0.3})
+	require.Greater(t, unsure.High-unsure.Low, whole.High-whole.Low)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/impact"
 )
 
 // ErrUnknownContext means that the finding's context does not exist (any more).
@@ -40,6 +42,8 @@ type Store interface {
 	Onset(ctx context.Context, f Finding) (Span, error)
 	// Save stores p with its event and its timer, or as newer evidence of the open proposal with the same fingerprint.
 	Save(ctx context.Context, f Finding, p Proposal) (Outcome, error)
+	// Outcomes are how the account's predictions of a family turned out, the newest first.
+	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
 	// Expire runs decide on the locked proposal; step.Expired stores the expiry with its event.
 	Expire(ctx context.Context, due Due, decide func(State) Step) (Step, error)
 }
@@ -111,7 +115,11 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	if err != nil {
 		return "", fmt.Errorf("making a proposal's id: %w", err)
 	}
-	size := estimateImpact(f, e, c)
+	past, err := s.store.Outcomes(ctx, f.AccountID, f.Family)
+	if err != nil {
+		return "", err
+	}
+	size := estimateImpact(f, e, c, impact.Calibrate(past))
 	now := s.o.Now()
 	p := Proposal{
 		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
