@@ -43,7 +43,7 @@ type Result struct {
 }
 
 const (
-	farthest     = 3.0   // how far out one view can be
+	farthest     = 5.0   // how far out one view can be
 	largest      = 1e120 // values beyond it count as this: their squares are finite
 	window       = 52    // points that are kept
 	shortWindow  = 30    // of them, for level and spread
@@ -73,6 +73,7 @@ type state struct {
 	usual     float64 // spread
 	rough     float64 // usual roughness
 	smoothed  [2]float64
+	clock     clock
 	season    season
 	tails     [viewCount]tail
 	shape     shape
@@ -93,7 +94,7 @@ func New(o Options) *Detector {
 // that is not finite is a gap: it is never anomalous, and nothing is learned from it. Where times
 // are not known they are all the same: the zero time, say.
 func (d *Detector) Push(at time.Time, value float64) Result {
-	slot := slotOf(at)
+	slot := d.clock.read(at)
 	r := d.forecast(slot)
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return r

@@ -99,6 +99,26 @@ func climb(values []float64, to float64) {
 	}
 }
 
+// TestADailySeriesHasAWeek: a Sunday like a working day lies outside of the band.
+func TestADailySeriesHasAWeek(t *testing.T) {
+	t.Parallel()
+	const odd = 52*7 + 6 // a Sunday: the first row is a Monday
+	r := rand.New(rand.NewPCG(1, 1))
+	d := anomaly.New(anomaly.Options{})
+	for i := range odd + 1 {
+		day := begin.AddDate(0, 0, i)
+		value := 1000 + 10*r.NormFloat64()
+		if i != odd && day.Weekday() == time.Sunday {
+			value -= 600
+		}
+		result := d.Push(day, value)
+		if i == odd {
+			require.InDelta(t, 400, result.Expected, 60)
+			require.Less(t, result.High, value)
+		}
+	}
+}
+
 func TestOneEventIsToldOnceOrTwiceNotAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	values := course(4000, 2)

@@ -18,12 +18,31 @@ type season struct {
 	seen  [daySlots]uint8 // visits, up to where the gain no longer depends on them
 }
 
-func slotOf(at time.Time) int {
-	second := at.Unix() % secondsADay
+// clock tells which slot of the season a time belongs to: a quarter of an hour of the day, or the
+// day of the week for a series that comes daily or less often.
+type clock struct {
+	last, step int64 // seconds
+	slot       uint8
+}
+
+func (c *clock) read(at time.Time) int {
+	now := at.Unix()
+	step := now - c.last
+	if step == 0 {
+		return int(c.slot)
+	}
+	// Of two steps the shorter: a gap in a series of minutes does not make it one of days.
+	rare := min(step, c.step) >= secondsADay/2
+	c.last, c.step = now, step
+	second := now % secondsADay
 	if second < 0 {
 		second += secondsADay
 	}
-	return int(second) * daySlots / secondsADay
+	c.slot = uint8(second * daySlots / secondsADay)
+	if rare {
+		c.slot = uint8(at.UTC().Weekday())
+	}
+	return int(c.slot)
 }
 
 // forecast is what the time of day leads to expect.

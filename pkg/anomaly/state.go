@@ -44,7 +44,7 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 
 // sound is that no index leads out of its table.
 func (d *Detector) sound() bool {
-	return d.views != 0 && d.low <= d.high && d.bar.at <= d.seen &&
+	return d.views != 0 && d.low <= d.high && d.bar.at <= d.seen && d.clock.slot < daySlots &&
 		d.shape.count <= shapes && d.shape.next < shapes &&
 		d.sequence.last[0] < symbols && d.sequence.last[1] < symbols &&
 		!slices.ContainsFunc(d.shape.known[:], func(counts [shapeBins]uint8) bool { return slices.Max(counts[:]) > window })
@@ -66,6 +66,8 @@ func (d *Detector) code(c *coder) {
 		c.float(&d.season.day[i])
 	}
 	c.raw(d.season.seen[:])
+	c.signed(&d.clock.last, &d.clock.step)
+	c.small(&d.clock.slot)
 	for i := range d.tails {
 		t := &d.tails[i]
 		c.float(&t.seen, &t.mean, &t.squares, &t.low, &t.high, &t.qLow, &t.qHigh, &t.spread)
@@ -109,6 +111,14 @@ func (c *coder) integer(v *uint64) {
 		return
 	}
 	*v = binary.LittleEndian.Uint64(c.take(8))
+}
+
+func (c *coder) signed(fields ...*int64) {
+	for _, v := range fields {
+		bits := uint64(*v)
+		c.integer(&bits)
+		*v = int64(bits)
+	}
 }
 
 func (c *coder) float(fields ...*float64) {
