@@ -29,7 +29,7 @@ const (
 
 // Options configures a detector.
 type Options struct {
-	// Views to look at; none means all. Less is for measuring what each earns.
+	// Views that count; none means all. Less is for measuring what each earns.
 	Views View
 }
 
@@ -65,21 +65,20 @@ type Detector struct {
 
 // state is all that is kept of a series.
 type state struct {
-	seen      uint64  // values that were numbers
-	low, high float64 // of all values
-	recent    [window]float64
-	innov     float64 // recent level
-	slow      float64 // level over a hundred points
-	usual     float64 // spread
-	rough     float64 // usual roughness
-	smoothed  [2]float64
-	clock     clock
-	season    season
-	tails     [viewCount]tail
-	shape     shape
-	sequence  sequence
-	bar       bar
-	band      band
+	seen     uint64 // values that were numbers
+	recent   [window]float64
+	innov    float64 // recent level
+	slow     float64 // level over a hundred points
+	usual    float64 // spread
+	rough    float64 // usual roughness
+	smoothed [2]float64
+	clock    clock
+	season   season
+	tails    [viewCount]tail
+	shape    shape
+	sequence sequence
+	bar      bar
+	band     band
 }
 
 // New starts a detector that has seen nothing.
@@ -101,12 +100,11 @@ func (d *Detector) Push(at time.Time, value float64) Result {
 	}
 	x := min(max(value, -largest), largest)
 	if d.seen == 0 {
-		d.low, d.high, d.innov, d.slow, d.season.level = x, x, x, x, x
+		d.innov, d.slow, d.season.level = x, x, x
 	}
 	d.band.learn(x-d.season.day[slot], d.seen == 0)
 	d.recent[d.seen%window] = x
 	d.seen++
-	d.low, d.high = min(d.low, x), max(d.high, x)
 	r.Score = d.bar.score(math.Sqrt(d.distance(x, slot)), d.seen)
 	r.Anomaly = r.Score >= Threshold
 	return r
@@ -149,22 +147,24 @@ func (d *Detector) distance(x float64, slot int) float64 {
 	return sum
 }
 
-// level is the weighted square of how far out a view is.
+// level is the weighted square of how far out a view is, 0 for one that does not count.
 func (d *Detector) level(v View, x float64) float64 {
+	i := bits.TrailingZeros16(uint16(v))
+	out := d.tails[i].level(x, v == Sequence || v == Shape)
 	if d.views&v == 0 {
 		return 0
 	}
-	i := bits.TrailingZeros16(uint16(v))
-	out := d.tails[i].level(x, v == Sequence || v == Shape)
 	return weights[i] * out * out
 }
 
-// bin is the place of x in the range seen so far.
+// bin is the place of x between the records of the value, which forget: one wild value does not
+// leave all others in one bin for good.
 func (d *Detector) bin(x float64, bins int) int {
-	if d.high <= d.low {
+	low, high := d.tails[0].low, d.tails[0].high
+	if high <= low {
 		return 0
 	}
-	return min(max(int((x-d.low)/(d.high-d.low)*float64(bins)), 0), bins-1)
+	return min(max(int((x-low)/(high-low)*float64(bins)), 0), bins-1)
 }
 
 // moments of the last shortWindow points, in two passes: no error adds up.

@@ -126,6 +126,16 @@ func TestOneEventIsToldOnceOrTwiceNotAtEveryPoint(t *testing.T) {
 	require.LessOrEqual(t, len(alarms(push(values), 3000)), 12)
 }
 
+func TestAWildValueAtTheStartIsForgotten(t *testing.T) {
+	t.Parallel()
+	values := course(6000, 8)
+	values[20], values[100] = 1e9, -1e9
+	add(values[5000:], 40)
+	found := alarms(push(values), 5000)
+	require.NotEmpty(t, found)
+	require.Less(t, found[0], 5030)
+}
+
 func TestAConstantSeriesIsSilentAndItsFirstChangeIsTold(t *testing.T) {
 	t.Parallel()
 	values := make([]float64, 1000)

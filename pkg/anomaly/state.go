@@ -44,7 +44,7 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 
 // sound is that no index leads out of its table.
 func (d *Detector) sound() bool {
-	return d.views != 0 && d.low <= d.high && d.bar.at <= d.seen && d.clock.slot < daySlots &&
+	return d.views != 0 && d.bar.at <= d.seen && d.clock.slot < daySlots &&
 		d.shape.count <= shapes && d.shape.next < shapes &&
 		d.sequence.last[0] < symbols && d.sequence.last[1] < symbols &&
 		!slices.ContainsFunc(d.shape.known[:], func(counts [shapeBins]uint8) bool { return slices.Max(counts[:]) > window })
@@ -57,7 +57,7 @@ func (d *Detector) code(c *coder) {
 	c.failed = c.failed || views > uint64(AllViews)
 	d.views = View(views & uint64(AllViews))
 	c.integer(&d.seen)
-	c.float(&d.low, &d.high, &d.innov, &d.slow, &d.usual, &d.rough, &d.smoothed[0], &d.smoothed[1])
+	c.float(&d.innov, &d.slow, &d.usual, &d.rough, &d.smoothed[0], &d.smoothed[1])
 	for i := range d.recent {
 		c.float(&d.recent[i])
 	}

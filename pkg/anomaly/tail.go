@@ -3,10 +3,11 @@ package anomaly
 import "math"
 
 const (
-	learning   = 50     // points of a view before it has an opinion
-	quantile   = 0.97   // beyond it, and below 1 - it, lie the rare points
-	forgetting = 0.9996 // of a record's distance to the quantile, a point
-	narrowest  = 0.02   // of the whole range, the least distance of record and quantile
+	learning   = 50   // points of a view before it has an opinion
+	quantile   = 0.97 // beyond it, and below 1 - it, lie the rare points
+	forgetting = 0.02 // of a record's distance to the quantile, at a point, over the root of the points seen
+	wildest    = 10.0 // how many times as far out as the record a point counts for the next
+	narrowest  = 0.02 // of the whole range, the least distance of record and quantile
 )
 
 // tail is what one view has seen: running quantiles on both sides and the records beyond them.
@@ -55,6 +56,9 @@ func (t *tail) learn(x float64) {
 	if t.seen == 1 {
 		t.low, t.high = x, x
 	}
+	if sd := math.Sqrt(t.squares / t.seen); t.seen > learning/5 && sd > 0 {
+		x = min(max(x, t.mean-wildest*sd), t.mean+wildest*sd)
+	}
 	t.low, t.high = min(t.low, x), max(t.high, x)
 	delta := x - t.mean
 	t.mean += delta / t.seen
@@ -68,13 +72,19 @@ func (t *tail) learn(x float64) {
 }
 
 func (t *tail) follow(x, width float64) {
+	// A wild value counts as a record, but not for as much as it is: it would hide all that follows.
+	floor := max(width*narrowest, t.spread)
+	if floor > 0 {
+		x = max(min(x, t.qHigh+wildest*max(t.high-t.qHigh, floor)), t.qLow-wildest*max(t.qLow-t.low, floor))
+	}
 	middle := t.qLow + (t.qHigh-t.qLow)/2
 	step := t.spread * max(0.02, 10/t.seen)
 	t.qHigh += step * towards(x > t.qHigh, quantile)
 	t.qLow += step * towards(x > t.qLow, 1-quantile)
 	t.spread += 0.01 * (min(math.Abs(x-middle), 3*t.spread+width*0.01) - t.spread)
-	t.high = max(t.qHigh+(t.high-t.qHigh)*forgetting, x)
-	t.low = min(t.qLow+(t.low-t.qLow)*forgetting, x)
+	kept := 1 - forgetting/math.Sqrt(t.seen)
+	t.high = max(t.qHigh+(t.high-t.qHigh)*kept, x)
+	t.low = min(t.qLow+(t.low-t.qLow)*kept, x)
 }
 
 // towards is the step of a quantile tracker: up by q when the point is above, down by 1-q when not.
