@@ -23,8 +23,10 @@ const (
 	Sequence                    // the order of values
 	Shift                       // a window's mean, less the level over a hundred points
 	Roughness                   // the logarithm of the standard deviation of a window's steps
-	AllViews   = Value | Innovation | Level | Spread | Season | Shape | Sequence | Shift | Roughness
-	viewCount  = 9
+	Rarity                      // how rare a value is at its time of day
+	AllViews   = Value | Innovation | Level | Spread | Season | Shape | Sequence | Shift | Roughness | Rarity
+	viewCount  = 10
+	oneSided   = Shape | Sequence | Rarity // out of the ordinary only when large
 )
 
 // Options configures a detector.
@@ -50,12 +52,13 @@ const (
 	roughWindow  = 12
 	recentGain   = 0.1 // of the recent level
 	seasonSmooth = 0.2
-	orderSmooth  = 0.05
+	orderSmooth  = 0.2
+	raritySmooth = 0.2
 	spreadFloor  = 0.01 // of the usual spread, added before the logarithm
 )
 
 // The weights of the views' squares.
-var weights = [viewCount]float64{0.45, 0.5, 0.5, 0.5, 1, 1.5, 0.5, 0.5, 0.25}
+var weights = [viewCount]float64{0.45, 0.5, 0.5, 0.5, 1, 1.5, 0.5, 0.5, 0.25, 0.5}
 
 // Detector watches one series. It is not safe for concurrent use.
 type Detector struct {
@@ -71,12 +74,13 @@ type state struct {
 	slow     float64 // level over a hundred points
 	usual    float64 // spread
 	rough    float64 // usual roughness
-	smoothed [2]float64
+	smoothed [3]float64
 	clock    clock
 	season   season
 	tails    [viewCount]tail
 	shape    shape
 	sequence sequence
+	rarity   rarity
 	bar      bar
 	band     band
 }
@@ -124,8 +128,10 @@ func (d *Detector) distance(x float64, slot int) float64 {
 	d.smoothed[0] += seasonSmooth * (left - d.smoothed[0])
 	sum += d.level(Season, d.smoothed[0])
 
-	d.smoothed[1] += orderSmooth * (d.sequence.bits(uint8(d.bin(x, symbols))) - d.smoothed[1])
-	sum += d.level(Sequence, d.smoothed[1])
+	symbol := uint8(d.bin(x, symbols))
+	d.smoothed[1] += orderSmooth * (d.sequence.bits(symbol) - d.smoothed[1])
+	d.smoothed[2] += raritySmooth * (d.rarity.bits(symbol, slot) - d.smoothed[2])
+	sum += d.level(Sequence, d.smoothed[1]) + d.level(Rarity, d.smoothed[2])
 
 	if d.seen >= shortWindow {
 		mean, sd := d.moments()
@@ -150,7 +156,7 @@ func (d *Detector) distance(x float64, slot int) float64 {
 // level is the weighted square of how far out a view is, 0 for one that does not count.
 func (d *Detector) level(v View, x float64) float64 {
 	i := bits.TrailingZeros16(uint16(v))
-	out := d.tails[i].level(x, v == Sequence || v == Shape)
+	out := d.tails[i].level(x, v&oneSided != 0)
 	if d.views&v == 0 {
 		return 0
 	}

@@ -6,12 +6,12 @@
 // what is kept of a series is a few KiB that can be stored and read back.
 //
 // A series is looked at in several views (View): the value, its distance to the recent level, the
-// level and the spread of a window, what is left after the time of day, the shape of a window's
-// distribution, and the order in which values follow each other. Each view is one number a point,
-// and each is judged by its own past alone: 0 within the range of all but its rarest points, 1 at
-// its record, more beyond it. Records make every view comparable, whatever its unit and the weight
-// of its tails. The views are summed as squares, so that one that is far out counts, and several
-// that are a little out count as well.
+// level, spread and roughness of a window, what is left after the time of day, how rare the value is
+// then, the shape of a window's distribution, and the order in which values follow each other. Each
+// view is one number a point, and each is judged by its own past alone: 0 within the range of all but
+// its rarest points, 1 at its record, more beyond it. Records make all views comparable, whatever
+// their units and the weight of their tails. The views are summed as squares, so that one that is far
+// out counts, and several that are a little out count as well.
 //
 // The sum is held against a bar. Who steps over it raises it, and it comes down again slowly: one
 // event is told once, or again when it grows worse, and series that are restless by nature raise

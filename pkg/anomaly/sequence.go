@@ -1,8 +1,6 @@
 package anomaly
 
-import (
-	"math"
-)
+import "math"
 
 const symbols = 16
 
@@ -41,4 +39,20 @@ func learnSymbol(counts *[symbols]uint8, symbol uint8, shorter float64) float64 
 	}
 	counts[symbol]++
 	return p
+}
+
+// raritySlots are the times of day that have a memory of their own: half hours, or, in a series of
+// days, the days of the week, two at a time.
+const raritySlots = daySlots / 2
+
+// rarity is the view of how rare a symbol is at its time of day: its cost in bits when it is
+// predicted from what was seen there, falling back on what was seen at any time.
+type rarity struct {
+	all  [symbols]uint8
+	slot [raritySlots][symbols]uint8
+}
+
+func (r *rarity) bits(symbol uint8, slot int) float64 {
+	p := learnSymbol(&r.all, symbol, 1.0/symbols)
+	return -math.Log2(learnSymbol(&r.slot[slot/2], symbol, p))
 }

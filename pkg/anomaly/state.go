@@ -57,7 +57,7 @@ func (d *Detector) code(c *coder) {
 	c.failed = c.failed || views > uint64(AllViews)
 	d.views = View(views & uint64(AllViews))
 	c.integer(&d.seen)
-	c.float(&d.innov, &d.slow, &d.usual, &d.rough, &d.smoothed[0], &d.smoothed[1])
+	c.float(&d.innov, &d.slow, &d.usual, &d.rough, &d.smoothed[0], &d.smoothed[1], &d.smoothed[2])
 	for i := range d.recent {
 		c.float(&d.recent[i])
 	}
@@ -84,6 +84,10 @@ func (d *Detector) code(c *coder) {
 		}
 	}
 	c.raw(d.sequence.last[:])
+	c.raw(d.rarity.all[:])
+	for i := range d.rarity.slot {
+		c.raw(d.rarity.slot[i][:])
+	}
 	c.float(&d.bar.height, &d.band.level, &d.band.low, &d.band.high, &d.band.spread, &d.band.seen)
 	c.integer(&d.bar.at)
 }

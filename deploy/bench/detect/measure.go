@@ -122,5 +122,6 @@ func views() []namedView {
 		{"sequence", anomaly.Sequence},
 		{"shift", anomaly.Shift},
 		{"roughness", anomaly.Roughness},
+		{"rarity", anomaly.Rarity},
 	}
 }
