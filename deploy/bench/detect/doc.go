@@ -1,6 +1,6 @@
 // Package detect measures the generic detector (pkg/anomaly) on labelled series: simulated ones of
-// many unlike kinds, half of which were held back while the detector was made, and real ones whose
-// event everybody knows. Plain detectors run beside it on the same series, so that the figure has
+// many unlike kinds, some of which were written only when the detector was finished, and real ones
+// whose event everybody knows. Plain detectors run beside it on the same series, so that the figure has
 // a meaning.
 //
 // The score is that of the published streaming benchmarks: every labelled window earns its

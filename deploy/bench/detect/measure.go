@@ -18,7 +18,7 @@ type Result struct {
 	Series, Rows int
 	Kinds        []Kind  // in the order of the simulation
 	Total        Tally   // of the detector, at its own threshold
-	Dev, Held    Tally   // of the kinds it was made on, and of those held back
+	Dev, Held    Tally   // of the kinds it was made on, and of others
 	Best         Tally   // at the one threshold that is best in hindsight
 	BestAt       float64 // that threshold
 	Peers        []Peer  // plain detectors, each at the threshold that is best in hindsight

@@ -44,7 +44,7 @@ func TestSimulatedSeriesAreWhatTheirLabelsSay(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, len(names)/2, held, "half of the kinds are held back")
+	require.GreaterOrEqual(t, held, 10, "there are kinds that the detector was not made on")
 }
 
 // TestTheDetectorIsFarBetterThanPlainOnes, and each of the promises that its state makes holds.

@@ -16,7 +16,7 @@ func (r Result) Print(out io.Writer) error {
 	p.linef("%d simulated series of %d kinds, %d rows, %d labelled windows; one threshold (%.2f) for all",
 		r.Series, len(r.Kinds), r.Rows, r.Total.Windows, anomaly.Threshold)
 	p.linef("")
-	p.head("kind (* held back while the detector was made)")
+	p.head("kind (* the detector was not made on it)")
 	for _, k := range r.Kinds {
 		name := k.Name
 		if k.Held {
@@ -28,7 +28,7 @@ func (r Result) Print(out io.Writer) error {
 	p.head("all together")
 	p.tally("this detector", r.Total)
 	p.tally("  on the kinds it was made on", r.Dev)
-	p.tally("  on the kinds held back *", r.Held)
+	p.tally("  on other kinds *", r.Held)
 	p.tally(fmt.Sprintf("  best threshold in hindsight, %.3f", r.BestAt), r.Best)
 	for _, peer := range r.Peers {
 		p.tally(peer.Name+", best threshold", peer.Tally)
@@ -55,7 +55,7 @@ func (r Result) Print(out io.Writer) error {
 		found += f.Hits
 	}
 	if err := json.NewEncoder(out).Encode(summary{
-		Score: round(r.Total.Score(), 2), HeldBack: round(r.Held.Score(), 2), Best: round(r.Best.Score(), 2),
+		Score: round(r.Total.Score(), 2), Others: round(r.Held.Score(), 2), Best: round(r.Best.Score(), 2),
 		Precision: round(r.Total.Precision(), 3), Recall: round(r.Total.Recall(), 3), Delay: round(r.Total.MeanDelay(), 3),
 		PointsPerS: math.Round(r.PointsPerS), BytesPerSeries: r.Bytes, KnownFound: found, Known: len(r.Known),
 	}); err != nil {
@@ -66,8 +66,8 @@ func (r Result) Print(out io.Writer) error {
 
 // summary is the last line.
 type summary struct {
-	Score          float64 `json:"score"`           // at the detector's own threshold
-	HeldBack       float64 `json:"score_held_back"` // of the kinds held back
+	Score          float64 `json:"score"`             // at the detector's own threshold
+	Others         float64 `json:"score_other_kinds"` // of kinds it was not made on
 	Best           float64 `json:"score_best_threshold"`
 	Precision      float64 `json:"precision"`
 	Recall         float64 `json:"recall"`

@@ -10,7 +10,7 @@ import (
 // Series is one labelled series.
 type Series struct {
 	Kind    string
-	Held    bool // of a kind that was held back while the detector was made
+	Held    bool // of a kind that the detector was not made on
 	At      []time.Time
 	Values  []float64
 	Windows []Window
