@@ -9,9 +9,10 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/node/node_modules/node/bin:
 MODULES := $(shell go list -f '{{.Dir}}' -m | sed 's|^$(CURDIR)/||')
 PACKAGES := $(foreach module,$(filter-out deploy/%,$(MODULES)),./$(module)/...)
 ALL_PACKAGES := $(foreach module,$(MODULES),./$(module)/...)
-BENCHMARKS := ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./services/analyzer/... ./deploy/bench
+BENCHMARKS := ./pkg/anomaly ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./services/analyzer/... ./deploy/bench
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
+DETECT ?= # flags of bench-detect: -without measures what each view earns
 FAULTS ?= full
 RUN ?= .
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
@@ -101,6 +102,10 @@ bench: build ## benchmarks of the hot code and load on the whole, BENCHTIME each
 bench-ingest: build ## the way in, durable, against bare handlers, the bare broker and plain COPY (4 min)
 	@go build -o bin/bench-ingest ./deploy/bench/cmd/ingest
 	@bin/bench-ingest -gateway bin/gateway
+
+.PHONY: bench-detect
+bench-detect: ## the detector of `specter detect` on simulated and real series, beside plain ones (1 min)
+	@go run ./deploy/bench/cmd/detect $(DETECT)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails

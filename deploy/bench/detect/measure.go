@@ -1,0 +1,127 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/draftlabs/specter/pkg/anomaly"
+)
+
+// Options says how much is measured.
+type Options struct {
+	Seeds   int    // series of each kind
+	Data    string // directory with known/, of real series; none when empty
+	Without bool   // also measure the detector without each of its views
+}
+
+// Result is what was measured.
+type Result struct {
+	Series, Rows int
+	Kinds        []Kind  // in the order of the simulation
+	Total        Tally   // of the detector, at its own threshold
+	Dev, Held    Tally   // of the kinds it was made on, and of others
+	Best         Tally   // at the one threshold that is best in hindsight
+	BestAt       float64 // that threshold
+	Peers        []Peer  // plain detectors, each at the threshold that is best in hindsight
+	Views        []Peer  // the detector without one view each, at its own threshold
+	Known        []Found // real series whose event everybody knows
+	NoKnown      string  // why there are none
+	PointsPerS   float64 // of the detector on one core
+	Bytes        int     // of its stored state
+}
+
+// Kind is the tally of the series of one kind.
+type Kind struct {
+	Name string
+	Held bool
+	Tally
+}
+
+// Peer is the tally of another detector.
+type Peer struct {
+	Name string
+	Tally
+}
+
+// Measure simulates the series and runs every detector over them.
+func Measure(o Options) (Result, error) {
+	all := Simulate(o.Seeds)
+	r := Result{Series: len(all), Bytes: anomaly.Bytes}
+	start := time.Now()
+	scored := run(all, product(anomaly.AllViews))
+	took := time.Since(start)
+	for _, s := range scored {
+		r.Rows += len(s.Scores)
+		t := s.Threshold(anomaly.Threshold)
+		if len(r.Kinds) == 0 || r.Kinds[len(r.Kinds)-1].Name != s.Series.Kind {
+			r.Kinds = append(r.Kinds, Kind{Name: s.Series.Kind, Held: s.Series.Held})
+		}
+		r.Kinds[len(r.Kinds)-1].Add(t)
+		r.Total.Add(t)
+		if s.Series.Held {
+			r.Held.Add(t)
+		} else {
+			r.Dev.Add(t)
+		}
+	}
+	r.PointsPerS = float64(r.Rows) / took.Seconds()
+	r.BestAt, r.Best = Best(scored, anomaly.Threshold)
+	for _, p := range peers() {
+		_, best := Best(run(all, p.scores))
+		r.Peers = append(r.Peers, Peer{p.name, best})
+	}
+	if o.Without {
+		for _, v := range views() {
+			var t Tally
+			for _, s := range run(all, product(anomaly.AllViews&^v.view)) {
+				t.Add(s.Threshold(anomaly.Threshold))
+			}
+			r.Views = append(r.Views, Peer{v.name, t})
+		}
+	}
+	var err error
+	r.Known, r.NoKnown, err = known(o.Data)
+	return r, err
+}
+
+// scorer scores every row of a series.
+type scorer func(s *Series) []float64
+
+func run(all []*Series, f scorer) []Scored {
+	scored := make([]Scored, len(all))
+	for i, s := range all {
+		scored[i] = Scored{Series: s, Scores: f(s)}
+	}
+	return scored
+}
+
+// product is the detector that is measured.
+func product(views anomaly.View) scorer {
+	return func(s *Series) []float64 {
+		d := anomaly.New(anomaly.Options{Views: views})
+		scores := make([]float64, len(s.Values))
+		for i, value := range s.Values {
+			scores[i] = d.Push(s.At[i], value).Score
+		}
+		return scores
+	}
+}
+
+type namedView struct {
+	name string
+	view anomaly.View
+}
+
+func views() []namedView {
+	return []namedView{
+		{"value", anomaly.Value},
+		{"innovation", anomaly.Innovation},
+		{"level", anomaly.Level},
+		{"spread", anomaly.Spread},
+		{"season", anomaly.Season},
+		{"shape", anomaly.Shape},
+		{"sequence", anomaly.Sequence},
+		{"shift", anomaly.Shift},
+		{"roughness", anomaly.Roughness},
+		{"rarity", anomaly.Rarity},
+	}
+}

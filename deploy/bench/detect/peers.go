@@ -1,0 +1,130 @@
+package detect
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+type peer struct {
+	name   string
+	scores scorer
+}
+
+// peers are plain detectors. They keep what they like: no bound on their state, and the third
+// knows the whole series' range beforehand.
+func peers() []peer {
+	return []peer{
+		{"random", random},
+		{"windowed z-score", windowedZ},
+		{"relative entropy, range known before", relativeEntropy},
+		{"out of range", outOfRange},
+	}
+}
+
+func random(s *Series) []float64 {
+	r := rand.New(rand.NewPCG(uint64(len(s.Values)), 1))
+	scores := make([]float64, len(s.Values))
+	for i := range scores {
+		scores[i] = r.Float64()
+	}
+	return scores
+}
+
+// windowedZ is the tail probability of a normal distribution fitted to the last points.
+func windowedZ(s *Series) []float64 {
+	const window, every = 6400, 100 // points
+	scores := make([]float64, len(s.Values))
+	var past []float64
+	mean, sd := 0.0, 0.0
+	for i, x := range s.Values {
+		if math.IsNaN(x) {
+			continue
+		}
+		if sd > 0 {
+			scores[i] = math.Erf(math.Abs(x-mean) / sd / math.Sqrt2)
+		}
+		past = append(past, x)
+		if len(past) > window+every {
+			past = past[every:]
+		}
+		if len(past) < every || i%every == 0 {
+			mean, sd = moments(past)
+		}
+	}
+	return scores
+}
+
+func moments(values []float64) (mean, sd float64) {
+	for _, x := range values {
+		mean += x / float64(len(values))
+	}
+	for _, x := range values {
+		sd += (x - mean) * (x - mean) / float64(len(values))
+	}
+	return mean, math.Sqrt(sd)
+}
+
+// relativeEntropy calls a window of points anomalous whose histogram is unlike all before it
+// (Wang et al. 2011), with the constants of the published benchmark.
+func relativeEntropy(s *Series) []float64 {
+	const (
+		bins, window = 5, 52
+		critical     = 13.28 // chi-square with bins-1 degrees of freedom, 1 %
+	)
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, x := range s.Values {
+		if !math.IsNaN(x) {
+			low, high = min(low, x), max(high, x)
+		}
+	}
+	scores := make([]float64, len(s.Values))
+	var recent []int
+	var known [][bins]float64
+	for i, x := range s.Values {
+		if math.IsNaN(x) || high == low {
+			continue
+		}
+		recent = append(recent, min(int((x-low)/(high-low)*bins), bins-1))
+		if len(recent) < window {
+			continue
+		}
+		recent = recent[len(recent)-window:]
+		var histogram [bins]float64
+		for _, bin := range recent {
+			histogram[bin] += 1.0 / window
+		}
+		nearest := math.Inf(1)
+		for _, k := range known {
+			distance := 0.0
+			for bin, share := range histogram {
+				if share > 0 {
+					distance += 2 * window * share * math.Log(share/max(k[bin], 1e-6))
+				}
+			}
+			nearest = min(nearest, distance)
+		}
+		if nearest > critical {
+			known = append(known, histogram)
+			scores[i] = 1
+		}
+	}
+	return scores
+}
+
+// outOfRange scores what lies outside of the range seen so far by how far it does.
+func outOfRange(s *Series) []float64 {
+	const learning = 50 // points
+	scores := make([]float64, len(s.Values))
+	low, high, seen := math.Inf(1), math.Inf(-1), 0
+	for i, x := range s.Values {
+		if math.IsNaN(x) {
+			continue
+		}
+		if excess := max(x-high, low-x); seen > learning && excess > 0 && high > low {
+			scores[i] = excess / (excess + 0.1*(high-low))
+		}
+		low, high = min(low, x), max(high, x)
+		seen++
+	}
+	return scores
+}
