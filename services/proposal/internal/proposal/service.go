@@ -20,6 +20,8 @@ const (
 	// leastDecision is how long a person has in any case: history that was imported has evidence which is old when the
 	// proposal is made.
 	leastDecision = 14 * 24 * time.Hour
+	// leastAfterSnooze is how long a person has when a snooze is over, whatever the age of the evidence.
+	leastAfterSnooze = 7 * 24 * time.Hour
 	// undoWindow is left after a decision before its proposal's timer is dropped, because the decision may be undone.
 	undoWindow = time.Minute
 )
@@ -31,15 +33,21 @@ type Outcome string
 const (
 	Created  Outcome = "created"
 	Absorbed Outcome = "absorbed"
-	Known    Outcome = "known" // delivered before, or older than what the open proposal has
+	Known    Outcome = "known"   // delivered before, or older than what the open proposal has
+	Skipped  Outcome = "skipped" // what people rejected stands in the way
 )
 
 // Store keeps proposals.
 type Store interface {
 	// Subject reads what a finding is about; shipped is nil unless the finding names a deployment.
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
-	// Save stores p with its event and its timer, or as newer evidence of the open proposal with the same fingerprint.
-	Save(ctx context.Context, f Finding, p Proposal) (Outcome, error)
+	// History reads what is known of a matter; rejections since a moment.
+	History(ctx context.Context, f Finding, fingerprint string, since time.Time) (History, error)
+	// Skip keeps why a finding becomes no proposal.
+	Skip(ctx context.Context, f Finding, skip Skip, at time.Time) (Outcome, error)
+	// Save lets apply judge p by its history, as it is in the transaction that stores what comes of it: p with its event
+	// and its timer, p as newer evidence of the open proposal with the same fingerprint, or why it is skipped.
+	Save(ctx context.Context, f Finding, p Proposal, since time.Time, apply func(History) (Proposal, *Skip)) (Outcome, error)
 	// Expire runs decide on the locked proposal; step.Expired stores the expiry with its event.
 	Expire(ctx context.Context, due Due, decide func(State) Step) (Step, error)
 }
@@ -99,6 +107,17 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	b := Brief{
 		Family: f.Family, StartedAt: f.StartedAt, DetectedAt: f.DetectedAt, Context: c, Evidence: e, Raw: f.Evidence, Shipped: shipped,
 	}
+	size := estimateImpact(f, e, c)
+	subject := Proposal{
+		ContextID: f.ContextID, Family: f.Family, Fingerprint: fingerprint(f, e), Severity: f.Severity, Confidence: size.confidence, Priority: size.priority,
+	}
+	h, err := s.store.History(ctx, f, subject.Fingerprint, RejectionsSince(started))
+	if err != nil {
+		return "", err
+	}
+	if _, skip := h.apply(subject, started); skip != nil { // before an engine spends time and money on it
+		return s.store.Skip(ctx, f, *skip, started)
+	}
 	draft, err := s.engine.Draft(ctx, b)
 	if err != nil {
 		return "", fmt.Errorf("writing the proposal: %w", err)
@@ -110,11 +129,10 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	if err != nil {
 		return "", fmt.Errorf("making a proposal's id: %w", err)
 	}
-	size := estimateImpact(f, e, c)
 	now := s.o.Now()
 	p := Proposal{
 		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
-		Family: f.Family, Fingerprint: fingerprint(f, e), Title: draft.Title, Diagnosis: draft.Diagnosis,
+		Family: f.Family, Fingerprint: subject.Fingerprint, Severity: f.Severity, Title: draft.Title, Diagnosis: draft.Diagnosis,
 		SuggestedChange: draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
 		Priority: size.priority, EvidenceAt: f.DetectedAt, CreatedAt: now,
 		Provenance: Provenance{
@@ -129,7 +147,7 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 		return "", err
 	}
 	p.ExpiresAt = s.expiresAt(p.EvidenceAt, p.CreatedAt)
-	return s.store.Save(ctx, f, p)
+	return s.store.Save(ctx, f, p, RejectionsSince(now), func(h History) (Proposal, *Skip) { return h.apply(p, now) })
 }
 
 // check refuses texts that say what the evidence does not, and texts nobody could read.
@@ -164,13 +182,17 @@ func (s *Service) expiresAt(evidenceAt, createdAt time.Time) time.Time {
 func (s *Service) Expire(ctx context.Context, due Due) (Step, error) {
 	return s.store.Expire(ctx, due, func(p State) Step {
 		now := s.o.Now()
-		status := p.Status
+		status, least := p.Status, time.Time{}
 		if status == "snoozed" && !now.Before(p.SnoozedUntil) {
-			status = "pending" // the snooze is over and nobody decided anew
+			status, least = "pending", p.SnoozedUntil.Add(leastAfterSnooze) // the snooze is over and nobody decided anew
 		}
 		switch status {
 		case "pending":
-			if at := s.expiresAt(p.EvidenceAt, p.CreatedAt); now.Before(at) {
+			at := s.expiresAt(p.EvidenceAt, p.CreatedAt)
+			if at.Before(least) {
+				at = least
+			}
+			if now.Before(at) {
 				return Step{Wait: at.Sub(now)} // evidence was added meanwhile
 			}
 			return Step{Expired: now}
