@@ -73,12 +73,15 @@ COMMENT ON TABLE analysis_counts IS 'writer: analyzer. How often each context wa
 CREATE TABLE analysis_queue (
     account_id            uuid NOT NULL,
     context_id            uuid NOT NULL,
-    -- When new signals last made the analysis due; tells a run from signals that came during it.
+    -- It is being analysed; signals that come meanwhile make a row beside this one.
+    taken                 boolean NOT NULL DEFAULT false,
+    -- When signals made the analysis due.
     queued_at             timestamptz NOT NULL,
-    -- Not before this; later than queued_at after a failure, or when the account's analyses of the day are used up.
+    -- Not before this: some minutes after the first signals; later after a failure, or when the account's analyses of
+    -- the day are used up.
     due_at                timestamptz NOT NULL,
-    attempts              int NOT NULL DEFAULT 0,
-    PRIMARY KEY (account_id, context_id)
+    failures              int NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, context_id, taken)
 );
 COMMENT ON TABLE analysis_queue IS 'writer: analyzer. Contexts that wait for their analysis; accounts take turns.';
 

@@ -13,7 +13,7 @@ import (
 )
 
 const contextByID = `-- name: ContextByID :one
-SELECT c.id, c.account_id, c.product_id, c.name, c.description, c.positive_types, c.negative_types, c.payload_keys, c.is_default, c.version, c.created_at, c.updated_at, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id AND o.product_id = c.product_id) AS watched
+SELECT c.id, c.account_id, c.product_id, c.name, c.description, c.positive_types, c.negative_types, c.payload_keys, c.is_default, c.version, c.created_at, c.updated_at, c.funnel, (SELECT count(*) FROM contexts o WHERE o.account_id = c.account_id AND o.product_id = c.product_id) AS watched
 FROM contexts c
 WHERE c.id = $1
 `
@@ -31,6 +31,7 @@ type ContextByIDRow struct {
 	Version       int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	Funnel        []string
 	Watched       int64
 }
 
@@ -50,6 +51,7 @@ func (q *Queries) ContextByID(ctx context.Context, id uuid.UUID) (ContextByIDRow
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 		&i.Watched,
 	)
 	return i, err
@@ -167,8 +169,8 @@ func (q *Queries) Hours(ctx context.Context, arg HoursParams) ([]HoursRow, error
 }
 
 const insertAnalysis = `-- name: InsertAnalysis :execrows
-INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -188,6 +190,7 @@ type InsertAnalysisParams struct {
 	Detail       []byte
 	StartedAt    time.Time
 	FinishedAt   time.Time
+	DryRun       bool
 }
 
 func (q *Queries) InsertAnalysis(ctx context.Context, arg InsertAnalysisParams) (int64, error) {
@@ -207,6 +210,7 @@ func (q *Queries) InsertAnalysis(ctx context.Context, arg InsertAnalysisParams) 
 		arg.Detail,
 		arg.StartedAt,
 		arg.FinishedAt,
+		arg.DryRun,
 	)
 	if err != nil {
 		return 0, err
