@@ -204,6 +204,7 @@ func contextWithHealth(f insight.ContextFacts, now time.Time) (contract.Context,
 	out.Health = &contract.ContextHealth{
 		Status: contract.ContextHealthStatus(h.Status), Signals24h: f.Signals24h, SignalsNeeded: insight.SignalsNeeded, RatioNow: h.RatioNow,
 		RatioBefore: h.RatioBefore, Sparkline: toPoints(h.Sparkline), OpenProposals: f.OpenProposals, LastSignalAt: utc(f.LastSignalAt),
+		NextAnalysisAt: utc(f.NextAnalysis),
 	}
 	if f.LastAnalysis != nil {
 		last := toAnalysis(*f.LastAnalysis)

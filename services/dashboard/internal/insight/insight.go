@@ -173,6 +173,7 @@ type ContextFacts struct {
 	OpenProposals int
 	OpenFindings  int
 	LastAnalysis  *Analysis
+	NextAnalysis  *time.Time // when the one that waits is due; nil when none waits: the next signals make it due
 }
 
 // Reader reads one account's data.
@@ -190,7 +191,8 @@ type Reader interface {
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
 	Findings(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Finding], error)
 	AuditLog(ctx context.Context, account uuid.UUID, subject *uuid.UUID, r page.Request) (page.Of[Audit], error)
-	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w Wanted, at time.Time) error
+	// RequestAnalysis asks for an analysis if allow lets it; used and limit are the account's of the day (UTC).
+	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w Wanted, at time.Time, allow func(used, limit int64) error) error
 }
 
 // Service answers questions about what happened.
@@ -316,5 +318,11 @@ func (s *Service) Analyse(ctx context.Context, a actor.Actor, contextID uuid.UUI
 		return uuid.Nil, fault.New(fault.Invalid, "invalid_request", "as_of must lie within the last 24 months.").With("/as_of", "invalid_time", "Choose another time.")
 	}
 	id := uuid.Must(uuid.NewV7())
-	return id, s.RequestAnalysis(ctx, a, id, contextID, w, now)
+	return id, s.RequestAnalysis(ctx, a, id, contextID, w, now, func(used, limit int64) error {
+		if limit == 0 || used < limit {
+			return nil
+		}
+		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		return fault.Newf(fault.QuotaExceeded, "quota_exceeded", "The account's %d analyses of this day are used up. The next day begins at midnight UTC.", limit).After(tomorrow.Sub(now))
+	})
 }

@@ -120,6 +120,14 @@ func contextFacts(ctx context.Context, q *db.Queries, rows []db.Context, product
 		a := toAnalysis(row)
 		at[row.ContextID].LastAnalysis = &a
 	}
+	waiting, err := q.WaitingAnalyses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range waiting {
+		due := row.DueAt
+		at[row.ContextID].NextAnalysis = &due
+	}
 	return out, nil
 }
 
@@ -231,7 +239,7 @@ func toFinding(row db.FindingRow) insight.Finding {
 		StartedLow: row.StartedLow, StartedHigh: row.StartedHigh, DetectedAt: row.DetectedAt, ResolvedAt: row.ResolvedAt, Evidence: row.Evidence,
 		ProposalID: row.ProposalID, DeploymentID: row.DeploymentID,
 	}
-	if row.SkipRule != nil {
+	if row.SkipRule != nil && row.ProposalID == nil {
 		f.NotProposed = &insight.NotProposed{
 			Rule: *row.SkipRule, RejectedProposalID: *row.RejectedProposalID, Title: text(row.RejectedTitle), ReasonCode: text(row.SkipReason),
 			RejectedAt: *row.RejectedAt, Until: *row.SkippedUntil,
@@ -254,11 +262,22 @@ func (s Insights) AuditLog(ctx context.Context, accountID uuid.UUID, subject *uu
 }
 
 // RequestAnalysis asks the analyzer for a look.
-func (s Insights) RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w insight.Wanted, at time.Time) error {
+func (s Insights) RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w insight.Wanted, at time.Time, allow func(used, limit int64) error) error {
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
 		c, err := q.ContextByID(ctx, contextID)
 		if err != nil {
 			return found(err)
+		}
+		limit, err := q.AnalysisLimit(ctx, a.Account)
+		if err != nil {
+			return err
+		}
+		used, err := q.AnalysesOfDay(ctx, at)
+		if err != nil {
+			return err
+		}
+		if err := allow(used, int64(limit)); err != nil {
+			return err
 		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "analysis.requested", subject: "context", id: contextID, detail: map[string]any{"analysis_id": analysis, "dry_run": w.DryRun}}); err != nil {
 			return err

@@ -10,15 +10,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const analysesOfDay = `-- name: AnalysesOfDay :one
-SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHERE day = $1::date
+SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHERE day = ($1::timestamptz AT TIME ZONE 'UTC')::date
 `
 
-func (q *Queries) AnalysesOfDay(ctx context.Context, day pgtype.Date) (int64, error) {
-	row := q.db.QueryRow(ctx, analysesOfDay, day)
+func (q *Queries) AnalysesOfDay(ctx context.Context, now time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, analysesOfDay, now)
 	var used int64
 	err := row.Scan(&used)
 	return used, err
@@ -971,8 +970,8 @@ func (q *Queries) RestoreSnooze(ctx context.Context, proposalID uuid.UUID) error
 	return err
 }
 
-const setAnalysesPerDay = `-- name: SetAnalysesPerDay :one
-UPDATE accounts SET analyses_per_day = $2 WHERE id = $1 RETURNING id
+const setAnalysesPerDay = `-- name: SetAnalysesPerDay :execrows
+UPDATE accounts SET analyses_per_day = $2 WHERE id = $1
 `
 
 type SetAnalysesPerDayParams struct {
@@ -980,11 +979,12 @@ type SetAnalysesPerDayParams struct {
 	AnalysesPerDay int32
 }
 
-func (q *Queries) SetAnalysesPerDay(ctx context.Context, arg SetAnalysesPerDayParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, setAnalysesPerDay, arg.ID, arg.AnalysesPerDay)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
+func (q *Queries) SetAnalysesPerDay(ctx context.Context, arg SetAnalysesPerDayParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setAnalysesPerDay, arg.ID, arg.AnalysesPerDay)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const snoozeOf = `-- name: SnoozeOf :one
@@ -1051,7 +1051,7 @@ func (q *Queries) UpdateDeployment(ctx context.Context, arg UpdateDeploymentPara
 }
 
 const waitingAnalyses = `-- name: WaitingAnalyses :many
-SELECT context_id, due_at FROM analysis_queue WHERE context_id = ANY($1::uuid[])
+SELECT context_id, due_at FROM analysis_queue WHERE context_id = ANY($1::uuid[]) AND NOT taken
 `
 
 type WaitingAnalysesRow struct {

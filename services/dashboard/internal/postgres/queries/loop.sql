@@ -139,16 +139,16 @@ GROUP BY context_id;
 
 -- name: WaitingAnalyses :many
 -- Contexts whose analysis waits, not before due_at.
-SELECT context_id, due_at FROM analysis_queue WHERE context_id = ANY(sqlc.arg(context_ids)::uuid[]);
+SELECT context_id, due_at FROM analysis_queue WHERE context_id = ANY(sqlc.arg(context_ids)::uuid[]) AND NOT taken;
 
 -- name: AnalysesOfDay :one
-SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHERE day = sqlc.arg(day)::date;
+SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHERE day = (sqlc.arg(now)::timestamptz AT TIME ZONE 'UTC')::date;
 
 -- name: AnalysisLimit :one
 SELECT analyses_per_day FROM accounts WHERE id = $1;
 
--- name: SetAnalysesPerDay :one
-UPDATE accounts SET analyses_per_day = $2 WHERE id = $1 RETURNING id;
+-- name: SetAnalysesPerDay :execrows
+UPDATE accounts SET analyses_per_day = $2 WHERE id = $1;
 
 -- name: OpenAccount :one
 -- Locked, so that it is not deleted meanwhile.
