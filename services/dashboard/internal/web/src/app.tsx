@@ -1,15 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { api, ApiError, rememberSession, unwrap } from "./api";
-import { ContextsPage } from "./pages/contexts";
-import { DeploymentsPage } from "./pages/deployments";
-import { ProposalsPage } from "./pages/proposals";
 import { ProductsPage } from "./pages/products";
-import { SettingsPage } from "./pages/settings";
-import { SignalsPage } from "./pages/signals";
 import { SignInPage } from "./pages/sign-in";
 import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
+
+// Each page is a file of its own, so that opening one does not load them all.
+const ContextsPage = lazy(() => import("./pages/contexts").then((page) => ({ default: page.ContextsPage })));
+const SignalsPage = lazy(() => import("./pages/signals").then((page) => ({ default: page.SignalsPage })));
+const ProposalsPage = lazy(() => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })));
+const DeploymentsPage = lazy(() => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })));
+const SettingsPage = lazy(() => import("./pages/settings").then((page) => ({ default: page.SettingsPage })));
 
 export function App() {
   const session = useQuery({
@@ -30,7 +33,9 @@ export function App() {
       <Route path="/p/:product/:page">
         {({ product, page }) => (
           <Shell product={product} page={page} session={session.data}>
-            <Page product={product} page={page} />
+            <Suspense fallback={<Loading what="Opening the page" />}>
+              <Page product={product} page={page} />
+            </Suspense>
           </Shell>
         )}
       </Route>
