@@ -31,9 +31,9 @@ describe("what is not proposed", () => {
   const skip = { rejected_proposal_id: "1", title: "Make “#pay” respond", reason_code: "not_a_problem" as const, rejected_at: "2026-05-04T14:00:00Z", until: "2026-06-03T14:00:00Z" };
   it("names what was rejected, when and why", () => {
     const text = notProposedText({ rule: "same_matter", ...skip });
-    expect(text).toContain("you rejected “Make “#pay” respond” on May 4, 2026 (not a problem)");
+    expect(text).toContain("you rejected ‘Make “#pay” respond’ on May 4, 2026 (not a problem)");
     expect(text).toContain("until Jun 3, 2026");
-    expect(notProposedText({ rule: "same_family", ...skip })).toContain("not sure enough");
+    expect(notProposedText({ rule: "same_family", ...skip })).toContain("(not a problem), which is of the same kind, and this one is not sure enough.");
   });
 });
 

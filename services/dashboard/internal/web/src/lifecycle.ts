@@ -18,23 +18,23 @@ export function reasonWord(reason: Reason): string {
 
 /** Why a finding became no proposal. */
 export function notProposedText(n: Schemas["NotProposed"]): string {
-  const what = n.rule === "same_matter" ? `you rejected “${n.title}”` : `you rejected “${n.title}”, of the same kind, and this one is not sure enough`;
-  return `Not proposed because ${what} on ${asDay(n.rejected_at)} (${reasonWord(n.reason_code).toLowerCase()}). That stands until ${asDay(n.until)}, unless it gets much worse.`;
+  const kind = n.rule === "same_matter" ? "" : ", which is of the same kind, and this one is not sure enough";
+  return `Not proposed because you rejected ‘${n.title}’ on ${asDay(n.rejected_at)} (${reasonWord(n.reason_code).toLowerCase()})${kind}. That stands until ${asDay(n.until)}, unless it gets much worse.`;
 }
 
 /** What a proposal has to do with the one before it. */
 export function reopensText(r: Schemas["Reopens"]): { badge: string; sentence: string } {
   switch (r.after) {
     case "improved":
-      return { badge: "↺ regressed again", sentence: `“${r.title}” had been fixed, and its deployment verified.` };
+      return { badge: "↺ regressed again", sentence: `‘${r.title}’ had been fixed, and its deployment verified.` };
     case "approved":
-      return { badge: "↺ seen again", sentence: `“${r.title}” was approved before.` };
+      return { badge: "↺ seen again", sentence: `‘${r.title}’ was approved before.` };
     case "rejected":
-      return { badge: "↺ seen again", sentence: `“${r.title}” was rejected some time ago.` };
+      return { badge: "↺ seen again", sentence: `‘${r.title}’ was rejected some time ago.` };
     case "duplicate":
-      return { badge: "↺ seen again", sentence: `“${r.title}” was marked as a duplicate.` };
+      return { badge: "↺ seen again", sentence: `‘${r.title}’ was marked as a duplicate.` };
     case "expired":
-      return { badge: "↺ seen again", sentence: `Nobody decided on “${r.title}”, and it expired.` };
+      return { badge: "↺ seen again", sentence: `Nobody decided on ‘${r.title}’, and it expired.` };
   }
 }
 
