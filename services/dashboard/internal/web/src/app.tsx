@@ -8,11 +8,22 @@ import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
 
 // Each page is a file of its own, so that opening one does not load them all.
-const ContextsPage = lazy(() => import("./pages/contexts").then((page) => ({ default: page.ContextsPage })));
-const SignalsPage = lazy(() => import("./pages/signals").then((page) => ({ default: page.SignalsPage })));
-const ProposalsPage = lazy(() => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })));
-const DeploymentsPage = lazy(() => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })));
-const SettingsPage = lazy(() => import("./pages/settings").then((page) => ({ default: page.SettingsPage })));
+const load = {
+  contexts: () => import("./pages/contexts").then((page) => ({ default: page.ContextsPage })),
+  signals: () => import("./pages/signals").then((page) => ({ default: page.SignalsPage })),
+  proposals: () => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })),
+  deployments: () => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })),
+  settings: () => import("./pages/settings").then((page) => ({ default: page.SettingsPage })),
+};
+const ContextsPage = lazy(load.contexts);
+const SignalsPage = lazy(load.signals);
+const ProposalsPage = lazy(load.proposals);
+const DeploymentsPage = lazy(load.deployments);
+const SettingsPage = lazy(load.settings);
+
+// The page of this address comes while the session is asked for.
+const opened = window.location.pathname.split("/")[3];
+if (opened !== undefined && opened in load) void load[opened as keyof typeof load]();
 
 export function App() {
   const session = useQuery({
