@@ -114,6 +114,41 @@ func TestAMatterThatComesAgainLinksBackToWhatBecameOfIt(t *testing.T) {
 	require.Empty(t, e[0].Body.GetReopens())
 }
 
+// A finding that comes while a rejection can be undone waits for what becomes of it.
+func TestAFindingOutwaitsTheUndoOfARejection(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	updated := collect(s, event.ProposalUpdated)
+	s.start()
+	s.handled(s.publish(s.finding()))
+	rejected := s.rows()[0]
+	s.reject(rejected.id, "not_a_problem", 0)
+	later := s.again(1)
+	s.publish(later)
+	testkit.Eventually(t, func() bool {
+		pending, _, err := s.bus.ConsumerPending(t.Context(), event.FindingOpened, "proposal")
+		return err == nil && pending == 0
+	}, "the finding to be looked at")
+	require.Empty(t, s.skips())
+	s.asDashboard(`DELETE FROM proposal_decisions WHERE proposal_id = $1`, rejected.id)
+	require.Equal(t, later.id.String(), updated.await(t, 1)[0].Body.GetFindingId())
+	require.Empty(t, s.skips())
+	require.Len(t, s.rows(), 1)
+}
+
+func TestASnoozedProposalAbsorbsAndStaysSnoozed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	s.handled(s.publish(s.finding()))
+	until := time.Now().Add(day)
+	s.decide(s.rows()[0].id, "snoozed", &until)
+	later := s.again(1)
+	s.handled(s.publish(later))
+	require.Equal(t, later.id, s.rows()[0].findingID)
+	require.Equal(t, []string{"snoozed"}, s.states())
+}
+
 // A decision that is being made holds new evidence back: what was approved is what was read.
 func TestEvidenceNeverChangesWhatIsBeingDecided(t *testing.T) {
 	t.Parallel()
@@ -123,7 +158,10 @@ func TestEvidenceNeverChangesWhatIsBeingDecided(t *testing.T) {
 	before := s.rows()[0]
 
 	later := s.again(1)
+	tries := 0
 	err := tenant.Tx(t.Context(), s.db.Pool(t, "specter_dashboard"), s.who.AccountID, func(tx pgx.Tx) error {
+		tries++
+		require.Equal(t, 1, tries, "the decision and the evidence must not lock each other out")
 		_, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('proposal:' || $1::uuid::text, 0))`, before.id)
 		require.NoError(t, err)
 		s.publish(later)

@@ -21,7 +21,7 @@ func (s *Store) History(ctx context.Context, f proposal.Finding, fingerprint str
 		if h, err = history(ctx, q, f, fingerprint, since); err != nil {
 			return err
 		}
-		_, err := q.OpenProposal(ctx, db.OpenProposalParams{ContextID: f.ContextID, Fingerprint: fingerprint})
+		_, err := q.OpenProposalID(ctx, db.OpenProposalIDParams{ContextID: f.ContextID, Fingerprint: fingerprint})
 		if h.Open = err == nil; err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("looking for an open proposal: %w", err)
 		}

@@ -114,13 +114,13 @@ func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposa
 // lockOpen returns the open proposal of p's matter, nil without one. Nobody decides on it until the transaction ends: what
 // a person approves is what they read, and a decided proposal does not change any more.
 func lockOpen(ctx context.Context, q *db.Queries, p proposal.Proposal) (*db.OpenProposalRow, error) {
-	matter := db.OpenProposalParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint}
-	open, err := q.OpenProposal(ctx, matter)
+	id, err := q.OpenProposalID(ctx, db.OpenProposalIDParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint})
+	var open db.OpenProposalRow
 	if err == nil {
-		if err := q.LockDecision(ctx, open.ID); err != nil {
+		if err := q.LockDecision(ctx, id); err != nil {
 			return nil, fmt.Errorf("locking the proposal: %w", err)
 		}
-		open, err = q.OpenProposal(ctx, matter) // it may have been decided meanwhile
+		open, err = q.OpenProposal(ctx, db.OpenProposalParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint}) // it may have been decided meanwhile
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // that there is none is no error

@@ -14,6 +14,10 @@ import (
 // ErrUnknownContext means that the finding's context does not exist (any more).
 var ErrUnknownContext = errors.New("the finding's context does not exist")
 
+// ErrUnsettled means that the rejection which stands in the way may still be undone. Try again: then it is either gone,
+// and its proposal takes the finding, or it stays.
+var ErrUnsettled = errors.New("the rejection of the same matter may still be undone")
+
 const (
 	maxTitle = 200
 	maxText  = 8000
@@ -22,8 +26,8 @@ const (
 	leastDecision = 14 * 24 * time.Hour
 	// leastAfterSnooze is how long a person has when a snooze is over, whatever the age of the evidence.
 	leastAfterSnooze = 7 * 24 * time.Hour
-	// undoWindow is left after a decision before its proposal's timer is dropped, because the decision may be undone.
-	undoWindow = time.Minute
+	// undoWindow is how long a decision may be undone, with room for clocks that differ.
+	undoWindow = 15 * time.Second
 )
 
 // Outcome is what became of a finding.
@@ -116,6 +120,9 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 		return "", err
 	}
 	if _, skip := h.apply(subject, started); skip != nil { // before an engine spends time and money on it
+		if started.Sub(skip.Rejection.At) < undoWindow {
+			return "", ErrUnsettled
+		}
 		return s.store.Skip(ctx, f, *skip, started)
 	}
 	draft, err := s.engine.Draft(ctx, b)

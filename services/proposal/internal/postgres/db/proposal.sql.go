@@ -278,7 +278,8 @@ type OpenProposalRow struct {
 	ContentHash string
 }
 
-// The proposal of this matter that nobody has decided, if there is one.
+// The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
+// decides takes them in this order, too.
 func (q *Queries) OpenProposal(ctx context.Context, arg OpenProposalParams) (OpenProposalRow, error) {
 	row := q.db.QueryRow(ctx, openProposal, arg.ContextID, arg.Fingerprint)
 	var i OpenProposalRow
@@ -290,6 +291,27 @@ func (q *Queries) OpenProposal(ctx context.Context, arg OpenProposalParams) (Ope
 		&i.ContentHash,
 	)
 	return i, err
+}
+
+const openProposalID = `-- name: OpenProposalID :one
+SELECT p.id
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.context_id = $1 AND p.fingerprint = $2 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+ORDER BY p.created_at DESC
+LIMIT 1
+`
+
+type OpenProposalIDParams struct {
+	ContextID   uuid.UUID
+	Fingerprint string
+}
+
+func (q *Queries) OpenProposalID(ctx context.Context, arg OpenProposalIDParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, openProposalID, arg.ContextID, arg.Fingerprint)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const rejections = `-- name: Rejections :many

@@ -41,8 +41,17 @@ INSERT INTO proposal_skips (account_id, finding_id, product_id, context_id, rule
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (account_id, finding_id) DO NOTHING;
 
+-- name: OpenProposalID :one
+SELECT p.id
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.context_id = $1 AND p.fingerprint = $2 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+ORDER BY p.created_at DESC
+LIMIT 1;
+
 -- name: OpenProposal :one
--- The proposal of this matter that nobody has decided, if there is one.
+-- The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
+-- decides takes them in this order, too.
 SELECT p.id, p.evidence_at, p.created_at, p.provenance, p.content_hash
 FROM proposals p
 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
