@@ -4,5 +4,6 @@
 // Analyses that new signals make due are spread over the day: at any moment the account may have used the part of its
 // limit that the day has passed, and each context that has or waits for an analysis today the same part of an equal share.
 // So a busy context leaves the others theirs, a context that wakes up in the evening finds something left, and no product
-// goes unwatched because its limit was used up at dawn. Analyses that a person asks for are counted and not spread.
+// goes unwatched because its limit was used up at dawn. Analyses that a person asks for are counted and not
+// spread. Walks over imported history are not counted: an import is judged once.
 package allowance
