@@ -104,8 +104,8 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
-	program.Await(t, 20*time.Second, "the dashboard to show why a signal was refused", func() bool {
-		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+"/p/"+s.ProductID.String()+"/signals?view=rejected"), chromedp.WaitVisible(`main`)))
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+"/p/"+s.ProductID.String()+"/signals?view=rejected"), chromedp.WaitVisible(`main`)))
+	program.Await(t, 20*time.Second, "the dashboard to show why a signal was refused", func() bool { // it looks again by itself
 		text, err := chromedp.Run(tab, chromedp.Text(`main`))
 		require.NoError(t, err)
 		return containsAll(text, []string{"missing_type", "/basket"})

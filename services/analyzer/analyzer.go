@@ -47,13 +47,13 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	scheduler := timers.NewScheduler(setting.Client(), c.AnalysisDelay, p.Now)
-	signals := postgres.NewSignals(p.DB, box, p.Now, scheduler.Stored)
-	analyses := postgres.NewAnalyses(p.DB, box, p.Now, scheduler.LookAgain)
+	signals := postgres.NewSignals(p.DB, box, p.Now, scheduler.Due, scheduler.Stored)
+	analyses, turns := postgres.NewAnalyses(p.DB, box, p.Now, scheduler.LookAgain), postgres.NewTurns(p.DB)
 	service := analysis.New(analyses, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	working, err := timer.New(timer.Options{
 		Service: name, DB: p.DB, Log: p.Log, Periodic: timers.Periodic(), Queues: timers.Queues(),
 		Workers: timers.NewWorkers(timers.Deps{
-			Analyst: service, Keeper: signals, Contexts: analyses, Now: p.Now,
+			Analyst: service, Keeper: signals, Contexts: analyses, Turns: turns, Asking: turns, Refuse: analyses.Refuse, Now: p.Now, Log: p.Log,
 			StoredUpTo: func(ctx context.Context) (uint64, error) {
 				_, floor, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
 				return floor, err

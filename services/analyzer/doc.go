@@ -8,8 +8,8 @@
 //
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
 // rollup_dimension_hourly, rollup_funnel_hourly, session_samples, product_activity,
-// stream_positions, stream_parts, reconciliations, analyses, findings; timers in schema
-// river_analyzer.
+// stream_positions, stream_parts, reconciliations, analyses, findings, analysis_queue,
+// analysis_counts; timers in schema river_analyzer.
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also
@@ -23,7 +23,9 @@
 //   - Every hour what was acknowledged is compared with what is stored; a message
 //     that is neither stored nor a dead letter is stored then.
 //   - A context is analysed a few minutes after it got signals; an idle one costs
-//     nothing. Imported history is judged hour by hour, without look-ahead.
+//     nothing. Accounts take turns, so that one with thousands of contexts keeps no
+//     other waiting; an account's analyses of a day, if they are limited, are spread
+//     over it and shared by its contexts. Imported history is judged hour by hour, without look-ahead.
 //   - With nothing wrong at most 5 % of product-weeks see a finding; one incident
 //     is one finding; its evidence can be computed again from the rollups.
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
@@ -28,6 +29,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/timers"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 	"github.com/draftlabs/specter/services/dashboard/internal/web"
 )
@@ -69,6 +71,18 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if !auth.CanDelete() {
 		p.Log.Warn("SPECTER_SUPABASE_SERVICE_KEY is not set: the auth server keeps the e-mail address and password of people who delete their account, until it is")
 	}
+	// Two clients of the same timers: decisions set them, and the workers need the decisions.
+	setting, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("preparing to set timers: %w", err)
+	}
+	decisions := decision.New(postgres.Decisions{Store: store, Alarm: timers.NewScheduler(setting.Client(), now)}, now)
+	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, p.Log)})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("preparing to work timers: %w", err)
+	}
 	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
@@ -76,7 +90,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
-		Decisions:   decision.New(postgres.Decisions{Store: store}, now),
+		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
 		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
@@ -92,6 +106,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals),
+		consume.Transitions(p.Bus, name, store),
+		working,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
 	)
 	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
@@ -100,7 +116,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 // Handler serves the API and the web app.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run publishes what requests put into the outbox, and has the auth server forget whose account is gone.
+// Run publishes what requests put into the outbox, wakes snoozed proposals, writes down what other services did, and
+// has the auth server forget whose account is gone.
 func (s *Service) Run(ctx context.Context, ready func()) error {
 	defer s.stop()
 	defer s.auth.Close()

@@ -10,7 +10,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 )
 
 // facts collects the names of the events an account's changes published, in order.
@@ -153,6 +155,88 @@ func TestSnoozedAndDuplicateProposals(t *testing.T) {
 	require.NotEmpty(t, early.str("deployment_id"))
 }
 
+func TestAnUndoneDecisionReturnsToTheSnoozeItReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	proposal := w.proposal(tenant, "One", 1)
+	path := "/api/v1/proposals/" + proposal.String()
+	until := w.clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	snoozed := c.post(path+"/decision", map[string]any{"decision": "snoozed", "snooze_until": until, "reason": "After the release."})
+	require.Equal(t, "snoozed", snoozed.str("status"), snoozed.text)
+	w.clock.Advance(time.Minute)
+	require.Equal(t, "approved", c.post(path+"/decision", map[string]any{"decision": "approved"}).str("status"))
+
+	undone := c.delete(path + "/decision")
+	require.Equal(t, "snoozed", undone.str("status"), undone.text)
+	require.Equal(t, snoozed.str("snoozed_until"), undone.str("snoozed_until"))
+	require.Equal(t, snoozed.str("decided_at"), undone.str("decided_at"), "it is the same snooze as before")
+	require.Equal(t, "After the release.", undone.str("decision_reason"))
+	late := c.delete(path + "/decision")
+	require.Equal(t, "undo_expired", late.str("code"), "whose own ten seconds are over")
+	f.are(t, "proposal.snoozed", "proposal.approved", "deployment.created", "deployment.cancelled", "proposal.reopened")
+	require.Equal(t, "snoozed", c.get("/api/v1/account/audit-log?subject_id="+proposal.String()).str("items.0.detail.status"))
+}
+
+func TestASnoozeThatIsOverIsToldOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	proposal := w.proposal(tenant, "One", 1)
+	path := "/api/v1/proposals/" + proposal.String()
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second} { // the first timer finds the second snooze
+		r := c.post(path+"/decision", map[string]any{"decision": "snoozed", "snooze_until": w.clock.Now().Add(wait)})
+		require.Equal(t, http.StatusOK, r.status, r.text)
+	}
+	f.are(t, "proposal.snoozed", "proposal.snoozed", "proposal.reopened")
+	require.Equal(t, "pending", c.get(path).str("status"))
+	top := c.get("/api/v1/account/audit-log?subject_id=" + proposal.String())
+	require.Equal(t, "proposal.reopened", top.str("items.0.action"))
+	require.Equal(t, "service:dashboard", top.str("items.0.actor"))
+	require.Equal(t, http.StatusConflict, c.delete(path+"/decision").status, "a clock's doing cannot be undone")
+	require.Equal(t, "rejected", c.post(path+"/decision", map[string]any{"decision": "rejected", "reason_code": "wont_fix", "reason": "By design."}).str("status"))
+	require.Equal(t, "wont_fix", c.get(path).str("reason_code"))
+	f.are(t, "proposal.snoozed", "proposal.snoozed", "proposal.reopened", "proposal.rejected")
+}
+
+// What the proposal service and the verifier do is in the audit log too, once.
+func TestOtherServicesTransitionsAreAudited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	proposal, deployment := uuid.New(), uuid.New()
+	expired := bus.Message[*eventv1.ProposalExpired]{ID: uuid.New(), AccountID: tenant.AccountID, Time: w.clock.Now(), Body: &eventv1.ProposalExpired{ProposalId: proposal.String()}}
+	updated := bus.Message[*eventv1.ProposalUpdated]{ID: uuid.New(), AccountID: tenant.AccountID, Time: w.clock.Now(), Body: &eventv1.ProposalUpdated{ProposalId: proposal.String(), OldContentHash: "a", ContentHash: "b"}}
+	verdict := bus.Message[*eventv1.DeploymentVerified]{ID: uuid.New(), AccountID: tenant.AccountID, Time: w.clock.Now(), Body: &eventv1.DeploymentVerified{
+		Verdict: &eventv1.Verdict{DeploymentId: deployment.String(), Outcome: "improved"},
+	}}
+	_, err := bus.Publish(t.Context(), w.bus, event.ProposalUpdated, updated)
+	require.NoError(t, err)
+	_, err = bus.Publish(t.Context(), w.bus, event.ProposalExpired, expired)
+	require.NoError(t, err)
+	_, err = bus.Publish(t.Context(), w.bus, event.DeploymentVerified, verdict)
+	require.NoError(t, err)
+
+	var log response
+	require.Eventually(t, func() bool {
+		log = c.get("/api/v1/account/audit-log?subject_id=" + deployment.String())
+		return len(log.list("items")) == 1
+	}, 10*time.Second, 20*time.Millisecond)
+	require.Equal(t, "service:verifier", log.str("items.0.actor"))
+	require.Equal(t, "improved", log.str("items.0.detail.outcome"))
+	log = c.get("/api/v1/account/audit-log?subject_id=" + proposal.String())
+	require.Len(t, log.list("items"), 2)
+	require.Equal(t, "proposal.expired", log.str("items.0.action"))
+	require.Equal(t, "proposal.updated", log.str("items.1.action"))
+	require.Equal(t, "b", log.str("items.1.detail.content_hash"))
+	require.Equal(t, "service:proposal", log.str("items.1.actor"))
+}
+
 func TestTwoPeopleDecideAtOnceAndOneWins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -230,9 +314,19 @@ func TestAnalysesAreAskedForAndFindingsRead(t *testing.T) {
 	require.Equal(t, asked.str("analysis_id"), c.get(path+"/analyses").str("items.0.id"))
 	require.Equal(t, "Nothing stood out.", c.get(path).str("health.last_analysis.reason"))
 
+	dry := c.post(path+"/analyses", map[string]any{"dry_run": true})
+	w.insert("specter_analyzer", tenant.AccountID, `INSERT INTO analyses (id, account_id, product_id, context_id, trigger, from_at, as_of, outcome, reason, signals_24h, dry_run, detail, started_at, finished_at)
+		VALUES ($1, $2, $3, $4, 'requested', now(), now(), 'findings', 'Dry.', 7, true, $5, now(), now())`, dry.str("analysis_id"), tenant.AccountID, tenant.ProductID, tenant.ContextID,
+		`{"evidence":9.5,"threshold":8,"hours":100,"preview":[{"family":"rage_clicks","severity":0.4,"started_at":"2026-01-01T00:00:00Z","summary":"s","evidence":{"version":1}}]}`)
+	one := c.get("/api/v1/analyses/" + dry.str("analysis_id"))
+	require.Equal(t, true, one.at("dry_run"), one.text)
+	require.Equal(t, "rage_clicks", one.str("detail.preview.0.family"))
+	require.Equal(t, 9.5, one.at("detail.evidence"))
+	require.Equal(t, "Nothing stood out.", c.get(path).str("health.last_analysis.reason"), "a dry run is nobody's last analysis")
+
 	w.proposal(tenant, "One", 1)
 	finding := c.get("/api/v1/products/" + tenant.ProductID.String() + "/findings").str("items.0.id")
-	one := c.get("/api/v1/findings/" + finding)
+	one = c.get("/api/v1/findings/" + finding)
 	require.Equal(t, "ratio_worsening", one.str("family"))
 	require.NotEmpty(t, one.str("proposal_id"))
 	require.Equal(t, "getting_worse", c.get(path).str("health.status"))

@@ -61,13 +61,16 @@ func (w *world) ids(tenant testkit.Tenant) map[string]string {
 	c := w.withToken(tenant.Token)
 	proposal := w.proposal(tenant, "Undecided", 1)
 	approved := c.post("/api/v1/proposals/"+w.proposal(tenant, "Approved", 2).String()+"/decision", map[string]any{"decision": "approved"})
-	session, signal := uuid.New(), signalAt(w.clock.Now(), "purchase")
+	session, signal, analysis := uuid.New(), signalAt(w.clock.Now(), "purchase"), uuid.New()
+	w.insert("specter_analyzer", tenant.AccountID, `INSERT INTO analyses (id, account_id, product_id, context_id, trigger, from_at, as_of, outcome, reason, signals_24h, started_at, finished_at)
+		VALUES ($1, $2, $3, $4, 'timer', now(), now(), 'nothing_significant', 'Nothing stood out.', 7, now(), now())`, analysis, tenant.AccountID, tenant.ProductID, tenant.ContextID)
 	w.block(tenant, signal)
 	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, expires_at) VALUES ($1, $2, $3, $4, 'x', now() + interval '1 day')`,
 		session, tenant.AccountID, tenant.UserID, session[:])
 	return map[string]string{
 		"product_id": tenant.ProductID.String(), "context_id": tenant.ContextID.String(), "key_id": tenant.KeyID.String(), "token_id": tenant.TokenID.String(),
 		"session_id": session.String(), "signal_id": signal.ID.String(), "proposal_id": proposal.String(), "deployment_id": approved.str("deployment_id"),
+		"analysis_id": analysis.String(),
 		"finding_id":  c.get("/api/v1/products/" + tenant.ProductID.String() + "/findings").str("items.0.id"),
 		"import_id":   c.post("/api/v1/products/"+tenant.ProductID.String()+"/imports", map[string]any{}).str("id"),
 		"endpoint_id": c.post("/api/v1/webhook-endpoints", map[string]any{"url": "http://127.0.0.1:8080/"}).str("endpoint.id"),

@@ -34,6 +34,15 @@ func LimitAccount(ctx context.Context, db *pgxpool.Pool, email string, limit int
 	return postgres.Operator(db, outbox.New(name)).LimitAccount(ctx, email, limit, now.UTC())
 }
 
+// LimitAnalyses sets how many analyses of all its contexts the account with this e-mail address may
+// have in a day (UTC); 0 is unlimited.
+func LimitAnalyses(ctx context.Context, db *pgxpool.Pool, email string, limit int32, now time.Time) (uuid.UUID, error) {
+	if limit < 0 {
+		return uuid.Nil, fault.New(fault.Invalid, "invalid_request", "A limit cannot be negative; 0 means unlimited.")
+	}
+	return postgres.Operator(db, outbox.New(name)).LimitAnalyses(ctx, email, limit, now.UTC())
+}
+
 // Rebuilt says what RebuildCatalog did.
 type Rebuilt = rebuild.Report
 

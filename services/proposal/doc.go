@@ -2,14 +2,15 @@
 //
 // Consumes: finding.opened (a deployment that regressed arrives as such a finding too and links back to it).
 //
-// Produces: proposal.created, proposal.expired.
+// Produces: proposal.created, proposal.updated, proposal.expired.
 //
-// Stores: proposals and llm_spending (only writer), its outbox and inbox, and its timers in schema river_proposal. Reads
-// contexts, findings, deployments and proposal_decisions.
+// Stores: proposals, proposal_skips and llm_spending (only writer), its outbox and inbox, and its timers in schema
+// river_proposal. Reads contexts, findings, deployments, verifications and proposal_decisions.
 //
 // Promises:
 //   - one open proposal for one matter: further evidence of the same thing at the same place is absorbed by the proposal
-//     that waits, instead of becoming a twin; a decided one is never changed again;
+//     that waits, instead of becoming a twin; a decided one is never changed again, and what comes after it links back;
+//   - what a person rejected damps what is like it, for a while and by its reason; the finding stays visible and says so;
 //   - every number and every name in a proposal's text occurs in the finding's evidence, or the proposal is not written;
 //   - a language model writes only where one is configured, gets redacted aggregates and no more than its budget, and is
 //     replaced by the built-in engine when it fails, which the proposal then says;

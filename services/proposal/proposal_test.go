@@ -159,6 +159,21 @@ func (s *stage) decide(id uuid.UUID, status string, until *time.Time) {
 	}))
 }
 
+// reject records a rejection with its reason, some time ago.
+func (s *stage) reject(id uuid.UUID, reason string, ago time.Duration) {
+	s.t.Helper()
+	s.decide(id, "rejected", nil)
+	s.asDashboard(`UPDATE proposal_decisions SET reason_code = $2, decided_at = $3 WHERE proposal_id = $1`, id, reason, time.Now().Add(-ago))
+}
+
+func (s *stage) asDashboard(sql string, args ...any) {
+	s.t.Helper()
+	require.NoError(s.t, tenant.Tx(s.t.Context(), s.db.Pool(s.t, "specter_dashboard"), s.who.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(s.t.Context(), sql, args...)
+		return err
+	}))
+}
+
 // events collects what was published of a type, from the beginning.
 type events[M proto.Message] struct {
 	mu  sync.Mutex
@@ -273,7 +288,7 @@ func TestTheTextSaysHowSureTheBeginningIs(t *testing.T) {
 func TestAnOpenProposalAbsorbsEvidenceOfTheSameMatter(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	created := collect(s, event.ProposalCreated)
+	created, updated := collect(s, event.ProposalCreated), collect(s, event.ProposalUpdated)
 	s.start()
 	first := s.finding()
 	s.handled(s.publish(first))
@@ -294,6 +309,12 @@ func TestAnOpenProposalAbsorbsEvidenceOfTheSameMatter(t *testing.T) {
 	require.Equal(t, later.id, rows[0].findingID)
 	require.WithinDuration(t, later.detected, rows[0].evidenceAt, 0)
 	require.Contains(t, rows[0].diagnosis, "900 sessions")
+	e := updated.await(t, 1)[0]
+	require.Equal(t, before.id.String(), e.Body.GetProposalId())
+	require.Equal(t, later.id.String(), e.Body.GetFindingId())
+	require.Equal(t, before.hash, e.Body.GetOldContentHash())
+	require.Equal(t, rows[0].hash, e.Body.GetContentHash())
+	require.Len(t, updated.all(), 1, "what is older is not new evidence")
 	require.NotEqual(t, before.hash, rows[0].hash, "what is approved must be what was read")
 	var from struct{ Findings []uuid.UUID }
 	require.NoError(t, json.Unmarshal(rows[0].provenance, &from))
@@ -318,9 +339,9 @@ func TestADecidedProposalIsLeftAlone(t *testing.T) {
 	s.handled(s.publish(elsewhere))
 
 	rows := s.rows()
-	require.Len(t, rows, 3)
+	require.Len(t, rows, 2)
 	require.Equal(t, before, rows[0])
-	require.Equal(t, []string{"rejected", "pending", "pending"}, s.states())
+	require.Equal(t, []string{"rejected", "pending"}, s.states())
 }
 
 func TestManyFindingsOfOneMatterAtOnceAreOneProposal(t *testing.T) {

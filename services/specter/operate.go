@@ -27,6 +27,23 @@ const databaseFile = "database.url"
 // month; 0 is unlimited. The database is that of SPECTER_DATABASE_URL, else of the Specter that
 // runs on the data directory.
 func LimitAccount(ctx context.Context, src config.Source, email string, limit int64) error {
+	return operate(ctx, src, func(db *pgxpool.Pool) error {
+		_, err := dashboard.LimitAccount(ctx, db, email, limit, time.Now())
+		return err
+	})
+}
+
+// LimitAnalyses sets how many analyses a day (UTC) the account with this e-mail address may have; 0
+// is unlimited. The database is the same as LimitAccount's.
+func LimitAnalyses(ctx context.Context, src config.Source, email string, limit int32) error {
+	return operate(ctx, src, func(db *pgxpool.Pool) error {
+		_, err := dashboard.LimitAnalyses(ctx, db, email, limit, time.Now())
+		return err
+	})
+}
+
+// operate works on the operator's database.
+func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) error) error {
 	own, platform, err := load(src)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSettings, err)
@@ -42,8 +59,7 @@ func LimitAccount(ctx context.Context, src config.Source, email string, limit in
 		return err
 	}
 	defer db.Close()
-	_, err = dashboard.LimitAccount(ctx, db, email, limit, time.Now())
-	return err
+	return work(db)
 }
 
 func runningDatabase(dir string) (string, error) {

@@ -506,8 +506,25 @@ export interface paths {
         /** Analyses of a context, newest first */
         get: operations["listAnalyses"];
         put?: never;
-        /** Analyse a context now */
+        /** Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up */
         post: operations["requestAnalysis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analyses/{analysis_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One analysis with its detail; of a dry run, what it would have found */
+        get: operations["getAnalysis"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -920,6 +937,16 @@ export interface components {
             by_day?: components["schemas"]["DayCount"][];
             /** @description Signals refused this month. */
             refused?: components["schemas"]["CodeCount"][];
+            /**
+             * Format: int64
+             * @description Analyses of all contexts on this day (UTC).
+             */
+            analyses_today?: number;
+            /**
+             * Format: int64
+             * @description Analyses in a day (UTC); absent when there is no limit.
+             */
+            analyses_limit?: number;
         };
         DayCount: {
             /** Format: date */
@@ -1002,6 +1029,8 @@ export interface components {
             positive_types?: string[];
             negative_types?: string[];
             payload_keys?: string[];
+            /** @description Types in the order in which a session takes them, 2 to 8 of them; empty for none. */
+            funnel?: string[];
         };
         ContextPatch: {
             name?: string;
@@ -1009,6 +1038,8 @@ export interface components {
             positive_types?: string[];
             negative_types?: string[];
             payload_keys?: string[];
+            /** @description Types in the order in which a session takes them, 2 to 8 of them; empty for none. */
+            funnel?: string[];
         };
         Context: {
             /** Format: uuid */
@@ -1020,6 +1051,7 @@ export interface components {
             positive_types: string[];
             negative_types: string[];
             payload_keys: string[];
+            funnel: string[];
             is_default: boolean;
             version: number;
             /** Format: date-time */
@@ -1055,6 +1087,11 @@ export interface components {
             last_analysis?: components["schemas"]["Analysis"];
             /** Format: date-time */
             last_signal_at?: string;
+            /**
+             * Format: date-time
+             * @description About when the signals since the last analysis are judged; absent when there are none: the next ones make it due.
+             */
+            next_analysis_at?: string;
         };
         HealthPoint: {
             /** Format: date-time */
@@ -1235,6 +1272,8 @@ export interface components {
              * @description Judge as of this moment; default now.
              */
             as_of?: string;
+            /** @description Say what would be found, and open nothing. It counts like any other analysis. */
+            dry_run?: boolean;
         };
         AnalysisRequest: {
             /** Format: uuid */
@@ -1252,13 +1291,49 @@ export interface components {
             /** Format: date-time */
             as_of: string;
             /** @enum {string} */
-            outcome: "findings" | "nothing_significant" | "not_enough_data";
+            outcome: "findings" | "nothing_significant" | "not_enough_data" | "limit_reached";
             reason: string;
             finding_count: number;
             /** Format: int64 */
             signals_24h: number;
+            dry_run: boolean;
             /** Format: date-time */
             finished_at: string;
+            detail?: components["schemas"]["AnalysisDetail"];
+        };
+        /** @description Only when one analysis is read. */
+        AnalysisDetail: {
+            /**
+             * Format: double
+             * @description Accumulated, natural logarithm.
+             */
+            evidence?: number;
+            /**
+             * Format: double
+             * @description What a finding needs.
+             */
+            threshold?: number;
+            /** @description Hours with signals that were judged. */
+            hours?: number;
+            /** Format: double */
+            ratio_24h?: number;
+            /** Format: double */
+            expected_ratio?: number;
+            /** Format: uuid */
+            open_finding_id?: string;
+            /** @description What a dry run would have opened. */
+            preview?: components["schemas"]["FindingPreview"][];
+        };
+        FindingPreview: {
+            family: string;
+            /** Format: double */
+            severity: number;
+            /** Format: date-time */
+            started_at: string;
+            summary: string;
+            evidence: {
+                [key: string]: unknown;
+            };
         };
         AnalysisPage: {
             items: components["schemas"]["Analysis"][];
@@ -1291,6 +1366,26 @@ export interface components {
             proposal_id?: string;
             /** Format: uuid */
             deployment_id?: string;
+            not_proposed?: components["schemas"]["NotProposed"];
+        };
+        /** @description Why a finding became no proposal. */
+        NotProposed: {
+            /**
+             * @description same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
+             * @enum {string}
+             */
+            rule: "same_matter" | "same_family";
+            /** Format: uuid */
+            rejected_proposal_id: string;
+            title: string;
+            reason_code: components["schemas"]["RejectReason"];
+            /** Format: date-time */
+            rejected_at: string;
+            /**
+             * Format: date-time
+             * @description The rejection stands in the way until then.
+             */
+            until: string;
         };
         FindingPage: {
             items: components["schemas"]["Finding"][];
@@ -1298,6 +1393,21 @@ export interface components {
         };
         /** @enum {string} */
         ProposalStatus: "pending" | "approved" | "rejected" | "snoozed" | "duplicate" | "expired";
+        /** @enum {string} */
+        RejectReason: "not_a_problem" | "wrong_cause" | "wont_fix" | "duplicate" | "other";
+        /** @description The closed proposal of the same matter that this one follows. */
+        Reopens: {
+            /** Format: uuid */
+            proposal_id: string;
+            title: string;
+            /**
+             * @description What had become of it; improved: its deployment was verified, so this regressed again.
+             * @enum {string}
+             */
+            after: "improved" | "approved" | "rejected" | "duplicate" | "expired";
+            /** Format: uuid */
+            deployment_id?: string;
+        };
         PredictedImpact: {
             metric: string;
             /** Format: double */
@@ -1344,8 +1454,10 @@ export interface components {
             decided_at?: string;
             decided_by?: string;
             decision_reason?: string;
+            reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snoozed_until?: string;
+            reopens?: components["schemas"]["Reopens"];
             /** Format: uuid */
             deployment_id?: string;
             /** Format: date-time */
@@ -1361,6 +1473,8 @@ export interface components {
             /** @enum {string} */
             decision: "approved" | "rejected" | "snoozed" | "duplicate";
             reason?: string;
+            /** @description Of a rejection; default other. It damps what is proposed of the same kind in the same context. */
+            reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snooze_until?: string;
             /** Format: uuid */
@@ -1601,6 +1715,7 @@ export interface components {
         TokenID: string;
         SessionID: string;
         ImportID: string;
+        AnalysisID: string;
         FindingID: string;
         ProposalID: string;
         DeploymentID: string;
@@ -2552,6 +2667,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnalysisRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAnalysis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                analysis_id: components["parameters"]["AnalysisID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Analysis. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analysis"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -22,6 +22,7 @@ import (
 // Defines values for AnalysisOutcome.
 const (
 	AnalysisOutcomeFindings           AnalysisOutcome = "findings"
+	AnalysisOutcomeLimitReached       AnalysisOutcome = "limit_reached"
 	AnalysisOutcomeNotEnoughData      AnalysisOutcome = "not_enough_data"
 	AnalysisOutcomeNothingSignificant AnalysisOutcome = "nothing_significant"
 )
@@ -30,6 +31,8 @@ const (
 func (e AnalysisOutcome) Valid() bool {
 	switch e {
 	case AnalysisOutcomeFindings:
+		return true
+	case AnalysisOutcomeLimitReached:
 		return true
 	case AnalysisOutcomeNotEnoughData:
 		return true
@@ -208,6 +211,24 @@ func (e NewDecisionDecision) Valid() bool {
 	}
 }
 
+// Defines values for NotProposedRule.
+const (
+	SameFamily NotProposedRule = "same_family"
+	SameMatter NotProposedRule = "same_matter"
+)
+
+// Valid indicates whether the value is a known member of the NotProposedRule enum.
+func (e NotProposedRule) Valid() bool {
+	switch e {
+	case SameFamily:
+		return true
+	case SameMatter:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Polarity.
 const (
 	Negative Polarity = "negative"
@@ -259,6 +280,33 @@ func (e ProposalStatus) Valid() bool {
 	}
 }
 
+// Defines values for RejectReason.
+const (
+	RejectReasonDuplicate   RejectReason = "duplicate"
+	RejectReasonNotAProblem RejectReason = "not_a_problem"
+	RejectReasonOther       RejectReason = "other"
+	RejectReasonWontFix     RejectReason = "wont_fix"
+	RejectReasonWrongCause  RejectReason = "wrong_cause"
+)
+
+// Valid indicates whether the value is a known member of the RejectReason enum.
+func (e RejectReason) Valid() bool {
+	switch e {
+	case RejectReasonDuplicate:
+		return true
+	case RejectReasonNotAProblem:
+		return true
+	case RejectReasonOther:
+		return true
+	case RejectReasonWontFix:
+		return true
+	case RejectReasonWrongCause:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RejectionsStep.
 const (
 	RejectionsStepDay  RejectionsStep = "day"
@@ -271,6 +319,33 @@ func (e RejectionsStep) Valid() bool {
 	case RejectionsStepDay:
 		return true
 	case RejectionsStepHour:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReopensAfter.
+const (
+	ReopensAfterApproved  ReopensAfter = "approved"
+	ReopensAfterDuplicate ReopensAfter = "duplicate"
+	ReopensAfterExpired   ReopensAfter = "expired"
+	ReopensAfterImproved  ReopensAfter = "improved"
+	ReopensAfterRejected  ReopensAfter = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the ReopensAfter enum.
+func (e ReopensAfter) Valid() bool {
+	switch e {
+	case ReopensAfterApproved:
+		return true
+	case ReopensAfterDuplicate:
+		return true
+	case ReopensAfterExpired:
+		return true
+	case ReopensAfterImproved:
+		return true
+	case ReopensAfterRejected:
 		return true
 	default:
 		return false
@@ -493,8 +568,12 @@ type Account struct {
 
 // Analysis defines model for Analysis.
 type Analysis struct {
-	AsOf         time.Time          `json:"as_of"`
-	ContextId    openapi_types.UUID `json:"context_id"`
+	AsOf      time.Time          `json:"as_of"`
+	ContextId openapi_types.UUID `json:"context_id"`
+
+	// Detail Only when one analysis is read.
+	Detail       *AnalysisDetail    `json:"detail,omitempty"`
+	DryRun       bool               `json:"dry_run"`
 	FindingCount int                `json:"finding_count"`
 	FinishedAt   time.Time          `json:"finished_at"`
 	From         time.Time          `json:"from"`
@@ -510,6 +589,24 @@ type AnalysisOutcome string
 
 // AnalysisTrigger defines model for Analysis.Trigger.
 type AnalysisTrigger string
+
+// AnalysisDetail Only when one analysis is read.
+type AnalysisDetail struct {
+	// Evidence Accumulated, natural logarithm.
+	Evidence      *float64 `json:"evidence,omitempty"`
+	ExpectedRatio *float64 `json:"expected_ratio,omitempty"`
+
+	// Hours Hours with signals that were judged.
+	Hours         *int                `json:"hours,omitempty"`
+	OpenFindingId *openapi_types.UUID `json:"open_finding_id,omitempty"`
+
+	// Preview What a dry run would have opened.
+	Preview  *[]FindingPreview `json:"preview,omitempty"`
+	Ratio24h *float64          `json:"ratio_24h,omitempty"`
+
+	// Threshold What a finding needs.
+	Threshold *float64 `json:"threshold,omitempty"`
+}
 
 // AnalysisPage defines model for AnalysisPage.
 type AnalysisPage struct {
@@ -569,6 +666,7 @@ type CodeCount struct {
 type Context struct {
 	CreatedAt     time.Time          `json:"created_at"`
 	Description   string             `json:"description"`
+	Funnel        []string           `json:"funnel"`
 	Health        *ContextHealth     `json:"health,omitempty"`
 	Id            openapi_types.UUID `json:"id"`
 	IsDefault     bool               `json:"is_default"`
@@ -583,9 +681,12 @@ type Context struct {
 
 // ContextHealth defines model for ContextHealth.
 type ContextHealth struct {
-	LastAnalysis  *Analysis  `json:"last_analysis,omitempty"`
-	LastSignalAt  *time.Time `json:"last_signal_at,omitempty"`
-	OpenProposals int        `json:"open_proposals"`
+	LastAnalysis *Analysis  `json:"last_analysis,omitempty"`
+	LastSignalAt *time.Time `json:"last_signal_at,omitempty"`
+
+	// NextAnalysisAt About when the signals since the last analysis are judged; absent when there are none: the next ones make it due.
+	NextAnalysisAt *time.Time `json:"next_analysis_at,omitempty"`
+	OpenProposals  int        `json:"open_proposals"`
 
 	// RatioBefore Positive ratio of the 7 days before.
 	RatioBefore *float64 `json:"ratio_before,omitempty"`
@@ -611,7 +712,10 @@ type ContextPage struct {
 
 // ContextPatch defines model for ContextPatch.
 type ContextPatch struct {
-	Description   *string   `json:"description,omitempty"`
+	Description *string `json:"description,omitempty"`
+
+	// Funnel Types in the order in which a session takes them, 2 to 8 of them; empty for none.
+	Funnel        *[]string `json:"funnel,omitempty"`
 	Name          *string   `json:"name,omitempty"`
 	NegativeTypes *[]string `json:"negative_types,omitempty"`
 	PayloadKeys   *[]string `json:"payload_keys,omitempty"`
@@ -782,19 +886,31 @@ type Finding struct {
 	Evidence     map[string]interface{} `json:"evidence"`
 	Family       string                 `json:"family"`
 	Id           openapi_types.UUID     `json:"id"`
-	ProductId    openapi_types.UUID     `json:"product_id"`
-	ProposalId   *openapi_types.UUID    `json:"proposal_id,omitempty"`
-	ResolvedAt   *time.Time             `json:"resolved_at,omitempty"`
-	Severity     float64                `json:"severity"`
-	StartedAt    time.Time              `json:"started_at"`
-	StartedHigh  time.Time              `json:"started_high"`
-	StartedLow   time.Time              `json:"started_low"`
+
+	// NotProposed Why a finding became no proposal.
+	NotProposed *NotProposed        `json:"not_proposed,omitempty"`
+	ProductId   openapi_types.UUID  `json:"product_id"`
+	ProposalId  *openapi_types.UUID `json:"proposal_id,omitempty"`
+	ResolvedAt  *time.Time          `json:"resolved_at,omitempty"`
+	Severity    float64             `json:"severity"`
+	StartedAt   time.Time           `json:"started_at"`
+	StartedHigh time.Time           `json:"started_high"`
+	StartedLow  time.Time           `json:"started_low"`
 }
 
 // FindingPage defines model for FindingPage.
 type FindingPage struct {
 	Items      []Finding `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// FindingPreview defines model for FindingPreview.
+type FindingPreview struct {
+	Evidence  map[string]interface{} `json:"evidence"`
+	Family    string                 `json:"family"`
+	Severity  float64                `json:"severity"`
+	StartedAt time.Time              `json:"started_at"`
+	Summary   string                 `json:"summary"`
 }
 
 // HealthPoint defines model for HealthPoint.
@@ -906,6 +1022,9 @@ type NewAccessToken struct {
 type NewAnalysis struct {
 	// AsOf Judge as of this moment; default now.
 	AsOf *time.Time `json:"as_of,omitempty"`
+
+	// DryRun Say what would be found, and open nothing. It counts like any other analysis.
+	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // NewApiKey defines model for NewApiKey.
@@ -916,7 +1035,10 @@ type NewApiKey struct {
 
 // NewContext defines model for NewContext.
 type NewContext struct {
-	Description   *string   `json:"description,omitempty"`
+	Description *string `json:"description,omitempty"`
+
+	// Funnel Types in the order in which a session takes them, 2 to 8 of them; empty for none.
+	Funnel        *[]string `json:"funnel,omitempty"`
 	Name          string    `json:"name"`
 	NegativeTypes *[]string `json:"negative_types,omitempty"`
 	PayloadKeys   *[]string `json:"payload_keys,omitempty"`
@@ -930,7 +1052,10 @@ type NewDecision struct {
 	Decision    NewDecisionDecision `json:"decision"`
 	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
 	Reason      *string             `json:"reason,omitempty"`
-	SnoozeUntil *time.Time          `json:"snooze_until,omitempty"`
+
+	// ReasonCode Of a rejection; default other. It damps what is proposed of the same kind in the same context.
+	ReasonCode  *RejectReason `json:"reason_code,omitempty"`
+	SnoozeUntil *time.Time    `json:"snooze_until,omitempty"`
 }
 
 // NewDecisionDecision defines model for NewDecision.Decision.
@@ -955,6 +1080,23 @@ type NewProduct struct {
 	Name     string  `json:"name"`
 	TimeZone *string `json:"time_zone,omitempty"`
 }
+
+// NotProposed Why a finding became no proposal.
+type NotProposed struct {
+	ReasonCode         RejectReason       `json:"reason_code"`
+	RejectedAt         time.Time          `json:"rejected_at"`
+	RejectedProposalId openapi_types.UUID `json:"rejected_proposal_id"`
+
+	// Rule same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
+	Rule  NotProposedRule `json:"rule"`
+	Title string          `json:"title"`
+
+	// Until The rejection stands in the way until then.
+	Until time.Time `json:"until"`
+}
+
+// NotProposedRule same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
+type NotProposedRule string
 
 // Polarity defines model for Polarity.
 type Polarity string
@@ -1035,11 +1177,15 @@ type Proposal struct {
 	Priority        float64                `json:"priority"`
 	ProductId       openapi_types.UUID     `json:"product_id"`
 	Provenance      map[string]interface{} `json:"provenance"`
-	SnoozedUntil    *time.Time             `json:"snoozed_until,omitempty"`
-	Status          ProposalStatus         `json:"status"`
-	SuggestedChange string                 `json:"suggested_change"`
-	Title           string                 `json:"title"`
-	UndoUntil       *time.Time             `json:"undo_until,omitempty"`
+	ReasonCode      *RejectReason          `json:"reason_code,omitempty"`
+
+	// Reopens The closed proposal of the same matter that this one follows.
+	Reopens         *Reopens       `json:"reopens,omitempty"`
+	SnoozedUntil    *time.Time     `json:"snoozed_until,omitempty"`
+	Status          ProposalStatus `json:"status"`
+	SuggestedChange string         `json:"suggested_change"`
+	Title           string         `json:"title"`
+	UndoUntil       *time.Time     `json:"undo_until,omitempty"`
 }
 
 // ProposalPage defines model for ProposalPage.
@@ -1050,6 +1196,9 @@ type ProposalPage struct {
 
 // ProposalStatus defines model for ProposalStatus.
 type ProposalStatus string
+
+// RejectReason defines model for RejectReason.
+type RejectReason string
 
 // RejectionPoint defines model for RejectionPoint.
 type RejectionPoint struct {
@@ -1108,6 +1257,18 @@ type Rejections struct {
 
 // RejectionsStep defines model for Rejections.Step.
 type RejectionsStep string
+
+// Reopens The closed proposal of the same matter that this one follows.
+type Reopens struct {
+	// After What had become of it; improved: its deployment was verified, so this regressed again.
+	After        ReopensAfter        `json:"after"`
+	DeploymentId *openapi_types.UUID `json:"deployment_id,omitempty"`
+	ProposalId   openapi_types.UUID  `json:"proposal_id"`
+	Title        string              `json:"title"`
+}
+
+// ReopensAfter What had become of it; improved: its deployment was verified, so this regressed again.
+type ReopensAfter string
 
 // RollbackReport defines model for RollbackReport.
 type RollbackReport struct {
@@ -1189,6 +1350,12 @@ type TypeCount struct {
 
 // Usage defines model for Usage.
 type Usage struct {
+	// AnalysesLimit Analyses in a day (UTC); absent when there is no limit.
+	AnalysesLimit *int64 `json:"analyses_limit,omitempty"`
+
+	// AnalysesToday Analyses of all contexts on this day (UTC).
+	AnalysesToday *int64 `json:"analyses_today,omitempty"`
+
 	// ByDay Stored signals by day (UTC) on which they happened.
 	ByDay  *[]DayCount  `json:"by_day,omitempty"`
 	ByType *[]TypeCount `json:"by_type,omitempty"`
@@ -1247,6 +1414,9 @@ type WebSessionPage struct {
 	Items      []WebSession `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
+
+// AnalysisID defines model for AnalysisID.
+type AnalysisID = openapi_types.UUID
 
 // ContextID defines model for ContextID.
 type ContextID = openapi_types.UUID
@@ -1674,6 +1844,11 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/account/sessions/{session_id} (the `RevokeSession` operationId).
 	RevokeSession(ctx context.Context, sessionId SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
+	//
+	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
+	GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LoginWithBody Sign in
 	//
 	// Takes any type of body and a specified content type.
@@ -1731,14 +1906,14 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/contexts/{context_id}/analyses (the `ListAnalyses` operationId).
 	ListAnalyses(ctx context.Context, contextId ContextID, params *ListAnalysesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RequestAnalysisWithBody Analyse a context now
+	// RequestAnalysisWithBody Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/contexts/{context_id}/analyses (the `RequestAnalysis` operationId).
 	RequestAnalysisWithBody(ctx context.Context, contextId ContextID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RequestAnalysis Analyse a context now
+	// RequestAnalysis Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2198,6 +2373,21 @@ func (c *Client) RevokeSession(ctx context.Context, sessionId SessionID, reqEdit
 	return c.Client.Do(req)
 }
 
+// GetAnalysis One analysis with its detail; of a dry run, what it would have found
+//
+// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
+func (c *Client) GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAnalysisRequest(c.Server, analysisId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // LoginWithBody Sign in
 //
 // Takes any type of body and a specified content type.
@@ -2345,7 +2535,7 @@ func (c *Client) ListAnalyses(ctx context.Context, contextId ContextID, params *
 	return c.Client.Do(req)
 }
 
-// RequestAnalysisWithBody Analyse a context now
+// RequestAnalysisWithBody Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 //
 // Takes any type of body and a specified content type.
 //
@@ -2362,7 +2552,7 @@ func (c *Client) RequestAnalysisWithBody(ctx context.Context, contextId ContextI
 	return c.Client.Do(req)
 }
 
-// RequestAnalysis Analyse a context now
+// RequestAnalysis Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3586,6 +3776,40 @@ func NewRevokeSessionRequest(server string, sessionId SessionID) (*http.Request,
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAnalysisRequest constructs an http.Request for the GetAnalysis method
+func NewGetAnalysisRequest(server string, analysisId AnalysisID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "analysis_id", analysisId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/analyses/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -6281,6 +6505,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/account/sessions/{session_id} (the `RevokeSession` operationId).
 	RevokeSessionWithResponse(ctx context.Context, sessionId SessionID, reqEditors ...RequestEditorFn) (*RevokeSessionResponse, error)
 
+	// GetAnalysisWithResponse One analysis with its detail; of a dry run, what it would have found
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
+	GetAnalysisWithResponse(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*GetAnalysisResponse, error)
+
 	// LoginWithBodyWithResponse Sign in
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6344,14 +6575,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/contexts/{context_id}/analyses (the `ListAnalyses` operationId).
 	ListAnalysesWithResponse(ctx context.Context, contextId ContextID, params *ListAnalysesParams, reqEditors ...RequestEditorFn) (*ListAnalysesResponse, error)
 
-	// RequestAnalysisWithBodyWithResponse Analyse a context now
+	// RequestAnalysisWithBodyWithResponse Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/contexts/{context_id}/analyses (the `RequestAnalysis` operationId).
 	RequestAnalysisWithBodyWithResponse(ctx context.Context, contextId ContextID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RequestAnalysisResponse, error)
 
-	// RequestAnalysisWithResponse Analyse a context now
+	// RequestAnalysisWithResponse Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7066,6 +7297,54 @@ func (r RevokeSessionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RevokeSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAnalysisResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Analysis
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAnalysisResponse) GetJSON200() *Analysis {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAnalysisResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAnalysisResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAnalysisResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAnalysisResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAnalysisResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9490,6 +9769,19 @@ func (c *ClientWithResponses) RevokeSessionWithResponse(ctx context.Context, ses
 	return ParseRevokeSessionResponse(rsp)
 }
 
+// GetAnalysisWithResponse One analysis with its detail; of a dry run, what it would have found
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
+func (c *ClientWithResponses) GetAnalysisWithResponse(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*GetAnalysisResponse, error) {
+	rsp, err := c.GetAnalysis(ctx, analysisId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAnalysisResponse(rsp)
+}
+
 // LoginWithBodyWithResponse Sign in
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9607,7 +9899,7 @@ func (c *ClientWithResponses) ListAnalysesWithResponse(ctx context.Context, cont
 	return ParseListAnalysesResponse(rsp)
 }
 
-// RequestAnalysisWithBodyWithResponse Analyse a context now
+// RequestAnalysisWithBodyWithResponse Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9620,7 +9912,7 @@ func (c *ClientWithResponses) RequestAnalysisWithBodyWithResponse(ctx context.Co
 	return ParseRequestAnalysisResponse(rsp)
 }
 
-// RequestAnalysisWithResponse Analyse a context now
+// RequestAnalysisWithResponse Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10555,6 +10847,39 @@ func ParseRevokeSessionResponse(rsp *http.Response) (*RevokeSessionResponse, err
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAnalysisResponse parses an HTTP response from a GetAnalysisWithResponse call
+func ParseGetAnalysisResponse(rsp *http.Response) (*GetAnalysisResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAnalysisResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Analysis
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -12181,6 +12506,9 @@ type ServerInterface interface {
 	// RevokeSession Sign one browser out
 	// (DELETE /api/v1/account/sessions/{session_id})
 	RevokeSession(ctx echo.Context, sessionId SessionID) error
+	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
+	// (GET /api/v1/analyses/{analysis_id})
+	GetAnalysis(ctx echo.Context, analysisId AnalysisID) error
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx echo.Context) error
@@ -12199,7 +12527,7 @@ type ServerInterface interface {
 	// ListAnalyses Analyses of a context, newest first
 	// (GET /api/v1/contexts/{context_id}/analyses)
 	ListAnalyses(ctx echo.Context, contextId ContextID, params ListAnalysesParams) error
-	// RequestAnalysis Analyse a context now
+	// RequestAnalysis Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	// (POST /api/v1/contexts/{context_id}/analyses)
 	RequestAnalysis(ctx echo.Context, contextId ContextID) error
 	// GetContextHealth Positive and negative counts over time
@@ -12464,6 +12792,22 @@ func (w *ServerInterfaceWrapper) RevokeSession(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RevokeSession(ctx, sessionId)
+	return err
+}
+
+// GetAnalysis converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAnalysis(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "analysis_id" -------------
+	var analysisId AnalysisID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "analysis_id", ctx.Param("analysis_id"), &analysisId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter analysis_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAnalysis(ctx, analysisId)
 	return err
 }
 
@@ -13721,6 +14065,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/v1/imports/:import_id/complete", wrapper.CompleteImport, options.OperationMiddlewares["completeImport"]...)
 	router.GET(options.BaseURL+"/api/v1/contexts/:context_id/analyses", wrapper.ListAnalyses, options.OperationMiddlewares["listAnalyses"]...)
 	router.POST(options.BaseURL+"/api/v1/contexts/:context_id/analyses", wrapper.RequestAnalysis, options.OperationMiddlewares["requestAnalysis"]...)
+	router.GET(options.BaseURL+"/api/v1/analyses/:analysis_id", wrapper.GetAnalysis, options.OperationMiddlewares["getAnalysis"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.GET(options.BaseURL+"/api/v1/findings/:finding_id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/proposals", wrapper.ListProposals, options.OperationMiddlewares["listProposals"]...)
@@ -13999,6 +14344,45 @@ type RevokeSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeSessiondefaultApplicationProblemPlusJSONResponse) VisitRevokeSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAnalysisRequestObject struct {
+	AnalysisId AnalysisID `json:"analysis_id"`
+}
+
+type GetAnalysisResponseObject interface {
+	VisitGetAnalysisResponse(w http.ResponseWriter) error
+}
+
+type GetAnalysis200JSONResponse Analysis
+
+func (response GetAnalysis200JSONResponse) VisitGetAnalysisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAnalysisdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAnalysisdefaultApplicationProblemPlusJSONResponse) VisitGetAnalysisResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15973,6 +16357,9 @@ type StrictServerInterface interface {
 	// RevokeSession Sign one browser out
 	// (DELETE /api/v1/account/sessions/{session_id})
 	RevokeSession(ctx context.Context, request RevokeSessionRequestObject) (RevokeSessionResponseObject, error)
+	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
+	// (GET /api/v1/analyses/{analysis_id})
+	GetAnalysis(ctx context.Context, request GetAnalysisRequestObject) (GetAnalysisResponseObject, error)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -15991,7 +16378,7 @@ type StrictServerInterface interface {
 	// ListAnalyses Analyses of a context, newest first
 	// (GET /api/v1/contexts/{context_id}/analyses)
 	ListAnalyses(ctx context.Context, request ListAnalysesRequestObject) (ListAnalysesResponseObject, error)
-	// RequestAnalysis Analyse a context now
+	// RequestAnalysis Analyse a context now; 429 quota_exceeded when the account's analyses of the day are used up
 	// (POST /api/v1/contexts/{context_id}/analyses)
 	RequestAnalysis(ctx context.Context, request RequestAnalysisRequestObject) (RequestAnalysisResponseObject, error)
 	// GetContextHealth Positive and negative counts over time
@@ -16320,6 +16707,31 @@ func (sh *strictHandler) RevokeSession(ctx echo.Context, sessionId SessionID) er
 		return err
 	} else if validResponse, ok := response.(RevokeSessionResponseObject); ok {
 		return validResponse.VisitRevokeSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAnalysis operation middleware
+func (sh *strictHandler) GetAnalysis(ctx echo.Context, analysisId AnalysisID) error {
+	var request GetAnalysisRequestObject
+
+	request.AnalysisId = analysisId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAnalysis(ctx.Request().Context(), request.(GetAnalysisRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAnalysis")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAnalysisResponseObject); ok {
+		return validResponse.VisitGetAnalysisResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -45,7 +45,7 @@ func newDesk(t *testing.T, now time.Time) *desk {
 	d := &desk{t: t, who: testkit.SeedTenant(t, db), reader: db.PoolOf(t, "specter_dashboard", 2), r: rand.New(rand.NewPCG(21, 21))}
 	clock := func() time.Time { return now }
 	pool := db.Pool(t, "specter_analyzer")
-	d.store = postgres.NewSignals(pool, outbox.New("analyzer"), clock, func(context.Context, pgx.Tx, []signal.Area) error { return nil })
+	d.store = postgres.NewSignals(pool, outbox.New("analyzer"), clock, func(uuid.UUID) time.Time { return clock() }, func(context.Context, pgx.Tx, []signal.Area) error { return nil })
 	d.service = analysis.New(postgres.NewAnalyses(pool, outbox.New("analyzer"), clock, d.lookAgain), clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	return d
 }

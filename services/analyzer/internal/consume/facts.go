@@ -18,7 +18,7 @@ import (
 
 // Scheduler sets timers; setting the same one again does nothing.
 type Scheduler interface {
-	Requested(ctx context.Context, analysis uuid.UUID, area signal.Area, by string, asOf *time.Time) error
+	Requested(ctx context.Context, analysis uuid.UUID, area signal.Area, by string, asOf *time.Time, dryRun bool) error
 	Imported(ctx context.Context, importID, account, product uuid.UUID, from, to time.Time, sequence uint64) error
 }
 
@@ -40,7 +40,7 @@ func Requests(b *bus.Bus, durable string, timers Scheduler) lifecycle.Service {
 				t := d.Body.GetAsOf().AsTime()
 				asOf = &t
 			}
-			return timers.Requested(ctx, ids[0], signal.Area{AccountID: d.AccountID, ContextID: ids[1]}, d.Body.GetRequestedBy(), asOf)
+			return timers.Requested(ctx, ids[0], signal.Area{AccountID: d.AccountID, ContextID: ids[1]}, d.Body.GetRequestedBy(), asOf, d.Body.GetDryRun())
 		})
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/tenant"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/analyzer/internal/allowance"
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
 	"github.com/draftlabs/specter/services/analyzer/internal/postgres/db"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
@@ -64,6 +65,25 @@ func (a *Analyses) InContext(ctx context.Context, account, contextID uuid.UUID, 
 		}
 		return fn(w)
 	})
+}
+
+// Refuse records an analysis that was asked for and not made.
+func (a *Analyses) Refuse(ctx context.Context, r analysis.Request, reason string) error {
+	err := a.InContext(ctx, r.AccountID, r.ContextID, func(w analysis.Work) error {
+		now := a.now()
+		asOf := r.AsOf
+		if asOf.IsZero() {
+			asOf = now
+		}
+		return w.Record(ctx, analysis.Analysis{
+			ID: r.ID, Context: w.Context(), Trigger: r.Trigger, RequestedBy: r.RequestedBy, From: asOf, AsOf: asOf, Outcome: allowance.LimitReached,
+			Reason: reason, DryRun: r.DryRun, StartedAt: now, FinishedAt: now,
+		})
+	})
+	if errors.Is(err, analysis.ErrNoContext) {
+		return nil
+	}
+	return err
 }
 
 // ContextsWithHours lists the contexts of a product with signals in [from, to].
@@ -214,7 +234,7 @@ func (w *work) Record(ctx context.Context, a analysis.Analysis) error {
 	rows, err := w.q.InsertAnalysis(ctx, db.InsertAnalysisParams{
 		ID: a.ID, AccountID: w.account, ProductID: a.Context.ProductID, ContextID: a.Context.ID, Trigger: string(a.Trigger), RequestedBy: a.RequestedBy,
 		FromAt: a.From, AsOf: a.AsOf, Outcome: string(a.Outcome), Reason: a.Reason, FindingCount: int32(a.FindingCount),
-		Signals24h: a.Signals24h, Detail: detail, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
+		Signals24h: a.Signals24h, Detail: detail, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, DryRun: a.DryRun,
 	})
 	if err != nil {
 		return fmt.Errorf("recording the analysis: %w", err)
@@ -226,7 +246,7 @@ func (w *work) Record(ctx context.Context, a analysis.Analysis) error {
 		ID: newID(), AccountID: w.account, Time: w.now(),
 		Body: &eventv1.AnalysisCompleted{
 			AnalysisId: a.ID.String(), ProductId: a.Context.ProductID.String(), ContextId: a.Context.ID.String(), AsOf: timestamppb.New(a.AsOf),
-			Outcome: string(a.Outcome), FindingCount: uint32(a.FindingCount), Reason: a.Reason,
+			Outcome: string(a.Outcome), FindingCount: uint32(a.FindingCount), Reason: a.Reason, DryRun: a.DryRun,
 		},
 	})
 }

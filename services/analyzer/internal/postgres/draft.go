@@ -142,15 +142,15 @@ func activities(list []signal.Placed) []activity {
 	return out
 }
 
-// areas lists the contexts of a list, those with live signals marked.
-func areas(account uuid.UUID, list []signal.Placed) []signal.Area {
+// areas lists the contexts of a list, those with live signals marked, and when they are to be analysed.
+func areas(account uuid.UUID, list []signal.Placed, due time.Time) []signal.Area {
 	live := make(map[uuid.UUID]bool)
 	for _, one := range list {
 		live[one.Context.ID] = live[one.Context.ID] || !one.Imported
 	}
 	out := make([]signal.Area, 0, len(live))
 	for id, is := range live {
-		out = append(out, signal.Area{AccountID: account, ContextID: id, Live: is})
+		out = append(out, signal.Area{AccountID: account, ContextID: id, Live: is, Due: due})
 	}
 	slices.SortFunc(out, func(a, b signal.Area) int { return cmp.Compare(a.ContextID.String(), b.ContextID.String()) })
 	return out

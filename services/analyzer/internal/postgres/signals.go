@@ -43,6 +43,7 @@ type Signals struct {
 	db       *pgxpool.Pool
 	outbox   outbox.Outbox
 	now      func() time.Time
+	due      func(account uuid.UUID) time.Time
 	schedule Schedule
 	readers  sync.Pool // of *signal.Reader
 
@@ -55,10 +56,10 @@ type Signals struct {
 	contexts   map[uuid.UUID][]signal.Context // as they were last read, by product
 }
 
-// NewSignals returns a store; db is borrowed.
-func NewSignals(db *pgxpool.Pool, box outbox.Outbox, now func() time.Time, schedule Schedule) *Signals {
+// NewSignals returns a store; db is borrowed. due is when an account's contexts with new signals are to be analysed.
+func NewSignals(db *pgxpool.Pool, box outbox.Outbox, now func() time.Time, due func(account uuid.UUID) time.Time, schedule Schedule) *Signals {
 	s := &Signals{
-		db: db, outbox: box, now: now, schedule: schedule, partitions: make(map[string]bool), contexts: make(map[uuid.UUID][]signal.Context),
+		db: db, outbox: box, now: now, due: due, schedule: schedule, partitions: make(map[string]bool), contexts: make(map[uuid.UUID][]signal.Context),
 		readers: sync.Pool{New: func() any { return signal.NewReader() }},
 		lanes:   newLanes(),
 	}
@@ -287,6 +288,8 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *l
 	}
 	round := &pgx.Batch{}
 	queueIDs(round, account, d.homed, d.filed, fresh)
+	touched := areas(account, added.placed, w.due(account))
+	queueAnalyses(round, account, touched, w.now())
 	var firsts []first
 	w.queueRows(round, account, added, &firsts)
 	if err := w.send(ctx, round, "writing ids, blocks and rollups"); err != nil {
@@ -297,7 +300,7 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *l
 			return nil, err
 		}
 	}
-	return areas(account, added.placed), nil
+	return touched, nil
 }
 
 // send runs a batch, if there is anything in it.

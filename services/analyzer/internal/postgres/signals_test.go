@@ -54,6 +54,7 @@ func (b *bench) restart() { b.store = b.another() }
 // another is the store of another instance on the same database.
 func (b *bench) another() *postgres.Signals {
 	return postgres.NewSignals(b.pool, outbox.New("analyzer"), func() time.Time { return *b.now.Load() },
+		func(uuid.UUID) time.Time { return b.now.Load().Add(time.Minute) },
 		func(_ context.Context, _ pgx.Tx, areas []signal.Area) error {
 			for _, a := range areas {
 				if a.Live {

@@ -7,34 +7,21 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Queues: walks are long and must not keep live contexts waiting.
+// Queues: walks are long and must not keep live contexts waiting, and neither of them a person who asked.
 const (
-	queueLive = river.QueueDefault
-	queueWalk = "walk"
+	queueLive  = river.QueueDefault
+	queueAsked = "asked"
+	queueWalk  = "walk"
 )
 
 // Queues with the number of jobs that run at once in one process.
 func Queues() map[string]river.QueueConfig {
-	return map[string]river.QueueConfig{queueLive: {MaxWorkers: 2}, queueWalk: {MaxWorkers: 1}}
+	return map[string]river.QueueConfig{queueLive: {MaxWorkers: 2}, queueAsked: {MaxWorkers: 1}, queueWalk: {MaxWorkers: 1}}
 }
 
 // maxAttempts keeps a failing job for about two days (River backs off by the
 // fourth power of the attempt) before it is discarded and logged.
 const maxAttempts = 20
-
-// contextArgs: Due is part of what makes the job unique, so signals that arrive
-// while one runs get the next.
-type contextArgs struct {
-	AccountID uuid.UUID `json:"account_id"`
-	ContextID uuid.UUID `json:"context_id"`
-	Due       int64     `json:"due"` // Unix seconds
-}
-
-func (contextArgs) Kind() string { return "analyze_context" }
-
-func (contextArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByArgs: true}}
-}
 
 // silenceArgs: a context is looked at although nothing came in. Due is rounded to the
 // hour, so that a busy context has one of these an hour.
@@ -57,12 +44,13 @@ type requestedArgs struct {
 	ContextID   uuid.UUID  `json:"context_id"`
 	RequestedBy string     `json:"requested_by"`
 	AsOf        *time.Time `json:"as_of,omitempty"`
+	DryRun      bool       `json:"dry_run,omitempty"`
 }
 
 func (requestedArgs) Kind() string { return "analyze_now" }
 
 func (requestedArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: maxAttempts, Priority: 1, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	return river.InsertOpts{MaxAttempts: maxAttempts, Queue: queueAsked, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
 type importArgs struct {

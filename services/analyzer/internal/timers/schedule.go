@@ -33,19 +33,23 @@ func NewScheduler(client *river.Client[pgx.Tx], delay time.Duration, now func() 
 	return &Scheduler{client: client, delay: delay, now: now}
 }
 
+// Due is when an account's contexts that get signals now are to be analysed.
+func (s *Scheduler) Due(account uuid.UUID) time.Time { return next(s.now(), s.delay, account) }
+
 // Stored schedules what new signals make due, inside the transaction that stores
-// them: a merge of each account's blocks and, but for imported history, an analysis
-// of each context.
+// them: a merge of each account's blocks and, but for imported history, the turns
+// of the account whose contexts were queued. An account that has turns keeps them.
 func (s *Scheduler) Stored(ctx context.Context, tx pgx.Tx, areas []signal.Area) error {
 	jobs := make([]river.InsertManyParams, 0, 2*len(areas))
-	accounts := make(map[uuid.UUID]bool)
+	accounts, turns := make(map[uuid.UUID]bool), make(map[uuid.UUID]bool)
 	for _, a := range areas {
-		if a.Live {
-			due := next(s.now(), s.delay, a.ContextID)
-			jobs = append(jobs, river.InsertManyParams{
-				Args:       contextArgs{AccountID: a.AccountID, ContextID: a.ContextID, Due: due.Unix()},
-				InsertOpts: &river.InsertOpts{ScheduledAt: due},
-			})
+		if a.Live && !turns[a.AccountID] {
+			turns[a.AccountID] = true
+			opts := &river.InsertOpts{}
+			if a.Due.After(s.now()) {
+				opts.ScheduledAt = a.Due // a time in the past would wait for River's next round of scheduling
+			}
+			jobs = append(jobs, river.InsertManyParams{Args: turnArgs{AccountID: a.AccountID}, InsertOpts: opts})
 		}
 		if accounts[a.AccountID] {
 			continue
@@ -61,7 +65,7 @@ func (s *Scheduler) Stored(ctx context.Context, tx pgx.Tx, areas []signal.Area) 
 		return nil
 	}
 	if _, err := s.client.InsertManyTx(ctx, tx, jobs); err != nil {
-		return fmt.Errorf("scheduling analyses: %w", err)
+		return fmt.Errorf("scheduling turns and merges: %w", err)
 	}
 	return nil
 }
@@ -74,8 +78,10 @@ func next(now time.Time, period time.Duration, id uuid.UUID) time.Time {
 }
 
 // Requested schedules an analysis that a person asked for, at once.
-func (s *Scheduler) Requested(ctx context.Context, analysis uuid.UUID, area signal.Area, by string, asOf *time.Time) error {
-	_, err := s.client.Insert(ctx, requestedArgs{AnalysisID: analysis, AccountID: area.AccountID, ContextID: area.ContextID, RequestedBy: by, AsOf: asOf}, nil)
+func (s *Scheduler) Requested(ctx context.Context, analysis uuid.UUID, area signal.Area, by string, asOf *time.Time, dryRun bool) error {
+	_, err := s.client.Insert(ctx, requestedArgs{
+		AnalysisID: analysis, AccountID: area.AccountID, ContextID: area.ContextID, RequestedBy: by, AsOf: asOf, DryRun: dryRun,
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("scheduling an analysis: %w", err)
 	}

@@ -31,8 +31,8 @@ func jobs(t *testing.T, db *pgxpool.Pool, kind string) (n int) {
 	return n
 }
 
-// However many batches come, a context has one analysis due and an account one merge.
-func TestOneAnalysisForManyBatches(t *testing.T) {
+// However many batches come, an account has one job for its turns and one for its merge.
+func TestOneJobForManyBatches(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t).Pool(t, "specter_analyzer")
 	setting, err := timer.New(timer.Options{Service: "analyzer", DB: db, Log: zaptest.NewLogger(t)})
@@ -41,22 +41,34 @@ func TestOneAnalysisForManyBatches(t *testing.T) {
 	at := time.Now()
 	clock.Store(&at)
 	scheduler := timers.NewScheduler(setting.Client(), 5*time.Minute, func() time.Time { return *clock.Load() })
-	account := uuid.New()
-	areas := []signal.Area{{AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: account, ContextID: uuid.New()}}
+	account, other := uuid.New(), uuid.New()
+	areas := []signal.Area{{AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: account, ContextID: uuid.New(), Live: true}, {AccountID: other, ContextID: uuid.New()}}
 	stored := func() {
+		for i := range areas {
+			areas[i].Due = scheduler.Due(areas[i].AccountID)
+		}
 		require.NoError(t, pg.InTx(context.Background(), db, func(tx pgx.Tx) error { return scheduler.Stored(context.Background(), tx, areas) }))
 	}
 	for range 20 {
 		stored()
 	}
-	require.Equal(t, 2, jobs(t, db, "analyze_context"), "imported history is walked when the import is complete")
-	require.Equal(t, 1, jobs(t, db, "merge_blocks"))
+	require.Equal(t, 1, jobs(t, db, "take_turn"), "imported history is walked when the import is complete")
+	require.Equal(t, 2, jobs(t, db, "merge_blocks"))
+	var scheduled time.Time
+	require.NoError(t, db.QueryRow(context.Background(), `SELECT scheduled_at FROM river_analyzer.river_job WHERE kind = 'take_turn'`).Scan(&scheduled))
+	require.WithinRange(t, scheduled, at, at.Add(5*time.Minute))
 
 	later := at.Add(5 * time.Minute)
 	clock.Store(&later)
 	stored()
-	require.Equal(t, 4, jobs(t, db, "analyze_context"), "signals that came after the analysis get the next")
+	require.Equal(t, 1, jobs(t, db, "take_turn"), "an account that has turns keeps them")
+	_, err = db.Exec(context.Background(), `UPDATE river_analyzer.river_job SET state = 'completed', finalized_at = now() WHERE kind = 'take_turn'`)
+	require.NoError(t, err)
+	stored()
+	require.Equal(t, 2, jobs(t, db, "take_turn"), "and gets new ones when they ended")
 
+	_, err = db.Exec(context.Background(), `DELETE FROM river_analyzer.river_job`)
+	require.NoError(t, err)
 	rolledBack := errors.New("rolled back")
 	muchLater := at.Add(time.Hour)
 	clock.Store(&muchLater)
@@ -64,7 +76,7 @@ func TestOneAnalysisForManyBatches(t *testing.T) {
 		require.NoError(t, scheduler.Stored(context.Background(), tx, areas))
 		return rolledBack
 	}), rolledBack)
-	require.Equal(t, 4, jobs(t, db, "analyze_context"), "what was not stored is not analysed")
+	require.Zero(t, jobs(t, db, "take_turn"), "what was not stored is not analysed")
 }
 
 // fake is what the workers call.

@@ -2,14 +2,17 @@ package timers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
 const (
@@ -38,11 +41,24 @@ type Contexts interface {
 	ContextsWithHours(ctx context.Context, account, product uuid.UUID, from, to time.Time) ([]uuid.UUID, error)
 }
 
+// Asking counts the analyses that people ask for.
+type Asking interface {
+	// Ask counts one, or says why it may not be.
+	Ask(ctx context.Context, area signal.Area, now time.Time) (refusal string, err error)
+	// Unask takes one that failed out of the count.
+	Unask(ctx context.Context, area signal.Area, now time.Time) error
+}
+
 // Deps of the workers.
 type Deps struct {
 	Analyst  Analyst
 	Keeper   Keeper
 	Contexts Contexts
+	Turns    Turns
+	Asking   Asking
+	// Refuse records that an analysis was not made, and why.
+	Refuse func(ctx context.Context, r analysis.Request, reason string) error
+	Log    *zap.Logger
 	// StoredUpTo is the sequence of the SIGNALS stream up to which all is stored.
 	StoredUpTo func(ctx context.Context) (uint64, error)
 	// Pending is how many messages of signals are not stored yet.
@@ -55,20 +71,9 @@ type Deps struct {
 // NewWorkers returns the workers of all jobs.
 func NewWorkers(d Deps) *river.Workers {
 	w := river.NewWorkers()
-	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[contextArgs]) error {
-		return d.Analyst.Run(ctx, analysis.Request{AccountID: job.Args.AccountID, ContextID: job.Args.ContextID, Trigger: analysis.Timer})
-	}))
+	river.AddWorker(w, &turn{Deps: d})
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[silenceArgs]) error { return d.lookForSilence(ctx, job.Args) }))
-	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[requestedArgs]) error {
-		r := analysis.Request{
-			ID: job.Args.AnalysisID, AccountID: job.Args.AccountID, ContextID: job.Args.ContextID,
-			Trigger: analysis.Requested, RequestedBy: job.Args.RequestedBy,
-		}
-		if job.Args.AsOf != nil {
-			r.AsOf = *job.Args.AsOf
-		}
-		return d.Analyst.Run(ctx, r)
-	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[requestedArgs]) error { return d.asked(ctx, job.Args) }))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[importArgs]) error { return d.walkImport(ctx, job.Args) }))
 	river.AddWorker(w, &walker{analyst: d.Analyst})
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[mergeArgs]) error {
@@ -95,6 +100,28 @@ func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
 		return river.JobSnooze(pendingPoll)
 	}
 	return d.Analyst.Run(ctx, analysis.Request{AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Timer, QuietSince: in.Last})
+}
+
+// asked runs an analysis that a person asked for, or records that the day's are used up.
+func (d Deps) asked(ctx context.Context, in requestedArgs) error {
+	area := signal.Area{AccountID: in.AccountID, ContextID: in.ContextID}
+	r := analysis.Request{
+		ID: in.AnalysisID, AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Requested, RequestedBy: in.RequestedBy, DryRun: in.DryRun,
+	}
+	if in.AsOf != nil {
+		r.AsOf = *in.AsOf
+	}
+	refusal, err := d.Asking.Ask(ctx, area, d.Now())
+	if err != nil {
+		return err
+	}
+	if refusal != "" {
+		return d.Refuse(ctx, r, refusal)
+	}
+	if err := d.Analyst.Run(ctx, r); err != nil {
+		return errors.Join(err, d.Asking.Unask(context.WithoutCancel(ctx), area, d.Now()))
+	}
+	return nil
 }
 
 // walkImport waits until every signal of the import is stored, then has each of

@@ -22,3 +22,6 @@ func Token(account, token uuid.UUID) Actor {
 
 // Operator is who runs this Specter, at its command line.
 func Operator(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:operator"} }
+
+// Service is the dashboard itself, when a clock decides.
+func Service(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:dashboard"} }

@@ -3,16 +3,20 @@
 //	             ┌──────────── undo (10 s) ─────────────┐
 //	             ▼                                      │
 //	created ▶ pending ──▶ approved (makes a deployment) ┤
-//	             ▲   │ ──▶ rejected ────────────────────┤
+//	             ▲   │ ──▶ rejected (says why) ─────────┤
 //	             │   │ ──▶ duplicate ───────────────────┤
 //	             │   └──▶ snoozed ──────────────────────┘
-//	             └── due ────┘│
+//	             └── due ────┘│ ▲
+//	                          │ └── undo of a decision made while it was snoozed
 //	                          └──▶ decided early, as if it were pending
 //	         pending ──▶ expired (evidence 30 days old; by the proposal service)
+//
+// Each step is a row of the audit log and one event, also the one that a clock makes.
 package decision
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,6 +49,30 @@ const (
 	maxReason  = 2000
 )
 
+// Reason of a rejection, in a word that the proposal service can act on.
+type Reason string
+
+// The reasons.
+const (
+	NotAProblem     Reason = "not_a_problem"
+	WrongCause      Reason = "wrong_cause"
+	WontFix         Reason = "wont_fix"
+	AlreadyProposed Reason = "duplicate"
+	OtherReason     Reason = "other"
+)
+
+func (r Reason) known() bool {
+	return slices.Contains([]Reason{NotAProblem, WrongCause, WontFix, AlreadyProposed, OtherReason}, r)
+}
+
+// Before is the closed proposal of the same matter that one follows.
+type Before struct {
+	ProposalID   uuid.UUID
+	Title        string
+	After        string // improved, approved, rejected, duplicate, expired
+	DeploymentID *uuid.UUID
+}
+
 // Proposal as people see it. The JSON documents are the writers' own and passed on as they are.
 type Proposal struct {
 	ID              uuid.UUID
@@ -68,7 +96,10 @@ type Proposal struct {
 	DecidedAt       *time.Time
 	DecidedBy       string
 	DecisionReason  string
+	ReasonCode      Reason // of a rejection
 	SnoozedUntil    *time.Time
+	SnoozedBefore   *time.Time // end of the snooze that the decision replaced
+	Reopens         *Before
 	DeploymentID    *uuid.UUID // the live one
 	DeploymentOpen  bool       // it is still only planned
 }
@@ -86,6 +117,7 @@ func (p Proposal) UndoUntil() *time.Time {
 type Request struct {
 	Decision    Status
 	Reason      string
+	ReasonCode  Reason // of a rejection; "" = other
 	SnoozeUntil *time.Time
 	DuplicateOf *uuid.UUID
 	ContentHash string // what was on the screen; "" = not said
@@ -95,16 +127,28 @@ type Request struct {
 type Outcome struct {
 	Status       Status
 	Reason       string
+	ReasonCode   Reason // of a rejection
 	SnoozedUntil *time.Time
 	DuplicateOf  *uuid.UUID
 	At           time.Time
 	DeploymentID uuid.UUID // of an approval
+	WasSnoozed   bool      // it replaces a snooze that was still running
+}
+
+// Snooze is one that the store holds.
+type Snooze struct {
+	Until    time.Time
+	Reopened bool // its end was told already
+	Expired  bool // so has the proposal's
 }
 
 // Store keeps decisions. Each method is one transaction with its events and audit row.
 type Store interface {
 	Decide(ctx context.Context, a actor.Actor, id uuid.UUID, decide func(Proposal) (Outcome, error)) (Proposal, error)
-	Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Proposal) error) (Proposal, error)
+	// Undo puts the proposal back to the state that undo returns.
+	Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, undo func(Proposal) (Status, error)) (Proposal, error)
+	// Wake tells that a snooze is over when due says so; without a snooze it does nothing.
+	Wake(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, due func(Snooze) bool) error
 	Proposal(ctx context.Context, account, id uuid.UUID) (Proposal, error)
 	Proposals(ctx context.Context, account uuid.UUID, product *uuid.UUID, status *Status, r page.Request) (page.Of[Proposal], error)
 }
@@ -126,7 +170,21 @@ func (s *Service) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, r Req
 // Undo takes the decision back while its window is open.
 func (s *Service) Undo(ctx context.Context, a actor.Actor, id uuid.UUID) (Proposal, error) {
 	now := s.now()
-	return s.Store.Undo(ctx, a, id, now, func(p Proposal) error { return CheckUndo(p, now) })
+	return s.Store.Undo(ctx, a, id, now, func(p Proposal) (Status, error) { return Undone(p, now) })
+}
+
+// Wake handles the timer of a snooze: it returns how much longer to wait, if the snooze is not over.
+func (s *Service) Wake(ctx context.Context, account, id uuid.UUID) (wait time.Duration, err error) {
+	now := s.now()
+	err = s.Store.Wake(ctx, actor.Service(account), id, now, func(z Snooze) bool {
+		wait = 0
+		if z.Reopened || z.Expired {
+			return false
+		}
+		wait = max(0, z.Until.Sub(now))
+		return wait == 0
+	})
+	return wait, err
 }
 
 // Apply is the state machine's step out of pending, or out of a snooze before it is due.
@@ -137,14 +195,20 @@ func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
 	if r.ContentHash != "" && r.ContentHash != p.ContentHash {
 		return Outcome{}, fault.New(fault.PreconditionFailed, "precondition_failed", "The proposal changed since you read it. Read it again before you decide.")
 	}
-	out := Outcome{Status: r.Decision, Reason: strings.TrimSpace(r.Reason), At: now}
+	out := Outcome{Status: r.Decision, Reason: strings.TrimSpace(r.Reason), At: now, WasSnoozed: p.Status == Snoozed}
 	if utf8.RuneCountInString(out.Reason) > maxReason || strings.ContainsRune(out.Reason, 0) {
 		return Outcome{}, invalid("/reason", "too_long", "A reason has at most 2,000 characters.")
+	}
+	if r.ReasonCode != "" && (r.Decision != Rejected || !r.ReasonCode.known()) {
+		return Outcome{}, invalid("/reason_code", "unknown_reason", "A rejection's reason is not_a_problem, wrong_cause, wont_fix, duplicate or other.")
 	}
 	switch r.Decision {
 	case Approved:
 		out.DeploymentID = uuid.Must(uuid.NewV7())
 	case Rejected:
+		if out.ReasonCode = r.ReasonCode; out.ReasonCode == "" {
+			out.ReasonCode = OtherReason
+		}
 	case Snoozed:
 		if r.SnoozeUntil == nil || !r.SnoozeUntil.After(now) || r.SnoozeUntil.After(now.Add(maxSnooze)) {
 			return Outcome{}, invalid("/snooze_until", "invalid_time", "Snooze until a time within the next 90 days.")
@@ -161,19 +225,23 @@ func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
 	return out, nil
 }
 
-// CheckUndo says whether the decision on p may still be taken back.
-func CheckUndo(p Proposal, now time.Time) error {
+// Undone is the state that an undo of the decision on p returns to, if it may still be taken back: pending, or the
+// snooze that the decision replaced while that is not over.
+func Undone(p Proposal, now time.Time) (Status, error) {
 	until := p.UndoUntil()
 	if until == nil {
-		return fault.Newf(fault.Conflict, "conflict", "The proposal is %s: there is no decision to undo.", p.Status)
+		return "", fault.Newf(fault.Conflict, "conflict", "The proposal is %s: there is no decision to undo.", p.Status)
 	}
 	if !now.Before(*until) {
-		return fault.New(fault.Conflict, "undo_expired", "A decision can be undone for 10 seconds.")
+		return "", fault.New(fault.Conflict, "undo_expired", "A decision can be undone for 10 seconds.")
 	}
 	if p.Status == Approved && p.DeploymentID != nil && !p.DeploymentOpen {
-		return fault.New(fault.Conflict, "conflict", "Its deployment was already reported.")
+		return "", fault.New(fault.Conflict, "conflict", "Its deployment was already reported.")
 	}
-	return nil
+	if p.SnoozedBefore != nil && p.SnoozedBefore.After(now) {
+		return Snoozed, nil
+	}
+	return Pending, nil
 }
 
 func invalid(pointer, code, detail string) error {

@@ -23,7 +23,7 @@ func TestEveryWayThroughTheStateMachine(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"decide": func(t *rapid.T) {
 				r := decision.Request{Decision: rapid.SampledFrom([]decision.Status{decision.Approved, decision.Rejected, decision.Snoozed, decision.Duplicate}).Draw(t, "decision")}
-				soon, other := now.Add(time.Hour), uuid.New()
+				soon, other := now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "snooze"))*time.Second), uuid.New()
 				r.SnoozeUntil, r.DuplicateOf = &soon, &other
 				o, err := r.Apply(p, now)
 				if p.Status != decision.Pending && p.Status != decision.Snoozed {
@@ -38,20 +38,45 @@ func TestEveryWayThroughTheStateMachine(t *testing.T) {
 				if (o.DeploymentID != uuid.Nil) != (r.Decision == decision.Approved) {
 					t.Fatalf("%s made deployment %s", r.Decision, o.DeploymentID)
 				}
+				if o.WasSnoozed != (p.Status == decision.Snoozed) {
+					t.Fatalf("%s after %s: replaces a snooze %v", o.Status, p.Status, o.WasSnoozed)
+				}
 				at := now
-				p.Status, p.DecidedAt = o.Status, &at
+				if before := p.SnoozedUntil; o.WasSnoozed {
+					p.SnoozedBefore = before
+				}
+				p.Status, p.DecidedAt, p.SnoozedUntil = o.Status, &at, o.SnoozedUntil
 			},
 			"undo": func(t *rapid.T) {
-				err := decision.CheckUndo(p, now)
+				to, err := decision.Undone(p, now)
 				allowed := p.Status != decision.Pending && now.Sub(*p.DecidedAt) < decision.UndoWindow
 				if allowed != (err == nil) {
 					t.Fatalf("undo of %s: %v", p.Status, err)
 				}
-				if err == nil {
-					p.Status, p.DecidedAt = decision.Pending, nil
+				if err != nil {
+					return
+				}
+				want := decision.Pending
+				if p.SnoozedBefore != nil && now.Before(*p.SnoozedBefore) {
+					want = decision.Snoozed
+				}
+				if to != want {
+					t.Fatalf("undo of %s led to %s, not %s", p.Status, to, want)
+				}
+				// A decision that was restored is as old as it was; its own undo is over.
+				long := now.Add(-time.Hour)
+				p.Status, p.DecidedAt, p.SnoozedUntil = to, nil, nil
+				if to == decision.Snoozed {
+					p.DecidedAt, p.SnoozedUntil = &long, p.SnoozedBefore
+				}
+				p.SnoozedBefore = nil
+			},
+			"wait": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(1, 12).Draw(t, "seconds")) * time.Second)
+				if p.Status == decision.Snoozed && !now.Before(*p.SnoozedUntil) {
+					p.Status, p.DecidedAt, p.SnoozedUntil, p.SnoozedBefore = decision.Pending, nil, nil, nil
 				}
 			},
-			"wait": func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(1, 12).Draw(t, "seconds")) * time.Second) },
 		})
 	})
 }
@@ -72,10 +97,16 @@ func TestADecisionIsChecked(t *testing.T) {
 		"snoozed for ever":    {decision.Request{Decision: decision.Snoozed, SnoozeUntil: &far}, fault.Invalid},
 		"duplicate of itself": {decision.Request{Decision: decision.Duplicate, DuplicateOf: &p.ID}, fault.Invalid},
 		"duplicate of nobody": {decision.Request{Decision: decision.Duplicate}, fault.Invalid},
+		"reason unknown":      {decision.Request{Decision: decision.Rejected, ReasonCode: "bored"}, fault.Invalid},
+		"reason of approval":  {decision.Request{Decision: decision.Approved, ReasonCode: decision.WontFix}, fault.Invalid},
 	} {
 		_, err := c.request.Apply(p, now)
 		require.True(t, fault.Is(err, c.kind), "%s: %v", name, err)
 	}
 	reported := decision.Proposal{Status: decision.Approved, DecidedAt: &now, DeploymentID: &p.ID}
-	require.True(t, fault.Is(decision.CheckUndo(reported, now), fault.Conflict), "what shipped cannot be undone")
+	_, err := decision.Undone(reported, now)
+	require.True(t, fault.Is(err, fault.Conflict), "what shipped cannot be undone")
+	plain, err := decision.Request{Decision: decision.Rejected}.Apply(p, now)
+	require.NoError(t, err)
+	require.Equal(t, decision.OtherReason, plain.ReasonCode, "a rejection without a word has one all the same")
 }

@@ -33,14 +33,26 @@ func (a *api) ListAnalyses(ctx context.Context, r contract.ListAnalysesRequestOb
 
 // RequestAnalysis answers POST /api/v1/contexts/{context_id}/analyses.
 func (a *api) RequestAnalysis(ctx context.Context, r contract.RequestAnalysisRequestObject) (contract.RequestAnalysisResponseObject, error) {
-	id, err := a.Insights.Analyse(ctx, who(ctx), r.ContextId, r.Body.AsOf)
+	id, err := a.Insights.Analyse(ctx, who(ctx), r.ContextId, insight.Wanted{AsOf: r.Body.AsOf, DryRun: value(r.Body.DryRun)})
 	return contract.RequestAnalysis202JSONResponse{AnalysisId: id}, err
+}
+
+// GetAnalysis answers GET /api/v1/analyses/{analysis_id}.
+func (a *api) GetAnalysis(ctx context.Context, r contract.GetAnalysisRequestObject) (contract.GetAnalysisResponseObject, error) {
+	n, err := a.Insights.Analysis(ctx, who(ctx).Account, r.AnalysisId)
+	if err != nil {
+		return nil, err
+	}
+	out := toAnalysis(n)
+	detail, err := document[contract.AnalysisDetail](n.Detail)
+	out.Detail = &detail
+	return contract.GetAnalysis200JSONResponse(out), err
 }
 
 func toAnalysis(n insight.Analysis) contract.Analysis {
 	return contract.Analysis{
 		Id: n.ID, ContextId: n.ContextID, Trigger: contract.AnalysisTrigger(n.Trigger), From: n.From.UTC(), AsOf: n.AsOf.UTC(),
-		Outcome: contract.AnalysisOutcome(n.Outcome), Reason: n.Reason, FindingCount: n.FindingCount, Signals24h: n.Signals24h, FinishedAt: n.FinishedAt.UTC(),
+		Outcome: contract.AnalysisOutcome(n.Outcome), Reason: n.Reason, FindingCount: n.FindingCount, Signals24h: n.Signals24h, DryRun: n.DryRun, FinishedAt: n.FinishedAt.UTC(),
 	}
 }
 
@@ -75,11 +87,18 @@ func (a *api) GetFinding(ctx context.Context, r contract.GetFindingRequestObject
 
 func toFinding(f insight.Finding) (contract.Finding, error) {
 	evidence, err := document[map[string]any](f.Evidence)
-	return contract.Finding{
+	out := contract.Finding{
 		Id: f.ID, ProductId: f.ProductID, ContextId: f.ContextID, Family: f.Family, Severity: f.Severity, StartedAt: f.StartedAt.UTC(),
 		StartedLow: f.StartedLow.UTC(), StartedHigh: f.StartedHigh.UTC(), DetectedAt: f.DetectedAt.UTC(), ResolvedAt: utc(f.ResolvedAt),
 		Evidence: evidence, ProposalId: f.ProposalID, DeploymentId: f.DeploymentID,
-	}, err
+	}
+	if n := f.NotProposed; n != nil {
+		out.NotProposed = &contract.NotProposed{
+			Rule: contract.NotProposedRule(n.Rule), RejectedProposalId: n.RejectedProposalID, Title: n.Title, ReasonCode: contract.RejectReason(n.ReasonCode),
+			RejectedAt: n.RejectedAt.UTC(), Until: n.Until.UTC(),
+		}
+	}
+	return out, err
 }
 
 // ListSignalTypes answers GET /api/v1/products/{product_id}/types.

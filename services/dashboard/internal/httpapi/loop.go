@@ -60,8 +60,8 @@ func (a *api) GetProposal(ctx context.Context, r contract.GetProposalRequestObje
 // DecideProposal answers POST /api/v1/proposals/{proposal_id}/decision.
 func (a *api) DecideProposal(ctx context.Context, r contract.DecideProposalRequestObject) (contract.DecideProposalResponseObject, error) {
 	p, err := a.Decisions.Decide(ctx, who(ctx), r.ProposalId, decision.Request{
-		Decision: decision.Status(r.Body.Decision), Reason: value(r.Body.Reason), SnoozeUntil: r.Body.SnoozeUntil, DuplicateOf: r.Body.DuplicateOf,
-		ContentHash: value(r.Body.ContentHash),
+		Decision: decision.Status(r.Body.Decision), Reason: value(r.Body.Reason), ReasonCode: decision.Reason(value(r.Body.ReasonCode)),
+		SnoozeUntil: r.Body.SnoozeUntil, DuplicateOf: r.Body.DuplicateOf, ContentHash: value(r.Body.ContentHash),
 	})
 	if err != nil {
 		return nil, err
@@ -86,7 +86,10 @@ func toProposal(p decision.Proposal) (contract.Proposal, error) {
 		Status: contract.ProposalStatus(p.Status), Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange, Confidence: p.Confidence,
 		Priority: p.Priority, ContentHash: p.ContentHash, CreatedAt: p.CreatedAt.UTC(), DetectedAt: utc(p.DetectedAt), DecidedAt: utc(p.DecidedAt),
 		DecidedBy: optional(p.DecidedBy), DecisionReason: optional(p.DecisionReason), SnoozedUntil: utc(p.SnoozedUntil), DeploymentId: p.DeploymentID,
-		UndoUntil: utc(p.UndoUntil()),
+		UndoUntil: utc(p.UndoUntil()), ReasonCode: optional(contract.RejectReason(p.ReasonCode)),
+	}
+	if b := p.Reopens; b != nil {
+		out.Reopens = &contract.Reopens{ProposalId: b.ProposalID, Title: b.Title, After: contract.ReopensAfter(b.After), DeploymentId: b.DeploymentID}
 	}
 	var err error
 	if out.Evidence, err = document[map[string]any](p.Evidence); err != nil {

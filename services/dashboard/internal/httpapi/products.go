@@ -150,6 +150,7 @@ func (a *api) CreateContext(ctx context.Context, r contract.CreateContextRequest
 	}
 	c, err := a.Products.AddContext(ctx, who(ctx), r.ProductId, product.ContextPatch{
 		Name: &r.Body.Name, Description: r.Body.Description, PositiveTypes: r.Body.PositiveTypes, NegativeTypes: r.Body.NegativeTypes, PayloadKeys: r.Body.PayloadKeys,
+		Funnel: r.Body.Funnel,
 	})
 	if err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func (a *api) UpdateContext(ctx context.Context, r contract.UpdateContextRequest
 	}
 	c, err := a.Products.UpdateContext(ctx, who(ctx), r.ContextId, product.ContextPatch{
 		Name: r.Body.Name, Description: r.Body.Description, PositiveTypes: r.Body.PositiveTypes, NegativeTypes: r.Body.NegativeTypes,
-		PayloadKeys: r.Body.PayloadKeys, IfVersion: version,
+		PayloadKeys: r.Body.PayloadKeys, Funnel: r.Body.Funnel, IfVersion: version,
 	})
 	if err != nil {
 		return nil, err
@@ -189,7 +190,7 @@ func (a *api) UpdateContext(ctx context.Context, r contract.UpdateContextRequest
 func toContext(c product.Context) contract.Context {
 	return contract.Context{
 		Id: c.ID, ProductId: c.ProductID, Name: c.Name, Description: c.Description, PositiveTypes: append([]string{}, c.PositiveTypes...),
-		NegativeTypes: append([]string{}, c.NegativeTypes...), PayloadKeys: append([]string{}, c.PayloadKeys...), IsDefault: c.IsDefault,
+		NegativeTypes: append([]string{}, c.NegativeTypes...), PayloadKeys: append([]string{}, c.PayloadKeys...), Funnel: append([]string{}, c.Funnel...), IsDefault: c.IsDefault,
 		Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 	}
 }
@@ -203,6 +204,7 @@ func contextWithHealth(f insight.ContextFacts, now time.Time) (contract.Context,
 	out.Health = &contract.ContextHealth{
 		Status: contract.ContextHealthStatus(h.Status), Signals24h: f.Signals24h, SignalsNeeded: insight.SignalsNeeded, RatioNow: h.RatioNow,
 		RatioBefore: h.RatioBefore, Sparkline: toPoints(h.Sparkline), OpenProposals: f.OpenProposals, LastSignalAt: utc(f.LastSignalAt),
+		NextAnalysisAt: utc(f.NextAnalysis),
 	}
 	if f.LastAnalysis != nil {
 		last := toAnalysis(*f.LastAnalysis)

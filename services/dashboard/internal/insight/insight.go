@@ -106,7 +106,15 @@ type Analysis struct {
 	Reason       string
 	FindingCount int
 	Signals24h   int64
+	DryRun       bool   // nothing was opened, whatever was found
+	Detail       []byte // the analyzer's document as it is
 	FinishedAt   time.Time
+}
+
+// Wanted is how an analysis is asked for.
+type Wanted struct {
+	AsOf   *time.Time // nil: now
+	DryRun bool       // say what would be found, and open nothing
 }
 
 // Finding is something that went wrong; the evidence is the analyzer's document as it is.
@@ -124,6 +132,17 @@ type Finding struct {
 	Evidence     []byte
 	ProposalID   *uuid.UUID
 	DeploymentID *uuid.UUID
+	NotProposed  *NotProposed // nil unless a rejection stood in the way
+}
+
+// NotProposed is why a finding became no proposal.
+type NotProposed struct {
+	Rule               string // same_matter, same_family
+	RejectedProposalID uuid.UUID
+	Title              string // of what was rejected
+	ReasonCode         string
+	RejectedAt         time.Time
+	Until              time.Time
 }
 
 // TypeCount is how often a type was seen.
@@ -154,6 +173,7 @@ type ContextFacts struct {
 	OpenProposals int
 	OpenFindings  int
 	LastAnalysis  *Analysis
+	NextAnalysis  *time.Time // when the one that waits is due; nil when none waits: the next signals make it due
 }
 
 // Reader reads one account's data.
@@ -167,10 +187,12 @@ type Reader interface {
 	Contexts(ctx context.Context, account, product uuid.UUID, now time.Time, r page.Request) (page.Of[ContextFacts], error)
 	Counts(ctx context.Context, account, contextID uuid.UUID, step calendar.Step, from, to time.Time) (product.Context, string, []Count, error)
 	Analyses(ctx context.Context, account, contextID uuid.UUID, r page.Request) (page.Of[Analysis], error)
+	Analysis(ctx context.Context, account, id uuid.UUID) (Analysis, error)
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
 	Findings(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Finding], error)
 	AuditLog(ctx context.Context, account uuid.UUID, subject *uuid.UUID, r page.Request) (page.Of[Audit], error)
-	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, asOf *time.Time, at time.Time) error
+	// RequestAnalysis asks for an analysis if allow lets it; used and limit are the account's of the day (UTC).
+	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w Wanted, at time.Time, allow func(used, limit int64) error) error
 }
 
 // Service answers questions about what happened.
@@ -290,11 +312,17 @@ func (s *Service) Types(ctx context.Context, accountID, productID uuid.UUID, day
 }
 
 // Analyse asks the analyzer to look at a context now, or as of a moment in the past.
-func (s *Service) Analyse(ctx context.Context, a actor.Actor, contextID uuid.UUID, asOf *time.Time) (uuid.UUID, error) {
+func (s *Service) Analyse(ctx context.Context, a actor.Actor, contextID uuid.UUID, w Wanted) (uuid.UUID, error) {
 	now := s.now()
-	if asOf != nil && (asOf.After(now) || asOf.Before(now.Add(-maxDailyRange))) {
+	if w.AsOf != nil && (w.AsOf.After(now) || w.AsOf.Before(now.Add(-maxDailyRange))) {
 		return uuid.Nil, fault.New(fault.Invalid, "invalid_request", "as_of must lie within the last 24 months.").With("/as_of", "invalid_time", "Choose another time.")
 	}
 	id := uuid.Must(uuid.NewV7())
-	return id, s.RequestAnalysis(ctx, a, id, contextID, asOf, now)
+	return id, s.RequestAnalysis(ctx, a, id, contextID, w, now, func(used, limit int64) error {
+		if limit == 0 || used < limit {
+			return nil
+		}
+		tomorrow := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		return fault.Newf(fault.QuotaExceeded, "quota_exceeded", "The account's %d analyses of this day are used up. The next day begins at midnight UTC.", limit).After(tomorrow.Sub(now))
+	})
 }

@@ -79,6 +79,28 @@ func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, 
 // LimitAccount sets the monthly limit of the one account with this e-mail address, 0 for none, and
 // tells the gateway.
 func (s *Store) LimitAccount(ctx context.Context, email string, limit int64, at time.Time) (uuid.UUID, error) {
+	return s.limit(ctx, email, at, map[string]any{"monthly_signal_limit": limit}, func(tx pgx.Tx, q *db.Queries, id uuid.UUID) error {
+		row, err := q.SetMonthlySignalLimit(ctx, db.SetMonthlySignalLimitParams{ID: id, MonthlySignalLimit: limit})
+		if err != nil {
+			return found(err)
+		}
+		return s.publishAccount(ctx, tx, row)
+	})
+}
+
+// LimitAnalyses sets how many analyses a day the one account with this e-mail address may have, 0 for any number.
+func (s *Store) LimitAnalyses(ctx context.Context, email string, limit int32, at time.Time) (uuid.UUID, error) {
+	return s.limit(ctx, email, at, map[string]any{"analyses_per_day": limit}, func(_ pgx.Tx, q *db.Queries, id uuid.UUID) error {
+		n, err := q.SetAnalysesPerDay(ctx, db.SetAnalysesPerDayParams{ID: id, AnalysesPerDay: limit})
+		if err == nil && n == 0 {
+			return errNotFound
+		}
+		return err
+	})
+}
+
+// limit changes a limit of the one account with this e-mail address.
+func (s *Store) limit(ctx context.Context, email string, at time.Time, detail map[string]any, set func(tx pgx.Tx, q *db.Queries, id uuid.UUID) error) (uuid.UUID, error) {
 	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
 	switch {
 	case err != nil:
@@ -90,16 +112,10 @@ func (s *Store) LimitAccount(ctx context.Context, email string, limit int64, at 
 	}
 	id := ids[0]
 	err = s.in(ctx, id, func(tx pgx.Tx, q *db.Queries) error {
-		row, err := q.SetMonthlySignalLimit(ctx, db.SetMonthlySignalLimitParams{ID: id, MonthlySignalLimit: limit})
-		if err != nil {
-			return found(err)
-		}
-		if err := s.publishAccount(ctx, tx, row); err != nil {
+		if err := set(tx, q, id); err != nil {
 			return err
 		}
-		return audit(ctx, q, change{
-			actor: actor.Operator(id), at: at, action: "account.limited", subject: "account", id: id, detail: map[string]any{"monthly_signal_limit": limit},
-		})
+		return audit(ctx, q, change{actor: actor.Operator(id), at: at, action: "account.limited", subject: "account", id: id, detail: detail})
 	})
 	return id, wrap(err, "limiting the account")
 }

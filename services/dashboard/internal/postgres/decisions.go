@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,8 +21,16 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
 
+// Alarm sets the timer of a snooze in a transaction, so that it exists exactly when the transaction commits.
+type Alarm interface {
+	SnoozeEnds(ctx context.Context, tx pgx.Tx, account, proposal uuid.UUID, until time.Time) error
+}
+
 // Decisions is the decision.Store.
-type Decisions struct{ *Store }
+type Decisions struct {
+	*Store
+	Alarm Alarm
+}
 
 var _ decision.Store = Decisions{}
 
@@ -43,15 +52,13 @@ func (s Decisions) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, deci
 			}
 		}
 		err = q.InsertDecision(ctx, db.InsertDecisionParams{
-			ProposalID: id, AccountID: a.Account, Status: string(o.Status), Reason: o.Reason, DuplicateOf: o.DuplicateOf, SnoozedUntil: o.SnoozedUntil,
-			DecidedBy: a.Name, DecidedAt: o.At, ContentHash: p.ContentHash,
+			ProposalID: id, AccountID: a.Account, Status: string(o.Status), Reason: o.Reason, ReasonCode: nullable(string(o.ReasonCode)), DuplicateOf: o.DuplicateOf,
+			SnoozedUntil: o.SnoozedUntil, DecidedBy: a.Name, DecidedAt: o.At, ContentHash: p.ContentHash, WasSnoozed: o.WasSnoozed,
 		})
 		if err != nil {
 			return err
 		}
-		err = audit(ctx, q, change{actor: a, at: o.At, action: "proposal." + string(o.Status), subject: "proposal", id: id, detail: map[string]any{
-			"reason": o.Reason, "content_hash": p.ContentHash,
-		}})
+		err = audit(ctx, q, change{actor: a, at: o.At, action: "proposal." + string(o.Status), subject: "proposal", id: id, detail: detailOf(p, o)})
 		if err != nil {
 			return err
 		}
@@ -62,6 +69,20 @@ func (s Decisions) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, deci
 		return err
 	})
 	return out, wrap(err, "deciding the proposal")
+}
+
+// detailOf is what the audit log keeps of a decision.
+func detailOf(p decision.Proposal, o decision.Outcome) map[string]any {
+	detail := map[string]any{"from": p.Status, "reason": o.Reason, "content_hash": p.ContentHash}
+	switch {
+	case o.ReasonCode != "":
+		detail["reason_code"] = o.ReasonCode
+	case o.SnoozedUntil != nil:
+		detail["snoozed_until"] = o.SnoozedUntil
+	case o.DuplicateOf != nil:
+		detail["duplicate_of"] = o.DuplicateOf
+	}
+	return detail
 }
 
 // announce has the effects that a decision has on others.
@@ -90,9 +111,23 @@ func (s Decisions) announce(ctx context.Context, tx pgx.Tx, q *db.Queries, a act
 	case decision.Rejected:
 		return emit(ctx, tx, s.Store, event.ProposalRejected, a, o.At, &eventv1.ProposalRejected{
 			ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), DecidedBy: a.Name, DecidedAt: timestamppb.New(o.At), Reason: o.Reason,
+			ReasonCode: string(o.ReasonCode),
 		})
-	default: // snoozed and duplicate concern nobody else; the audit log has them
-		return nil
+	case decision.Snoozed:
+		if err := s.Alarm.SnoozeEnds(ctx, tx, a.Account, p.ID, *o.SnoozedUntil); err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.ProposalSnoozed, a, o.At, &eventv1.ProposalSnoozed{
+			ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), DecidedBy: a.Name, DecidedAt: timestamppb.New(o.At),
+			SnoozedUntil: timestamppb.New(*o.SnoozedUntil),
+		})
+	case decision.Duplicate:
+		return emit(ctx, tx, s.Store, event.ProposalDuplicated, a, o.At, &eventv1.ProposalDuplicated{
+			ProposalId: p.ID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), DecidedBy: a.Name, DecidedAt: timestamppb.New(o.At),
+			DuplicateOf: o.DuplicateOf.String(),
+		})
+	default: // no decision leads to the other states
+		return fmt.Errorf("a decision made the proposal %s", o.Status)
 	}
 }
 
@@ -103,32 +138,38 @@ func duplicateOf(err error) error {
 	return fault.New(fault.Invalid, "invalid_request", "Name the proposal that this one repeats.").With("/duplicate_of", "unknown", "There is no such proposal.")
 }
 
-// Undo removes a decision; the audit log keeps both.
-func (s Decisions) Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(decision.Proposal) error) (decision.Proposal, error) {
+// Undo removes a decision, or puts the snooze back that it replaced; the audit log keeps both.
+func (s Decisions) Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, undo func(decision.Proposal) (decision.Status, error)) (decision.Proposal, error) {
 	var out decision.Proposal
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
 		p, err := lockProposal(ctx, q, id)
 		if err != nil {
 			return err
 		}
-		if err := check(p); err != nil {
+		to, err := undo(p)
+		if err != nil {
 			return err
 		}
 		if p.Status == decision.Approved && p.DeploymentID != nil {
-			cancelling := Deployments(s)
+			cancelling := Deployments{s.Store}
 			err := cancelling.change(ctx, tx, q, a, *p.DeploymentID, at, func(r *deployment.Report) error { return r.Cancel(at) })
 			if err != nil {
 				return err
 			}
 		}
-		if err := q.DeleteDecision(ctx, id); err != nil {
+		takeBack := q.DeleteDecision
+		if to == decision.Snoozed {
+			takeBack = q.RestoreSnooze
+		}
+		if err := takeBack(ctx, id); err != nil {
 			return err
 		}
-		if err := audit(ctx, q, change{actor: a, at: at, action: "proposal.reopened", subject: "proposal", id: id, detail: map[string]any{"undone": p.Status}}); err != nil {
+		if err := audit(ctx, q, change{actor: a, at: at, action: "proposal.reopened", subject: "proposal", id: id, detail: map[string]any{"undone": p.Status, "status": to}}); err != nil {
 			return err
 		}
 		err = emit(ctx, tx, s.Store, event.ProposalReopened, a, at, &eventv1.ProposalReopened{
 			ProposalId: id.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(), UndoneBy: a.Name, UndoneAt: timestamppb.New(at),
+			Cause: "undone", Status: string(to),
 		})
 		if err != nil {
 			return err
@@ -137,6 +178,36 @@ func (s Decisions) Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at tim
 		return err
 	})
 	return out, wrap(err, "undoing the decision")
+}
+
+// Wake tells once that a snooze is over. The view shows the proposal as pending from that moment on by itself.
+func (s Decisions) Wake(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, due func(decision.Snooze) bool) error {
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		if err := q.LockProposal(ctx, id); err != nil {
+			return err
+		}
+		row, err := q.SnoozeOf(ctx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // decided early, or its account is gone
+		}
+		if err != nil {
+			return err
+		}
+		if !due(decision.Snooze{Until: *row.SnoozedUntil, Reopened: row.ReopenedAt != nil, Expired: row.ExpiredAt != nil}) {
+			return nil
+		}
+		if err := q.MarkReopened(ctx, db.MarkReopenedParams{ProposalID: id, ReopenedAt: &at}); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "proposal.reopened", subject: "proposal", id: id, detail: map[string]any{"snoozed_until": row.SnoozedUntil}}); err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.ProposalReopened, a, at, &eventv1.ProposalReopened{
+			ProposalId: id.String(), ProductId: row.ProductID.String(), ContextId: row.ContextID.String(), UndoneBy: a.Name, UndoneAt: timestamppb.New(at),
+			Cause: "snooze_due", Status: string(decision.Pending),
+		})
+	})
+	return wrap(err, "ending the snooze")
 }
 
 // lockProposal makes decisions on one proposal wait for each other; its row belongs to another
@@ -166,12 +237,22 @@ func toProposal(row db.ProposalRow) decision.Proposal {
 	if row.LiveDeploymentStatus != nil {
 		p.DeploymentOpen = *row.LiveDeploymentStatus == string(deployment.Planned)
 	}
+	if row.Reopens != nil {
+		p.Reopens = &decision.Before{ProposalID: *row.Reopens, Title: text(row.ReopensTitle), After: text(row.ReopensAfter), DeploymentID: row.ReopensDeploymentID}
+	}
 	// A snooze that is over is pending again: the old decision is history.
 	if p.Status != decision.Pending {
-		p.DecidedAt, p.SnoozedUntil = row.DecidedAt, row.SnoozedUntil
-		p.DecidedBy, p.DecisionReason = text(row.DecidedBy), text(row.DecisionReason)
+		p.DecidedAt, p.SnoozedUntil, p.SnoozedBefore = row.DecidedAt, row.SnoozedUntil, row.SnoozedBefore
+		p.DecidedBy, p.DecisionReason, p.ReasonCode = text(row.DecidedBy), text(row.DecisionReason), decision.Reason(text(row.ReasonCode))
 	}
 	return p
+}
+
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func text(s *string) string {

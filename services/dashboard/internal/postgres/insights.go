@@ -120,6 +120,14 @@ func contextFacts(ctx context.Context, q *db.Queries, rows []db.Context, product
 		a := toAnalysis(row)
 		at[row.ContextID].LastAnalysis = &a
 	}
+	waiting, err := q.WaitingAnalyses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range waiting {
+		due := row.DueAt
+		at[row.ContextID].NextAnalysis = &due
+	}
 	return out, nil
 }
 
@@ -185,8 +193,19 @@ func (s Insights) Analyses(ctx context.Context, accountID, contextID uuid.UUID, 
 func toAnalysis(row db.Analysis) insight.Analysis {
 	return insight.Analysis{
 		ID: row.ID, ContextID: row.ContextID, Trigger: row.Trigger, From: row.FromAt, AsOf: row.AsOf, Outcome: row.Outcome, Reason: row.Reason,
-		FindingCount: int(row.FindingCount), Signals24h: row.Signals24h, FinishedAt: row.FinishedAt,
+		FindingCount: int(row.FindingCount), Signals24h: row.Signals24h, DryRun: row.DryRun, Detail: row.Detail, FinishedAt: row.FinishedAt,
 	}
+}
+
+// Analysis reads one look at a context.
+func (s Insights) Analysis(ctx context.Context, accountID, id uuid.UUID) (insight.Analysis, error) {
+	var out insight.Analysis
+	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.Analysis(ctx, id)
+		out = toAnalysis(row)
+		return found(err)
+	})
+	return out, wrap(err, "reading the analysis")
 }
 
 // Finding reads one finding.
@@ -215,11 +234,18 @@ func (s Insights) Findings(ctx context.Context, accountID, productID uuid.UUID, 
 }
 
 func toFinding(row db.FindingRow) insight.Finding {
-	return insight.Finding{
+	f := insight.Finding{
 		ID: row.ID, ProductID: row.ProductID, ContextID: row.ContextID, Family: row.Family, Severity: row.Severity, StartedAt: row.StartedAt,
 		StartedLow: row.StartedLow, StartedHigh: row.StartedHigh, DetectedAt: row.DetectedAt, ResolvedAt: row.ResolvedAt, Evidence: row.Evidence,
 		ProposalID: row.ProposalID, DeploymentID: row.DeploymentID,
 	}
+	if row.SkipRule != nil && row.ProposalID == nil {
+		f.NotProposed = &insight.NotProposed{
+			Rule: *row.SkipRule, RejectedProposalID: *row.RejectedProposalID, Title: text(row.RejectedTitle), ReasonCode: text(row.SkipReason),
+			RejectedAt: *row.RejectedAt, Until: *row.SkippedUntil,
+		}
+	}
+	return f
 }
 
 // AuditLog lists who did what.
@@ -236,18 +262,29 @@ func (s Insights) AuditLog(ctx context.Context, accountID uuid.UUID, subject *uu
 }
 
 // RequestAnalysis asks the analyzer for a look.
-func (s Insights) RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, asOf *time.Time, at time.Time) error {
+func (s Insights) RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w insight.Wanted, at time.Time, allow func(used, limit int64) error) error {
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
 		c, err := q.ContextByID(ctx, contextID)
 		if err != nil {
 			return found(err)
 		}
-		if err := audit(ctx, q, change{actor: a, at: at, action: "analysis.requested", subject: "context", id: contextID, detail: map[string]any{"analysis_id": analysis}}); err != nil {
+		limit, err := q.AnalysisLimit(ctx, a.Account)
+		if err != nil {
 			return err
 		}
-		body := &eventv1.AnalysisRequested{AnalysisId: analysis.String(), ProductId: c.ProductID.String(), ContextId: contextID.String(), RequestedBy: a.Name}
-		if asOf != nil {
-			body.AsOf = timestamppb.New(*asOf)
+		used, err := q.AnalysesOfDay(ctx, at)
+		if err != nil {
+			return err
+		}
+		if err := allow(used, int64(limit)); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "analysis.requested", subject: "context", id: contextID, detail: map[string]any{"analysis_id": analysis, "dry_run": w.DryRun}}); err != nil {
+			return err
+		}
+		body := &eventv1.AnalysisRequested{AnalysisId: analysis.String(), ProductId: c.ProductID.String(), ContextId: contextID.String(), RequestedBy: a.Name, DryRun: w.DryRun}
+		if w.AsOf != nil {
+			body.AsOf = timestamppb.New(*w.AsOf)
 		}
 		return emit(ctx, tx, s.Store, event.AnalysisRequested, a, at, body)
 	})

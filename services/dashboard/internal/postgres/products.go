@@ -226,6 +226,7 @@ func (s Products) insertContext(ctx context.Context, q *db.Queries, a actor.Acto
 	row, err := q.InsertContext(ctx, db.InsertContextParams{
 		ID: c.ID, AccountID: a.Account, ProductID: c.ProductID, Name: c.Name, Description: c.Description, PositiveTypes: c.PositiveTypes,
 		NegativeTypes: c.NegativeTypes, PayloadKeys: c.PayloadKeys, IsDefault: c.IsDefault, CreatedAt: c.CreatedAt,
+		Funnel: c.Funnel,
 	})
 	if err != nil {
 		return c, nameTaken(err)
@@ -243,7 +244,7 @@ func nameTaken(err error) error {
 func toContext(row db.Context) product.Context {
 	return product.Context{
 		ID: row.ID, ProductID: row.ProductID, Name: row.Name, Description: row.Description, PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes,
-		PayloadKeys: row.PayloadKeys, IsDefault: row.IsDefault, Version: int(row.Version), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+		PayloadKeys: row.PayloadKeys, Funnel: row.Funnel, IsDefault: row.IsDefault, Version: int(row.Version), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}
 }
 
@@ -261,13 +262,14 @@ func (s Products) UpdateContext(ctx context.Context, a actor.Actor, id uuid.UUID
 		}
 		row, err := q.UpdateContext(ctx, db.UpdateContextParams{
 			ID: id, Name: c.Name, Description: c.Description, PositiveTypes: c.PositiveTypes, NegativeTypes: c.NegativeTypes, PayloadKeys: c.PayloadKeys, UpdatedAt: c.UpdatedAt,
+			Funnel: c.Funnel,
 		})
 		if err != nil {
 			return nameTaken(err)
 		}
 		out = toContext(row)
 		return audit(ctx, q, change{actor: a, at: c.UpdatedAt, action: "context.updated", subject: "context", id: id, detail: map[string]any{
-			"name": c.Name, "positive_types": c.PositiveTypes, "negative_types": c.NegativeTypes, "payload_keys": c.PayloadKeys,
+			"name": c.Name, "positive_types": c.PositiveTypes, "negative_types": c.NegativeTypes, "payload_keys": c.PayloadKeys, "funnel": c.Funnel,
 		}})
 	})
 	return out, wrap(err, "updating the context")

@@ -35,3 +35,17 @@ func (s Usage) Month(ctx context.Context, accountID uuid.UUID, from, to time.Tim
 	})
 	return byType, byDay, refused, wrap(err, "reading the usage")
 }
+
+// Analyses counts the account's analyses of a day.
+func (s Usage) Analyses(ctx context.Context, accountID uuid.UUID, at time.Time) (used, limit int64, err error) {
+	err = s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.AnalysisLimit(ctx, accountID)
+		if err != nil {
+			return found(err)
+		}
+		limit = int64(n)
+		used, err = q.AnalysesOfDay(ctx, at)
+		return err
+	})
+	return used, limit, wrap(err, "reading the day's analyses")
+}

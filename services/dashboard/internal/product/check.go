@@ -16,6 +16,8 @@ const (
 	maxTypes       = 200
 	maxType        = 100
 	maxPayloadKeys = 10
+	minFunnel      = 2
+	maxFunnel      = 8
 	maxOrigins     = 50
 	maxOrigin      = 300
 )
@@ -56,6 +58,12 @@ func (c *Context) check() error {
 	}
 	if err := checkWords("/payload_keys", c.PayloadKeys, maxPayloadKeys); err != nil {
 		return err
+	}
+	if err := checkWords("/funnel", c.Funnel, maxFunnel); err != nil {
+		return err
+	}
+	if n := len(c.Funnel); n > 0 && n < minFunnel {
+		return invalid("/funnel", "too_few", "A funnel has 2 to 8 steps, or none.")
 	}
 	for _, t := range c.PositiveTypes {
 		if slices.Contains(c.NegativeTypes, t) {

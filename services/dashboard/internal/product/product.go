@@ -49,6 +49,7 @@ type Context struct {
 	PositiveTypes []string
 	NegativeTypes []string
 	PayloadKeys   []string
+	Funnel        []string // types in the order in which a session takes them; empty or 2 to 8
 	IsDefault     bool
 	Version       int
 	CreatedAt     time.Time
@@ -137,7 +138,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, name, timeZone stri
 	positive, negative := defaultTypes()
 	c := Context{
 		ID: newID(), ProductID: p.ID, Name: "Everything", Description: "All signals that name no other context.",
-		PositiveTypes: positive, NegativeTypes: negative, PayloadKeys: []string{}, IsDefault: true, Version: 1, CreatedAt: now, UpdatedAt: now,
+		PositiveTypes: positive, NegativeTypes: negative, PayloadKeys: []string{}, Funnel: []string{}, IsDefault: true, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	p.DefaultContextID = c.ID
 	k, hash := newKey(p.ID, "Default key", nil, now)
@@ -201,6 +202,7 @@ type ContextPatch struct {
 	PositiveTypes *[]string
 	NegativeTypes *[]string
 	PayloadKeys   *[]string
+	Funnel        *[]string
 	IfVersion     int
 }
 
@@ -208,7 +210,7 @@ type ContextPatch struct {
 func (s *Service) AddContext(ctx context.Context, a actor.Actor, product uuid.UUID, patch ContextPatch) (Context, error) {
 	now := s.now()
 	c := Context{
-		ID: newID(), ProductID: product, PositiveTypes: []string{}, NegativeTypes: []string{}, PayloadKeys: []string{}, Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID: newID(), ProductID: product, PositiveTypes: []string{}, NegativeTypes: []string{}, PayloadKeys: []string{}, Funnel: []string{}, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if err := patch.apply(&c); err != nil {
 		return Context{}, err
@@ -242,6 +244,9 @@ func (p ContextPatch) apply(c *Context) error {
 	}
 	if p.PayloadKeys != nil {
 		c.PayloadKeys = *p.PayloadKeys
+	}
+	if p.Funnel != nil {
+		c.Funnel = *p.Funnel
 	}
 	return c.check()
 }

@@ -31,6 +31,9 @@ type CodeCount struct {
 type Stored interface {
 	// Month reads what happened from one moment until another.
 	Month(ctx context.Context, account uuid.UUID, from, to time.Time) (byType []TypeCount, byDay []DayCount, refused []CodeCount, err error)
+	// Analyses reads how often the account's contexts were analysed on the day (UTC) of at, and how often they may be; 0
+	// is no limit.
+	Analyses(ctx context.Context, account uuid.UUID, at time.Time) (used, limit int64, err error)
 }
 
 // Counter reads what counts against limits.
@@ -51,6 +54,9 @@ type Usage struct {
 	ByType  []TypeCount
 	ByDay   []DayCount
 	Refused []CodeCount
+	// Analyses of today (UTC), and the limit of a day; 0: none.
+	Analyses      int64
+	AnalysesLimit int64
 }
 
 // Remaining is what is left of the limit; nil when that is not known.
@@ -82,6 +88,9 @@ func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.MonthlySignalLimit}
 	var err error
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {
+		return Usage{}, err
+	}
+	if u.Analyses, u.AnalysesLimit, err = s.stored.Analyses(ctx, a.ID, now); err != nil {
 		return Usage{}, err
 	}
 	for _, t := range u.ByType {

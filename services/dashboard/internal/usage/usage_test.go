@@ -23,6 +23,10 @@ func (f figures) Month(context.Context, uuid.UUID, time.Time, time.Time) ([]Type
 	return []TypeCount{{"a", 3}, {"b", 4}}, nil, nil, nil
 }
 
+func (f figures) Analyses(context.Context, uuid.UUID, time.Time) (used, limit int64, err error) {
+	return 0, 0, nil
+}
+
 func (f figures) Used(context.Context, uuid.UUID, time.Time) (int64, error) { return f.used, f.err }
 
 func TestALimitIsProjectedAtTheMonthsPace(t *testing.T) {

@@ -74,7 +74,7 @@ func (s *Store) Subject(ctx context.Context, f proposal.Finding) (c proposal.Con
 }
 
 // Save implements proposal.Store.
-func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposal) (outcome proposal.Outcome, err error) {
+func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposal, since time.Time, apply func(proposal.History) (proposal.Proposal, *proposal.Skip)) (outcome proposal.Outcome, err error) {
 	err = tenant.Tx(ctx, s.pool, f.AccountID, func(tx pgx.Tx) error {
 		outcome = proposal.Known
 		fresh, err := s.outbox.Claim(ctx, tx, inboxConsumer, f.EventID)
@@ -85,20 +85,50 @@ func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposa
 		if err := q.LockMatter(ctx, p.ContextID.String()+p.Fingerprint); err != nil {
 			return fmt.Errorf("locking the matter: %w", err)
 		}
-		open, err := q.OpenProposal(ctx, db.OpenProposalParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint})
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			outcome, err = s.create(ctx, tx, q, p)
+		open, err := lockOpen(ctx, q, p)
+		if err != nil {
 			return err
-		case err != nil:
-			return fmt.Errorf("looking for an open proposal: %w", err)
+		}
+		h, err := history(ctx, q, f, p.Fingerprint, since)
+		if err != nil {
+			return err
+		}
+		h.Open = open != nil
+		judged, skip := apply(h)
+		switch {
+		case skip != nil:
+			outcome = proposal.Skipped
+			return insertSkip(ctx, q, f, *skip, p.CreatedAt)
+		case open == nil:
+			outcome, err = s.create(ctx, tx, q, judged)
+			return err
 		case p.EvidenceAt.Before(open.EvidenceAt):
 			return nil
 		}
 		outcome = proposal.Absorbed
-		return absorb(ctx, q, open, p)
+		return s.absorb(ctx, tx, q, *open, judged)
 	})
 	return outcome, err
+}
+
+// lockOpen returns the open proposal of p's matter, nil without one. Nobody decides on it until the transaction ends: what
+// a person approves is what they read, and a decided proposal does not change any more.
+func lockOpen(ctx context.Context, q *db.Queries, p proposal.Proposal) (*db.OpenProposalRow, error) {
+	id, err := q.OpenProposalID(ctx, db.OpenProposalIDParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint})
+	var open db.OpenProposalRow
+	if err == nil {
+		if err := q.LockDecision(ctx, id); err != nil {
+			return nil, fmt.Errorf("locking the proposal: %w", err)
+		}
+		open, err = q.OpenProposal(ctx, db.OpenProposalParams{ContextID: p.ContextID, Fingerprint: p.Fingerprint}) // it may have been decided meanwhile
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // that there is none is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for an open proposal: %w", err)
+	}
+	return &open, nil
 }
 
 func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, p proposal.Proposal) (proposal.Outcome, error) {
@@ -106,11 +136,17 @@ func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, p proposal
 	if err != nil {
 		return "", err
 	}
+	var reopens *uuid.UUID
+	var after *string
+	if b := p.Reopens; b != nil {
+		reopens, after = &b.ProposalID, (*string)(&b.After)
+	}
 	rows, err := q.InsertProposal(ctx, db.InsertProposalParams{
 		ID: p.ID, AccountID: p.AccountID, ProductID: p.ProductID, ContextID: p.ContextID, FindingID: p.FindingID,
 		Family: p.Family, Fingerprint: p.Fingerprint, Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange,
 		Evidence: p.Evidence, PredictedImpact: impact, Confidence: p.Confidence, Priority: p.Priority, Provenance: provenance,
 		ContentHash: p.ContentHash, EvidenceAt: p.EvidenceAt, DeploymentID: optional(p.DeploymentID), CreatedAt: p.CreatedAt,
+		Severity: &p.Severity, Reopens: reopens, ReopensAfter: after,
 	})
 	if err != nil {
 		return "", fmt.Errorf("storing the proposal: %w", err)
@@ -126,15 +162,20 @@ func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, p proposal
 	if err != nil {
 		return "", fmt.Errorf("making an event's id: %w", err)
 	}
+	body := &eventv1.ProposalCreated{
+		ProposalId: p.ID.String(), FindingId: p.FindingID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(),
+		Title: p.Title, Confidence: p.Confidence, Priority: p.Priority,
+	}
+	if b := p.Reopens; b != nil {
+		body.Reopens, body.ReopensAfter = b.ProposalID.String(), string(b.After)
+	}
 	return proposal.Created, outbox.Put(ctx, tx, s.outbox, event.ProposalCreated, bus.Message[*eventv1.ProposalCreated]{
-		ID: id, AccountID: p.AccountID, Time: p.CreatedAt, Body: &eventv1.ProposalCreated{
-			ProposalId: p.ID.String(), FindingId: p.FindingID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(),
-			Title: p.Title, Confidence: p.Confidence, Priority: p.Priority,
-		},
+		ID: id, AccountID: p.AccountID, Time: p.CreatedAt, Body: body,
 	})
 }
 
-func absorb(ctx context.Context, q *db.Queries, open db.OpenProposalRow, p proposal.Proposal) error {
+// absorb puts p's evidence in the place of what the open proposal had.
+func (s *Store) absorb(ctx context.Context, tx pgx.Tx, q *db.Queries, open db.OpenProposalRow, p proposal.Proposal) error {
 	var before proposal.Provenance
 	if err := json.Unmarshal(open.Provenance, &before); err != nil {
 		return fmt.Errorf("decoding the provenance: %w", err)
@@ -148,12 +189,21 @@ func absorb(ctx context.Context, q *db.Queries, open db.OpenProposalRow, p propo
 	err = q.AbsorbEvidence(ctx, db.AbsorbEvidenceParams{
 		ID: p.ID, FindingID: p.FindingID, Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange,
 		Evidence: p.Evidence, PredictedImpact: impact, Confidence: p.Confidence, Priority: p.Priority, Provenance: provenance,
-		ContentHash: p.ContentHash, EvidenceAt: p.EvidenceAt, UpdatedAt: updatedAt,
+		ContentHash: p.ContentHash, EvidenceAt: p.EvidenceAt, UpdatedAt: updatedAt, Severity: &p.Severity,
 	})
 	if err != nil {
 		return fmt.Errorf("adding evidence to the proposal: %w", err)
 	}
-	return nil
+	id, err := s.newID()
+	if err != nil {
+		return fmt.Errorf("making an event's id: %w", err)
+	}
+	return outbox.Put(ctx, tx, s.outbox, event.ProposalUpdated, bus.Message[*eventv1.ProposalUpdated]{
+		ID: id, AccountID: p.AccountID, Time: updatedAt, Body: &eventv1.ProposalUpdated{
+			ProposalId: p.ID.String(), FindingId: p.FindingID.String(), ProductId: p.ProductID.String(), ContextId: p.ContextID.String(),
+			Title: p.Title, Confidence: p.Confidence, Priority: p.Priority, OldContentHash: open.ContentHash, ContentHash: p.ContentHash,
+		},
+	})
 }
 
 func documents(p proposal.Proposal) (impact, provenance []byte, err error) {
@@ -171,6 +221,9 @@ func (s *Store) Expire(ctx context.Context, due proposal.Due, decide func(propos
 	err = tenant.Tx(ctx, s.pool, due.AccountID, func(tx pgx.Tx) error {
 		step = proposal.Step{}
 		q := db.New(tx)
+		if err := q.LockDecision(ctx, due.ProposalID); err != nil { // nobody decides on what expires
+			return fmt.Errorf("locking the proposal: %w", err)
+		}
 		row, err := q.LockForExpiry(ctx, due.ProposalID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // the account is gone, and its timers with it

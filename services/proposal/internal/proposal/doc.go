@@ -1,8 +1,9 @@
 // Package proposal is the domain of the proposal service: what a proposal is, what it predicts, what may be written in it
 // and when it expires.
 //
-//	finding ──▶ pending ──▶ approved | rejected | snoozed | duplicate      (decisions: the dashboard's)
-//	              │  ▲          snoozed ──▶ pending when due
+//	finding ──▶ skipped   when a rejection of the same stands in the way (see Damping)
+//	        ──▶ pending ──▶ approved | rejected | snoozed | duplicate      (decisions: the dashboard's)
+//	              │  ▲          snoozed ──▶ pending when due; any closed one ──▶ a new proposal that links back
 //	  evidence of │  │ absorbed
 //	  the same ───┘──┘
 //	  matter      └──▶ expired   when the newest evidence is 30 days old and nobody decided

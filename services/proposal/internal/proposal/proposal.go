@@ -70,8 +70,10 @@ type Proposal struct {
 	SuggestedChange string
 	Evidence        json.RawMessage
 	Impact          Impact
+	Severity        float64 // of the finding
 	Confidence      float64
 	Priority        float64
+	Reopens         *Before // nil unless the matter had a proposal before
 	Provenance      Provenance
 	ContentHash     string
 	EvidenceAt      time.Time
@@ -97,6 +99,8 @@ type Provenance struct {
 	Attempts      int         `json:"attempts"` // drafts asked for, the refused ones included
 	Fallback      *Fallback   `json:"fallback,omitempty"`
 	Findings      []uuid.UUID `json:"findings"` // all whose evidence it absorbed, newest first
+	// Damped is what earlier rejections left of confidence and priority, when they took something.
+	Damped *float64 `json:"damped,omitempty"`
 }
 
 // maxFindings bounds the list of absorbed findings.

@@ -14,14 +14,20 @@ import (
 // ErrUnknownContext means that the finding's context does not exist (any more).
 var ErrUnknownContext = errors.New("the finding's context does not exist")
 
+// ErrUnsettled means that the rejection which stands in the way may still be undone. Try again: then it is either gone,
+// and its proposal takes the finding, or it stays.
+var ErrUnsettled = errors.New("the rejection of the same matter may still be undone")
+
 const (
 	maxTitle = 200
 	maxText  = 8000
 	// leastDecision is how long a person has in any case: history that was imported has evidence which is old when the
 	// proposal is made.
 	leastDecision = 14 * 24 * time.Hour
-	// undoWindow is left after a decision before its proposal's timer is dropped, because the decision may be undone.
-	undoWindow = time.Minute
+	// leastAfterSnooze is how long a person has when a snooze is over, whatever the age of the evidence.
+	leastAfterSnooze = 7 * 24 * time.Hour
+	// undoWindow is how long a decision may be undone, with room for clocks that differ.
+	undoWindow = 15 * time.Second
 )
 
 // Outcome is what became of a finding.
@@ -31,7 +37,8 @@ type Outcome string
 const (
 	Created  Outcome = "created"
 	Absorbed Outcome = "absorbed"
-	Known    Outcome = "known" // delivered before, or older than what the open proposal has
+	Known    Outcome = "known"   // delivered before, or older than what the open proposal has
+	Skipped  Outcome = "skipped" // what people rejected stands in the way
 )
 
 // Store keeps proposals.
@@ -40,10 +47,15 @@ type Store interface {
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
 	// Onset reads the interval in which a finding may have begun; zero where that is not known.
 	Onset(ctx context.Context, f Finding) (Span, error)
-	// Save stores p with its event and its timer, or as newer evidence of the open proposal with the same fingerprint.
-	Save(ctx context.Context, f Finding, p Proposal) (Outcome, error)
 	// Outcomes are how the account's predictions of a family turned out, the newest first.
 	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
+	// History reads what is known of a matter; rejections since a moment.
+	History(ctx context.Context, f Finding, fingerprint string, since time.Time) (History, error)
+	// Skip keeps why a finding becomes no proposal.
+	Skip(ctx context.Context, f Finding, skip Skip, at time.Time) (Outcome, error)
+	// Save lets apply judge p by its history, as it is in the transaction that stores what comes of it: p with its event
+	// and its timer, p as newer evidence of the open proposal with the same fingerprint, or why it is skipped.
+	Save(ctx context.Context, f Finding, p Proposal, since time.Time, apply func(History) (Proposal, *Skip)) (Outcome, error)
 	// Expire runs decide on the locked proposal; step.Expired stores the expiry with its event.
 	Expire(ctx context.Context, due Due, decide func(State) Step) (Step, error)
 }
@@ -100,6 +112,24 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	if err != nil {
 		return "", err
 	}
+	past, err := s.store.Outcomes(ctx, f.AccountID, f.Family)
+	if err != nil {
+		return "", err
+	}
+	size := estimateImpact(f, e, c, impact.Calibrate(past))
+	subject := Proposal{
+		ContextID: f.ContextID, Family: f.Family, Fingerprint: fingerprint(f, e), Severity: f.Severity, Confidence: size.confidence, Priority: size.priority,
+	}
+	h, err := s.store.History(ctx, f, subject.Fingerprint, RejectionsSince(started))
+	if err != nil {
+		return "", err
+	}
+	if _, skip := h.apply(subject, started); skip != nil { // before an engine spends time and money on it
+		if started.Sub(skip.Rejection.At) < undoWindow {
+			return "", ErrUnsettled
+		}
+		return s.store.Skip(ctx, f, *skip, started)
+	}
 	onset, err := s.store.Onset(ctx, f)
 	if err != nil {
 		return "", err
@@ -115,15 +145,10 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	if err != nil {
 		return "", fmt.Errorf("making a proposal's id: %w", err)
 	}
-	past, err := s.store.Outcomes(ctx, f.AccountID, f.Family)
-	if err != nil {
-		return "", err
-	}
-	size := estimateImpact(f, e, c, impact.Calibrate(past))
 	now := s.o.Now()
 	p := Proposal{
 		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
-		Family: f.Family, Fingerprint: fingerprint(f, e), Title: text.Draft.Title, Diagnosis: text.Draft.Diagnosis,
+		Family: f.Family, Fingerprint: subject.Fingerprint, Severity: f.Severity, Title: text.Draft.Title, Diagnosis: text.Draft.Diagnosis,
 		SuggestedChange: text.Draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
 		Priority: size.priority, EvidenceAt: f.DetectedAt, CreatedAt: now,
 		Provenance: text.provenance(e.Window, f.ID, now.Sub(started)),
@@ -132,7 +157,7 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 		return "", err
 	}
 	p.ExpiresAt = s.expiresAt(p.EvidenceAt, p.CreatedAt)
-	return s.store.Save(ctx, f, p)
+	return s.store.Save(ctx, f, p, RejectionsSince(now), func(h History) (Proposal, *Skip) { return h.apply(p, now) })
 }
 
 func (s *Service) expiresAt(evidenceAt, createdAt time.Time) time.Time {
@@ -147,13 +172,17 @@ func (s *Service) expiresAt(evidenceAt, createdAt time.Time) time.Time {
 func (s *Service) Expire(ctx context.Context, due Due) (Step, error) {
 	return s.store.Expire(ctx, due, func(p State) Step {
 		now := s.o.Now()
-		status := p.Status
+		status, least := p.Status, time.Time{}
 		if status == "snoozed" && !now.Before(p.SnoozedUntil) {
-			status = "pending" // the snooze is over and nobody decided anew
+			status, least = "pending", p.SnoozedUntil.Add(leastAfterSnooze) // the snooze is over and nobody decided anew
 		}
 		switch status {
 		case "pending":
-			if at := s.expiresAt(p.EvidenceAt, p.CreatedAt); now.Before(at) {
+			at := s.expiresAt(p.EvidenceAt, p.CreatedAt)
+			if at.Before(least) {
+				at = least
+			}
+			if now.Before(at) {
 				return Step{Wait: at.Sub(now)} // evidence was added meanwhile
 			}
 			return Step{Expired: now}

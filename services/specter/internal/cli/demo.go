@@ -119,7 +119,8 @@ func (d *demoRun) do(ctx context.Context, productName string) error {
 func (d *demoRun) replay(ctx context.Context, product api.Product, world *shop.Shop) (uuid.UUID, error) {
 	var wanted []api.NewContext
 	for _, c := range world.Contexts() {
-		wanted = append(wanted, api.NewContext{Name: c.Name, Description: &c.Description, PositiveTypes: &c.Positive, NegativeTypes: &c.Negative})
+		funnel := append([]string{}, c.Funnel...)
+		wanted = append(wanted, api.NewContext{Name: c.Name, Description: &c.Description, PositiveTypes: &c.Positive, NegativeTypes: &c.Negative, Funnel: &funnel})
 	}
 	byName, err := d.target.ensureContexts(ctx, product.Id, wanted)
 	if err != nil {

@@ -119,7 +119,8 @@ func call(ctx context.Context, repeatable bool, out any, try attempt) error {
 	for n := 1; ; n++ {
 		wait, err := once(ctx, out, try)
 		var refused *Error
-		again := errors.As(err, &refused) && (refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusServiceUnavailable) ||
+		// What a plan allows is used up for hours.
+		again := errors.As(err, &refused) && refused.Code != "quota_exceeded" && (refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusServiceUnavailable) ||
 			repeatable && errors.Is(err, ErrUnreachable)
 		if err == nil || !again || n == maxAttempts || ctx.Err() != nil {
 			return err

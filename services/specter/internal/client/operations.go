@@ -146,6 +146,29 @@ func (c *Client) CreateContext(ctx context.Context, product uuid.UUID, body api.
 	return created, err
 }
 
+// Context returns one context.
+func (c *Client) Context(ctx context.Context, id uuid.UUID) (api.Context, error) {
+	var found api.Context
+	err := call(ctx, true, &found, func(ctx context.Context) (*http.Response, error) { return c.api.GetContext(ctx, id) })
+	return found, err
+}
+
+// RequestAnalysis asks for an analysis of a context and returns its id; Analysis finds it once it is made.
+func (c *Client) RequestAnalysis(ctx context.Context, contextID uuid.UUID, body api.NewAnalysis) (uuid.UUID, error) {
+	var asked api.AnalysisRequest
+	err := call(ctx, false, &asked, func(ctx context.Context) (*http.Response, error) {
+		return c.api.RequestAnalysis(ctx, contextID, body)
+	})
+	return asked.AnalysisId, err
+}
+
+// Analysis returns one analysis with its detail.
+func (c *Client) Analysis(ctx context.Context, id uuid.UUID) (api.Analysis, error) {
+	var found api.Analysis
+	err := call(ctx, true, &found, func(ctx context.Context) (*http.Response, error) { return c.api.GetAnalysis(ctx, id) })
+	return found, err
+}
+
 // BeginImport opens an import of history.
 func (c *Client) BeginImport(ctx context.Context, product uuid.UUID, name string) (api.Import, error) {
 	var begun api.Import
@@ -217,6 +240,15 @@ func (c *Client) Approve(ctx context.Context, p api.Proposal) (api.Proposal, err
 	var decided api.Proposal
 	err := call(ctx, false, &decided, func(ctx context.Context) (*http.Response, error) {
 		return c.api.DecideProposal(ctx, p.Id, api.DecideProposalJSONRequestBody{Decision: "approved", ContentHash: &p.ContentHash})
+	})
+	return decided, err
+}
+
+// Reject rejects exactly the proposal that was read.
+func (c *Client) Reject(ctx context.Context, p api.Proposal, reason api.RejectReason, note string) (api.Proposal, error) {
+	var decided api.Proposal
+	err := call(ctx, false, &decided, func(ctx context.Context) (*http.Response, error) {
+		return c.api.DecideProposal(ctx, p.Id, api.DecideProposalJSONRequestBody{Decision: "rejected", ContentHash: &p.ContentHash, ReasonCode: &reason, Reason: &note})
 	})
 	return decided, err
 }

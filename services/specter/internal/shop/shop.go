@@ -65,6 +65,7 @@ type Signal struct {
 type Context struct {
 	Key, Name, Description string
 	Positive, Negative     []string
+	Funnel                 []string // the steps of a session, if the area has any
 }
 
 // New checks the configuration and lays out the story.
@@ -107,6 +108,7 @@ func (s *Shop) Contexts() []Context {
 			Description: "From opening the cart to a paid order.",
 			Positive:    []string{"checkout_completed"},
 			Negative:    []string{"checkout_abandoned", "payment_failed", "rage_click", "js_error"},
+			Funnel:      []string{"page_view", "form_submit", "checkout_completed"},
 		},
 		{
 			Key: browse, Name: "Browse",

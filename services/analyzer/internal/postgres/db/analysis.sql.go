@@ -329,8 +329,8 @@ func (q *Queries) FunnelHours(ctx context.Context, arg FunnelHoursParams) ([]Fun
 }
 
 const insertAnalysis = `-- name: InsertAnalysis :execrows
-INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -350,6 +350,7 @@ type InsertAnalysisParams struct {
 	Detail       []byte
 	StartedAt    time.Time
 	FinishedAt   time.Time
+	DryRun       bool
 }
 
 func (q *Queries) InsertAnalysis(ctx context.Context, arg InsertAnalysisParams) (int64, error) {
@@ -369,6 +370,7 @@ func (q *Queries) InsertAnalysis(ctx context.Context, arg InsertAnalysisParams) 
 		arg.Detail,
 		arg.StartedAt,
 		arg.FinishedAt,
+		arg.DryRun,
 	)
 	if err != nil {
 		return 0, err

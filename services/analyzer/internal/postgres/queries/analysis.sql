@@ -132,8 +132,8 @@ SELECT coalesce((SELECT sum(r.n) FROM rollup_hourly r
 SELECT deployed_at FROM deployments WHERE id = $1;
 
 -- name: InsertAnalysis :execrows
-INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO analyses (id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: InsertFinding :execrows

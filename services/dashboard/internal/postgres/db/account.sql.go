@@ -13,7 +13,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
@@ -28,6 +28,7 @@ type AccountRow struct {
 	DeletionID         *uuid.UUID
 	CreatedAt          time.Time
 	MonthlySignalLimit int64
+	AnalysesPerDay     int32
 	PurgeAt            *time.Time
 }
 
@@ -43,13 +44,14 @@ func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error)
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -64,6 +66,7 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }
@@ -122,7 +125,7 @@ func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUI
 }
 
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
 `
 
 type CloseAccountParams struct {
@@ -143,6 +146,7 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }
@@ -485,7 +489,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Acces
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -500,6 +504,7 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }
@@ -514,7 +519,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -529,6 +534,7 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }
@@ -546,7 +552,7 @@ func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, er
 }
 
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -561,6 +567,7 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }
@@ -653,7 +660,7 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 }
 
 const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
-UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit
+UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
 `
 
 type SetMonthlySignalLimitParams struct {
@@ -673,6 +680,7 @@ func (q *Queries) SetMonthlySignalLimit(ctx context.Context, arg SetMonthlySigna
 		&i.DeletionID,
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
 	)
 	return i, err
 }

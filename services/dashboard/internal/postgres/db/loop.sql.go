@@ -12,6 +12,56 @@ import (
 	"github.com/google/uuid"
 )
 
+const analysesOfDay = `-- name: AnalysesOfDay :one
+SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHERE day = ($1::timestamptz AT TIME ZONE 'UTC')::date
+`
+
+func (q *Queries) AnalysesOfDay(ctx context.Context, now time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, analysesOfDay, now)
+	var used int64
+	err := row.Scan(&used)
+	return used, err
+}
+
+const analysis = `-- name: Analysis :one
+SELECT id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run FROM analyses WHERE id = $1
+`
+
+func (q *Queries) Analysis(ctx context.Context, id uuid.UUID) (Analysis, error) {
+	row := q.db.QueryRow(ctx, analysis, id)
+	var i Analysis
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.ProductID,
+		&i.ContextID,
+		&i.Trigger,
+		&i.RequestedBy,
+		&i.FromAt,
+		&i.AsOf,
+		&i.Outcome,
+		&i.Reason,
+		&i.FindingCount,
+		&i.Signals24h,
+		&i.Detail,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.DryRun,
+	)
+	return i, err
+}
+
+const analysisLimit = `-- name: AnalysisLimit :one
+SELECT analyses_per_day FROM accounts WHERE id = $1
+`
+
+func (q *Queries) AnalysisLimit(ctx context.Context, id uuid.UUID) (int32, error) {
+	row := q.db.QueryRow(ctx, analysisLimit, id)
+	var analyses_per_day int32
+	err := row.Scan(&analyses_per_day)
+	return analyses_per_day, err
+}
+
 const deleteDecision = `-- name: DeleteDecision :exec
 DELETE FROM proposal_decisions WHERE proposal_id = $1
 `
@@ -90,29 +140,38 @@ func (q *Queries) Deployment(ctx context.Context, id uuid.UUID) (DeploymentRow, 
 }
 
 const finding = `-- name: Finding :one
-SELECT f.id, f.account_id, f.product_id, f.context_id, f.analysis_id, f.family, f.fingerprint, f.severity, f.started_at, f.started_low, f.started_high, f.detected_at, f.resolved_at, f.evidence, f.deployment_id, f.created_at, p.id AS proposal_id FROM findings f
+SELECT f.id, f.account_id, f.product_id, f.context_id, f.analysis_id, f.family, f.fingerprint, f.severity, f.started_at, f.started_low, f.started_high, f.detected_at, f.resolved_at, f.evidence, f.deployment_id, f.created_at, p.id AS proposal_id, k.rule AS skip_rule, k.rejected_proposal_id, k.reason_code AS skip_reason, k.rejected_at, k.until AS skipped_until, r.title AS rejected_title
+FROM findings f
 LEFT JOIN proposals p ON p.account_id = f.account_id AND p.finding_id = f.id
+LEFT JOIN proposal_skips k ON k.account_id = f.account_id AND k.finding_id = f.id
+LEFT JOIN proposals r ON r.account_id = k.account_id AND r.id = k.rejected_proposal_id
 WHERE f.id = $1
 `
 
 type FindingRow struct {
-	ID           uuid.UUID
-	AccountID    uuid.UUID
-	ProductID    uuid.UUID
-	ContextID    uuid.UUID
-	AnalysisID   *uuid.UUID
-	Family       string
-	Fingerprint  string
-	Severity     float64
-	StartedAt    time.Time
-	StartedLow   time.Time
-	StartedHigh  time.Time
-	DetectedAt   time.Time
-	ResolvedAt   *time.Time
-	Evidence     []byte
-	DeploymentID *uuid.UUID
-	CreatedAt    time.Time
-	ProposalID   *uuid.UUID
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	ContextID          uuid.UUID
+	AnalysisID         *uuid.UUID
+	Family             string
+	Fingerprint        string
+	Severity           float64
+	StartedAt          time.Time
+	StartedLow         time.Time
+	StartedHigh        time.Time
+	DetectedAt         time.Time
+	ResolvedAt         *time.Time
+	Evidence           []byte
+	DeploymentID       *uuid.UUID
+	CreatedAt          time.Time
+	ProposalID         *uuid.UUID
+	SkipRule           *string
+	RejectedProposalID *uuid.UUID
+	SkipReason         *string
+	RejectedAt         *time.Time
+	SkippedUntil       *time.Time
+	RejectedTitle      *string
 }
 
 func (q *Queries) Finding(ctx context.Context, id uuid.UUID) (FindingRow, error) {
@@ -136,15 +195,25 @@ func (q *Queries) Finding(ctx context.Context, id uuid.UUID) (FindingRow, error)
 		&i.DeploymentID,
 		&i.CreatedAt,
 		&i.ProposalID,
+		&i.SkipRule,
+		&i.RejectedProposalID,
+		&i.SkipReason,
+		&i.RejectedAt,
+		&i.SkippedUntil,
+		&i.RejectedTitle,
 	)
 	return i, err
 }
 
 const insertDecision = `-- name: InsertDecision :exec
-INSERT INTO proposal_decisions (proposal_id, account_id, status, reason, duplicate_of, snoozed_until, decided_by, decided_at, content_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (proposal_id) DO UPDATE SET status = excluded.status, reason = excluded.reason, duplicate_of = excluded.duplicate_of,
-    snoozed_until = excluded.snoozed_until, decided_by = excluded.decided_by, decided_at = excluded.decided_at, content_hash = excluded.content_hash
+INSERT INTO proposal_decisions (proposal_id, account_id, status, reason, reason_code, duplicate_of, snoozed_until, decided_by, decided_at, content_hash)
+VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9)
+ON CONFLICT (proposal_id) DO UPDATE SET status = excluded.status, reason = excluded.reason, reason_code = excluded.reason_code,
+    duplicate_of = excluded.duplicate_of, snoozed_until = excluded.snoozed_until, decided_by = excluded.decided_by, decided_at = excluded.decided_at,
+    content_hash = excluded.content_hash, reopened_at = NULL,
+    snoozed_before = CASE WHEN $11::boolean THEN proposal_decisions.snoozed_until END,
+    prior = CASE WHEN $11::boolean THEN jsonb_build_object('reason', proposal_decisions.reason, 'decided_by', proposal_decisions.decided_by,
+        'decided_at', proposal_decisions.decided_at, 'content_hash', proposal_decisions.content_hash) END
 `
 
 type InsertDecisionParams struct {
@@ -157,8 +226,11 @@ type InsertDecisionParams struct {
 	DecidedBy    string
 	DecidedAt    time.Time
 	ContentHash  string
+	ReasonCode   *string
+	WasSnoozed   bool
 }
 
+// A snooze that is still running is kept beside what replaces it.
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
 	_, err := q.db.Exec(ctx, insertDecision,
 		arg.ProposalID,
@@ -170,6 +242,8 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 		arg.DecidedBy,
 		arg.DecidedAt,
 		arg.ContentHash,
+		arg.ReasonCode,
+		arg.WasSnoozed,
 	)
 	return err
 }
@@ -200,11 +274,12 @@ func (q *Queries) InsertDeployment(ctx context.Context, arg InsertDeploymentPara
 }
 
 const lastAnalyses = `-- name: LastAnalyses :many
-SELECT DISTINCT ON (context_id) id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at FROM analyses
-WHERE context_id = ANY($1::uuid[])
+SELECT DISTINCT ON (context_id) id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run FROM analyses
+WHERE context_id = ANY($1::uuid[]) AND NOT dry_run
 ORDER BY context_id, finished_at DESC
 `
 
+// Dry runs apart: they are for whoever asked.
 func (q *Queries) LastAnalyses(ctx context.Context, contextIds []uuid.UUID) ([]Analysis, error) {
 	rows, err := q.db.Query(ctx, lastAnalyses, contextIds)
 	if err != nil {
@@ -230,6 +305,7 @@ func (q *Queries) LastAnalyses(ctx context.Context, contextIds []uuid.UUID) ([]A
 			&i.Detail,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.DryRun,
 		); err != nil {
 			return nil, err
 		}
@@ -242,7 +318,7 @@ func (q *Queries) LastAnalyses(ctx context.Context, contextIds []uuid.UUID) ([]A
 }
 
 const listAnalyses = `-- name: ListAnalyses :many
-SELECT id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at FROM analyses
+SELECT id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run FROM analyses
 WHERE context_id = $1
   AND ($2::timestamptz IS NULL OR (finished_at, id) < ($2, $3::uuid))
 ORDER BY finished_at DESC, id DESC LIMIT $4
@@ -285,6 +361,7 @@ func (q *Queries) ListAnalyses(ctx context.Context, arg ListAnalysesParams) ([]A
 			&i.Detail,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.DryRun,
 		); err != nil {
 			return nil, err
 		}
@@ -392,8 +469,11 @@ func (q *Queries) ListDeployments(ctx context.Context, arg ListDeploymentsParams
 }
 
 const listFindings = `-- name: ListFindings :many
-SELECT f.id, f.account_id, f.product_id, f.context_id, f.analysis_id, f.family, f.fingerprint, f.severity, f.started_at, f.started_low, f.started_high, f.detected_at, f.resolved_at, f.evidence, f.deployment_id, f.created_at, p.id AS proposal_id FROM findings f
+SELECT f.id, f.account_id, f.product_id, f.context_id, f.analysis_id, f.family, f.fingerprint, f.severity, f.started_at, f.started_low, f.started_high, f.detected_at, f.resolved_at, f.evidence, f.deployment_id, f.created_at, p.id AS proposal_id, k.rule AS skip_rule, k.rejected_proposal_id, k.reason_code AS skip_reason, k.rejected_at, k.until AS skipped_until, r.title AS rejected_title
+FROM findings f
 LEFT JOIN proposals p ON p.account_id = f.account_id AND p.finding_id = f.id
+LEFT JOIN proposal_skips k ON k.account_id = f.account_id AND k.finding_id = f.id
+LEFT JOIN proposals r ON r.account_id = k.account_id AND r.id = k.rejected_proposal_id
 WHERE f.product_id = $1
   AND ($2::timestamptz IS NULL OR (f.detected_at, f.id) < ($2, $3::uuid))
 ORDER BY f.detected_at DESC, f.id DESC LIMIT $4
@@ -407,23 +487,29 @@ type ListFindingsParams struct {
 }
 
 type ListFindingsRow struct {
-	ID           uuid.UUID
-	AccountID    uuid.UUID
-	ProductID    uuid.UUID
-	ContextID    uuid.UUID
-	AnalysisID   *uuid.UUID
-	Family       string
-	Fingerprint  string
-	Severity     float64
-	StartedAt    time.Time
-	StartedLow   time.Time
-	StartedHigh  time.Time
-	DetectedAt   time.Time
-	ResolvedAt   *time.Time
-	Evidence     []byte
-	DeploymentID *uuid.UUID
-	CreatedAt    time.Time
-	ProposalID   *uuid.UUID
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	ContextID          uuid.UUID
+	AnalysisID         *uuid.UUID
+	Family             string
+	Fingerprint        string
+	Severity           float64
+	StartedAt          time.Time
+	StartedLow         time.Time
+	StartedHigh        time.Time
+	DetectedAt         time.Time
+	ResolvedAt         *time.Time
+	Evidence           []byte
+	DeploymentID       *uuid.UUID
+	CreatedAt          time.Time
+	ProposalID         *uuid.UUID
+	SkipRule           *string
+	RejectedProposalID *uuid.UUID
+	SkipReason         *string
+	RejectedAt         *time.Time
+	SkippedUntil       *time.Time
+	RejectedTitle      *string
 }
 
 func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]ListFindingsRow, error) {
@@ -458,6 +544,12 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 			&i.DeploymentID,
 			&i.CreatedAt,
 			&i.ProposalID,
+			&i.SkipRule,
+			&i.RejectedProposalID,
+			&i.SkipReason,
+			&i.RejectedAt,
+			&i.SkippedUntil,
+			&i.RejectedTitle,
 		); err != nil {
 			return nil, err
 		}
@@ -470,11 +562,14 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 }
 
 const listProposals = `-- name: ListProposals :many
-SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at
+SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
+       b.title AS reopens_title, bd.id AS reopens_deployment_id
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
+LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
 WHERE ($1::uuid IS NULL OR s.product_id = $1)
   AND ($2::text IS NULL OR s.status = $2::text)
   AND ($3::float8 IS NULL OR (s.priority, s.id) < ($3, $4::uuid))
@@ -517,10 +612,17 @@ type ListProposalsRow struct {
 	DecidedAt             *time.Time
 	SnoozedUntil          *time.Time
 	DuplicateOf           *uuid.UUID
+	Severity              *float64
+	Reopens               *uuid.UUID
+	ReopensAfter          *string
+	ReasonCode            *string
+	SnoozedBefore         *time.Time
 	ContextName           string
 	LiveDeploymentID      *uuid.UUID
 	LiveDeploymentStatus  *string
 	DetectedAt            *time.Time
+	ReopensTitle          *string
+	ReopensDeploymentID   *uuid.UUID
 }
 
 func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([]ListProposalsRow, error) {
@@ -566,10 +668,17 @@ func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([
 			&i.DecidedAt,
 			&i.SnoozedUntil,
 			&i.DuplicateOf,
+			&i.Severity,
+			&i.Reopens,
+			&i.ReopensAfter,
+			&i.ReasonCode,
+			&i.SnoozedBefore,
 			&i.ContextName,
 			&i.LiveDeploymentID,
 			&i.LiveDeploymentStatus,
 			&i.DetectedAt,
+			&i.ReopensTitle,
+			&i.ReopensDeploymentID,
 		); err != nil {
 			return nil, err
 		}
@@ -656,6 +765,32 @@ func (q *Queries) Looks(ctx context.Context, verificationIds []uuid.UUID) ([]Loo
 	return items, nil
 }
 
+const markReopened = `-- name: MarkReopened :exec
+UPDATE proposal_decisions SET reopened_at = $2 WHERE proposal_id = $1
+`
+
+type MarkReopenedParams struct {
+	ProposalID uuid.UUID
+	ReopenedAt *time.Time
+}
+
+func (q *Queries) MarkReopened(ctx context.Context, arg MarkReopenedParams) error {
+	_, err := q.db.Exec(ctx, markReopened, arg.ProposalID, arg.ReopenedAt)
+	return err
+}
+
+const openAccount = `-- name: OpenAccount :one
+SELECT id FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
+`
+
+// Locked, so that it is not deleted meanwhile.
+func (q *Queries) OpenAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, openAccount, id)
+	var id_2 uuid.UUID
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
 const openFindingsByContext = `-- name: OpenFindingsByContext :many
 SELECT context_id, count(*)::int AS n FROM findings
 WHERE context_id = ANY($1::uuid[]) AND resolved_at IS NULL AND detected_at >= $2::timestamptz
@@ -724,11 +859,14 @@ func (q *Queries) OpenProposalsByContext(ctx context.Context, contextIds []uuid.
 }
 
 const proposal = `-- name: Proposal :one
-SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at
+SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
+       b.title AS reopens_title, bd.id AS reopens_deployment_id
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
+LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
 WHERE s.id = $1
 `
 
@@ -760,10 +898,17 @@ type ProposalRow struct {
 	DecidedAt             *time.Time
 	SnoozedUntil          *time.Time
 	DuplicateOf           *uuid.UUID
+	Severity              *float64
+	Reopens               *uuid.UUID
+	ReopensAfter          *string
+	ReasonCode            *string
+	SnoozedBefore         *time.Time
 	ContextName           string
 	LiveDeploymentID      *uuid.UUID
 	LiveDeploymentStatus  *string
 	DetectedAt            *time.Time
+	ReopensTitle          *string
+	ReopensDeploymentID   *uuid.UUID
 }
 
 func (q *Queries) Proposal(ctx context.Context, id uuid.UUID) (ProposalRow, error) {
@@ -797,10 +942,75 @@ func (q *Queries) Proposal(ctx context.Context, id uuid.UUID) (ProposalRow, erro
 		&i.DecidedAt,
 		&i.SnoozedUntil,
 		&i.DuplicateOf,
+		&i.Severity,
+		&i.Reopens,
+		&i.ReopensAfter,
+		&i.ReasonCode,
+		&i.SnoozedBefore,
 		&i.ContextName,
 		&i.LiveDeploymentID,
 		&i.LiveDeploymentStatus,
 		&i.DetectedAt,
+		&i.ReopensTitle,
+		&i.ReopensDeploymentID,
+	)
+	return i, err
+}
+
+const restoreSnooze = `-- name: RestoreSnooze :exec
+UPDATE proposal_decisions SET status = 'snoozed', reason = prior ->> 'reason', reason_code = NULL, duplicate_of = NULL,
+    snoozed_until = snoozed_before, decided_by = prior ->> 'decided_by',
+    decided_at = (prior ->> 'decided_at')::timestamptz, content_hash = prior ->> 'content_hash',
+    snoozed_before = NULL, prior = NULL
+WHERE proposal_id = $1 AND prior IS NOT NULL
+`
+
+func (q *Queries) RestoreSnooze(ctx context.Context, proposalID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, restoreSnooze, proposalID)
+	return err
+}
+
+const setAnalysesPerDay = `-- name: SetAnalysesPerDay :execrows
+UPDATE accounts SET analyses_per_day = $2 WHERE id = $1
+`
+
+type SetAnalysesPerDayParams struct {
+	ID             uuid.UUID
+	AnalysesPerDay int32
+}
+
+func (q *Queries) SetAnalysesPerDay(ctx context.Context, arg SetAnalysesPerDayParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setAnalysesPerDay, arg.ID, arg.AnalysesPerDay)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const snoozeOf = `-- name: SnoozeOf :one
+SELECT d.snoozed_until, d.reopened_at, p.product_id, p.context_id, p.expired_at
+FROM proposal_decisions d
+JOIN proposals p ON p.account_id = d.account_id AND p.id = d.proposal_id
+WHERE d.proposal_id = $1 AND d.status = 'snoozed'
+`
+
+type SnoozeOfRow struct {
+	SnoozedUntil *time.Time
+	ReopenedAt   *time.Time
+	ProductID    uuid.UUID
+	ContextID    uuid.UUID
+	ExpiredAt    *time.Time
+}
+
+func (q *Queries) SnoozeOf(ctx context.Context, proposalID uuid.UUID) (SnoozeOfRow, error) {
+	row := q.db.QueryRow(ctx, snoozeOf, proposalID)
+	var i SnoozeOfRow
+	err := row.Scan(
+		&i.SnoozedUntil,
+		&i.ReopenedAt,
+		&i.ProductID,
+		&i.ContextID,
+		&i.ExpiredAt,
 	)
 	return i, err
 }
@@ -838,4 +1048,34 @@ func (q *Queries) UpdateDeployment(ctx context.Context, arg UpdateDeploymentPara
 		arg.RolledBackAt,
 	)
 	return err
+}
+
+const waitingAnalyses = `-- name: WaitingAnalyses :many
+SELECT context_id, due_at FROM analysis_queue WHERE context_id = ANY($1::uuid[]) AND NOT taken
+`
+
+type WaitingAnalysesRow struct {
+	ContextID uuid.UUID
+	DueAt     time.Time
+}
+
+// Contexts whose analysis waits, not before due_at.
+func (q *Queries) WaitingAnalyses(ctx context.Context, contextIds []uuid.UUID) ([]WaitingAnalysesRow, error) {
+	rows, err := q.db.Query(ctx, waitingAnalyses, contextIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WaitingAnalysesRow
+	for rows.Next() {
+		var i WaitingAnalysesRow
+		if err := rows.Scan(&i.ContextID, &i.DueAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

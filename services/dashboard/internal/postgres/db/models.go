@@ -35,6 +35,8 @@ type Account struct {
 	CreatedAt   time.Time
 	// Signals accepted in a calendar month (UTC) over all products; 0 means unlimited.
 	MonthlySignalLimit int64
+	// Analyses in a day (UTC) over all contexts; 0 means unlimited.
+	AnalysesPerDay int32
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
@@ -54,6 +56,7 @@ type Analysis struct {
 	Detail       []byte
 	StartedAt    time.Time
 	FinishedAt   time.Time
+	DryRun       bool
 }
 
 // writer: dashboard. Write-only spk_ ingest keys.
@@ -96,6 +99,8 @@ type Context struct {
 	Version       int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	// signal types in the order a session is meant to send them: none, or 2 to 8 different ones
+	Funnel []string
 }
 
 // writer: notifier. Each attempt of a delivery, bounded and redacted.

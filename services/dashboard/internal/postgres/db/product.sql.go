@@ -37,7 +37,7 @@ func (q *Queries) AllProductIDs(ctx context.Context) ([]uuid.UUID, error) {
 }
 
 const contextByID = `-- name: ContextByID :one
-SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at FROM contexts WHERE id = $1
+SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at, funnel FROM contexts WHERE id = $1
 `
 
 func (q *Queries) ContextByID(ctx context.Context, id uuid.UUID) (Context, error) {
@@ -56,6 +56,7 @@ func (q *Queries) ContextByID(ctx context.Context, id uuid.UUID) (Context, error
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 	)
 	return i, err
 }
@@ -139,8 +140,8 @@ func (q *Queries) HasKey(ctx context.Context, arg HasKeyParams) (bool, error) {
 }
 
 const insertContext = `-- name: InsertContext :one
-INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at
+INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at, funnel)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at, funnel
 `
 
 type InsertContextParams struct {
@@ -154,6 +155,7 @@ type InsertContextParams struct {
 	PayloadKeys   []string
 	IsDefault     bool
 	CreatedAt     time.Time
+	Funnel        []string
 }
 
 func (q *Queries) InsertContext(ctx context.Context, arg InsertContextParams) (Context, error) {
@@ -168,6 +170,7 @@ func (q *Queries) InsertContext(ctx context.Context, arg InsertContextParams) (C
 		arg.PayloadKeys,
 		arg.IsDefault,
 		arg.CreatedAt,
+		arg.Funnel,
 	)
 	var i Context
 	err := row.Scan(
@@ -183,6 +186,7 @@ func (q *Queries) InsertContext(ctx context.Context, arg InsertContextParams) (C
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 	)
 	return i, err
 }
@@ -256,7 +260,7 @@ func (q *Queries) InsertProduct(ctx context.Context, arg InsertProductParams) er
 }
 
 const listContexts = `-- name: ListContexts :many
-SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at FROM contexts
+SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at, funnel FROM contexts
 WHERE product_id = $1
   AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::uuid))
 ORDER BY created_at, id LIMIT $4
@@ -296,6 +300,7 @@ func (q *Queries) ListContexts(ctx context.Context, arg ListContextsParams) ([]C
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Funnel,
 		); err != nil {
 			return nil, err
 		}
@@ -419,7 +424,7 @@ func (q *Queries) ListProducts(ctx context.Context, arg ListProductsParams) ([]L
 }
 
 const lockContext = `-- name: LockContext :one
-SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at FROM contexts WHERE id = $1 FOR UPDATE
+SELECT id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at, funnel FROM contexts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockContext(ctx context.Context, id uuid.UUID) (Context, error) {
@@ -438,6 +443,7 @@ func (q *Queries) LockContext(ctx context.Context, id uuid.UUID) (Context, error
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 	)
 	return i, err
 }
@@ -590,8 +596,8 @@ func (q *Queries) RevokeKey(ctx context.Context, arg RevokeKeyParams) (ApiKey, e
 }
 
 const updateContext = `-- name: UpdateContext :one
-UPDATE contexts SET name = $2, description = $3, positive_types = $4, negative_types = $5, payload_keys = $6, updated_at = $7, version = version + 1
-WHERE id = $1 RETURNING id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at
+UPDATE contexts SET name = $2, description = $3, positive_types = $4, negative_types = $5, payload_keys = $6, updated_at = $7, funnel = $8, version = version + 1
+WHERE id = $1 RETURNING id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, version, created_at, updated_at, funnel
 `
 
 type UpdateContextParams struct {
@@ -602,6 +608,7 @@ type UpdateContextParams struct {
 	NegativeTypes []string
 	PayloadKeys   []string
 	UpdatedAt     time.Time
+	Funnel        []string
 }
 
 func (q *Queries) UpdateContext(ctx context.Context, arg UpdateContextParams) (Context, error) {
@@ -613,6 +620,7 @@ func (q *Queries) UpdateContext(ctx context.Context, arg UpdateContextParams) (C
 		arg.NegativeTypes,
 		arg.PayloadKeys,
 		arg.UpdatedAt,
+		arg.Funnel,
 	)
 	var i Context
 	err := row.Scan(
@@ -628,6 +636,7 @@ func (q *Queries) UpdateContext(ctx context.Context, arg UpdateContextParams) (C
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Funnel,
 	)
 	return i, err
 }

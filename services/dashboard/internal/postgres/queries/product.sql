@@ -58,8 +58,8 @@ WHERE product_id = sqlc.arg(product_id)
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: InsertContext :one
-INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING *;
+INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at, funnel)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING *;
 
 -- name: CountContexts :one
 SELECT count(*) FROM contexts WHERE product_id = $1;
@@ -71,7 +71,7 @@ SELECT * FROM contexts WHERE id = $1;
 SELECT * FROM contexts WHERE id = $1 FOR UPDATE;
 
 -- name: UpdateContext :one
-UPDATE contexts SET name = $2, description = $3, positive_types = $4, negative_types = $5, payload_keys = $6, updated_at = $7, version = version + 1
+UPDATE contexts SET name = $2, description = $3, positive_types = $4, negative_types = $5, payload_keys = $6, updated_at = $7, funnel = $8, version = version + 1
 WHERE id = $1 RETURNING *;
 
 -- name: ListContexts :many

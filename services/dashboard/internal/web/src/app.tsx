@@ -1,15 +1,29 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { api, ApiError, rememberSession, unwrap } from "./api";
-import { ContextsPage } from "./pages/contexts";
-import { DeploymentsPage } from "./pages/deployments";
-import { ProposalsPage } from "./pages/proposals";
 import { ProductsPage } from "./pages/products";
-import { SettingsPage } from "./pages/settings";
-import { SignalsPage } from "./pages/signals";
 import { SignInPage } from "./pages/sign-in";
 import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
+
+// Each page is a file of its own, so that opening one does not load them all.
+const load = {
+  contexts: () => import("./pages/contexts").then((page) => ({ default: page.ContextsPage })),
+  signals: () => import("./pages/signals").then((page) => ({ default: page.SignalsPage })),
+  proposals: () => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })),
+  deployments: () => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })),
+  settings: () => import("./pages/settings").then((page) => ({ default: page.SettingsPage })),
+};
+const ContextsPage = lazy(load.contexts);
+const SignalsPage = lazy(load.signals);
+const ProposalsPage = lazy(load.proposals);
+const DeploymentsPage = lazy(load.deployments);
+const SettingsPage = lazy(load.settings);
+
+// The page of this address comes while the session is asked for.
+const opened = window.location.pathname.split("/")[3];
+if (opened !== undefined && opened in load) void load[opened as keyof typeof load]();
 
 export function App() {
   const session = useQuery({
@@ -30,7 +44,9 @@ export function App() {
       <Route path="/p/:product/:page">
         {({ product, page }) => (
           <Shell product={product} page={page} session={session.data}>
-            <Page product={product} page={page} />
+            <Suspense fallback={<Loading what="Opening the page" />}>
+              <Page product={product} page={page} />
+            </Suspense>
           </Shell>
         )}
       </Route>

@@ -15,7 +15,7 @@ import (
 const absorbEvidence = `-- name: AbsorbEvidence :exec
 UPDATE proposals
 SET finding_id = $2, title = $3, diagnosis = $4, suggested_change = $5, evidence = $6, predicted_impact = $7, confidence = $8, priority = $9,
-    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13
+    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13, severity = $14
 WHERE id = $1
 `
 
@@ -33,6 +33,7 @@ type AbsorbEvidenceParams struct {
 	ContentHash     string
 	EvidenceAt      time.Time
 	UpdatedAt       time.Time
+	Severity        *float64
 }
 
 func (q *Queries) AbsorbEvidence(ctx context.Context, arg AbsorbEvidenceParams) error {
@@ -50,8 +51,37 @@ func (q *Queries) AbsorbEvidence(ctx context.Context, arg AbsorbEvidenceParams) 
 		arg.ContentHash,
 		arg.EvidenceAt,
 		arg.UpdatedAt,
+		arg.Severity,
 	)
 	return err
+}
+
+const closedProposal = `-- name: ClosedProposal :one
+SELECT s.id, s.status::text AS status,
+       EXISTS (SELECT FROM deployment_states v WHERE v.account_id = s.account_id AND v.proposal_id = s.id AND v.status = 'verified')::boolean AS improved
+FROM proposal_states s
+WHERE s.context_id = $1 AND s.fingerprint = $2 AND s.status IN ('approved', 'rejected', 'duplicate', 'expired')
+ORDER BY s.created_at DESC, s.id DESC
+LIMIT 1
+`
+
+type ClosedProposalParams struct {
+	ContextID   uuid.UUID
+	Fingerprint string
+}
+
+type ClosedProposalRow struct {
+	ID       uuid.UUID
+	Status   string
+	Improved bool
+}
+
+// The newest proposal of the matter that is no longer open.
+func (q *Queries) ClosedProposal(ctx context.Context, arg ClosedProposalParams) (ClosedProposalRow, error) {
+	row := q.db.QueryRow(ctx, closedProposal, arg.ContextID, arg.Fingerprint)
+	var i ClosedProposalRow
+	err := row.Scan(&i.ID, &i.Status, &i.Improved)
+	return i, err
 }
 
 const expireProposal = `-- name: ExpireProposal :exec
@@ -70,8 +100,9 @@ func (q *Queries) ExpireProposal(ctx context.Context, arg ExpireProposalParams) 
 
 const insertProposal = `-- name: InsertProposal :execrows
 INSERT INTO proposals (id, account_id, product_id, context_id, finding_id, family, fingerprint, title, diagnosis, suggested_change, evidence,
-                       predicted_impact, confidence, priority, provenance, content_hash, evidence_at, deployment_id, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)
+                       predicted_impact, confidence, priority, provenance, content_hash, evidence_at, deployment_id, created_at, updated_at,
+                       severity, reopens, reopens_after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20, $21, $22)
 ON CONFLICT (account_id, finding_id) DO NOTHING
 `
 
@@ -95,6 +126,9 @@ type InsertProposalParams struct {
 	EvidenceAt      time.Time
 	DeploymentID    *uuid.UUID
 	CreatedAt       time.Time
+	Severity        *float64
+	Reopens         *uuid.UUID
+	ReopensAfter    *string
 }
 
 func (q *Queries) InsertProposal(ctx context.Context, arg InsertProposalParams) (int64, error) {
@@ -118,11 +152,59 @@ func (q *Queries) InsertProposal(ctx context.Context, arg InsertProposalParams) 
 		arg.EvidenceAt,
 		arg.DeploymentID,
 		arg.CreatedAt,
+		arg.Severity,
+		arg.Reopens,
+		arg.ReopensAfter,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const insertSkip = `-- name: InsertSkip :exec
+INSERT INTO proposal_skips (account_id, finding_id, product_id, context_id, rule, rejected_proposal_id, reason_code, rejected_at, until, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (account_id, finding_id) DO NOTHING
+`
+
+type InsertSkipParams struct {
+	AccountID          uuid.UUID
+	FindingID          uuid.UUID
+	ProductID          uuid.UUID
+	ContextID          uuid.UUID
+	Rule               string
+	RejectedProposalID uuid.UUID
+	ReasonCode         string
+	RejectedAt         time.Time
+	Until              time.Time
+	CreatedAt          time.Time
+}
+
+func (q *Queries) InsertSkip(ctx context.Context, arg InsertSkipParams) error {
+	_, err := q.db.Exec(ctx, insertSkip,
+		arg.AccountID,
+		arg.FindingID,
+		arg.ProductID,
+		arg.ContextID,
+		arg.Rule,
+		arg.RejectedProposalID,
+		arg.ReasonCode,
+		arg.RejectedAt,
+		arg.Until,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const lockDecision = `-- name: LockDecision :exec
+SELECT pg_advisory_xact_lock(hashtextextended('proposal:' || $1::uuid::text, 0))
+`
+
+// The lock under which the dashboard decides.
+func (q *Queries) LockDecision(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, lockDecision, id)
+	return err
 }
 
 const lockForExpiry = `-- name: LockForExpiry :one
@@ -174,7 +256,7 @@ func (q *Queries) LockMatter(ctx context.Context, matter string) error {
 }
 
 const openProposal = `-- name: OpenProposal :one
-SELECT p.id, p.evidence_at, p.created_at, p.provenance
+SELECT p.id, p.evidence_at, p.created_at, p.provenance, p.content_hash
 FROM proposals p
 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
 WHERE p.context_id = $1 AND p.fingerprint = $2 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
@@ -189,13 +271,15 @@ type OpenProposalParams struct {
 }
 
 type OpenProposalRow struct {
-	ID         uuid.UUID
-	EvidenceAt time.Time
-	CreatedAt  time.Time
-	Provenance []byte
+	ID          uuid.UUID
+	EvidenceAt  time.Time
+	CreatedAt   time.Time
+	Provenance  []byte
+	ContentHash string
 }
 
-// The proposal of this matter that nobody has decided, if there is one.
+// The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
+// decides takes them in this order, too.
 func (q *Queries) OpenProposal(ctx context.Context, arg OpenProposalParams) (OpenProposalRow, error) {
 	row := q.db.QueryRow(ctx, openProposal, arg.ContextID, arg.Fingerprint)
 	var i OpenProposalRow
@@ -204,8 +288,90 @@ func (q *Queries) OpenProposal(ctx context.Context, arg OpenProposalParams) (Ope
 		&i.EvidenceAt,
 		&i.CreatedAt,
 		&i.Provenance,
+		&i.ContentHash,
 	)
 	return i, err
+}
+
+const openProposalID = `-- name: OpenProposalID :one
+SELECT p.id
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.context_id = $1 AND p.fingerprint = $2 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+ORDER BY p.created_at DESC
+LIMIT 1
+`
+
+type OpenProposalIDParams struct {
+	ContextID   uuid.UUID
+	Fingerprint string
+}
+
+func (q *Queries) OpenProposalID(ctx context.Context, arg OpenProposalIDParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, openProposalID, arg.ContextID, arg.Fingerprint)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const rejections = `-- name: Rejections :many
+SELECT p.id, p.fingerprint, p.family, coalesce(d.reason_code, 'other') AS reason_code, coalesce(p.severity, f.severity, 0)::float8 AS severity, d.decided_at
+FROM proposal_decisions d
+JOIN proposals p ON p.account_id = d.account_id AND p.id = d.proposal_id
+LEFT JOIN findings f ON f.account_id = p.account_id AND f.id = p.finding_id
+WHERE d.status = 'rejected' AND d.decided_at >= $1::timestamptz
+  AND p.context_id = $2 AND (p.fingerprint = $3 OR p.family = $4)
+ORDER BY d.decided_at DESC
+LIMIT 100
+`
+
+type RejectionsParams struct {
+	Since       time.Time
+	ContextID   uuid.UUID
+	Fingerprint string
+	Family      string
+}
+
+type RejectionsRow struct {
+	ID          uuid.UUID
+	Fingerprint string
+	Family      string
+	ReasonCode  string
+	Severity    float64
+	DecidedAt   time.Time
+}
+
+// Newest first; what was rejected before severities were kept has its finding's.
+func (q *Queries) Rejections(ctx context.Context, arg RejectionsParams) ([]RejectionsRow, error) {
+	rows, err := q.db.Query(ctx, rejections,
+		arg.Since,
+		arg.ContextID,
+		arg.Fingerprint,
+		arg.Family,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RejectionsRow
+	for rows.Next() {
+		var i RejectionsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Fingerprint,
+			&i.Family,
+			&i.ReasonCode,
+			&i.Severity,
+			&i.DecidedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const subjectContext = `-- name: SubjectContext :one

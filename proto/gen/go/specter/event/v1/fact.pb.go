@@ -185,8 +185,10 @@ type AnalysisRequested struct {
 	ProductId  string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	ContextId  string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
 	// The moment to judge as of; unset means now.
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	RequestedBy   string                 `protobuf:"bytes,5,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	AsOf        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	RequestedBy string                 `protobuf:"bytes,5,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	// Say what would be found, and open nothing.
+	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +258,13 @@ func (x *AnalysisRequested) GetRequestedBy() string {
 	return ""
 }
 
+func (x *AnalysisRequested) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // AnalysisCompleted: an analysis of a context ended, with or without findings.
 type AnalysisCompleted struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -263,10 +272,12 @@ type AnalysisCompleted struct {
 	ProductId  string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	ContextId  string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
 	AsOf       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	// "findings", "nothing_significant" or "not_enough_data".
-	Outcome       string `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	FindingCount  uint32 `protobuf:"varint,6,opt,name=finding_count,json=findingCount,proto3" json:"finding_count,omitempty"`
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// "findings", "nothing_significant", "not_enough_data" or "limit_reached".
+	Outcome      string `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	FindingCount uint32 `protobuf:"varint,6,opt,name=finding_count,json=findingCount,proto3" json:"finding_count,omitempty"`
+	Reason       string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Nothing was opened, whatever was found.
+	DryRun        bool `protobuf:"varint,8,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +359,13 @@ func (x *AnalysisCompleted) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *AnalysisCompleted) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // FindingOpened: the analyzer found something wrong. The evidence stays in the
@@ -612,14 +630,18 @@ func (x *FindingRenewed) GetAsOf() *timestamppb.Timestamp {
 
 // ProposalCreated: a proposal waits for a decision.
 type ProposalCreated struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
-	FindingId     string                 `protobuf:"bytes,2,opt,name=finding_id,json=findingId,proto3" json:"finding_id,omitempty"`
-	ProductId     string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	ContextId     string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	Title         string                 `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
-	Confidence    float64                `protobuf:"fixed64,6,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	Priority      float64                `protobuf:"fixed64,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	FindingId  string                 `protobuf:"bytes,2,opt,name=finding_id,json=findingId,proto3" json:"finding_id,omitempty"`
+	ProductId  string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId  string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	Title      string                 `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
+	Confidence float64                `protobuf:"fixed64,6,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	Priority   float64                `protobuf:"fixed64,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	// The closed proposal of the same matter, if there was one, and what had
+	// become of it: "improved", "approved", "rejected", "duplicate", "expired".
+	Reopens       string `protobuf:"bytes,8,opt,name=reopens,proto3" json:"reopens,omitempty"`
+	ReopensAfter  string `protobuf:"bytes,9,opt,name=reopens_after,json=reopensAfter,proto3" json:"reopens_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -703,6 +725,132 @@ func (x *ProposalCreated) GetPriority() float64 {
 	return 0
 }
 
+func (x *ProposalCreated) GetReopens() string {
+	if x != nil {
+		return x.Reopens
+	}
+	return ""
+}
+
+func (x *ProposalCreated) GetReopensAfter() string {
+	if x != nil {
+		return x.ReopensAfter
+	}
+	return ""
+}
+
+// ProposalUpdated: an open proposal absorbed newer evidence of the same matter.
+type ProposalUpdated struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	// Whose evidence it shows now.
+	FindingId  string  `protobuf:"bytes,2,opt,name=finding_id,json=findingId,proto3" json:"finding_id,omitempty"`
+	ProductId  string  `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId  string  `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	Title      string  `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
+	Confidence float64 `protobuf:"fixed64,6,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	Priority   float64 `protobuf:"fixed64,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	// SHA-256 of the content before and now, hex: who has the old one on the
+	// screen cannot approve it any more.
+	OldContentHash string `protobuf:"bytes,8,opt,name=old_content_hash,json=oldContentHash,proto3" json:"old_content_hash,omitempty"`
+	ContentHash    string `protobuf:"bytes,9,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ProposalUpdated) Reset() {
+	*x = ProposalUpdated{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalUpdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalUpdated) ProtoMessage() {}
+
+func (x *ProposalUpdated) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalUpdated.ProtoReflect.Descriptor instead.
+func (*ProposalUpdated) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ProposalUpdated) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetFindingId() string {
+	if x != nil {
+		return x.FindingId
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetConfidence() float64 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *ProposalUpdated) GetPriority() float64 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *ProposalUpdated) GetOldContentHash() string {
+	if x != nil {
+		return x.OldContentHash
+	}
+	return ""
+}
+
+func (x *ProposalUpdated) GetContentHash() string {
+	if x != nil {
+		return x.ContentHash
+	}
+	return ""
+}
+
 // ProposalApproved: a person approved a proposal; its deployment exists.
 type ProposalApproved struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -720,7 +868,7 @@ type ProposalApproved struct {
 
 func (x *ProposalApproved) Reset() {
 	*x = ProposalApproved{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +880,7 @@ func (x *ProposalApproved) String() string {
 func (*ProposalApproved) ProtoMessage() {}
 
 func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[7]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +893,7 @@ func (x *ProposalApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalApproved.ProtoReflect.Descriptor instead.
 func (*ProposalApproved) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{7}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProposalApproved) GetProposalId() string {
@@ -799,20 +947,22 @@ func (x *ProposalApproved) GetContentHash() string {
 
 // ProposalRejected: a person rejected a proposal.
 type ProposalRejected struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
-	ProductId     string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	ContextId     string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	DecidedBy     string                 `protobuf:"bytes,4,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
-	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId  string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId  string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	DecidedBy  string                 `protobuf:"bytes,4,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	DecidedAt  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	Reason     string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// "not_a_problem", "wrong_cause", "wont_fix", "duplicate", "other".
+	ReasonCode    string `protobuf:"bytes,7,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProposalRejected) Reset() {
 	*x = ProposalRejected{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +974,7 @@ func (x *ProposalRejected) String() string {
 func (*ProposalRejected) ProtoMessage() {}
 
 func (x *ProposalRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[8]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +987,7 @@ func (x *ProposalRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalRejected.ProtoReflect.Descriptor instead.
 func (*ProposalRejected) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{8}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProposalRejected) GetProposalId() string {
@@ -882,21 +1032,204 @@ func (x *ProposalRejected) GetReason() string {
 	return ""
 }
 
-// ProposalReopened: a decision was undone within its 10 seconds.
-type ProposalReopened struct {
+func (x *ProposalRejected) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
+}
+
+// ProposalSnoozed: a person wants to decide later.
+type ProposalSnoozed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
 	ProductId     string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	ContextId     string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	UndoneBy      string                 `protobuf:"bytes,4,opt,name=undone_by,json=undoneBy,proto3" json:"undone_by,omitempty"`
-	UndoneAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=undone_at,json=undoneAt,proto3" json:"undone_at,omitempty"`
+	DecidedBy     string                 `protobuf:"bytes,4,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	SnoozedUntil  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalSnoozed) Reset() {
+	*x = ProposalSnoozed{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalSnoozed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalSnoozed) ProtoMessage() {}
+
+func (x *ProposalSnoozed) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalSnoozed.ProtoReflect.Descriptor instead.
+func (*ProposalSnoozed) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ProposalSnoozed) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalSnoozed) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalSnoozed) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalSnoozed) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *ProposalSnoozed) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *ProposalSnoozed) GetSnoozedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnoozedUntil
+	}
+	return nil
+}
+
+// ProposalDuplicated: a person says that it repeats another.
+type ProposalDuplicated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId     string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId     string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	DecidedBy     string                 `protobuf:"bytes,4,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	DuplicateOf   string                 `protobuf:"bytes,6,opt,name=duplicate_of,json=duplicateOf,proto3" json:"duplicate_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalDuplicated) Reset() {
+	*x = ProposalDuplicated{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalDuplicated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalDuplicated) ProtoMessage() {}
+
+func (x *ProposalDuplicated) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalDuplicated.ProtoReflect.Descriptor instead.
+func (*ProposalDuplicated) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ProposalDuplicated) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalDuplicated) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalDuplicated) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalDuplicated) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *ProposalDuplicated) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *ProposalDuplicated) GetDuplicateOf() string {
+	if x != nil {
+		return x.DuplicateOf
+	}
+	return ""
+}
+
+// ProposalReopened: a decision was undone within its 10 seconds, or a snooze
+// was due.
+type ProposalReopened struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId  string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId  string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	// "service:dashboard" when a snooze was due.
+	UndoneBy string                 `protobuf:"bytes,4,opt,name=undone_by,json=undoneBy,proto3" json:"undone_by,omitempty"`
+	UndoneAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=undone_at,json=undoneAt,proto3" json:"undone_at,omitempty"`
+	// "undone" or "snooze_due".
+	Cause string `protobuf:"bytes,6,opt,name=cause,proto3" json:"cause,omitempty"`
+	// "pending", or "snoozed" again when what was undone had replaced a snooze.
+	Status        string `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProposalReopened) Reset() {
 	*x = ProposalReopened{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1241,7 @@ func (x *ProposalReopened) String() string {
 func (*ProposalReopened) ProtoMessage() {}
 
 func (x *ProposalReopened) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[9]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1254,7 @@ func (x *ProposalReopened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalReopened.ProtoReflect.Descriptor instead.
 func (*ProposalReopened) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{9}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProposalReopened) GetProposalId() string {
@@ -959,6 +1292,20 @@ func (x *ProposalReopened) GetUndoneAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ProposalReopened) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *ProposalReopened) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
 // ProposalExpired: nobody decided and the evidence is 30 days old.
 type ProposalExpired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -972,7 +1319,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1331,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[10]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1344,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{10}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProposalExpired) GetProposalId() string {
@@ -1041,7 +1388,7 @@ type DeploymentCreated struct {
 
 func (x *DeploymentCreated) Reset() {
 	*x = DeploymentCreated{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1400,7 @@ func (x *DeploymentCreated) String() string {
 func (*DeploymentCreated) ProtoMessage() {}
 
 func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[11]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1413,7 @@ func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCreated.ProtoReflect.Descriptor instead.
 func (*DeploymentCreated) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{11}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeploymentCreated) GetDeploymentId() string {
@@ -1113,7 +1460,7 @@ type DeploymentDeployed struct {
 
 func (x *DeploymentDeployed) Reset() {
 	*x = DeploymentDeployed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1472,7 @@ func (x *DeploymentDeployed) String() string {
 func (*DeploymentDeployed) ProtoMessage() {}
 
 func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[12]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1485,7 @@ func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentDeployed.ProtoReflect.Descriptor instead.
 func (*DeploymentDeployed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{12}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeploymentDeployed) GetDeploymentId() string {
@@ -1204,7 +1551,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1563,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1576,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1282,7 +1629,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1641,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1654,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1362,7 +1709,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1721,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1734,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1407,7 +1754,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1766,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1779,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -1452,7 +1799,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1811,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1824,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -1520,7 +1867,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1879,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1892,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -1693,7 +2040,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +2052,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +2065,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -1752,7 +2099,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2111,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +2124,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -1800,7 +2147,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2159,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2172,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -1859,7 +2206,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2218,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2231,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -1907,7 +2254,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2266,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2279,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -1976,7 +2323,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bfirst_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\afirstAt\x123\n" +
 	"\alast_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12)\n" +
 	"\x10signals_sequence\x18\x05 \x01(\x04R\x0fsignalsSequence\x12!\n" +
-	"\fsignal_count\x18\x06 \x01(\x04R\vsignalCount\"\xc6\x01\n" +
+	"\fsignal_count\x18\x06 \x01(\x04R\vsignalCount\"\xdf\x01\n" +
 	"\x11AnalysisRequested\x12\x1f\n" +
 	"\vanalysis_id\x18\x01 \x01(\tR\n" +
 	"analysisId\x12\x1d\n" +
@@ -1985,7 +2332,8 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"context_id\x18\x03 \x01(\tR\tcontextId\x12/\n" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12!\n" +
-	"\frequested_by\x18\x05 \x01(\tR\vrequestedBy\"\xfa\x01\n" +
+	"\frequested_by\x18\x05 \x01(\tR\vrequestedBy\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"\x93\x02\n" +
 	"\x11AnalysisCompleted\x12\x1f\n" +
 	"\vanalysis_id\x18\x01 \x01(\tR\n" +
 	"analysisId\x12\x1d\n" +
@@ -1996,7 +2344,8 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x18\n" +
 	"\aoutcome\x18\x05 \x01(\tR\aoutcome\x12#\n" +
 	"\rfinding_count\x18\x06 \x01(\rR\ffindingCount\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xa5\x03\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x17\n" +
+	"\adry_run\x18\b \x01(\bR\x06dryRun\"\xa5\x03\n" +
 	"\rFindingOpened\x12\x1d\n" +
 	"\n" +
 	"finding_id\x18\x01 \x01(\tR\tfindingId\x12\x1f\n" +
@@ -2034,7 +2383,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bseverity\x18\t \x01(\x01R\bseverity\x12#\n" +
 	"\revidence_json\x18\n" +
 	" \x01(\fR\fevidenceJson\x12/\n" +
-	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xe1\x01\n" +
+	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xa0\x02\n" +
 	"\x0fProposalCreated\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2048,7 +2397,25 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"confidence\x18\x06 \x01(\x01R\n" +
 	"confidence\x12\x1a\n" +
-	"\bpriority\x18\a \x01(\x01R\bpriority\"\x93\x02\n" +
+	"\bpriority\x18\a \x01(\x01R\bpriority\x12\x18\n" +
+	"\areopens\x18\b \x01(\tR\areopens\x12#\n" +
+	"\rreopens_after\x18\t \x01(\tR\freopensAfter\"\xae\x02\n" +
+	"\x0fProposalUpdated\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"finding_id\x18\x02 \x01(\tR\tfindingId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\x12\x14\n" +
+	"\x05title\x18\x05 \x01(\tR\x05title\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x06 \x01(\x01R\n" +
+	"confidence\x12\x1a\n" +
+	"\bpriority\x18\a \x01(\x01R\bpriority\x12(\n" +
+	"\x10old_content_hash\x18\b \x01(\tR\x0eoldContentHash\x12!\n" +
+	"\fcontent_hash\x18\t \x01(\tR\vcontentHash\"\x93\x02\n" +
 	"\x10ProposalApproved\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2061,7 +2428,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"decided_by\x18\x05 \x01(\tR\tdecidedBy\x129\n" +
 	"\n" +
 	"decided_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12!\n" +
-	"\fcontent_hash\x18\a \x01(\tR\vcontentHash\"\xe3\x01\n" +
+	"\fcontent_hash\x18\a \x01(\tR\vcontentHash\"\x84\x02\n" +
 	"\x10ProposalRejected\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2073,7 +2440,33 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"decided_by\x18\x04 \x01(\tR\tdecidedBy\x129\n" +
 	"\n" +
 	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xc7\x01\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vreason_code\x18\a \x01(\tR\n" +
+	"reasonCode\"\x8b\x02\n" +
+	"\x0fProposalSnoozed\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x03 \x01(\tR\tcontextId\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\x04 \x01(\tR\tdecidedBy\x129\n" +
+	"\n" +
+	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12?\n" +
+	"\rsnoozed_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fsnoozedUntil\"\xf0\x01\n" +
+	"\x12ProposalDuplicated\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x03 \x01(\tR\tcontextId\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\x04 \x01(\tR\tdecidedBy\x129\n" +
+	"\n" +
+	"decided_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12!\n" +
+	"\fduplicate_of\x18\x06 \x01(\tR\vduplicateOf\"\xf5\x01\n" +
 	"\x10ProposalReopened\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2082,7 +2475,9 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"context_id\x18\x03 \x01(\tR\tcontextId\x12\x1b\n" +
 	"\tundone_by\x18\x04 \x01(\tR\bundoneBy\x127\n" +
-	"\tundone_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bundoneAt\"\xab\x01\n" +
+	"\tundone_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bundoneAt\x12\x14\n" +
+	"\x05cause\x18\x06 \x01(\tR\x05cause\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06status\"\xab\x01\n" +
 	"\x0fProposalExpired\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2202,7 +2597,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
@@ -2211,55 +2606,61 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*FindingOpened)(nil),            // 4: specter.event.v1.FindingOpened
 	(*FindingRenewed)(nil),           // 5: specter.event.v1.FindingRenewed
 	(*ProposalCreated)(nil),          // 6: specter.event.v1.ProposalCreated
-	(*ProposalApproved)(nil),         // 7: specter.event.v1.ProposalApproved
-	(*ProposalRejected)(nil),         // 8: specter.event.v1.ProposalRejected
-	(*ProposalReopened)(nil),         // 9: specter.event.v1.ProposalReopened
-	(*ProposalExpired)(nil),          // 10: specter.event.v1.ProposalExpired
-	(*DeploymentCreated)(nil),        // 11: specter.event.v1.DeploymentCreated
-	(*DeploymentDeployed)(nil),       // 12: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),      // 13: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 14: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 15: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 16: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 17: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 18: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 19: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 20: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 21: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 22: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 23: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 24: google.protobuf.Timestamp
+	(*ProposalUpdated)(nil),          // 7: specter.event.v1.ProposalUpdated
+	(*ProposalApproved)(nil),         // 8: specter.event.v1.ProposalApproved
+	(*ProposalRejected)(nil),         // 9: specter.event.v1.ProposalRejected
+	(*ProposalSnoozed)(nil),          // 10: specter.event.v1.ProposalSnoozed
+	(*ProposalDuplicated)(nil),       // 11: specter.event.v1.ProposalDuplicated
+	(*ProposalReopened)(nil),         // 12: specter.event.v1.ProposalReopened
+	(*ProposalExpired)(nil),          // 13: specter.event.v1.ProposalExpired
+	(*DeploymentCreated)(nil),        // 14: specter.event.v1.DeploymentCreated
+	(*DeploymentDeployed)(nil),       // 15: specter.event.v1.DeploymentDeployed
+	(*DeploymentCancelled)(nil),      // 16: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),     // 17: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),       // 18: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),      // 19: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),   // 20: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                  // 21: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil), // 22: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil), // 23: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),           // 24: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),           // 25: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),         // 26: specter.event.v1.EndpointDisabled
+	(*timestamppb.Timestamp)(nil),    // 27: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	24, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	24, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	24, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	24, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	24, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	24, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	24, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	24, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	24, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	24, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	24, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	24, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	24, // 12: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	24, // 13: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	24, // 14: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	24, // 15: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	18, // 16: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	18, // 17: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	18, // 18: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	24, // 19: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	24, // 20: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	24, // 21: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	24, // 22: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	24, // 23: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	27, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	27, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	27, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	27, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	27, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	27, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	27, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	27, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	27, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	27, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	27, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	27, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	27, // 16: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	27, // 17: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	27, // 18: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	21, // 19: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	21, // 20: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	21, // 21: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	27, // 22: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	27, // 23: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	27, // 24: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	27, // 25: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	27, // 26: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2273,7 +2674,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

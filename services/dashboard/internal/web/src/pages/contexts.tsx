@@ -1,7 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, unwrap, type Context } from "../api";
-import { asCount, asMoment, asPercent, asPoints } from "../format";
+import { asCount, asPercent, asPoints } from "../format";
+import { funnelProblem, standing } from "../lifecycle";
+import { FunnelEditor } from "../parts/funnel-editor";
+import { RunNow } from "../parts/run-now";
 import { Sparkline } from "../parts/sparkline";
 import { Button, Card, Chip, Empty, Fact, Failure, Field, inputClass, Loading, Title, type Tone } from "../parts/ui";
 
@@ -16,6 +19,7 @@ export function ContextsPage({ product }: { product: string }) {
   const contexts = useQuery({
     queryKey: ["contexts", product],
     queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/contexts", { params: { path: { product_id: product } } })),
+    refetchInterval: 15_000,
   });
   return (
     <>
@@ -34,14 +38,9 @@ export function ContextsPage({ product }: { product: string }) {
 }
 
 function ContextCard({ context, product }: { context: Context; product: string }) {
-  const queries = useQueryClient();
   const [editing, setEditing] = useState(false);
   const health = context.health;
   const [tone, word] = statusLooks[health?.status ?? "not_enough_data"] ?? ["neutral", "○ not enough data"];
-  const analyse = useMutation({
-    mutationFn: () => unwrap(api.POST("/api/v1/contexts/{context_id}/analyses", { params: { path: { context_id: context.id } }, body: {} })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["contexts", product] }),
-  });
   const change = health?.ratio_now !== undefined && health.ratio_before !== undefined ? health.ratio_now - health.ratio_before : undefined;
   return (
     <Card label={context.name}>
@@ -62,20 +61,12 @@ function ContextCard({ context, product }: { context: Context; product: string }
             <Fact name="Against the week before">{asPoints(change)}</Fact>
             <Fact name="Signals, 24 h">{asCount(health.signals_24h)}</Fact>
           </dl>
-          <p className="mt-3 text-sm text-soft">
-            {health.signals_24h < health.signals_needed
-              ? `Ready for analysis: ${health.signals_24h} of ${health.signals_needed} signals in 24 h.`
-              : health.last_analysis
-                ? `Last analysis ${asMoment(health.last_analysis.finished_at)}: ${health.last_analysis.reason}`
-                : "Ready for its first analysis."}
-          </p>
+          <p className="mt-3 text-sm text-soft">{standing(context)}</p>
         </>
       )}
-      {analyse.error && <Failure error={analyse.error} />}
-      <div className="mt-3 flex gap-2">
-        <Button onClick={() => analyse.mutate()} disabled={analyse.isPending}>
-          {analyse.isSuccess ? "Analysis asked for" : "Run now"}
-        </Button>
+      {context.funnel.length > 0 && <p className="mt-2 text-sm text-soft">Funnel: {context.funnel.join(" → ")}</p>}
+      <div className="mt-3 flex flex-wrap gap-2">
+        <RunNow context={context} product={product} />
         <Button onClick={() => setEditing(!editing)}>{editing ? "Close" : "Edit types"}</Button>
       </div>
       {editing && <TypesEditor context={context} product={product} onDone={() => setEditing(false)} />}
@@ -87,6 +78,7 @@ function TypesEditor({ context, product, onDone }: { context: Context; product: 
   const queries = useQueryClient();
   const [positive, setPositive] = useState(context.positive_types.join(", "));
   const [negative, setNegative] = useState(context.negative_types.join(", "));
+  const [funnel, setFunnel] = useState(context.funnel);
   const seen = useQuery({
     queryKey: ["types", product],
     queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/types", { params: { path: { product_id: product } } })),
@@ -96,7 +88,7 @@ function TypesEditor({ context, product, onDone }: { context: Context; product: 
       unwrap(
         api.PATCH("/api/v1/contexts/{context_id}", {
           params: { path: { context_id: context.id }, header: { "If-Match": `"${context.version}"` } },
-          body: { positive_types: names(positive), negative_types: names(negative) },
+          body: { positive_types: names(positive), negative_types: names(negative), funnel },
         }),
       ),
     onSuccess: () => {
@@ -121,8 +113,9 @@ function TypesEditor({ context, product, onDone }: { context: Context; product: 
       {seen.data && seen.data.items.length > 0 && (
         <p className="text-sm text-soft">Seen in 7 days: {seen.data.items.map((t) => `${t.type} (${asCount(t.count)})`).join(", ")}</p>
       )}
+      <FunnelEditor steps={funnel} seen={seen.data?.items.map((t) => t.type) ?? []} onChange={setFunnel} />
       {save.error && <Failure error={save.error} />}
-      <Button type="submit" look="primary" disabled={save.isPending}>
+      <Button type="submit" look="primary" disabled={save.isPending || funnelProblem(funnel) !== undefined}>
         Save
       </Button>
     </form>

@@ -1,8 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "wouter";
 import { api, unwrap, type Proposal } from "../api";
+import { metricName } from "../evidence";
 import { asCount, asDay, asMoment, asPercent, confidenceWord } from "../format";
-import { Button, Card, Chip, Empty, Fact, Failure, Field, inputClass, Loading, Title, type Tone } from "../parts/ui";
+import { damped, inbox, isOpen, notProposedText, reopensText, standing, whyEmpty } from "../lifecycle";
+import { Decide } from "../parts/decide";
+import { Evidence } from "../parts/evidence";
+import { Origin } from "../parts/origin";
+import { Card, Chip, Empty, Fact, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
 
 const statusLooks: Record<Proposal["status"], [Tone, string]> = {
   pending: ["accent", "● to decide"],
@@ -13,40 +18,114 @@ const statusLooks: Record<Proposal["status"], [Tone, string]> = {
   expired: ["neutral", "○ expired"],
 };
 
+type View = "inbox" | "decided" | "skipped";
+
+const views: readonly (readonly [View, string])[] = [
+  ["inbox", "To decide"],
+  ["decided", "Decided"],
+  ["skipped", "Not proposed"],
+];
+
 export function ProposalsPage({ product }: { product: string }) {
-  const proposals = useQuery({
-    queryKey: ["proposals", product],
-    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/proposals", { params: { path: { product_id: product } } })),
-  });
+  const [search] = useSearchParams();
+  const view = views.find(([name]) => name === search.get("view"))?.[0] ?? "inbox";
   return (
     <>
       <Title>Proposals</Title>
-      {proposals.isPending && <Loading what="Loading proposals" />}
-      {proposals.error && <Failure error={proposals.error} />}
-      {proposals.data?.items.length === 0 && (
-        <Empty>Nothing to decide: no context is getting worse by more than chance explains. Contexts are analysed again as signals arrive.</Empty>
-      )}
-      <div className="space-y-4">
-        {proposals.data?.items.map((proposal) => (
-          <ProposalCard key={proposal.id} proposal={proposal} product={product} />
-        ))}
-      </div>
+      <Tabs label="Proposals" current={view} tabs={views} href={(name) => (name === "inbox" ? `/p/${product}/proposals` : `/p/${product}/proposals?view=${name}`)} />
+      {view === "skipped" ? <Skipped product={product} /> : <Proposals product={product} view={view} />}
     </>
+  );
+}
+
+function Proposals({ product, view }: { product: string; view: "inbox" | "decided" }) {
+  const proposals = useQuery({
+    queryKey: ["proposals", product],
+    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/proposals", { params: { path: { product_id: product }, query: { limit: 100 } } })),
+  });
+  if (proposals.isPending) return <Loading what="Loading proposals" />;
+  if (proposals.error) return <Failure error={proposals.error} />;
+  const shown = view === "inbox" ? inbox(proposals.data.items) : proposals.data.items.filter((p) => !isOpen(p));
+  if (shown.length === 0) return view === "inbox" ? <EmptyInbox product={product} /> : <Empty>Nothing was decided yet.</Empty>;
+  return (
+    <div className="space-y-4">
+      {shown.map((proposal) => (
+        <ProposalCard key={proposal.id} proposal={proposal} product={product} />
+      ))}
+    </div>
+  );
+}
+
+/** An empty inbox says why, and when Specter looks again. */
+function EmptyInbox({ product }: { product: string }) {
+  const contexts = useQuery({
+    queryKey: ["contexts", product],
+    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/contexts", { params: { path: { product_id: product } } })),
+  });
+  if (contexts.isPending) return <Loading what="Looking why" />;
+  if (contexts.error) return <Failure error={contexts.error} />;
+  return (
+    <Empty>
+      <p>{whyEmpty(contexts.data.items)}</p>
+      <ul className="mx-auto mt-4 max-w-2xl space-y-2 text-left text-sm">
+        {contexts.data.items.map((context) => (
+          <li key={context.id}>
+            <span className="font-medium text-ink">{context.name}</span> {standing(context)}
+          </li>
+        ))}
+      </ul>
+    </Empty>
+  );
+}
+
+/** Findings that became no proposal because of what was rejected before. */
+function Skipped({ product }: { product: string }) {
+  const findings = useQuery({
+    queryKey: ["findings", product],
+    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/findings", { params: { path: { product_id: product }, query: { limit: 100 } } })),
+  });
+  if (findings.isPending) return <Loading what="Loading findings" />;
+  if (findings.error) return <Failure error={findings.error} />;
+  const skipped = findings.data.items.filter((finding) => finding.not_proposed !== undefined);
+  if (skipped.length === 0) return <Empty>Everything that was found has been proposed.</Empty>;
+  return (
+    <div className="space-y-4">
+      {skipped.map((finding) => (
+        <Card key={finding.id} label={finding.family.replaceAll("_", " ")}>
+          <div className="flex flex-wrap items-start justify-between gap-2">
+            <h2 className="font-semibold first-letter:uppercase">{finding.family.replaceAll("_", " ")}</h2>
+            <Chip>{finding.resolved_at === undefined ? "● still there" : "✓ over"}</Chip>
+          </div>
+          <p className="mt-1 text-sm text-soft">
+            Since {asMoment(finding.started_at)} · severity {asPercent(finding.severity)}
+          </p>
+          {finding.not_proposed && <p className="mt-2 text-sm">{notProposedText(finding.not_proposed)}</p>}
+          <Evidence evidence={finding.evidence} />
+        </Card>
+      ))}
+    </div>
   );
 }
 
 function ProposalCard({ proposal, product }: { proposal: Proposal; product: string }) {
   const [tone, word] = statusLooks[proposal.status];
   const impact = proposal.predicted_impact;
+  const reopens = proposal.reopens === undefined ? undefined : reopensText(proposal.reopens);
+  const left = damped(proposal);
   return (
     <Card label={proposal.title}>
       <div className="flex flex-wrap items-start justify-between gap-2">
         <h2 className="font-semibold">{proposal.title}</h2>
-        <Chip tone={tone}>{word}</Chip>
+        <div className="flex flex-wrap gap-1">
+          {reopens && <Chip tone="warn">{reopens.badge}</Chip>}
+          <Chip tone={tone}>{word}</Chip>
+        </div>
       </div>
       <p className="mt-1 text-sm text-soft">
         {proposal.context_name} · confidence {confidenceWord(proposal.confidence)} ({asPercent(proposal.confidence)}) · found {asMoment(proposal.detected_at ?? proposal.created_at)}
       </p>
+      {reopens && <p className="mt-1 text-sm text-soft">{reopens.sentence}</p>}
+      {left !== undefined && <p className="mt-1 text-sm text-soft">Its confidence is {asPercent(left)} of what the evidence gives, because you rejected others of its kind here.</p>}
       <dl className="mt-4 grid gap-4 sm:grid-cols-2">
         <div>
           <dt className="text-sm font-medium">Diagnosis</dt>
@@ -58,179 +137,16 @@ function ProposalCard({ proposal, product }: { proposal: Proposal; product: stri
         </div>
       </dl>
       <dl className="mt-4 grid grid-cols-2 gap-3 sm:grid-cols-4">
-        <Fact name="Positive ratio now">{asPercent(impact.baseline)}</Fact>
+        <Fact name={`${metricName(impact.metric)} now`}>{asPercent(impact.baseline)}</Fact>
         <Fact name="Predicted">
           {asPercent(impact.predicted)} <span className="text-xs font-normal text-soft">({asPercent(impact.low)} to {asPercent(impact.high)})</span>
         </Fact>
         <Fact name="Sessions affected">{asCount(impact.affected_sessions === undefined ? undefined : Math.round(impact.affected_sessions))}</Fact>
         <Fact name="Created">{asDay(proposal.created_at)}</Fact>
       </dl>
-      <Segments evidence={proposal.evidence} />
+      <Evidence evidence={proposal.evidence} />
       <Origin provenance={proposal.provenance} />
       <Decide proposal={proposal} product={product} />
     </Card>
-  );
-}
-
-/** The segments that carry the change; the evidence is the server's own document. */
-function Segments({ evidence }: { evidence: Proposal["evidence"] }) {
-  const segments = readSegments(evidence);
-  if (segments.length === 0) return null;
-  return (
-    <div className="mt-4 overflow-x-auto">
-      <table className="w-full text-left text-sm">
-        <caption className="text-left text-sm font-medium">Evidence: what is over-represented</caption>
-        <thead className="text-xs text-soft">
-          <tr>
-            {["Signal", "Where", "Seen", "Expected", "Share of the change"].map((head) => (
-              <th key={head} scope="col" className="py-1 pr-3 font-medium">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {segments.map((segment) => (
-            <tr key={segment.key} className="border-t border-line tabular-nums">
-              <td className="py-1 pr-3 font-mono">{segment.type}</td>
-              <td className="py-1 pr-3">{segment.where}</td>
-              <td className="py-1 pr-3">{asCount(segment.seen)}</td>
-              <td className="py-1 pr-3">{asCount(Math.round(segment.expected))}</td>
-              <td className="py-1 pr-3">{asPercent(segment.share)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-interface Segment {
-  key: string;
-  type: string;
-  where: string;
-  seen: number;
-  expected: number;
-  share: number;
-}
-
-function readSegments(evidence: Proposal["evidence"]): Segment[] {
-  const list = evidence["segments"];
-  if (!Array.isArray(list)) return [];
-  return list.slice(0, 5).map((raw: unknown, index) => {
-    const segment = (raw ?? {}) as Record<string, unknown>;
-    const conditions = Array.isArray(segment["conditions"]) ? (segment["conditions"] as Record<string, unknown>[]) : [];
-    return {
-      key: String(index),
-      type: String(segment["type"] ?? ""),
-      where: conditions.map((c) => `${String(c["dimension"])} ${String(c["value"])}`).join(", "),
-      seen: Number(segment["window"] ?? 0),
-      expected: Number(segment["expected"] ?? 0),
-      share: Number(segment["share_of_change"] ?? Number.NaN),
-    };
-  });
-}
-
-const fallbackReasons: Record<string, string> = {
-  timeout: "did not answer in time",
-  rate_limited: "was asked too often",
-  unavailable: "could not be reached",
-  invalid_answer: "did not give an answer of the form asked for",
-  ungrounded: "wrote what the evidence does not say",
-  budget: "has used up today's budget",
-  circuit_open: "failed too often just before",
-};
-
-/** Who wrote the text and what that took; a text that a model failed to write says why. */
-function Origin({ provenance }: { provenance: Proposal["provenance"] }) {
-  const text = (name: string) => (typeof provenance[name] === "string" ? (provenance[name] as string) : "");
-  const count = (name: string) => Number(provenance[name] ?? 0);
-  const fallback = (provenance["fallback"] ?? null) as Record<string, unknown> | null;
-  const parts = [
-    `Written by ${text("model") || `the ${text("engine")} engine`} (${[`version ${text("engine_version")}`, text("prompt_version") && `prompt ${text("prompt_version")}`].filter(Boolean).join(", ")})`,
-    count("tokens") > 0 && `${asCount(count("tokens"))} tokens`,
-    count("cost") > 0 && `$${count("cost").toFixed(4)}`,
-    `${(count("duration_ms") / 1000).toFixed(1)} s`,
-    count("redactions") > 0 && `${asCount(count("redactions"))} redactions`,
-  ];
-  return (
-    <p className="mt-3 text-xs text-soft">
-      {parts.filter(Boolean).join(" · ")}
-      {fallback !== null && `. ${String(fallback["model"] ?? fallback["from"])} ${fallbackReasons[String(fallback["reason"])] ?? "did not write"}.`}
-    </p>
-  );
-}
-
-function Decide({ proposal, product }: { proposal: Proposal; product: string }) {
-  const queries = useQueryClient();
-  const [rejecting, setRejecting] = useState(false);
-  const [reason, setReason] = useState("");
-  const path = { proposal_id: proposal.id };
-  const refresh = () => {
-    for (const key of ["proposals", "deployments", "products"]) void queries.invalidateQueries({ queryKey: key === "products" ? [key] : [key, product] });
-  };
-  const decide = useMutation({
-    mutationFn: (decision: "approved" | "rejected") =>
-      unwrap(
-        api.POST("/api/v1/proposals/{proposal_id}/decision", {
-          params: { path },
-          body: { decision, content_hash: proposal.content_hash, ...(decision === "rejected" ? { reason } : {}) },
-        }),
-      ),
-    onSuccess: refresh,
-  });
-  const undo = useMutation({
-    mutationFn: () => unwrap(api.DELETE("/api/v1/proposals/{proposal_id}/decision", { params: { path } })),
-    onSuccess: refresh,
-  });
-  const failure = decide.error ?? undo.error;
-  const open = proposal.status === "pending" || proposal.status === "snoozed";
-  const undoable = proposal.undo_until !== undefined && new Date(proposal.undo_until).getTime() > Date.now();
-  return (
-    <div className="mt-4">
-      {failure && <Failure error={failure} />}
-      {open && !rejecting && (
-        <div className="flex gap-2">
-          <Button look="primary" disabled={decide.isPending} onClick={() => decide.mutate("approved")}>
-            Approve
-          </Button>
-          <Button disabled={decide.isPending} onClick={() => setRejecting(true)}>
-            Reject…
-          </Button>
-        </div>
-      )}
-      {open && rejecting && (
-        <form
-          className="max-w-md space-y-3"
-          onSubmit={(event) => {
-            event.preventDefault();
-            decide.mutate("rejected");
-          }}
-        >
-          <Field label="Why not?">
-            <input className={inputClass} value={reason} maxLength={2000} onChange={(e) => setReason(e.target.value)} />
-          </Field>
-          <div className="flex gap-2">
-            <Button type="submit" look="primary" disabled={decide.isPending}>
-              Reject
-            </Button>
-            <Button onClick={() => setRejecting(false)}>Keep</Button>
-          </div>
-        </form>
-      )}
-      {proposal.status !== "pending" && (
-        <div className="flex items-center gap-3 text-sm text-soft">
-          <span>
-            {proposal.decided_at !== undefined && `Decided ${asMoment(proposal.decided_at)}`}
-            {proposal.decision_reason !== undefined && proposal.decision_reason !== "" && `: ${proposal.decision_reason}`}
-          </span>
-          {undoable && (
-            <Button disabled={undo.isPending} onClick={() => undo.mutate()}>
-              Undo
-            </Button>
-          )}
-        </div>
-      )}
-    </div>
   );
 }

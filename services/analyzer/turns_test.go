@@ -1,0 +1,215 @@
+package analyzer_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/tenant"
+	"github.com/draftlabs/specter/pkg/testkit"
+	"github.com/draftlabs/specter/pkg/timer"
+	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
+	"github.com/draftlabs/specter/services/analyzer/internal/postgres"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
+	"github.com/draftlabs/specter/services/analyzer/internal/timers"
+)
+
+// ring is the timers at work on a real database, with an analyst that only writes down whom it was asked to judge.
+type ring struct {
+	t         *testing.T
+	db        *testkit.DB
+	pool      *pgxpool.Pool
+	scheduler *timers.Scheduler
+	takes     time.Duration // one analysis
+
+	mu    sync.Mutex
+	order []analysis.Request
+	fails map[uuid.UUID]bool
+}
+
+func newRing(t *testing.T, takes time.Duration) *ring {
+	t.Helper()
+	r := &ring{t: t, db: testkit.Postgres(t), takes: takes, fails: map[uuid.UUID]bool{}}
+	r.pool = r.db.Pool(t, "specter_analyzer")
+	setting, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop()})
+	require.NoError(t, err)
+	r.scheduler = timers.NewScheduler(setting.Client(), time.Second, time.Now)
+	return r
+}
+
+// Run implements timers.Analyst.
+func (r *ring) Run(ctx context.Context, in analysis.Request) error {
+	select {
+	case <-time.After(r.takes):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.order = append(r.order, in)
+	if r.fails[in.ContextID] {
+		return errors.New("this context cannot be judged")
+	}
+	return nil
+}
+
+// Walk implements timers.Analyst.
+func (r *ring) Walk(context.Context, analysis.Walk) error { return nil }
+
+// judged returns after how many others a context was judged, and of how many; -1 when it was not.
+func (r *ring) judged(contextID uuid.UUID) (place, of int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, in := range r.order {
+		if in.ContextID == contextID {
+			return i, len(r.order)
+		}
+	}
+	return -1, len(r.order)
+}
+
+func (r *ring) start() {
+	r.t.Helper()
+	turns := postgres.NewTurns(r.pool)
+	working, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop(), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
+		Analyst: r, Turns: turns, Asking: turns, Now: time.Now, Log: zap.NewNop(),
+	})})
+	require.NoError(r.t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- working.Run(ctx, func() {}) }()
+	r.t.Cleanup(func() { stop(); require.NoError(r.t, <-ended) })
+}
+
+// contexts adds n contexts to a tenant's product.
+func (r *ring) contexts(who testkit.Tenant, n int) []signal.Area {
+	r.t.Helper()
+	areas := make([]signal.Area, n)
+	require.NoError(r.t, tenant.Tx(r.t.Context(), r.db.Pool(r.t, "specter_dashboard"), who.AccountID, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		for i := range areas {
+			areas[i] = signal.Area{AccountID: who.AccountID, ContextID: uuid.New(), Live: true}
+			b.Queue(`INSERT INTO contexts (id, account_id, product_id, name) VALUES ($1, $2, $3, $4)`, areas[i].ContextID, who.AccountID, who.ProductID, areas[i].ContextID.String())
+		}
+		return tx.SendBatch(r.t.Context(), b).Close()
+	}))
+	return areas
+}
+
+// due queues contexts of one account whose time has come, as the store of signals does.
+func (r *ring) due(areas ...signal.Area) {
+	r.t.Helper()
+	now := time.Now()
+	require.NoError(r.t, tenant.Tx(r.t.Context(), r.pool, areas[0].AccountID, func(tx pgx.Tx) error {
+		for i := range areas {
+			areas[i].Due = now
+			_, err := tx.Exec(r.t.Context(), `INSERT INTO analysis_queue (account_id, context_id, queued_at, due_at) VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING`,
+				areas[i].AccountID, areas[i].ContextID, now)
+			if err != nil {
+				return err
+			}
+		}
+		return r.scheduler.Stored(r.t.Context(), tx, areas)
+	}))
+}
+
+func (r *ring) count(sql string, args ...any) (n int) {
+	r.t.Helper()
+	require.NoError(r.t, r.db.Owner(r.t).QueryRow(r.t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+// One account's five hundred contexts do not keep another's waiting, neither when all are due at once nor later.
+func TestAccountsTakeTurns(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 5*time.Millisecond)
+	busy, small := testkit.SeedTenant(t, r.db), testkit.SeedTenant(t, r.db)
+	r.due(r.contexts(busy, 500)...)
+	one := signal.Area{AccountID: small.AccountID, ContextID: small.ContextID, Live: true}
+	r.due(one)
+	r.start()
+	testkit.Eventually(t, func() bool { place, _ := r.judged(one.ContextID); return place >= 0 }, "the small account's context to be analysed")
+	place, _ := r.judged(one.ContextID)
+	require.Less(t, place, 5, "it waits for a moment of the other's at most")
+
+	late := r.contexts(small, 1)[0]
+	_, before := r.judged(late.ContextID)
+	r.due(late)
+	testkit.Eventually(t, func() bool { place, _ := r.judged(late.ContextID); return place >= 0 }, "its next context to be analysed")
+	place, _ = r.judged(late.ContextID)
+	require.Less(t, place-before, 100, "it need not wait for all that is queued before it")
+	testkit.Eventually(t, func() bool { _, n := r.judged(one.ContextID); return n == 502 }, "everything to be analysed")
+	testkit.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM river_analyzer.river_job WHERE kind = 'take_turn' AND state <> 'completed'`) == 0
+	}, "the turns to end: who has nothing to do costs nothing")
+	require.Zero(t, r.count(`SELECT count(*) FROM analysis_queue`))
+	require.Equal(t, 502, r.count(`SELECT sum(timed) FROM analysis_counts`))
+}
+
+// A context that cannot be judged is tried again later and holds no other up.
+func TestAnAnalysisThatFailsWaitsAlone(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 0)
+	who := testkit.SeedTenant(t, r.db)
+	areas := r.contexts(who, 5)
+	r.fails[areas[0].ContextID] = true
+	r.due(areas...)
+	r.start()
+	for _, a := range areas {
+		testkit.Eventually(t, func() bool { place, _ := r.judged(a.ContextID); return place >= 0 }, "each to be tried")
+	}
+	testkit.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM analysis_queue WHERE context_id = $1 AND failures = 1 AND NOT taken AND due_at > now() + interval '20 seconds'`, areas[0].ContextID) == 1 &&
+			r.count(`SELECT count(*) FROM analysis_queue`) == 1
+	}, "the one that failed to wait for another time")
+	require.Equal(t, 4, r.count(`SELECT sum(timed) FROM analysis_counts`), "what failed is not counted")
+}
+
+// However the queueing of contexts and the end of turns fall together, none is forgotten.
+func TestNoContextIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 0)
+	r.start()
+	var areas []signal.Area
+	for range 3 {
+		areas = append(areas, r.contexts(testkit.SeedTenant(t, r.db), 40)...)
+	}
+	var group sync.WaitGroup
+	for part := range 4 {
+		group.Go(func() {
+			for i := part; i < len(areas); i += 4 {
+				r.due(areas[i])
+			}
+		})
+	}
+	group.Wait()
+	testkit.Eventually(t, func() bool { _, n := r.judged(uuid.Nil); return n == len(areas) }, "every context to be analysed")
+}
+
+// What is asked for beyond the day's limit is recorded with the reason, and nothing is analysed.
+func TestAnalysesBeyondTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	require.NoError(t, tenant.Tx(t.Context(), s.db.Pool(t, "specter_dashboard"), s.who.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE accounts SET analyses_per_day = 2 WHERE id = $1`, s.who.AccountID)
+		return err
+	}))
+	for range 3 {
+		publish(s, event.AnalysisRequested, &eventv1.AnalysisRequested{
+			AnalysisId: uuid.NewString(), ProductId: s.who.ProductID.String(), ContextId: s.who.ContextID.String(), RequestedBy: "user:1", DryRun: true,
+		})
+	}
+	s.eventually("analyses", `SELECT count(*) FROM analyses`, 3)
+	s.eventually("refusals", `SELECT count(*) FROM analyses WHERE outcome = 'limit_reached' AND reason LIKE 'the account''s 2 analyses of this day are used up%'`, 1)
+	s.eventually("those counted", `SELECT sum(asked) FROM analysis_counts`, 2)
+}

@@ -1,0 +1,157 @@
+import type { Proposal } from "./api";
+
+/** A part of the traffic in which a type is over-represented. */
+export interface Segment {
+  type: string;
+  /** “rage_click” on “button#pay” at “/checkout” */
+  where: string;
+  seen: number;
+  expected: number;
+  share: number;
+  explains: boolean;
+}
+
+export interface Volume {
+  seen: number;
+  expected: number;
+  low: number;
+  high: number;
+  lastSignalAt: string | undefined;
+}
+
+export interface FirstSeen {
+  type: string;
+  value: string;
+  firstAt: string;
+  count: number;
+  sessions: number | undefined;
+  shareOfSessions: number | undefined;
+}
+
+export interface Step {
+  entered: number;
+  continued: number;
+}
+
+export interface Funnel {
+  steps: string[];
+  from: string;
+  to: string;
+  window: Step;
+  baseline: Step;
+  expected: number;
+  low: number;
+  high: number;
+}
+
+type Document = Proposal["evidence"];
+
+// The evidence is the analyzer's own document, of any version: what is not as expected is left out.
+const object = (x: unknown): Record<string, unknown> | undefined => (typeof x === "object" && x !== null && !Array.isArray(x) ? (x as Record<string, unknown>) : undefined);
+const list = (x: unknown): unknown[] => (Array.isArray(x) ? x : []);
+const text = (x: unknown): string => (typeof x === "string" ? x : "");
+const maybe = (x: unknown): number | undefined => (typeof x === "number" && Number.isFinite(x) ? x : undefined);
+const number = (x: unknown): number => maybe(x) ?? Number.NaN;
+
+const prepositions: Record<string, string> = {
+  element: "on",
+  path: "at",
+  error: "with",
+  release: "in release",
+  browser: "in",
+  country: "from",
+};
+
+// Where comes before when: the element is named before the page it is on.
+const order = ["error", "element", "path", "release", "browser", "country"];
+
+/** Up to two conditions as people say them: on “button#pay” at “/checkout”. */
+export function conditionsText(conditions: unknown): string {
+  const rank = (dimension: string) => (order.includes(dimension) ? order.indexOf(dimension) : order.length);
+  return list(conditions)
+    .map((raw) => ({ dimension: text(object(raw)?.["dimension"]), value: text(object(raw)?.["value"]) }))
+    .filter((c) => c.dimension !== "")
+    .sort((a, b) => rank(a.dimension) - rank(b.dimension))
+    .map((c) => `${prepositions[c.dimension] ?? `where ${c.dimension} is`} “${c.value}”`)
+    .join(" ");
+}
+
+export function readSegments(evidence: Document): Segment[] {
+  return list(evidence["segments"])
+    .slice(0, 5)
+    .flatMap((raw) => {
+      const segment = object(raw);
+      if (segment === undefined) return [];
+      const type = text(segment["type"]);
+      return [
+        {
+          type,
+          where: `“${type}” ${conditionsText(segment["conditions"])}`.trim(),
+          seen: number(segment["window"]),
+          expected: number(segment["expected"]),
+          share: number(segment["share_of_change"]),
+          explains: segment["explains"] === true,
+        },
+      ];
+    });
+}
+
+export function readVolume(evidence: Document): Volume | undefined {
+  const volume = object(evidence["volume"]);
+  if (volume === undefined) return undefined;
+  const last = text(volume["last_signal_at"]);
+  return {
+    seen: number(volume["window"]),
+    expected: number(volume["expected"]),
+    low: number(volume["low"]),
+    high: number(volume["high"]),
+    lastSignalAt: last === "" ? undefined : last,
+  };
+}
+
+export function readFirstSeen(evidence: Document): FirstSeen | undefined {
+  const seen = object(evidence["first_seen"]);
+  if (seen === undefined) return undefined;
+  return {
+    type: text(seen["type"]),
+    value: text(seen["value"]),
+    firstAt: text(seen["first_at"]),
+    count: number(seen["count"]),
+    sessions: maybe(seen["sessions"]),
+    shareOfSessions: maybe(seen["share_of_sessions"]),
+  };
+}
+
+export function readFunnel(evidence: Document): Funnel | undefined {
+  const funnel = object(evidence["funnel"]);
+  if (funnel === undefined) return undefined;
+  const step = (raw: unknown): Step => ({ entered: number(object(raw)?.["entered"]), continued: number(object(raw)?.["continued"]) });
+  return {
+    steps: list(funnel["steps"]).map(text),
+    from: text(funnel["from"]),
+    to: text(funnel["to"]),
+    window: step(funnel["window"]),
+    baseline: step(funnel["baseline"]),
+    expected: number(funnel["expected"]),
+    low: number(funnel["low"]),
+    high: number(funnel["high"]),
+  };
+}
+
+/** Share of a step's sessions that went on; undefined when none entered. */
+export function continued(step: Step): number | undefined {
+  return step.entered > 0 ? step.continued / step.entered : undefined;
+}
+
+const metrics: Record<string, string> = {
+  positive_ratio: "Positive ratio",
+  share_of_usual_volume: "Share of the usual volume",
+  type_share: "Share of all signals",
+  error_free_share: "Sessions without the error",
+  funnel_conversion: "Sessions that go on",
+};
+
+/** What a predicted impact is measured in. */
+export function metricName(metric: string): string {
+  return metrics[metric] ?? metric.replaceAll("_", " ");
+}
