@@ -116,10 +116,10 @@ type decoder struct {
 	bad   bool
 }
 
-// number takes one that is at most limit.
+// number takes one that is at most limit; there is none below zero.
 func (d *decoder) number(limit int) int {
 	n, size := binary.Uvarint(d.data)
-	if size <= 0 || n > uint64(limit) {
+	if size <= 0 || limit < 0 || n > uint64(limit) {
 		d.bad, d.data = true, nil
 		return 0
 	}

@@ -294,6 +294,7 @@ func FuzzDecode(f *testing.F) {
 	var st store
 	st.take(session.NewMemory(), []signal.Placed{placed(reader, "s", "js_error", `{"path":"/a","message":"boom"}`, start), placed(reader, "t", "page_view", `{}`, start)}, reader)
 	f.Add(st.rows[0].Signals, 2)
+	f.Add([]byte("\x01\x000000"), 69) // texts of which there are none
 	f.Add([]byte{1, 255, 255, 255, 255, 15}, 1)
 	f.Fuzz(func(t *testing.T, data []byte, n int) {
 		hashes := make([]uint64, min(max(n, 0), 300))
