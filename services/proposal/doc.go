@@ -1,6 +1,6 @@
 // Package proposal turns what the analyzer found into proposals that a person can decide on.
 //
-// Consumes: finding.opened (a deployment that regressed arrives as such a finding too and links back to it).
+// Consumes: finding.opened and finding.renewed (a deployment that regressed arrives as such a finding too and links back to it).
 //
 // Produces: proposal.created, proposal.updated, proposal.expired.
 //

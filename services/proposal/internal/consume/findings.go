@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
@@ -22,57 +23,82 @@ import (
 // Proposals is what findings are handed to.
 type Proposals interface {
 	FindingOpened(ctx context.Context, f proposal.Finding) (proposal.Outcome, error)
+	FindingRenewed(ctx context.Context, f proposal.Finding) (proposal.Outcome, error)
 }
 
-// Findings consumes what the analyzer opened.
+// Findings consumes what the analyzer opened and what it renewed.
 func Findings(b *bus.Bus, durable string, p Proposals, log *zap.Logger, metrics prometheus.Registerer) lifecycle.Service {
 	outcomes := telemetry.MustRegister(metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "specter_proposal_findings_total", Help: "Findings handled, by what became of them.",
 	}, []string{"outcome"}))
-	return bus.Consume(b, event.FindingOpened, bus.ConsumerOptions{Durable: durable},
-		func(ctx context.Context, d bus.Delivery[*eventv1.FindingOpened]) error {
-			f, err := findingOf(d)
+	handled := func(f proposal.Finding, outcome proposal.Outcome, err error) error {
+		switch {
+		case errors.Is(err, proposal.ErrEvidence), errors.Is(err, proposal.ErrUngrounded), errors.Is(err, proposal.ErrUnknownContext):
+			return fault.Permanent(err)
+		case err != nil:
+			return err
+		}
+		outcomes.WithLabelValues(string(outcome)).Inc()
+		log.Info("finding handled", zap.Stringer("finding_id", f.ID), zap.String("family", f.Family), zap.String("outcome", string(outcome)))
+		return nil
+	}
+	return lifecycle.Group(
+		bus.Consume(b, event.FindingOpened, bus.ConsumerOptions{Durable: durable}, func(ctx context.Context, d bus.Delivery[*eventv1.FindingOpened]) error {
+			f, err := findingOf(d.ID, d.AccountID, d.Body)
+			if err == nil {
+				err = readID("deployment", d.Body.GetDeploymentId(), true, &f.DeploymentID)
+			}
 			if err != nil {
 				return fault.Permanent(err)
 			}
 			outcome, err := p.FindingOpened(ctx, f)
-			switch {
-			case errors.Is(err, proposal.ErrEvidence), errors.Is(err, proposal.ErrUngrounded), errors.Is(err, proposal.ErrUnknownContext):
+			return handled(f, outcome, err)
+		}),
+		bus.Consume(b, event.FindingRenewed, bus.ConsumerOptions{Durable: durable}, func(ctx context.Context, d bus.Delivery[*eventv1.FindingRenewed]) error {
+			f, err := findingOf(d.ID, d.AccountID, d.Body)
+			if err != nil {
 				return fault.Permanent(err)
-			case err != nil:
-				return err
 			}
-			outcomes.WithLabelValues(string(outcome)).Inc()
-			log.Info("finding handled", zap.Stringer("finding_id", f.ID), zap.String("family", f.Family), zap.String("outcome", string(outcome)))
-			return nil
-		})
+			outcome, err := p.FindingRenewed(ctx, f)
+			return handled(f, outcome, err)
+		}),
+	)
 }
 
-func findingOf(d bus.Delivery[*eventv1.FindingOpened]) (proposal.Finding, error) {
+// body is what the two events have in common.
+type body interface {
+	GetFindingId() string
+	GetProductId() string
+	GetContextId() string
+	GetFamily() string
+	GetSeverity() float64
+	GetStartedAt() *timestamppb.Timestamp
+	GetDetectedAt() *timestamppb.Timestamp
+	GetEvidenceJson() []byte
+}
+
+func findingOf(event, account uuid.UUID, b body) (proposal.Finding, error) {
 	f := proposal.Finding{
-		EventID: d.ID, AccountID: d.AccountID, Family: d.Body.GetFamily(), Severity: d.Body.GetSeverity(),
-		StartedAt: d.Body.GetStartedAt().AsTime(), DetectedAt: d.Body.GetDetectedAt().AsTime(), Evidence: d.Body.GetEvidenceJson(),
+		EventID: event, AccountID: account, Family: b.GetFamily(), Severity: b.GetSeverity(),
+		StartedAt: b.GetStartedAt().AsTime(), DetectedAt: b.GetDetectedAt().AsTime(), Evidence: b.GetEvidenceJson(),
 	}
-	var err error
-	for _, id := range []struct {
-		name, text string
-		into       *uuid.UUID
-		optional   bool
-	}{
-		{"finding", d.Body.GetFindingId(), &f.ID, false},
-		{"product", d.Body.GetProductId(), &f.ProductID, false},
-		{"context", d.Body.GetContextId(), &f.ContextID, false},
-		{"deployment", d.Body.GetDeploymentId(), &f.DeploymentID, true},
-	} {
-		if id.optional && id.text == "" {
-			continue
-		}
-		if *id.into, err = uuid.Parse(id.text); err != nil {
-			return proposal.Finding{}, fmt.Errorf("reading the %s's id: %w", id.name, err)
-		}
-	}
-	if f.Family == "" || d.Body.GetStartedAt() == nil || d.Body.GetDetectedAt() == nil {
+	if f.Family == "" || b.GetStartedAt() == nil || b.GetDetectedAt() == nil {
 		return proposal.Finding{}, errors.New("the finding has no family or no time")
 	}
-	return f, nil
+	err := errors.Join(
+		readID("finding", b.GetFindingId(), false, &f.ID),
+		readID("product", b.GetProductId(), false, &f.ProductID),
+		readID("context", b.GetContextId(), false, &f.ContextID),
+	)
+	return f, err
+}
+
+func readID(name, text string, optional bool, into *uuid.UUID) (err error) {
+	if optional && text == "" {
+		return nil
+	}
+	if *into, err = uuid.Parse(text); err != nil {
+		return fmt.Errorf("reading the %s's id: %w", name, err)
+	}
+	return nil
 }

@@ -80,3 +80,19 @@ func insertSkip(ctx context.Context, q *db.Queries, f proposal.Finding, skip pro
 	}
 	return nil
 }
+
+// OpenMatter implements proposal.Store.
+func (s *Store) OpenMatter(ctx context.Context, f proposal.Finding) (fingerprint string, err error) {
+	err = tenant.Tx(ctx, s.pool, f.AccountID, func(tx pgx.Tx) error {
+		fingerprint, err = db.New(tx).OpenMatter(ctx, db.OpenMatterParams{AccountID: f.AccountID, ContextID: f.ContextID, FindingID: f.ID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			fingerprint = ""
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("looking for the finding's proposal: %w", err)
+	}
+	return fingerprint, nil
+}

@@ -47,6 +47,8 @@ type Store interface {
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
 	// Onset reads the interval in which a finding may have begun; zero where that is not known.
 	Onset(ctx context.Context, f Finding) (Span, error)
+	// OpenMatter is the fingerprint of the open proposal that shows the finding's evidence, or "".
+	OpenMatter(ctx context.Context, f Finding) (fingerprint string, err error)
 	// Outcomes are how the account's predictions of a family turned out, the newest first.
 	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
 	// History reads what is known of a matter; rejections since a moment.
@@ -103,11 +105,32 @@ func NewService(store Store, writer *Writer, o Options) *Service {
 // FindingOpened makes or updates the proposal of a finding. The text is written outside of any transaction, because that
 // may take a minute.
 func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error) {
-	started := s.o.Now()
 	e, err := readEvidence(f.Evidence)
 	if err != nil {
 		return "", err
 	}
+	return s.propose(ctx, f, e, fingerprint(f, e), f.DetectedAt)
+}
+
+// FindingRenewed brings the open proposal of a finding up to date: what goes on is explained better now, or has become
+// worse. It stays the same matter, whatever explains it now. What was decided stays as it was decided on.
+func (s *Service) FindingRenewed(ctx context.Context, f Finding) (Outcome, error) {
+	e, err := readEvidence(f.Evidence)
+	if err != nil {
+		return "", err
+	}
+	matter, err := s.store.OpenMatter(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	if matter == "" {
+		return Known, nil
+	}
+	return s.propose(ctx, f, e, matter, e.AsOf)
+}
+
+func (s *Service) propose(ctx context.Context, f Finding, e Evidence, matter string, evidenceAt time.Time) (Outcome, error) {
+	started := s.o.Now()
 	c, shipped, err := s.store.Subject(ctx, f)
 	if err != nil {
 		return "", err
@@ -118,7 +141,7 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 	}
 	size := estimateImpact(f, e, c, impact.Calibrate(past))
 	subject := Proposal{
-		ContextID: f.ContextID, Family: f.Family, Fingerprint: fingerprint(f, e), Severity: f.Severity, Confidence: size.confidence, Priority: size.priority,
+		ContextID: f.ContextID, Family: f.Family, Fingerprint: matter, Severity: f.Severity, Confidence: size.confidence, Priority: size.priority,
 	}
 	h, err := s.store.History(ctx, f, subject.Fingerprint, RejectionsSince(started))
 	if err != nil {
@@ -150,7 +173,7 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 		ID: id, AccountID: f.AccountID, ProductID: f.ProductID, ContextID: f.ContextID, FindingID: f.ID, DeploymentID: f.DeploymentID,
 		Family: f.Family, Fingerprint: subject.Fingerprint, Severity: f.Severity, Title: text.Draft.Title, Diagnosis: text.Draft.Diagnosis,
 		SuggestedChange: text.Draft.SuggestedChange, Evidence: f.Evidence, Impact: size.impact, Confidence: size.confidence,
-		Priority: size.priority, EvidenceAt: f.DetectedAt, CreatedAt: now,
+		Priority: size.priority, EvidenceAt: evidenceAt, CreatedAt: now,
 		Provenance: text.provenance(e.Window, f.ID, now.Sub(started)),
 	}
 	if p.ContentHash, err = contentHash(p); err != nil {

@@ -255,6 +255,28 @@ func (q *Queries) LockMatter(ctx context.Context, matter string) error {
 	return err
 }
 
+const openMatter = `-- name: OpenMatter :one
+SELECT p.fingerprint
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.account_id = $1 AND p.context_id = $2 AND p.finding_id = $3
+  AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+`
+
+type OpenMatterParams struct {
+	AccountID uuid.UUID
+	ContextID uuid.UUID
+	FindingID uuid.UUID
+}
+
+// The matter under which a finding's evidence is open for a decision.
+func (q *Queries) OpenMatter(ctx context.Context, arg OpenMatterParams) (string, error) {
+	row := q.db.QueryRow(ctx, openMatter, arg.AccountID, arg.ContextID, arg.FindingID)
+	var fingerprint string
+	err := row.Scan(&fingerprint)
+	return fingerprint, err
+}
+
 const openProposal = `-- name: OpenProposal :one
 SELECT p.id, p.evidence_at, p.created_at, p.provenance, p.content_hash
 FROM proposals p
