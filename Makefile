@@ -107,6 +107,10 @@ bench-ingest: build ## the way in, durable, against bare handlers, the bare brok
 bench-detect: ## the detector of `specter detect` on simulated and real series, beside plain ones (1 min)
 	@go run ./deploy/bench/cmd/detect $(DETECT)
 
+.PHONY: bench-analysis
+bench-analysis: ## what analyses find in simulated products, and that their time does not grow (12 min)
+	@go run ./services/analyzer/internal/bench $(if $(SEEDS),-seeds $(SEEDS))
+
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)

@@ -20,7 +20,7 @@ const (
 	// Segments overlap, as each dimension divides the same signals: together they are
 	// worth about ownParts series (their alarms in quiet products were counted).
 	maxParts = 48
-	ownParts = 3
+	ownParts = 8
 	maxRises = 12
 	maxFalls = 24
 	// leastPart is the share of a context's traffic, and leastPartSignals the number of

@@ -25,7 +25,7 @@ import (
 )
 
 // sampleBlocks bounds how many raw blocks one finding reads for its examples.
-const sampleBlocks = 60
+const sampleBlocks = 12
 
 // Analyses keeps runs and findings. It implements analysis.Store.
 type Analyses struct {
