@@ -72,7 +72,7 @@ func (s *Service) walk(ctx context.Context, w Work, in Walk, run *watch, end tim
 		if err != nil {
 			return nil, 0, err
 		}
-		for _, h := range hours {
+		for _, h := range everyHour(hours, run.hour, to) {
 			tail = append(tail, h.count(&home))
 			for len(tail) > 1 && tail[0].Hour.Before(h.Hour.Add(-24*time.Hour)) {
 				tail = tail[1:]
@@ -87,10 +87,34 @@ func (s *Service) walk(ctx context.Context, w Work, in Walk, run *watch, end tim
 	return tail, opened, nil
 }
 
+// everyHour fills the hours without signals in, from the one after last on (0: from the
+// first with signals) until to: that nothing came is something to judge, too.
+func everyHour(hours []Hour, last int64, to time.Time) []Hour {
+	next := last + 1
+	if last == 0 {
+		if len(hours) == 0 {
+			return nil
+		}
+		next = hourOf(hours[0].Hour)
+	}
+	out := make([]Hour, 0, max(0, hourOf(to)-next))
+	for _, h := range hours {
+		for ; next < hourOf(h.Hour); next++ {
+			out = append(out, Hour{Hour: timeOf(next)})
+		}
+		out = append(out, h)
+		next++
+	}
+	for ; next < hourOf(to); next++ {
+		out = append(out, Hour{Hour: timeOf(next)})
+	}
+	return out
+}
+
 // step judges one hour as of its end and says how many findings it opened.
 func (s *Service) step(ctx context.Context, w Work, in Walk, run *watch, h Hour, tail []HourCount) (int, error) {
 	asOf := h.Hour.UTC().Add(time.Hour)
-	on := append(run.silence(hourOf(h.Hour)), run.push(h, true)...)
+	on := run.push(h, true)
 	if h.Hour.Before(in.From.UTC().Truncate(time.Hour)) {
 		return 0, nil
 	}

@@ -92,7 +92,10 @@ func (w *watch) push(h Hour, whole bool) []alarm {
 	if w.first == 0 {
 		w.first = hour
 	}
-	w.hour, w.last = hour, hour
+	w.hour = hour
+	if c.All > 0 {
+		w.last = hour
+	}
 	w.pushRatio(hour, c)
 	if w.status.Opened {
 		opened = append(opened, w.ratioAlarm())
