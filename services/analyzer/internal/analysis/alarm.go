@@ -135,7 +135,8 @@ func (a alarm) knownAs(list []Known) *Known {
 
 func (a alarm) is(k Known) bool {
 	volume := k.Family == Silence || strings.HasPrefix(k.Fingerprint, SubjectVolume+"@")
-	if volume != a.volume() {
+	// That a type is missing where everything is, is no news; nor is the other way about.
+	if volume != a.volume() && a.collapse == nil {
 		return false
 	}
 	start, latest := timeOf(a.onset.Hour), timeOf(a.onset.Latest)
@@ -148,5 +149,31 @@ func (a alarm) is(k Known) bool {
 	if sameSeries || a.subject.Kind == SubjectRatio {
 		return true
 	}
+	// A trouble that goes on is noticed by one series after the other; evidence that is
+	// renewed tells how it spreads. Only another value of what explains it is another.
+	if k.ResolvedAt == nil && a.collapse == nil && a.ofRatio() && k.ofRatio() && !start.Before(k.StartedLow) && !disjoint(a.subject.Conditions, k.Lead) {
+		return true
+	}
 	return !latest.Before(k.StartedLow.Add(-before)) && !start.After(k.DetectedAt.Add(after))
+}
+
+// ofRatio tells alarms about shares of what is bad from those about volumes, steps and
+// what is new.
+func (a alarm) ofRatio() bool {
+	return a.subject.Kind == SubjectRatio || a.subject.Kind == SubjectSegment || a.subject.Kind == SubjectType && a.collapse == nil
+}
+
+func (k Known) ofRatio() bool {
+	switch k.Family {
+	case Silence, VolumeCollapse, FunnelDrop, NewError:
+		return false
+	}
+	return true
+}
+
+// disjoint segments have another value in the same dimension.
+func disjoint(a, b []Condition) bool {
+	return slices.ContainsFunc(a, func(c Condition) bool {
+		return slices.ContainsFunc(b, func(d Condition) bool { return d.Dimension == c.Dimension && d.Value != c.Value })
+	})
 }

@@ -147,10 +147,15 @@ const funnelDelay = int64(session.FunnelWindow/time.Hour) + 1
 func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, error) {
 	hours, err := w.History(ctx, from, recent, to)
 	home := w.Context()
-	if err != nil || len(home.Funnel) == 0 {
+	if err != nil || len(home.Funnel) == 0 || len(hours) == 0 {
 		return hours, err
 	}
-	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent, to, to)
+	// Before the first signal there is nothing to count, nor a partition to keep it in.
+	first := hours[0].Hour
+	if first.Before(recent) {
+		first = recent
+	}
+	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, first, to, to)
 	if err != nil {
 		return nil, err
 	}

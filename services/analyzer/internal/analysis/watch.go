@@ -27,6 +27,9 @@ const (
 	// signals a day, from which a value is watched by itself.
 	leastPart        = 0.02
 	leastPartSignals = 30
+	// leastPositive is the share of a value's signals that must be positive for a ratio of
+	// its own.
+	leastPositive = 0.1
 	// idlePart is after how many hours without signals a value gives its place away.
 	idlePart = 7 * 24
 	// maxCandidates bounds the values that are counted before they are watched.
@@ -62,7 +65,9 @@ type part struct {
 	subject  Subject
 	detector *detect.Detector // nil while its traffic is too small
 	status   detect.Status
-	recent   float64 // signals of about the last day
+	recent   float64 // signals of about the last day,
+	positive float64 // and the positive ones among them
+	apart    bool    // only its negatives are its own
 	last     int64   // hour they were seen
 }
 
@@ -126,37 +131,60 @@ func (w *watch) pushRatio(hour int64, c HourCount) {
 // pushParts feeds the values, the types whose share may rise, and the funnel.
 func (w *watch) pushParts(hour int64, h *Hour, c HourCount) []alarm {
 	var opened []alarm
-	feed := func(hour int64, s Subject, limit int, positive, negative int64, whole float64) {
-		if p := w.part(hour, s, limit, positive+negative, whole); p != nil {
-			p.status = p.detector.Push(detect.Hour{Hour: hour, Positive: positive, Negative: negative})
-			if p.status.Opened {
-				opened = append(opened, p.alarm())
-			}
+	feed := func(hour int64, p *part, positive, negative int64) {
+		if p == nil {
+			return
+		}
+		p.status = p.detector.Push(detect.Hour{Hour: hour, Positive: positive, Negative: negative})
+		if p.status.Opened {
+			opened = append(opened, p.alarm())
 		}
 	}
-	polar := float64(c.Positive + c.Negative)
 	for _, v := range h.Values {
-		if v.Value != signal.Other {
-			feed(hour, Subject{Kind: SubjectSegment, Conditions: []Condition{v.Condition}}, maxParts, v.Positive, v.Negative, polar)
+		if v.Value == signal.Other {
+			continue
 		}
+		p := w.part(hour, Subject{Kind: SubjectSegment, Conditions: []Condition{v.Condition}}, maxParts, v.Positive, v.Negative, c)
+		if p != nil && p.apart {
+			v.Positive = c.Positive
+		}
+		feed(hour, p, v.Positive, v.Negative)
 	}
 	for _, t := range h.Types {
+		n := t.N
 		switch {
-		case t.Type == signal.Other:
-		case w.home.Polarity(t.Type) == signal.Negative:
-			feed(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, t.N, float64(c.All))
-		case w.isNeutralError(t.Type):
-			// One that just turned up is judged as that, and not as a rise of all.
-			n := max(0, t.N-w.young(h.Errors, t.Type))
-			feed(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, n, float64(c.All))
+		case t.Type == signal.Other || !w.mayRise(t.Type):
+			continue
+		case w.home.Polarity(t.Type) == signal.Neutral:
+			// An error that just turned up is judged as that, and not as a rise of all.
+			n = max(0, t.N-w.young(h.Errors, t.Type))
 		}
+		feed(hour, w.part(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, n, c), c.All-t.N, n)
 	}
 	for i, step := range h.Funnel {
 		if i+1 < len(w.home.Funnel) {
-			feed(hour-funnelDelay, Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}, maxFunnel, step.Continued, step.Entered-step.Continued, 0)
+			s := Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}
+			feed(hour-funnelDelay, w.part(hour-funnelDelay, s, maxFunnel, step.Continued, step.Entered-step.Continued, c), step.Continued, step.Entered-step.Continued)
+		}
+	}
+	// That what is bad did not happen in an hour is as good to know as that it did.
+	for _, p := range w.parts {
+		if p.detector == nil || p.last >= hour || c.All == 0 {
+			continue
+		}
+		switch {
+		case p.apart:
+			feed(hour, p, c.Positive, 0)
+		case p.subject.Kind == SubjectType:
+			feed(hour, p, c.All, 0)
 		}
 	}
 	return opened
+}
+
+// mayRise: more of the type would be bad.
+func (w *watch) mayRise(kind string) bool {
+	return w.home.Polarity(kind) == signal.Negative || w.isNeutralError(kind)
 }
 
 // maxFunnel is how many steps a funnel may have.
@@ -178,8 +206,8 @@ func (w *watch) young(errors []ErrorCount, kind string) int64 {
 }
 
 // part is the series of a subject, or nil while it has too little traffic or there is
-// no room for it. n of whole signals of the hour are its own.
-func (w *watch) part(hour int64, s Subject, limit int, n int64, whole float64) *part {
+// no room for it. c is the whole context's hour.
+func (w *watch) part(hour int64, s Subject, limit int, positive, negative int64, c HourCount) *part {
 	key := s.key()
 	p := w.parts[key]
 	if p == nil {
@@ -189,18 +217,25 @@ func (w *watch) part(hour int64, s Subject, limit int, n int64, whole float64) *
 		p = &part{subject: s, last: hour}
 		w.parts[key] = p
 	}
-	p.recent = p.recent*math.Pow(1-1.0/24, float64(hour-p.last)) + float64(n)
+	fade := math.Pow(1-1.0/24, float64(hour-p.last))
+	p.positive = p.positive*fade + float64(positive)
+	p.recent = p.recent*fade + float64(positive+negative)
 	p.last = hour
 	if p.detector != nil {
 		return p
 	}
-	if hour-w.first < settleHours || p.recent < leastPartSignals || s.Kind == SubjectSegment && float64(n) < leastPart*whole {
+	if hour-w.first < settleHours || p.recent < leastPartSignals ||
+		s.Kind == SubjectSegment && float64(positive+negative) < leastPart*float64(c.Positive+c.Negative) {
 		return nil
 	}
 	if !w.room(hour, s.Kind, limit) {
 		return nil
 	}
-	if s.Kind == SubjectSegment {
+	// Where hardly anything good is ever sent from, such as a page that people only
+	// leave, a ratio of its own means nothing: what is bad there is held against what is
+	// good in the whole context.
+	p.apart = s.Kind == SubjectSegment && p.positive < leastPositive*p.recent
+	if s.Kind == SubjectSegment && !p.apart {
 		p.detector = w.ratio.Derive(detect.Options{Series: w.contexts * ownParts})
 	} else {
 		p.detector = detect.New(detect.Options{Series: w.contexts * limit})
@@ -292,12 +327,24 @@ func (w *watch) usual(hour int64, h Hour) float64 {
 			ratios = append(ratios, 0)
 		}
 	}
-	if len(ratios) < 3 {
-		return 1
+	if len(ratios) >= fewTypes {
+		slices.Sort(ratios)
+		return ratios[len(ratios)/2]
 	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
+	// Of so few types the one that fell is among those it is compared with: they are all
+	// to be blamed, or none.
+	var all int64
+	for _, t := range h.Types {
+		all += t.N
+	}
+	if all == 0 {
+		return 0
+	}
+	return 1
 }
+
+// fewTypes say nothing of what is usual.
+const fewTypes = 3
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

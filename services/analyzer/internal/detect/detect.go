@@ -28,8 +28,8 @@ const (
 	ringSize  = 168 // active hours kept for the onset
 
 	// derivedVar of the level of a part that nothing is known about: odds within a
-	// factor of four and a half of the whole's, at 95 %.
-	derivedVar = 0.6
+	// factor of ten of the whole's, at 95 %.
+	derivedVar = 1.4
 )
 
 // Options of a Detector.

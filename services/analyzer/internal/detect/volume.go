@@ -49,8 +49,7 @@ type VolumeState struct {
 	LevelVar float64       `json:"level_var"`
 	Day      [24]offset    `json:"day"`
 	Week     [168]offset   `json:"week"`
-	DispNum  float64       `json:"disp_num"`
-	DispDen  float64       `json:"disp_den"`
+	Spread   spread        `json:"spread"`
 	Events   float64       `json:"events"`
 	Hours    float64       `json:"hours"`
 	Evidence evidence      `json:"evidence"`
@@ -76,7 +75,7 @@ type Volume struct {
 
 // NewVolume starts one that has seen nothing.
 func NewVolume(o Options) *Volume {
-	s := VolumeState{LevelVar: volumeLevelPrior, DispNum: rhoWeight * dispersionPrior, DispDen: rhoWeight}
+	s := VolumeState{LevelVar: volumeLevelPrior, Spread: newSpread()}
 	for i := range s.Day {
 		s.Day[i].Var = volumeDayPrior
 	}
@@ -207,10 +206,11 @@ func (p volumePrediction) logRatio(shift, k float64) float64 {
 
 func (s *VolumeState) predict(hour int64) volumePrediction {
 	d, w := &s.Day[hourOfDay(hour)], &s.Week[hourOfWeek(hour)]
+	rate := math.Max(minRate, math.Exp(clamp(s.Level+float64(d.Mean)+float64(w.Mean), -6, 25)))
 	return volumePrediction{
-		rate:        math.Max(minRate, math.Exp(clamp(s.Level+float64(d.Mean)+float64(w.Mean), -6, 25))),
+		rate:        rate,
 		seasonalVar: float64(d.Var) + float64(w.Var),
-		dispersion:  clamp(s.DispNum/s.DispDen, 1e-3, dispersionMax),
+		dispersion:  s.Spread.at(rate),
 	}
 }
 
@@ -253,10 +253,8 @@ func (s *VolumeState) learn(hour int64, k float64, p volumePrediction) {
 	d, w := &s.Day[hourOfDay(hour)], &s.Week[hourOfWeek(hour)]
 	predictable := 1 + p.rate*(s.LevelVar+p.seasonalVar)/2
 	x2 := math.Min((k-p.rate)*(k-p.rate)/p.rate, 9*(1+p.dispersion*p.rate)*predictable)
-	if p.rate >= 1 {
-		weight := p.rate / (p.rate + 5)
-		s.DispNum = s.DispNum*rhoMemory + weight*math.Max(0, x2/predictable-1)/p.rate
-		s.DispDen = s.DispDen*rhoMemory + weight
+	if p.rate >= minSpread {
+		s.Spread.learn(p.rate, x2/predictable)
 	}
 	dv, wv := float64(d.Var)+dayDrift, float64(w.Var)+weekDrift
 	total := s.LevelVar + dv + wv + 1/p.information()
@@ -311,8 +309,7 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 			s.Ring[i].Expected *= float32(math.Pow(followed, float64(s.Ring[i].Hour-winner.Start)/math.Max(1, float64(hour-winner.Start))))
 		}
 	}
-	dispersion := s.predict(hour).dispersion
-	c := Collapse{Opened: hour, Evidence: best, Onset: volumeOnset(s.Ring, dispersion, s.Evidence.Wander[1].factor())}
+	c := Collapse{Opened: hour, Evidence: best, Onset: volumeOnset(s.Ring, &s.Spread, s.Evidence.Wander[1].factor())}
 	for _, p := range s.Ring {
 		if p.Hour >= c.Onset.Hour {
 			c.Expected += float64(p.Expected)
@@ -329,7 +326,7 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 }
 
 // volumeOnset maximises the likelihood over the start and the drop.
-func volumeOnset(ring []volumePoint, dispersion, wander float64) Onset {
+func volumeOnset(ring []volumePoint, varies *spread, wander float64) Onset {
 	best, found := math.Inf(-1), Onset{}
 	profile := make([]float64, len(ring))
 	for i := range profile {
@@ -338,7 +335,8 @@ func volumeOnset(ring []volumePoint, dispersion, wander float64) Onset {
 	for _, shift := range [...]float64{-0.5, -0.7, -1, -1.6, -2.5, -4, -7} {
 		sum := 0.0
 		for i := len(ring) - 1; i >= 0; i-- {
-			p := volumePrediction{rate: math.Max(minRate, float64(ring[i].Expected)), dispersion: dispersion}
+			rate := math.Max(minRate, float64(ring[i].Expected))
+			p := volumePrediction{rate: rate, dispersion: varies.at(rate)}
 			sum += p.logRatio(shift, float64(ring[i].N))
 			profile[i] = math.Max(profile[i], sum)
 			// Of equal likelihoods the latest: an empty night says nothing of its start.

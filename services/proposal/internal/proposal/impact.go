@@ -167,6 +167,9 @@ func reach(e Evidence) float64 {
 	if n := affectedSessions(e); n != nil {
 		return *n
 	}
+	if e.Volume != nil {
+		return math.Max(0, e.Volume.Expected-e.Volume.Window) // what is missing
+	}
 	if lead, ok := e.Lead(); ok {
 		return lead.Window
 	}

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// Keys of the three contexts.
+// Keys of the contexts.
 const (
 	checkout = "checkout"
 	browse   = "browse"
 	search   = "search"
+	help     = "help"
 )
 
 // Share of a day's sessions by hour (UTC) and of a week's by weekday from Sunday. Shape:
@@ -35,6 +36,7 @@ var (
 	browsers  = []weighted{{"Chrome", .58}, {"Safari", .23}, {"Firefox", .11}, {"Edge", .08}}
 	countries = []weighted{{"DE", .34}, {"US", .22}, {"GB", .16}, {"FR", .15}, {"NL", .13}}
 	products  = []weighted{{"kettle", .2}, {"lamp", .18}, {"desk", .15}, {"chair", .15}, {"rug", .12}, {"mirror", .1}, {"clock", .1}}
+	topics    = []string{"delivery", "returns", "payment", "sizes"}
 	landings  = []weighted{{"/", .55}, {"/sale", .25}, {"/blog/small-kitchens", .12}, {"/gifts", .08}}
 )
 
@@ -42,9 +44,10 @@ var (
 type world struct {
 	shop   *Shop
 	chance *rand.Rand
-	volume float64 // today's traffic against a normal day
-	mood   float64 // today's shift of every success probability, on the logit scale
-	count  uint64  // sessions so far
+	aside  *rand.Rand // of what happens beside the way to an order
+	volume float64    // today's traffic against a normal day
+	mood   float64    // today's shift of every success probability, on the logit scale
+	count  uint64     // sessions so far
 }
 
 // newDay draws what makes a day different from the next: marketing, weather, pay day.
@@ -81,6 +84,7 @@ func (w *world) session(from time.Time, out *pending) {
 	v.release = w.shop.release(v.at, w.chance.Float64())
 	landing := w.pick(landings)
 	v.say(browse, "page_view", landing, nil)
+	v.asksForHelp()
 	if w.rarely(.004) {
 		v.wait(2, 8)
 		v.say(browse, "not_found", "/p/discontinued", nil)
@@ -99,13 +103,34 @@ func (w *world) session(from time.Time, out *pending) {
 	v.checksOut()
 }
 
+// asksForHelp plays the visitors who open the help widget. Two days before the end a new
+// page template leaves its script out: nothing is wrong with the visitors, and nothing is
+// heard of them.
+func (v *visit) asksForHelp() {
+	if v.aside.Float64() >= .14 || !v.at.Before(v.shop.story.HelpGoneAt) {
+		return
+	}
+	topic := "/help/" + topics[v.aside.IntN(len(topics))]
+	opened := v.at.Add(time.Duration(5+v.aside.IntN(60)) * time.Second)
+	v.sayAt(opened, help, "help_opened", topic, map[string]any{"element": "button.help"})
+	kind := "article_helpful"
+	if v.aside.Float64() < .25 {
+		kind = "article_unhelpful"
+	}
+	v.sayAt(opened.Add(time.Duration(10+v.aside.IntN(90))*time.Second), help, kind, topic, nil)
+}
+
 // searches reports whether the visitor goes on to a product.
 func (v *visit) searches() bool {
 	v.wait(3, 20)
 	v.say(search, "search_performed", "/search", map[string]any{"element": "input#search"})
 	v.wait(2, 15)
+	clicks := .78
+	if v.browser == "Safari" && !v.at.Before(v.shop.story.SearchBrokeAt) && v.at.Before(v.shop.story.SearchFixedAt) {
+		clicks = .06 // the list of results is laid out below the footer
+	}
 	switch {
-	case v.often(.78):
+	case v.often(clicks):
 		v.say(search, "search_result_clicked", "/search", map[string]any{"element": "a.result"})
 		return true
 	case v.often(.5):
@@ -190,11 +215,15 @@ func (v *visit) fails(context, path, message, file string, line int) {
 
 // say records one signal now.
 func (v *visit) say(context, kind, path string, more map[string]any) {
+	v.sayAt(v.at, context, kind, path, more)
+}
+
+func (v *visit) sayAt(at time.Time, context, kind, path string, more map[string]any) {
 	payload := map[string]any{"path": path, "release": v.release, "browser": v.browser, "country": v.country}
 	for key, value := range more {
 		payload[key] = value
 	}
-	v.out.add(Signal{Context: context, Type: kind, Payload: payload, SessionID: v.id, Time: v.at})
+	v.out.add(Signal{Context: context, Type: kind, Payload: payload, SessionID: v.id, Time: at})
 }
 
 // wait lets the visitor think for between min and max seconds.

@@ -23,6 +23,8 @@ const (
 const (
 	daysAfterFix    = 14
 	daysOfIncident  = 7
+	daysOfSearch    = 10 // counted back from the end; mended half way
+	daysWithoutHelp = 2
 	defaultDays     = 56
 	defaultSessions = 390
 )
@@ -48,7 +50,11 @@ type Story struct {
 	BadAt      time.Time // when the regression shipped
 	FixRelease string
 	FixAt      time.Time // when the fix was deployed
-	End        time.Time // first instant after the simulation
+	// Two smaller troubles, which nobody mends during the simulation but the first.
+	SearchBrokeAt time.Time // results cannot be seen in Safari
+	SearchFixedAt time.Time
+	HelpGoneAt    time.Time // the help widget's script is left out
+	End           time.Time // first instant after the simulation
 }
 
 // Signal is one thing that happened in the shop.
@@ -88,19 +94,22 @@ func New(cfg Config) (*Shop, error) {
 	cfg.Start = cfg.Start.UTC()
 	fix := cfg.Days - daysAfterFix
 	return &Shop{cfg: cfg, story: Story{
-		BadRelease: "2.3.0",
-		BadAt:      cfg.Start.AddDate(0, 0, fix-daysOfIncident),
-		FixRelease: "2.3.1",
-		FixAt:      cfg.Start.AddDate(0, 0, fix),
-		End:        cfg.Start.AddDate(0, 0, cfg.Days),
+		BadRelease:    "2.3.0",
+		BadAt:         cfg.Start.AddDate(0, 0, fix-daysOfIncident),
+		FixRelease:    "2.3.1",
+		FixAt:         cfg.Start.AddDate(0, 0, fix),
+		SearchBrokeAt: cfg.Start.AddDate(0, 0, cfg.Days-daysOfSearch).Add(9 * time.Hour),
+		SearchFixedAt: cfg.Start.AddDate(0, 0, cfg.Days-daysOfSearch/2),
+		HelpGoneAt:    cfg.Start.AddDate(0, 0, cfg.Days-daysWithoutHelp).Add(14 * time.Hour),
+		End:           cfg.Start.AddDate(0, 0, cfg.Days),
 	}}, nil
 }
 
 // Story returns when what shipped.
 func (s *Shop) Story() Story { return s.story }
 
-// Contexts returns the three areas of the shop: the one that breaks and two that do not,
-// which the verifier may use as controls.
+// Contexts returns the areas of the shop: the one that breaks, one that never does, which
+// the verifier may use as a control, and the two with a trouble of their own near the end.
 func (s *Shop) Contexts() []Context {
 	return []Context{
 		{
@@ -122,6 +131,12 @@ func (s *Shop) Contexts() []Context {
 			Positive:    []string{"search_result_clicked"},
 			Negative:    []string{"search_no_results", "search_abandoned"},
 		},
+		{
+			Key: help, Name: "Help",
+			Description: "Finding an answer without writing to us.",
+			Positive:    []string{"article_helpful"},
+			Negative:    []string{"article_unhelpful"},
+		},
 	}
 }
 
@@ -130,7 +145,7 @@ func (s *Shop) Contexts() []Context {
 func (s *Shop) Signals() iter.Seq[Signal] {
 	return func(yield func(Signal) bool) {
 		chance := rand.New(rand.NewPCG(s.cfg.Seed, 0x5eed0f5ec7e2))
-		w := &world{shop: s, chance: chance}
+		w := &world{shop: s, chance: chance, aside: rand.New(rand.NewPCG(s.cfg.Seed, 0xa51de))}
 		var open pending
 		var emitted uint64
 		emit := func(before time.Time) bool {

@@ -117,11 +117,38 @@ func TestTheRegressionHurtsCheckoutOnlyAndOnlyWhileItIsLive(t *testing.T) {
 				require.Less(t, ratio, .3, "seed %d day %d: everybody has it", seed, day)
 			}
 		}
-		for _, control := range []string{"browse", "search"} {
-			all := byContext[control]
-			require.Less(t, slices.Max(all)-slices.Min(all), .3, "%s stays as it is", control)
+		all := byContext["browse"]
+		require.Less(t, slices.Max(all)-slices.Min(all), .3, "browse stays as it is")
+		searching := byContext["search"]
+		broke := int(s.Story().SearchBrokeAt.Sub(start).Hours() / 24)
+		fixed := int(s.Story().SearchFixedAt.Sub(start).Hours() / 24)
+		require.Less(t, mean(searching[broke+1:fixed]), mean(searching[:broke])-.08)
+		require.InDelta(t, mean(searching[:broke]), mean(searching[fixed:]), .06)
+	}
+}
+
+func mean(list []float64) (sum float64) {
+	for _, x := range list {
+		sum += x / float64(len(list))
+	}
+	return sum
+}
+
+func TestTheHelpWidgetFallsSilent(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shop.Config{Seed: 1})
+	before, after := 0, 0
+	for signal := range s.Signals() {
+		switch {
+		case signal.Context != "help":
+		case signal.Time.Before(s.Story().HelpGoneAt.Add(5 * time.Minute)):
+			before++
+		default:
+			after++
 		}
 	}
+	require.Greater(t, before, 50*60)
+	require.Zero(t, after)
 }
 
 func TestNightsAreQuietAndWeekendsBusy(t *testing.T) {
