@@ -21,6 +21,9 @@ const (
 // within 0 and 1. SD is the standard error of what it would be, in logits.
 type Counterfactual struct {
 	Now, Then, SD float64
+	// Volume: the share is of a usual amount, so that it comes near to 1 as to any other
+	// number. Gains are plain differences then, and SD is relative.
+	Volume bool
 }
 
 // gain in logits.
@@ -85,10 +88,25 @@ type Prediction struct {
 
 // Predict the share once the trouble ends.
 func Predict(c Counterfactual, k Calibration) Prediction {
+	if c.Volume {
+		return predictVolume(c, k)
+	}
 	gain := c.gain()
 	center := logit(c.Now) + k.Mean*gain
 	sd := math.Sqrt(sq(k.Mean*c.SD) + sq(gain*k.SD) + sq(c.SD*k.SD))
 	return Prediction{Value: expit(center), Low: expit(center - z80*sd), High: expit(center + z80*sd), center: center, sd: sd}
+}
+
+func predictVolume(c Counterfactual, k Calibration) Prediction {
+	gain := c.Then - c.Now
+	value := c.Now + k.Mean*gain
+	sd := math.Sqrt(sq(k.Mean*c.SD*c.Then) + sq(gain*k.SD) + sq(c.SD*c.Then*k.SD))
+	bound := func(x float64) float64 { return math.Max(0, math.Min(1, x)) }
+	p := Prediction{Value: bound(value), Low: bound(value - z80*sd), High: bound(value + z80*sd)}
+	inside := func(x float64) float64 { return math.Max(1e-6, math.Min(1-1e-6, x)) }
+	p.center = logit(inside(value))
+	p.sd = math.Max(leastSD, sd/(inside(value)*(1-inside(value))))
+	return p
 }
 
 // Covers tells whether an observed share lies within the range.

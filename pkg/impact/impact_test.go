@@ -80,6 +80,17 @@ func TestAlwaysFiniteAndOrdered(t *testing.T) {
 	})
 }
 
+// What a volume returns to is an amount, and not a share that could not be exceeded.
+func TestVolumesReturnInProportion(t *testing.T) {
+	t.Parallel()
+	p := impact.Predict(impact.Counterfactual{Now: 0.02, Then: 0.98, SD: 0.1, Volume: true}, impact.Calibrate(nil))
+	require.InDelta(t, 0.02+0.7*0.96, p.Value, 1e-9)
+	require.Greater(t, p.Low, 0.25)
+	require.LessOrEqual(t, p.High, 1.0)
+	require.Greater(t, p.High, 0.95)
+	require.False(t, math.IsNaN(p.CRPS(0.9)))
+}
+
 // A sharper range around the truth scores better, and so does a range nearer to it.
 func TestCRPSRewardsSharpnessAndTruth(t *testing.T) {
 	t.Parallel()

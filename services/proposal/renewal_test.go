@@ -64,9 +64,23 @@ func TestRenewedEvidenceIsAbsorbedWhateverExplainsItNow(t *testing.T) {
 	s.renew(f, evidencetest.New(evenLater), evenLater)
 	require.Equal(t, rows[0].hash, s.rows()[0].hash)
 
-	stranger := s.finding()
-	s.renew(stranger, evidencetest.New(later), later)
-	require.Len(t, s.rows(), 1, "what was never proposed is not proposed by more evidence")
+}
+
+// Facts of two types come in any order: newer evidence that comes first stands for the
+// finding, which adds nothing then.
+func TestRenewedEvidenceMayComeBeforeItsFinding(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	f := s.finding()
+	later := f.detected.Add(6 * time.Hour)
+	newer := evidencetest.New(later)
+	newer.Lead("rage_click", "release", "9.9.9")
+	s.renew(f, newer, later)
+	s.handled(s.publish(f))
+	rows := s.rows()
+	require.Len(t, rows, 1)
+	require.Contains(t, rows[0].diagnosis, "9.9.9")
 }
 
 // Verdicts of a family scale its next predictions, and the impact says from how many.

@@ -254,6 +254,11 @@ func ruledOut(r explain.Report) []RuledOut {
 	for _, s := range r.Segments {
 		guilty[s.Conditions[0].Dimension] = true
 	}
+	if r.Explanation != nil {
+		for _, c := range r.Explanation.Conditions {
+			guilty[c.Dimension] = true
+		}
+	}
 	values := make(map[string]int)
 	for _, s := range r.RuledOut {
 		values[s.Conditions[0].Dimension]++

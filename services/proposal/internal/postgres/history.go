@@ -82,17 +82,14 @@ func insertSkip(ctx context.Context, q *db.Queries, f proposal.Finding, skip pro
 }
 
 // OpenMatter implements proposal.Store.
-func (s *Store) OpenMatter(ctx context.Context, f proposal.Finding) (fingerprint string, err error) {
+func (s *Store) OpenMatter(ctx context.Context, f proposal.Finding) (fingerprint string, known bool, err error) {
 	err = tenant.Tx(ctx, s.pool, f.AccountID, func(tx pgx.Tx) error {
-		fingerprint, err = db.New(tx).OpenMatter(ctx, db.OpenMatterParams{AccountID: f.AccountID, ContextID: f.ContextID, FindingID: f.ID})
-		if errors.Is(err, pgx.ErrNoRows) {
-			fingerprint = ""
-			return nil
+		row, err := db.New(tx).OpenMatter(ctx, db.OpenMatterParams{AccountID: f.AccountID, FindingID: f.ID})
+		if err != nil {
+			return fmt.Errorf("looking for the finding's proposal: %w", err)
 		}
-		return err
+		fingerprint, known = row.Fingerprint, row.Known
+		return nil
 	})
-	if err != nil {
-		return "", fmt.Errorf("looking for the finding's proposal: %w", err)
-	}
-	return fingerprint, nil
+	return fingerprint, known, err
 }

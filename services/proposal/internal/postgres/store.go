@@ -100,7 +100,7 @@ func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposa
 			outcome = proposal.Skipped
 			return insertSkip(ctx, q, f, *skip, p.CreatedAt)
 		case open == nil:
-			outcome, err = s.create(ctx, tx, q, judged)
+			outcome, err = s.create(ctx, tx, q, f, judged)
 			return err
 		case p.EvidenceAt.Before(open.EvidenceAt):
 			return nil
@@ -131,7 +131,7 @@ func lockOpen(ctx context.Context, q *db.Queries, p proposal.Proposal) (*db.Open
 	return &open, nil
 }
 
-func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, p proposal.Proposal) (proposal.Outcome, error) {
+func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, f proposal.Finding, p proposal.Proposal) (proposal.Outcome, error) {
 	impact, provenance, err := documents(p)
 	if err != nil {
 		return "", err
@@ -151,7 +151,10 @@ func (s *Store) create(ctx context.Context, tx pgx.Tx, q *db.Queries, p proposal
 	if err != nil {
 		return "", fmt.Errorf("storing the proposal: %w", err)
 	}
-	if rows == 0 {
+	switch {
+	case rows == 0 && f.Renewed:
+		return "", proposal.ErrOvertaken
+	case rows == 0:
 		return proposal.Known, nil
 	}
 	due := proposal.Due{AccountID: p.AccountID, ProposalID: p.ID}

@@ -56,11 +56,11 @@ func estimateImpact(f Finding, e Evidence, c Context, k impact.Calibration) esti
 // counterfactual is the analyzer's, which knows the drift of the metric; without one it is computed from the counts.
 func counterfactual(f Finding, e Evidence, c Context) (metric string, without impact.Counterfactual) {
 	if given := e.Counterfactual; given != nil && inside(given.Now) && inside(given.Then) && given.SD >= 0 {
-		return given.Metric, impact.Counterfactual{Now: given.Now, Then: given.Then, SD: given.SD}
+		return given.Metric, impact.Counterfactual{Now: given.Now, Then: given.Then, SD: given.SD, Volume: given.Metric == usualVolume}
 	}
 	if f.Family == Silence || f.Family == VolumeCollapse {
 		now, then, sd := volumeCounterfactual(e)
-		return usualVolume, impact.Counterfactual{Now: now, Then: then, SD: sd}
+		return usualVolume, impact.Counterfactual{Now: now, Then: then, SD: sd, Volume: true}
 	}
 	now, then, sd := ratioCounterfactual(f, e, c)
 	return positiveRatio, impact.Counterfactual{Now: now, Then: then, SD: sd}
@@ -141,7 +141,9 @@ func confidence(f Finding, e Evidence, gain, sd float64) float64 {
 	out := genuine
 	if f.Family != DeploymentRegressed {
 		explained := 0.0
-		if lead, ok := e.Lead(); ok {
+		if f.Family == Silence {
+			explained = 1 // what stopped needs no part that explains it
+		} else if lead, ok := e.Lead(); ok {
 			explained = math.Min(1, math.Max(0, lead.ShareOfChange))
 		}
 		out = normalCDF(gain/sd) * genuine * (0.5 + 0.5*explained)

@@ -39,6 +39,7 @@ type Finding struct {
 	Severity     float64 // 0–1
 	DeploymentID uuid.UUID
 	Evidence     json.RawMessage
+	Renewed      bool // newer evidence of a finding that was opened before
 }
 
 // Context is the area of the product a finding is about.

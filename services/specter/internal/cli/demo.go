@@ -65,6 +65,9 @@ The same seed is the same shop. Running it again for the same product adds nothi
 	return cmd
 }
 
+// settled is how long a proposal must have stayed as it is before it is approved.
+const settled = 2 * time.Second
+
 type demoRun struct {
 	*app
 	target  *target
@@ -163,17 +166,23 @@ func replayed(world *shop.Shop, contexts map[string]*uuid.UUID) iter.Seq2[past, 
 func (d *demoRun) awaitProposal(ctx context.Context, product uuid.UUID) (api.Proposal, error) {
 	d.err.status("waiting for a proposal …")
 	var found api.Proposal
+	var since time.Time // when it was seen first as it is: evidence of later hours is still on its way to it
 	err := await(ctx, d.wait, func(ctx context.Context) (bool, error) {
 		all, err := d.target.Proposals(ctx, product)
 		if err != nil {
 			return false, err
 		}
+		last := found.ContentHash
+		found = api.Proposal{}
 		for _, p := range all {
 			if d.about(p) && (found.Id == uuid.Nil || p.Priority > found.Priority) {
 				found = p
 			}
 		}
-		return found.Id != uuid.Nil, nil
+		if found.ContentHash != last {
+			since = d.Now()
+		}
+		return found.Id != uuid.Nil && (found.DeploymentId != nil || d.Now().Sub(since) >= settled), nil
 	})
 	if err != nil {
 		return found, d.stuck("a proposal", err)

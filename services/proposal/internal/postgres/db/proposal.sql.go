@@ -256,25 +256,32 @@ func (q *Queries) LockMatter(ctx context.Context, matter string) error {
 }
 
 const openMatter = `-- name: OpenMatter :one
-SELECT p.fingerprint
-FROM proposals p
-LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
-WHERE p.account_id = $1 AND p.context_id = $2 AND p.finding_id = $3
-  AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+SELECT coalesce((SELECT p.fingerprint
+                 FROM proposals p
+                 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+                 WHERE p.account_id = $1 AND p.finding_id = $2
+                   AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')), '')::text AS fingerprint,
+       (EXISTS (SELECT FROM proposals p WHERE p.account_id = $1 AND p.finding_id = $2)
+           OR EXISTS (SELECT FROM proposal_skips s WHERE s.account_id = $1 AND s.finding_id = $2))::boolean AS known
 `
 
 type OpenMatterParams struct {
 	AccountID uuid.UUID
-	ContextID uuid.UUID
 	FindingID uuid.UUID
 }
 
-// The matter under which a finding's evidence is open for a decision.
-func (q *Queries) OpenMatter(ctx context.Context, arg OpenMatterParams) (string, error) {
-	row := q.db.QueryRow(ctx, openMatter, arg.AccountID, arg.ContextID, arg.FindingID)
-	var fingerprint string
-	err := row.Scan(&fingerprint)
-	return fingerprint, err
+type OpenMatterRow struct {
+	Fingerprint string
+	Known       bool
+}
+
+// The matter under which a finding's evidence is open for a decision (” when it is not), and whether anything became of
+// the finding.
+func (q *Queries) OpenMatter(ctx context.Context, arg OpenMatterParams) (OpenMatterRow, error) {
+	row := q.db.QueryRow(ctx, openMatter, arg.AccountID, arg.FindingID)
+	var i OpenMatterRow
+	err := row.Scan(&i.Fingerprint, &i.Known)
+	return i, err
 }
 
 const openProposal = `-- name: OpenProposal :one

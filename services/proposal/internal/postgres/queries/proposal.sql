@@ -50,12 +50,15 @@ ORDER BY p.created_at DESC
 LIMIT 1;
 
 -- name: OpenMatter :one
--- The matter under which a finding's evidence is open for a decision.
-SELECT p.fingerprint
-FROM proposals p
-LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
-WHERE p.account_id = sqlc.arg(account_id) AND p.context_id = sqlc.arg(context_id) AND p.finding_id = sqlc.arg(finding_id)
-  AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed');
+-- The matter under which a finding's evidence is open for a decision ('' when it is not), and whether anything became of
+-- the finding.
+SELECT coalesce((SELECT p.fingerprint
+                 FROM proposals p
+                 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+                 WHERE p.account_id = sqlc.arg(account_id) AND p.finding_id = sqlc.arg(finding_id)
+                   AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')), '')::text AS fingerprint,
+       (EXISTS (SELECT FROM proposals p WHERE p.account_id = sqlc.arg(account_id) AND p.finding_id = sqlc.arg(finding_id))
+           OR EXISTS (SELECT FROM proposal_skips s WHERE s.account_id = sqlc.arg(account_id) AND s.finding_id = sqlc.arg(finding_id)))::boolean AS known;
 
 -- name: OpenProposal :one
 -- The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
