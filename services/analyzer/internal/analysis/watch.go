@@ -311,7 +311,8 @@ func (w *watch) pushErrors(hour int64, h Hour) []alarm {
 		if i := slices.IndexFunc(seen, func(s detect.Seen) bool { return s.Value == e.Value }); i >= 0 {
 			seen[i].N += e.N
 		} else {
-			seen = append(seen, detect.Seen{Value: e.Value, N: e.N})
+			whole, message := signal.ErrorNames(e.Value)
+			seen = append(seen, detect.Seen{Value: e.Value, N: e.N, Whole: whole, Message: message})
 		}
 	}
 	w.news = slices.DeleteFunc(w.news, func(n detect.Newcomer) bool { return hour-n.Opened > newsHours })
