@@ -32,9 +32,19 @@ func (a alarm) falseAlarm() float64 {
 // budget is the share of product-weeks that may see a finding with nothing wrong.
 const budget = 0.05
 
-// volume tells alarms about the whole context's volume from those about what people
-// experience: two of the same sort and time are one incident.
-func (a alarm) volume() bool { return a.subject.Kind == SubjectVolume }
+// related tells whether an alarm and a finding can be of one incident. How much comes of
+// all is one thing and what people experience another, but a type that vanishes shows in
+// both.
+func (a alarm) related(k Known) bool {
+	switch {
+	case a.subject.Kind == SubjectVolume:
+		return k.Family == Silence || k.Family == VolumeCollapse
+	case a.collapse != nil:
+		return true
+	default:
+		return seriesOf(k.Fingerprint) != SubjectVolume
+	}
+}
 
 // key names the series across runs; a finding's fingerprint begins with it.
 func (s Subject) key() string {
@@ -46,6 +56,14 @@ func (s Subject) key() string {
 		parts = append(parts, s.Name)
 	}
 	return strings.Join(parts, ":")
+}
+
+// seriesOf is the key of the series that a fingerprint names.
+func seriesOf(fingerprint string) string {
+	if i := strings.LastIndex(fingerprint, "@"); i >= 0 {
+		return fingerprint[:i]
+	}
+	return fingerprint
 }
 
 func (w *watch) ratioAlarm() alarm {
@@ -81,10 +99,7 @@ func (w *watch) newsAlarm(n detect.Newcomer) alarm {
 // on tells whether the series a fingerprint names is still in trouble, and since when
 // it is not: the hour after its incident closed, or zero when that is not known.
 func (w *watch) on(fingerprint string) (bool, int64) {
-	key := fingerprint
-	if i := strings.LastIndex(fingerprint, "@"); i >= 0 {
-		key = fingerprint[:i]
-	}
+	key := seriesOf(fingerprint)
 	kind, name, _ := strings.Cut(key, ":")
 	switch {
 	case kind == SubjectVolume:
@@ -98,6 +113,9 @@ func (w *watch) on(fingerprint string) (bool, int64) {
 	}
 	status := w.status
 	if p := w.parts[key]; kind != SubjectRatio && p != nil && p.detector != nil {
+		if p.gone(w.hour) {
+			return false, p.last + 1
+		}
 		status = p.status
 	}
 	if status.Incident == nil || status.Incident.Closed == 0 {
@@ -134,18 +152,22 @@ func (a alarm) knownAs(list []Known) *Known {
 }
 
 func (a alarm) is(k Known) bool {
-	volume := k.Family == Silence || strings.HasPrefix(k.Fingerprint, SubjectVolume+"@")
-	if volume != a.volume() {
+	series := seriesOf(k.Fingerprint)
+	if !a.related(k) {
 		return false
 	}
 	start, latest := timeOf(a.onset.Hour), timeOf(a.onset.Latest)
 	if k.ResolvedAt != nil && !k.ResolvedAt.After(start) {
 		return false
 	}
-	sameSeries := strings.HasPrefix(k.Fingerprint, a.subject.key()+"@")
+	if series == a.subject.key() {
+		return true
+	}
 	// The context's ratio is the sum of its parts: while one of them is known to be
-	// worse, that the sum is worse too is no news.
-	if sameSeries || a.subject.Kind == SubjectRatio {
+	// worse, that the sum is worse too is no news. An error may be nobody's bad signal,
+	// and a funnel counts sessions: they are no parts.
+	kind, _, _ := strings.Cut(series, ":")
+	if a.subject.Kind == SubjectRatio && (kind == SubjectSegment || kind == SubjectType) {
 		return true
 	}
 	return !latest.Before(k.StartedLow.Add(-before)) && !start.After(k.DetectedAt.Add(after))

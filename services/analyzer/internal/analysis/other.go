@@ -20,7 +20,8 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 		}
 		return signal.Neutral
 	}}
-	window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
+	// As far as volumes are judged: of a running hour it is not known how much will come.
+	window, baseline := windows(f.StartedAt, earlier(f.DetectedAt, timeOf(run.whole+1)), baselineSpan)
 	byType, byValue, err := w.Totals(ctx, window, baseline, nil)
 	if err != nil {
 		return err

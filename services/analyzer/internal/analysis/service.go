@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,9 +42,9 @@ type Work interface {
 	// Unresolved are the open findings detected at or before asOf, but for those of
 	// deployments.
 	Unresolved(ctx context.Context, asOf time.Time) ([]Known, error)
-	// Elsewhere is how many signals the product's other contexts had since, and whether a
-	// silence of one of them is known.
-	Elsewhere(ctx context.Context, since time.Time) (signals int64, silence bool, err error)
+	// Elsewhere is how many signals the product's other contexts had in [from, to), and
+	// whether a silence of one of them in it is known.
+	Elsewhere(ctx context.Context, from, to time.Time) (signals int64, silence bool, err error)
 	// Deployment's moment, for a regression.
 	DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error)
 
@@ -124,10 +123,11 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return w.Record(ctx, a)
 		}
 		run := newWatch(&home, w.Watched())
+		whole := settled(asOf, started)
 		for _, h := range hours {
-			run.push(h, !h.Hour.Add(time.Hour+onTheWay).After(asOf))
+			run.push(h, !h.Hour.Add(time.Hour).After(whole))
 		}
-		run.settle(asOf)
+		run.silence(hourOf(whole))
 		if err := s.conclude(ctx, w, &a, run, counts); err != nil {
 			return err
 		}
@@ -254,8 +254,8 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 			if known == nil {
 				known = k
 			}
-			// It had looked better for a while.
-			if on, _ := run.on(k.Fingerprint); k.ResolvedAt != nil && on && !a.DryRun {
+			// It had looked better for a while; what was resolved later still was not then.
+			if on, _ := run.on(k.Fingerprint); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
 				if err := w.Resolve(ctx, k.ID, nil); err != nil {
 					return nil, nil, err
 				}
@@ -321,7 +321,7 @@ func (s *Service) renew(ctx context.Context, w Work, a *Analysis, run *watch, on
 		at := k.StartedAt.Add(d)
 		return k.AsOf.Before(at) && !a.AsOf.Before(at)
 	})
-	if !due || a.DryRun || k.ResolvedAt != nil || !strings.HasPrefix(k.Fingerprint, one.subject.key()+"@") {
+	if !due || a.DryRun || k.ResolvedAt != nil || seriesOf(k.Fingerprint) != one.subject.key() {
 		return nil
 	}
 	f, err := s.findingOf(ctx, w, a, run, one)
@@ -348,10 +348,11 @@ func (f *Finding) lead() []Condition {
 // knownElsewhere tells whether a whole product fell silent and another of its contexts
 // says so already.
 func (s *Service) knownElsewhere(ctx context.Context, w Work, one alarm) (bool, error) {
-	if one.collapse == nil || one.subject.Name != "" || !one.collapse.Silent() {
+	if one.collapse == nil || one.subject.Name != "" || !one.collapse.Stopped {
 		return false, nil
 	}
-	signals, silence, err := w.Elsewhere(ctx, timeOf(one.onset.Hour+1))
+	// Until it was noticed: once signals come again, it still was one silence.
+	signals, silence, err := w.Elsewhere(ctx, timeOf(one.onset.Hour+1), timeOf(one.opened+1))
 	return silence && signals == 0, err
 }
 

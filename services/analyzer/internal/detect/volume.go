@@ -41,6 +41,7 @@ type Collapse struct {
 	Observed float64 `json:"observed"`
 	Recovery float64 `json:"recovery"`
 	Closed   int64   `json:"closed"`
+	Stopped  bool    `json:"stopped"` // it was silent when it opened
 }
 
 // Silent tells a stop from a fall.
@@ -337,6 +338,7 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 	if c.Observed > collapsed*c.Expected || hour-c.Onset.Hour+1 < collapseHours {
 		return false
 	}
+	c.Stopped = c.Silent()
 	s.Level, s.LevelVar = winner.Level, math.Max(s.LevelVar, winner.Var)
 	s.Collapse = &c
 	s.Evidence.Paths = [len(shifts)]path{}
