@@ -96,20 +96,19 @@ func (w *watch) newsAlarm(n detect.Newcomer) alarm {
 	}
 }
 
-// on tells whether the series a fingerprint names is still in trouble, and since when
-// it is not: the hour after its incident closed, or zero when that is not known.
-func (w *watch) on(fingerprint string) (bool, int64) {
-	key := seriesOf(fingerprint)
+// on tells whether what a finding tells of goes on, and since when it does not: the hour
+// after its incident closed, or zero when that is not known.
+func (w *watch) on(k Known) (bool, int64) {
+	key := seriesOf(k.Fingerprint)
 	kind, name, _ := strings.Cut(key, ":")
 	switch {
 	case kind == SubjectVolume:
-		return w.flow.Active, closedAt(w.flow.Collapse)
+		return k.goesOn(spanOf(w.flow.Collapse))
 	case kind == SubjectError:
 		last, seen := w.novelty.LastSeen(name)
 		return seen && w.hour-last < quietHours, last + 1
 	case kind == SubjectType && w.falls[name] != nil && w.falls[name].status.Collapse != nil:
-		f := w.falls[name]
-		return f.status.Active, closedAt(f.status.Collapse)
+		return k.goesOn(spanOf(w.falls[name].status.Collapse))
 	}
 	status := w.status
 	if p := w.parts[key]; kind != SubjectRatio && p != nil && p.detector != nil {
@@ -118,21 +117,35 @@ func (w *watch) on(fingerprint string) (bool, int64) {
 		}
 		status = p.status
 	}
-	if status.Incident == nil || status.Incident.Closed == 0 {
-		return status.Active, 0
+	if status.Incident == nil {
+		return false, 0
 	}
-	return status.Active, status.Incident.Closed + 1
+	return k.goesOn(status.Incident.Onset.Hour, status.Incident.Closed)
+}
+
+func spanOf(c *detect.Collapse) (start, closed int64) {
+	if c == nil {
+		return 0, 0
+	}
+	return c.Onset.Hour, c.Closed
+}
+
+// goesOn tells whether the last incident of a finding's series, which may be none, is the
+// finding's and lasts. One that began well after the finding is another.
+func (k *Known) goesOn(start, closed int64) (bool, int64) {
+	switch {
+	case start == 0:
+		return false, 0
+	case timeOf(start).After(k.DetectedAt.Add(after)):
+		return false, start
+	case closed != 0:
+		return false, closed + 1
+	}
+	return true, 0
 }
 
 // quietHours without it end a new error.
 const quietHours = 24
-
-func closedAt(c *detect.Collapse) int64 {
-	if c == nil || c.Closed == 0 {
-		return 0
-	}
-	return c.Closed + 1
-}
 
 const (
 	// before and after are how far apart the start of an alarm and the time of a

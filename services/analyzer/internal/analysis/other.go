@@ -56,7 +56,7 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	}
 	f.Evidence = e
 	f.Family = VolumeCollapse
-	if kind == "" && c.Silent() {
+	if kind == "" && c.Stopped { // and stays one while signals come again
 		f.Family = Silence
 	}
 	return nil

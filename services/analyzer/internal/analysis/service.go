@@ -255,7 +255,7 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 				known = k
 			}
 			// It had looked better for a while; what was resolved later still was not then.
-			if on, _ := run.on(k.Fingerprint); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
+			if on, _ := run.on(*k); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
 				if err := w.Resolve(ctx, k.ID, nil); err != nil {
 					return nil, nil, err
 				}
@@ -370,7 +370,7 @@ func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 		return err
 	}
 	for _, k := range open {
-		on, ended := run.on(k.Fingerprint)
+		on, ended := run.on(k)
 		if on {
 			continue
 		}

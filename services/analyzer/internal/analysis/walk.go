@@ -140,7 +140,7 @@ func (l *walking) judge(ctx context.Context, asOf time.Time) error {
 		return nil
 	}
 	over := slices.ContainsFunc(l.open, func(k Known) bool {
-		on, _ := l.run.on(k.Fingerprint)
+		on, _ := l.run.on(k)
 		return !on && !k.DetectedAt.After(asOf)
 	})
 	if over {

@@ -41,7 +41,7 @@ type Collapse struct {
 	Observed float64 `json:"observed"`
 	Recovery float64 `json:"recovery"`
 	Closed   int64   `json:"closed"`
-	Stopped  bool    `json:"stopped"` // it was silent when it opened
+	Stopped  bool    `json:"stopped"` // it was silent when it was noticed
 }
 
 // Silent tells a stop from a fall.
