@@ -32,9 +32,19 @@ func (a alarm) falseAlarm() float64 {
 // budget is the share of product-weeks that may see a finding with nothing wrong.
 const budget = 0.05
 
-// volume tells alarms about the whole context's volume from those about what people
-// experience: two of the same sort and time are one incident.
-func (a alarm) volume() bool { return a.subject.Kind == SubjectVolume }
+// related tells whether an alarm and a finding can be of one incident. How much comes of
+// all is one thing and what people experience another, but a type that vanishes shows in
+// both.
+func (a alarm) related(k Known) bool {
+	switch {
+	case a.subject.Kind == SubjectVolume:
+		return k.Family == Silence || k.Family == VolumeCollapse
+	case a.collapse != nil:
+		return true
+	default:
+		return seriesOf(k.Fingerprint) != SubjectVolume
+	}
+}
 
 // key names the series across runs; a finding's fingerprint begins with it.
 func (s Subject) key() string {
@@ -46,6 +56,14 @@ func (s Subject) key() string {
 		parts = append(parts, s.Name)
 	}
 	return strings.Join(parts, ":")
+}
+
+// seriesOf is the key of the series that a fingerprint names.
+func seriesOf(fingerprint string) string {
+	if i := strings.LastIndex(fingerprint, "@"); i >= 0 {
+		return fingerprint[:i]
+	}
+	return fingerprint
 }
 
 func (w *watch) ratioAlarm() alarm {
@@ -78,43 +96,59 @@ func (w *watch) newsAlarm(n detect.Newcomer) alarm {
 	}
 }
 
-// on tells whether the series a fingerprint names is still in trouble, and since when
-// it is not: the hour after its incident closed, or zero when that is not known.
-func (w *watch) on(fingerprint string) (bool, int64) {
-	key := fingerprint
-	if i := strings.LastIndex(fingerprint, "@"); i >= 0 {
-		key = fingerprint[:i]
-	}
+// on tells whether what a finding tells of goes on, and since when it does not: the hour
+// after its incident closed, or zero when that is not known.
+func (w *watch) on(k Known) (bool, int64) {
+	key := seriesOf(k.Fingerprint)
 	kind, name, _ := strings.Cut(key, ":")
 	switch {
 	case kind == SubjectVolume:
-		return w.flow.Active, closedAt(w.flow.Collapse)
+		return k.goesOn(spanOf(w.flow.Collapse))
 	case kind == SubjectError:
 		last, seen := w.novelty.LastSeen(name)
 		return seen && w.hour-last < quietHours, last + 1
 	case kind == SubjectType && w.falls[name] != nil && w.falls[name].status.Collapse != nil:
-		f := w.falls[name]
-		return f.status.Active, closedAt(f.status.Collapse)
+		return k.goesOn(spanOf(w.falls[name].status.Collapse))
 	}
 	status := w.status
 	if p := w.parts[key]; kind != SubjectRatio && p != nil && p.detector != nil {
-		status = p.status
+		if p.gone(w.hour) {
+			return false, p.last + 1
+		}
+		// Read from another hour on, a part may be too young to have seen what the whole saw.
+		if p.status.Incident != nil {
+			status = p.status
+		}
 	}
-	if status.Incident == nil || status.Incident.Closed == 0 {
-		return status.Active, 0
+	if status.Incident == nil {
+		return false, 0
 	}
-	return status.Active, status.Incident.Closed + 1
+	return k.goesOn(status.Incident.Onset.Hour, status.Incident.Closed)
+}
+
+func spanOf(c *detect.Collapse) (start, closed int64) {
+	if c == nil {
+		return 0, 0
+	}
+	return c.Onset.Hour, c.Closed
+}
+
+// goesOn tells whether the last incident of a finding's series, which may be none, is the
+// finding's and lasts. One that began well after the finding is another.
+func (k *Known) goesOn(start, closed int64) (bool, int64) {
+	switch {
+	case start == 0:
+		return false, 0
+	case timeOf(start).After(k.DetectedAt.Add(after)):
+		return false, start
+	case closed != 0:
+		return false, closed + 1
+	}
+	return true, 0
 }
 
 // quietHours without it end a new error.
 const quietHours = 24
-
-func closedAt(c *detect.Collapse) int64 {
-	if c == nil || c.Closed == 0 {
-		return 0
-	}
-	return c.Closed + 1
-}
 
 const (
 	// before and after are how far apart the start of an alarm and the time of a
@@ -134,24 +168,27 @@ func (a alarm) knownAs(list []Known) *Known {
 }
 
 func (a alarm) is(k Known) bool {
-	volume := k.Family == Silence || strings.HasPrefix(k.Fingerprint, SubjectVolume+"@")
-	// That a type is missing where everything is, is no news; nor is the other way about.
-	if volume != a.volume() && a.collapse == nil {
+	series := seriesOf(k.Fingerprint)
+	if !a.related(k) {
 		return false
 	}
 	start, latest := timeOf(a.onset.Hour), timeOf(a.onset.Latest)
 	if k.ResolvedAt != nil && !k.ResolvedAt.After(start) {
 		return false
 	}
-	sameSeries := strings.HasPrefix(k.Fingerprint, a.subject.key()+"@")
+	if series == a.subject.key() {
+		return true
+	}
 	// The context's ratio is the sum of its parts: while one of them is known to be
-	// worse, that the sum is worse too is no news.
-	if sameSeries || a.subject.Kind == SubjectRatio {
+	// worse, that the sum is worse too is no news. An error may be nobody's bad signal,
+	// and a funnel counts sessions: they are no parts.
+	kind, _, _ := strings.Cut(series, ":")
+	if a.subject.Kind == SubjectRatio && (kind == SubjectSegment || kind == SubjectType) {
 		return true
 	}
 	// A trouble that goes on is noticed by one series after the other; evidence that is
 	// renewed tells how it spreads. Only another value of what explains it is another.
-	if k.ResolvedAt == nil && a.collapse == nil && a.ofRatio() && k.ofRatio() && !start.Before(k.StartedLow) && !disjoint(a.subject.Conditions, k.Lead) {
+	if k.ResolvedAt == nil && a.ofRatio() && k.ofRatio() && !start.Before(k.StartedLow) && !disjoint(a.subject.Conditions, k.Lead) {
 		return true
 	}
 	return !latest.Before(k.StartedLow.Add(-before)) && !start.After(k.DetectedAt.Add(after))

@@ -2,122 +2,17 @@ package analysis_test
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/draftlabs/specter/pkg/outbox"
-	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
-	"github.com/draftlabs/specter/services/analyzer/internal/postgres"
-	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
-
-// desk is an analysis service over a real database, with a clock of its own.
-type desk struct {
-	t       *testing.T
-	who     testkit.Tenant
-	store   *postgres.Signals
-	service *analysis.Service
-	reader  *pgxpool.Pool
-	r       *rand.Rand
-	serial  uint64
-	again   []time.Time // when it will be looked again
-}
-
-func (d *desk) lookAgain(_ context.Context, _ pgx.Tx, _ signal.Area, at, _ time.Time) error {
-	d.again = append(d.again, at)
-	return nil
-}
-
-func newDesk(t *testing.T, now time.Time) *desk {
-	t.Helper()
-	db := testkit.Postgres(t)
-	d := &desk{t: t, who: testkit.SeedTenant(t, db), reader: db.PoolOf(t, "specter_dashboard", 2), r: rand.New(rand.NewPCG(21, 21))}
-	clock := func() time.Time { return now }
-	pool := db.Pool(t, "specter_analyzer")
-	d.store = postgres.NewSignals(pool, outbox.New("analyzer"), clock, func(uuid.UUID) time.Time { return clock() }, func(context.Context, pgx.Tx, []signal.Area) error { return nil })
-	d.service = analysis.New(postgres.NewAnalyses(pool, outbox.New("analyzer"), clock, d.lookAgain), clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
-	return d
-}
-
-// traffic stores hours of signals with the given share of negatives on the mobile
-// checkout; everything else stays at a tenth.
-func (d *desk) traffic(from, to time.Time, checkout float64) {
-	d.t.Helper()
-	var batch []signal.Signal
-	flush := func() {
-		d.serial++
-		_, err := d.store.Store(context.Background(), []signal.Batch{{Position: signal.Position{Stream: "SIGNALS", Sequence: d.serial, MessageID: uuid.New()}, Signals: batch}})
-		require.NoError(d.t, err)
-		batch = nil
-	}
-	for hour := from; hour.Before(to); hour = hour.Add(time.Hour) {
-		for range 8 + d.r.IntN(6) {
-			path, negative := "/browse", 0.1
-			if d.r.IntN(2) == 0 {
-				path, negative = "/checkout", checkout
-			}
-			kind := "purchase"
-			if d.r.Float64() < negative {
-				kind = "rage_click"
-			}
-			at := hour.Add(time.Duration(d.r.IntN(3000)) * time.Second)
-			batch = append(batch, signal.Signal{
-				ID: uuid.New(), AccountID: d.who.AccountID, ProductID: d.who.ProductID, ContextID: d.who.ContextID, Type: kind, At: at, ReceivedAt: at,
-				Payload: fmt.Appendf(nil, `{"path":%q,"browser":"Chrome"}`, path), SessionID: fmt.Sprint(d.r.IntN(500)), Source: signal.REST, Imported: true,
-			})
-		}
-		if len(batch) > 900 {
-			flush()
-		}
-	}
-	flush()
-}
-
-type outcome struct {
-	Outcome, Reason string
-	AsOf            time.Time
-}
-
-// run analyses and returns what was recorded.
-func (d *desk) run(asOf time.Time) outcome {
-	d.t.Helper()
-	id := uuid.New()
-	require.NoError(d.t, d.service.Run(context.Background(), analysis.Request{
-		ID: id, AccountID: d.who.AccountID, ContextID: d.who.ContextID, Trigger: analysis.Requested, AsOf: asOf,
-	}))
-	var o outcome
-	d.read(`SELECT outcome, reason, as_of FROM analyses WHERE id = '`+id.String()+`'`, &o.Outcome, &o.Reason, &o.AsOf)
-	return o
-}
-
-func (d *desk) read(sql string, into ...any) {
-	d.t.Helper()
-	require.NoError(d.t, tenant.Tx(context.Background(), d.reader, d.who.AccountID, func(tx pgx.Tx) error {
-		return tx.QueryRow(context.Background(), sql).Scan(into...)
-	}))
-}
-
-func (d *desk) findings() (all, open int64) {
-	d.t.Helper()
-	d.read(`SELECT count(*), count(*) FILTER (WHERE resolved_at IS NULL) FROM findings`, &all, &open)
-	return all, open
-}
-
-// thisHour is read once: the tests must not notice when the hour ends.
-var thisHour = time.Now().UTC().Truncate(time.Hour)
-
-func hoursAgo(n int) time.Time { return thisHour.Add(-time.Duration(n) * time.Hour) }
 
 func TestAsOfNeverLooksAhead(t *testing.T) {
 	t.Parallel()
@@ -207,14 +102,6 @@ func TestPolarityIsAppliedWhenReading(t *testing.T) {
 	require.Equal(t, "nothing_significant", neutral.Outcome, neutral.Reason)
 	d.edit(`UPDATE contexts SET negative_types = '{rage_click}'`)
 	require.Equal(t, "findings", d.run(hoursAgo(0)).Outcome)
-}
-
-func (d *desk) edit(sql string) {
-	d.t.Helper()
-	require.NoError(d.t, tenant.Tx(context.Background(), d.reader, d.who.AccountID, func(tx pgx.Tx) error {
-		_, err := tx.Exec(context.Background(), sql)
-		return err
-	}))
 }
 
 func TestYoungContextIsLearnedFirst(t *testing.T) {

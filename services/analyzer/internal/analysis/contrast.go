@@ -25,7 +25,9 @@ type lens struct {
 	bad    []string // types among which bad signals are
 	// suspect is the segment that gave the alarm, if one did.
 	suspect []Condition
-	of      func(kind string, at []signal.Dimension) signal.Polarity
+	// blind to a dimension, if it is what tells bad from good.
+	blind string
+	of    func(kind string, at []signal.Dimension) signal.Polarity
 }
 
 // ratioLens is the context's own polarity.
@@ -48,7 +50,7 @@ func typeLens(bad string) lens {
 
 // errorLens makes the signals that carry one error bad and every other good.
 func errorLens(value string, kinds []string) lens {
-	return lens{metric: MetricErrorFree, bad: kinds, of: func(_ string, at []signal.Dimension) signal.Polarity {
+	return lens{metric: MetricErrorFree, bad: kinds, blind: signal.Error, of: func(_ string, at []signal.Dimension) signal.Polarity {
 		if slices.Contains(at, signal.Dimension{Name: signal.Error, Value: value}) {
 			return signal.Negative
 		}
@@ -80,9 +82,12 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	for _, c := range l.suspect {
 		in.Suspect = append(in.Suspect, explain.Condition(c))
 	}
-	if l.metric == MetricErrorFree && joint != nil {
-		// The rollups do not count an error's signals by value: the sample does.
-		in = explain.Input{Baseline: joint.Baseline, Window: joint.Window, Cells: singles(joint), Joint: joint}
+	if l.metric == MetricErrorFree {
+		// The rollups do not count an error's signals by value: the sample does, if any.
+		in.Cells = nil
+		if joint != nil {
+			in = explain.Input{Baseline: joint.Baseline, Window: joint.Window, Cells: singles(joint), Joint: joint}
+		}
 	}
 	values := explain.Explain(in)
 	e.Types = typeEvidence(l, types, byType)

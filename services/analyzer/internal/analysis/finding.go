@@ -86,13 +86,14 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 }
 
 // sharpen takes the start from the series of the segment that explains the change, and
-// tells whether that moved it.
+// tells whether that moved it. One that is as young as the trouble, a new release's,
+// knows no start but its own.
 func (f *Finding) sharpen(run *watch) bool {
 	if len(f.Evidence.Segments) == 0 || !f.Evidence.Segments[0].Explains || len(f.Evidence.Segments[0].Conditions) != 1 {
 		return false
 	}
 	p := run.parts[Subject{Kind: SubjectSegment, Conditions: f.Evidence.Segments[0].Conditions}.key()]
-	if p == nil || p.detector == nil {
+	if p == nil || p.detector == nil || !p.status.Ready {
 		return false
 	}
 	found, ok := p.detector.Onset()

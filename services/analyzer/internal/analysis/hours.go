@@ -10,7 +10,9 @@ import (
 type Hour struct {
 	Hour  time.Time
 	Types []TypeCount // rare ones added up under signal.Other
-	// Values, by polarity, and Errors, of any type, are there for the last weeks only.
+	// Recent hours, those of the last weeks, have Values, by polarity, and Errors, of any
+	// type.
+	Recent bool
 	Values []ValueCount
 	Errors []ErrorCount
 	// Funnel has one entry a step of the context's funnel after the first, of the

@@ -20,7 +20,8 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 		}
 		return signal.Neutral
 	}}
-	window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
+	// As far as volumes are judged: of a running hour it is not known how much will come.
+	window, baseline := windows(f.StartedAt, earlier(f.DetectedAt, timeOf(run.whole+1)), baselineSpan)
 	byType, byValue, err := w.Totals(ctx, window, baseline, nil)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	}
 	f.Evidence = e
 	f.Family = VolumeCollapse
-	if kind == "" && c.Silent() {
+	if kind == "" && c.Stopped { // and stays one while signals come again
 		f.Family = Silence
 	}
 	return nil

@@ -82,7 +82,11 @@ func (l lens) signals(list []session.Hour) []observation {
 		for _, v := range h.Sessions {
 			for _, s := range v.Signals {
 				if polarity := l.of(s.Type, s.Dimensions); polarity != signal.Neutral {
-					out = append(out, observation{session: v.Hash, bad: polarity == signal.Negative, at: s.Dimensions})
+					at := s.Dimensions
+					if l.blind != "" {
+						at = slices.DeleteFunc(slices.Clone(at), func(d signal.Dimension) bool { return d.Name == l.blind })
+					}
+					out = append(out, observation{session: v.Hash, bad: polarity == signal.Negative, at: at})
 				}
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,9 +42,9 @@ type Work interface {
 	// Unresolved are the open findings detected at or before asOf, but for those of
 	// deployments.
 	Unresolved(ctx context.Context, asOf time.Time) ([]Known, error)
-	// Elsewhere is how many signals the product's other contexts had since, and whether a
-	// silence of one of them is known.
-	Elsewhere(ctx context.Context, since time.Time) (signals int64, silence bool, err error)
+	// Elsewhere is how many signals the product's other contexts had in [from, to), and
+	// whether a silence of one of them in it is known.
+	Elsewhere(ctx context.Context, from, to time.Time) (signals int64, silence bool, err error)
 	// Deployment's moment, for a regression.
 	DeployedAt(ctx context.Context, deployment uuid.UUID) (time.Time, error)
 
@@ -124,10 +123,11 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return w.Record(ctx, a)
 		}
 		run := newWatch(&home, w.Watched())
+		whole := settled(asOf, started)
 		for _, h := range hours {
-			run.push(h, !h.Hour.Add(time.Hour+onTheWay).After(asOf))
+			run.push(h, !h.Hour.Add(time.Hour).After(whole))
 		}
-		run.settle(asOf)
+		run.silence(hourOf(whole))
 		if err := s.conclude(ctx, w, &a, run, counts); err != nil {
 			return err
 		}
@@ -254,13 +254,20 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 	if err != nil {
 		return nil, nil, err
 	}
+	if a.DryRun { // which resolves nothing, and must not take for open what is over
+		for i := range around {
+			if k := &around[i]; k.ResolvedAt == nil {
+				k.ResolvedAt = k.over(run, a.AsOf)
+			}
+		}
+	}
 	for _, one := range on {
 		if k := one.knownAs(around); k != nil {
 			if known == nil {
 				known = k
 			}
-			// It had looked better for a while.
-			if on, _ := run.on(k.Fingerprint); k.ResolvedAt != nil && on && !a.DryRun {
+			// It had looked better for a while; what was resolved later still was not then.
+			if on, _ := run.on(*k); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
 				if err := w.Resolve(ctx, k.ID, nil); err != nil {
 					return nil, nil, err
 				}
@@ -326,7 +333,7 @@ func (s *Service) renew(ctx context.Context, w Work, a *Analysis, run *watch, on
 		at := k.StartedAt.Add(d)
 		return k.AsOf.Before(at) && !a.AsOf.Before(at)
 	})
-	if !due || a.DryRun || k.ResolvedAt != nil || !strings.HasPrefix(k.Fingerprint, one.subject.key()+"@") {
+	if !due || a.DryRun || k.ResolvedAt != nil || seriesOf(k.Fingerprint) != one.subject.key() {
 		return nil
 	}
 	f, err := s.findingOf(ctx, w, a, run, one)
@@ -353,10 +360,11 @@ func (f *Finding) lead() []Condition {
 // knownElsewhere tells whether a whole product fell silent and another of its contexts
 // says so already.
 func (s *Service) knownElsewhere(ctx context.Context, w Work, one alarm) (bool, error) {
-	if one.collapse == nil || one.subject.Name != "" || !one.collapse.Silent() {
+	if one.collapse == nil || one.subject.Name != "" || !one.collapse.Stopped {
 		return false, nil
 	}
-	signals, silence, err := w.Elsewhere(ctx, timeOf(one.onset.Hour+1))
+	// Until it was noticed: once signals come again, it still was one silence.
+	signals, silence, err := w.Elsewhere(ctx, timeOf(one.onset.Hour+1), timeOf(one.opened+1))
 	return silence && signals == 0, err
 }
 
@@ -374,22 +382,29 @@ func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 		return err
 	}
 	for _, k := range open {
-		on, ended := run.on(k.Fingerprint)
-		if on {
-			continue
-		}
-		end := asOf
-		if ended != 0 {
-			end = timeOf(ended)
-		}
-		if end.Before(k.DetectedAt) {
-			end = k.DetectedAt
-		}
-		if err := w.Resolve(ctx, k.ID, &end); err != nil {
-			return err
+		if end := k.over(run, asOf); end != nil {
+			if err := w.Resolve(ctx, k.ID, end); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// over is when what an open finding tells of ended, nil while it goes on.
+func (k *Known) over(run *watch, asOf time.Time) *time.Time {
+	on, ended := run.on(*k)
+	if on {
+		return nil
+	}
+	end := asOf
+	if ended != 0 {
+		end = timeOf(ended)
+	}
+	if end.Before(k.DetectedAt) {
+		end = k.DetectedAt
+	}
+	return &end
 }
 
 func signalsSince(hours []HourCount, since time.Time) int64 {

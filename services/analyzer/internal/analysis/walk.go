@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,12 +35,13 @@ func (s *Service) Walk(ctx context.Context, in Walk) error {
 			RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: end, StartedAt: started,
 		}
 		run := newWatch(&home, w.Watched())
-		tail, opened, err := s.walk(ctx, w, in, run, end)
-		if err != nil {
+		l := walking{Walk: in, service: s, work: w, run: run, started: started, end: end}
+		if err := l.all(ctx); err != nil {
 			return err
 		}
-		total.Signals24h = signalsSince(tail, end.Add(-24*time.Hour))
-		total.Detail = run.detail(tail, end)
+		opened := l.opened
+		total.Signals24h = signalsSince(l.tail, end.Add(-24*time.Hour))
+		total.Detail = run.detail(l.tail, end)
 		total.FindingCount = opened
 		span := fmt.Sprintf("%d hours with signals judged one by one", run.judged)
 		switch {
@@ -62,82 +64,116 @@ func (s *Service) Walk(ctx context.Context, in Walk) error {
 // chunk is how much history a walk holds at a time.
 const chunk = 4 * 7 * 24 * time.Hour
 
-// walk pushes the hours one by one. Hours before the import are history too; the first
-// is wherever data begins. It returns the last day's counts.
-func (s *Service) walk(ctx context.Context, w Work, in Walk, run *watch, end time.Time) (tail []HourCount, opened int, err error) {
-	home := w.Context()
-	for from := weekOf(in.From.Add(-lookback)); from.Before(end); from = from.Add(chunk) {
-		to := earlier(from.Add(chunk), end)
-		hours, err := history(ctx, w, from, from, to)
+// walking is a walk on its way.
+type walking struct {
+	Walk
+	service *Service
+	work    Work
+	run     *watch
+	started time.Time
+	end     time.Time
+	tail    []HourCount // of the last day
+	open    []Known     // findings that are not resolved, later ones included
+	opened  int
+}
+
+// all pushes the hours one by one. Hours before the import are history too; the first
+// is wherever data begins.
+func (l *walking) all(ctx context.Context) error {
+	var err error
+	if l.open, err = l.work.Unresolved(ctx, l.end); err != nil {
+		return err
+	}
+	for from := weekOf(l.From.Add(-lookback)); from.Before(l.end); from = from.Add(chunk) {
+		hours, err := history(ctx, l.work, from, from, earlier(from.Add(chunk), l.end))
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
-		for _, h := range everyHour(hours, run.hour, to) {
-			tail = append(tail, h.count(&home))
-			for len(tail) > 1 && tail[0].Hour.Before(h.Hour.Add(-24*time.Hour)) {
-				tail = tail[1:]
+		for _, h := range hours {
+			if err := l.quiet(ctx, hourOf(h.Hour)); err != nil {
+				return err
 			}
-			n, err := s.step(ctx, w, in, run, h, tail)
-			if err != nil {
-				return nil, 0, err
+			if err := l.hour(ctx, h); err != nil {
+				return err
 			}
-			opened += n
 		}
 	}
-	return tail, opened, nil
+	return nil
 }
 
-// everyHour fills the hours without signals in, from the one after last on (0: from the
-// first with signals) until to: that nothing came is something to judge, too.
-func everyHour(hours []Hour, last int64, to time.Time) []Hour {
-	next := last + 1
-	if last == 0 {
-		if len(hours) == 0 {
-			return nil
+// quiet judges the hours without signals before one, as long as anybody would be told.
+func (l *walking) quiet(ctx context.Context, until int64) error {
+	if l.run.first == 0 {
+		return nil
+	}
+	until = min(until, l.run.hour+24, hourOf(settled(l.end, l.started)))
+	for hour := l.run.hour + 1; hour < until; hour++ {
+		l.run.silence(hour + 1)
+		if err := l.judge(ctx, timeOf(hour+1)); err != nil {
+			return err
 		}
-		next = hourOf(hours[0].Hour)
 	}
-	out := make([]Hour, 0, max(0, hourOf(to)-next))
-	for _, h := range hours {
-		for ; next < hourOf(h.Hour); next++ {
-			out = append(out, Hour{Hour: timeOf(next)})
-		}
-		out = append(out, h)
-		next++
-	}
-	for ; next < hourOf(to); next++ {
-		out = append(out, Hour{Hour: timeOf(next)})
-	}
-	return out
+	return nil
 }
 
-// step judges one hour as of its end and says how many findings it opened.
-func (s *Service) step(ctx context.Context, w Work, in Walk, run *watch, h Hour, tail []HourCount) (int, error) {
-	asOf := h.Hour.UTC().Add(time.Hour)
-	on := run.push(h, true)
-	if h.Hour.Before(in.From.UTC().Truncate(time.Hour)) {
-		return 0, nil
+// hour judges one with signals.
+func (l *walking) hour(ctx context.Context, h Hour) error {
+	home := l.work.Context()
+	l.tail = append(l.tail, h.count(&home))
+	for len(l.tail) > 1 && l.tail[0].Hour.Before(h.Hour.Add(-24*time.Hour)) {
+		l.tail = l.tail[1:]
 	}
-	if run.changed() {
-		if err := resolve(ctx, w, asOf, run); err != nil {
-			return 0, err
+	end := h.Hour.Add(time.Hour)
+	asOf := earlier(end, l.end)
+	whole := !end.After(settled(asOf, l.started))
+	if whole {
+		l.run.silence(hourOf(h.Hour))
+	}
+	l.run.push(h, whole)
+	return l.judge(ctx, asOf)
+}
+
+// judge what was pushed, as of then, as Run does: first what is over, then what is on.
+func (l *walking) judge(ctx context.Context, asOf time.Time) error {
+	signals := signalsSince(l.tail, asOf.Add(-24*time.Hour))
+	if !asOf.After(l.From) || signals < MinSignals {
+		return nil
+	}
+	over := slices.ContainsFunc(l.open, func(k Known) bool {
+		on, _ := l.run.on(k)
+		return !on && !k.DetectedAt.After(asOf)
+	})
+	if over {
+		if err := resolve(ctx, l.work, asOf, l.run); err != nil {
+			return err
 		}
 	}
-	signals := signalsSince(tail, asOf.Add(-24*time.Hour))
-	on = append(on, run.lasting(asOf)...)
-	if len(on) == 0 || signals < MinSignals {
-		return 0, nil
+	on := l.run.active()
+	if len(on) > 0 {
+		if err := l.tell(ctx, asOf, on, signals); err != nil {
+			return err
+		}
 	}
-	sortAlarms(on)
+	if !over && len(on) == 0 {
+		return nil
+	}
+	var err error
+	l.open, err = l.work.Unresolved(ctx, l.end)
+	return err
+}
+
+// tell opens findings of what is on, and leaves an analysis if there is a new one.
+func (l *walking) tell(ctx context.Context, asOf time.Time, on []alarm, signals int64) error {
 	a := Analysis{
-		ID: uuid.NewSHA1(in.ImportID, append([]byte(asOf.Format(time.RFC3339)), in.ContextID[:]...)), Context: w.Context(), Trigger: Import,
-		RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: asOf,
-		Signals24h: signals, Outcome: Findings, StartedAt: s.now(), Detail: run.detail(tail, asOf),
+		ID: uuid.NewSHA1(l.ImportID, append([]byte(asOf.Format(time.RFC3339)), l.ContextID[:]...)), Context: l.work.Context(), Trigger: Import,
+		RequestedBy: "import:" + l.ImportID.String(), From: l.From, AsOf: asOf,
+		Signals24h: signals, Outcome: Findings, StartedAt: l.service.now(), Detail: l.run.detail(l.tail, asOf),
 	}
-	opened, _, err := s.incidents(ctx, w, &a, run, on)
+	opened, _, err := l.service.incidents(ctx, l.work, &a, l.run, on)
 	if err != nil || len(opened) == 0 {
-		return 0, err
+		return err
 	}
-	a.FindingCount, a.Reason, a.FinishedAt = len(opened), opened[0].summary(), s.now()
-	return len(opened), w.Record(ctx, a)
+	l.opened += len(opened)
+	a.FindingCount, a.Reason, a.FinishedAt = len(opened), opened[0].summary(), l.service.now()
+	return l.work.Record(ctx, a)
 }

@@ -32,6 +32,9 @@ const (
 	leastPositive = 0.1
 	// idlePart is after how many hours without signals a value gives its place away.
 	idlePart = 7 * 24
+	// goneHours without signals of a value, but with others, end its trouble: longer than a
+	// weekend.
+	goneHours = 3 * 24
 	// maxCandidates bounds the values that are counted before they are watched.
 	maxCandidates = 4096
 	// settleHours of the context come first: a part inherits its rhythm.
@@ -55,7 +58,7 @@ type watch struct {
 
 	first, hour int64 // of signals, and the one judged last
 	last        int64 // hour with signals
-	before      int   // alarms that were on after the hour before
+	whole       int64 // hour whose volume was judged last
 	judged      int
 	points      []Point
 }
@@ -70,6 +73,10 @@ type part struct {
 	apart    bool    // only its negatives are its own
 	last     int64   // hour they were seen
 }
+
+// gone: a value that does not occur any more, such as a release that was taken back, is
+// in no trouble, though its series never recovers.
+func (p *part) gone(hour int64) bool { return hour-p.last >= goneHours }
 
 // fall is a type's volume.
 type fall struct {
@@ -88,11 +95,10 @@ func newWatch(home *signal.Context, contexts int) *watch {
 	}
 }
 
-// push judges one hour and returns what opened in it. Whole is false for the running
-// hour: its shares can be judged, how much will come cannot.
-func (w *watch) push(h Hour, whole bool) []alarm {
+// push judges one hour. Whole is false for the running hour: its shares can be judged, how
+// much will come cannot.
+func (w *watch) push(h Hour, whole bool) {
 	hour := hourOf(h.Hour)
-	var opened []alarm
 	c := h.count(w.home)
 	if w.first == 0 {
 		w.first = hour
@@ -102,15 +108,13 @@ func (w *watch) push(h Hour, whole bool) []alarm {
 		w.last = hour
 	}
 	w.pushRatio(hour, c)
-	if w.status.Opened {
-		opened = append(opened, w.ratioAlarm())
+	if h.Recent { // before them it is not known what there was
+		w.pushErrors(hour, h) // first: parts ask what is new
 	}
-	opened = append(opened, w.pushErrors(hour, h)...) // first: parts ask what is new
-	opened = append(opened, w.pushParts(hour, &h, c)...)
+	w.pushParts(hour, &h, c)
 	if whole {
-		opened = append(opened, w.pushVolume(hour, h, c)...)
+		w.pushVolume(hour, h, c)
 	}
-	return opened
 }
 
 func (w *watch) pushRatio(hour int64, c HourCount) {
@@ -129,15 +133,10 @@ func (w *watch) pushRatio(hour int64, c HourCount) {
 }
 
 // pushParts feeds the values, the types whose share may rise, and the funnel.
-func (w *watch) pushParts(hour int64, h *Hour, c HourCount) []alarm {
-	var opened []alarm
+func (w *watch) pushParts(hour int64, h *Hour, c HourCount) {
 	feed := func(hour int64, p *part, positive, negative int64) {
-		if p == nil {
-			return
-		}
-		p.status = p.detector.Push(detect.Hour{Hour: hour, Positive: positive, Negative: negative})
-		if p.status.Opened {
-			opened = append(opened, p.alarm())
+		if p != nil {
+			p.status = p.detector.Push(detect.Hour{Hour: hour, Positive: positive, Negative: negative})
 		}
 	}
 	for _, v := range h.Values {
@@ -163,23 +162,20 @@ func (w *watch) pushParts(hour int64, h *Hour, c HourCount) []alarm {
 	}
 	for i, step := range h.Funnel {
 		if i+1 < len(w.home.Funnel) {
-			s := Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}
-			feed(hour-funnelDelay, w.part(hour-funnelDelay, s, maxFunnel, step.Continued, step.Entered-step.Continued, c), step.Continued, step.Entered-step.Continued)
+			s, left := Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}, step.Entered-step.Continued
+			feed(hour-funnelDelay, w.part(hour-funnelDelay, s, maxFunnel, step.Continued, left, c), step.Continued, left)
 		}
 	}
 	// That what is bad did not happen in an hour is as good to know as that it did.
 	for _, p := range w.parts {
-		if p.detector == nil || p.last >= hour || c.All == 0 {
-			continue
-		}
 		switch {
+		case p.detector == nil || p.last >= hour || c.All == 0:
 		case p.apart:
 			feed(hour, p, c.Positive, 0)
 		case p.subject.Kind == SubjectType:
 			feed(hour, p, c.All, 0)
 		}
 	}
-	return opened
 }
 
 // mayRise: more of the type would be bad.
@@ -260,60 +256,66 @@ func (w *watch) room(hour int64, kind string, limit int) bool {
 }
 
 // pushVolume feeds whole hours, the empty ones before it included.
-func (w *watch) pushVolume(hour int64, h Hour, c HourCount) []alarm {
-	opened := w.silence(hour)
-	usual := w.usual(hour, h)
+func (w *watch) pushVolume(hour int64, h Hour, c HourCount) {
+	w.silence(hour)
+	w.whole = hour
+	usual := w.usual(hour, h, c.All)
 	w.flow = w.volume.Push(hour, c.All)
-	if w.flow.Opened {
-		opened = append(opened, w.volumeAlarm())
-	}
 	seen := make(map[string]bool, len(h.Types))
 	for _, t := range h.Types {
 		if t.Type == signal.Other || w.home.Polarity(t.Type) == signal.Negative || errorLike.MatchString(t.Type) {
 			continue // fewer of what is bad is good
 		}
 		seen[t.Type] = true
-		f := w.falls[t.Type]
+		f := w.fall(t.Type)
 		if f == nil {
-			if len(w.falls) == maxFalls {
-				continue
-			}
-			f = &fall{volume: detect.NewVolume(detect.Options{Series: w.contexts * maxFalls})}
-			w.falls[t.Type] = f
+			continue
 		}
 		f.last = hour
 		f.status = f.volume.PushAmong(hour, t.N, usual)
-		if f.status.Opened {
-			opened = append(opened, f.alarm(t.Type))
+	}
+	for kind, f := range w.falls {
+		if !seen[kind] {
+			f.status = f.volume.PushAmong(hour, 0, usual)
 		}
 	}
-	for _, kind := range sortedKeys(w.falls) {
-		if f := w.falls[kind]; !seen[kind] {
-			f.status = f.volume.PushAmong(hour, 0, usual)
-			if f.status.Opened {
-				opened = append(opened, f.alarm(kind))
+}
+
+// fall is a type's volume, or nil when there is no room for it: the types that say how
+// well things go have theirs reserved.
+func (w *watch) fall(kind string) *fall {
+	f := w.falls[kind]
+	if f != nil {
+		return f
+	}
+	room := maxFalls - len(w.falls)
+	if w.home.Polarity(kind) != signal.Positive {
+		for _, positive := range w.home.PositiveTypes {
+			if w.falls[positive] == nil {
+				room--
 			}
 		}
 	}
-	return opened
+	if room <= 0 {
+		return nil
+	}
+	f = &fall{volume: detect.NewVolume(detect.Options{Series: w.contexts * maxFalls})}
+	w.falls[kind] = f
+	return f
 }
 
 // silence pushes the empty hours before hour.
-func (w *watch) silence(hour int64) []alarm {
-	var opened []alarm
+func (w *watch) silence(hour int64) {
+	w.whole = max(w.whole, hour-1)
 	w.flow = w.volume.Advance(hour)
-	if w.flow.Opened {
-		opened = append(opened, w.volumeAlarm())
-	}
 	for _, f := range w.falls {
 		f.status = f.volume.AdvanceAmong(hour, 0) // all types stopped: that is the context's silence
 	}
-	return opened
 }
 
 // usual is how the hour's types compare with what each was expected to be: the median
 // of their ratios. A holiday moves all of them, a broken button one.
-func (w *watch) usual(hour int64, h Hour) float64 {
+func (w *watch) usual(hour int64, h Hour, all int64) float64 {
 	var ratios []float64
 	for _, t := range h.Types {
 		if f := w.falls[t.Type]; f != nil {
@@ -327,51 +329,26 @@ func (w *watch) usual(hour int64, h Hour) float64 {
 			ratios = append(ratios, 0)
 		}
 	}
-	if len(ratios) >= fewTypes {
-		slices.Sort(ratios)
-		return ratios[len(ratios)/2]
+	if len(ratios) < 3 { // too few to tell: as the context does
+		mean, _, _ := w.volume.Forecast(hour)
+		return float64(all) / math.Max(1, mean)
 	}
-	// Of so few types the one that fell is among those it is compared with: they are all
-	// to be blamed, or none.
-	var all int64
-	for _, t := range h.Types {
-		all += t.N
-	}
-	if all == 0 {
-		return 0
-	}
-	return 1
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
 }
 
-// fewTypes say nothing of what is usual.
-const fewTypes = 3
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func (w *watch) pushErrors(hour int64, h Hour) []alarm {
+func (w *watch) pushErrors(hour int64, h Hour) {
 	var seen []detect.Seen // by value, of any type
 	for _, e := range h.Errors {
 		if i := slices.IndexFunc(seen, func(s detect.Seen) bool { return s.Value == e.Value }); i >= 0 {
 			seen[i].N += e.N
 		} else {
-			seen = append(seen, detect.Seen{Value: e.Value, N: e.N})
+			whole, message := signal.ErrorNames(e.Value)
+			seen = append(seen, detect.Seen{Value: e.Value, N: e.N, Whole: whole, Message: message})
 		}
 	}
 	w.news = slices.DeleteFunc(w.news, func(n detect.Newcomer) bool { return hour-n.Opened > newsHours })
-	fresh := w.novelty.Push(hour, seen)
-	w.news = append(w.news, fresh...)
-	opened := make([]alarm, len(fresh))
-	for i := range fresh {
-		opened[i] = w.newsAlarm(fresh[i])
-	}
-	return opened
+	w.news = append(w.news, w.novelty.Push(hour, seen)...)
 }
 
 // newsHours is how long a new error stays one that somebody may not know of.
@@ -397,22 +374,12 @@ func (w *watch) spread(a alarm) float64 {
 	return w.volume.Spread()
 }
 
-// settle pushes what silence there was until asOf; only whole hours that ended a while
-// ago count, because what was sent in them may still be on its way.
-func (w *watch) settle(asOf time.Time) []alarm {
-	return w.silence(hourOf(asOf.Add(-onTheWay)))
-}
-
 // onTheWay is how late signals of an hour may be stored and still count as in time.
 const onTheWay = 10 * time.Minute
 
-// changed tells whether an alarm went off in the last hour: then what is open may be over.
-func (w *watch) changed() bool {
-	now := len(w.active())
-	fell := now < w.before
-	w.before = now
-	return fell
-}
+// settled is the moment before which hours are whole as of another: what was sent in one
+// that ended just now may still be on its way.
+func settled(asOf, now time.Time) time.Time { return earlier(asOf, now.Add(-onTheWay)) }
 
 // active are the alarms that are on, the strongest first.
 func (w *watch) active() []alarm {
@@ -424,7 +391,7 @@ func (w *watch) active() []alarm {
 		on = append(on, w.volumeAlarm())
 	}
 	for _, p := range w.parts {
-		if p.detector != nil && p.status.Active {
+		if p.detector != nil && p.status.Active && !p.gone(w.hour) {
 			on = append(on, p.alarm())
 		}
 	}
@@ -438,15 +405,6 @@ func (w *watch) active() []alarm {
 	}
 	sortAlarms(on)
 	return on
-}
-
-// lasting are the alarms that may wait for their explanation, and those that began so
-// many hours ago that their evidence is due anew.
-func (w *watch) lasting(asOf time.Time) []alarm {
-	return slices.DeleteFunc(w.active(), func(a alarm) bool {
-		waited := asOf.Sub(timeOf(a.opened + 1))
-		return (waited <= 0 || waited > patience) && !slices.ContainsFunc(renewals(), func(d time.Duration) bool { return asOf.Sub(timeOf(a.onset.Hour)) == d })
-	})
 }
 
 func sortAlarms(list []alarm) {

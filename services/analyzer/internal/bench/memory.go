@@ -57,7 +57,8 @@ func (m *memory) History(_ context.Context, from, recent, to time.Time) ([]analy
 			hour.Types = append(hour.Types, analysis.TypeCount{Type: kind, N: n})
 		}
 		slices.SortFunc(hour.Types, func(a, b analysis.TypeCount) int { return cmp.Compare(a.Type, b.Type) })
-		if !hour.Hour.Before(recent) {
+		hour.Recent = !hour.Hour.Before(recent)
+		if hour.Recent {
 			for c, of := range h.values {
 				if c.Dimension == signal.Error {
 					for kind, n := range of {
@@ -234,7 +235,9 @@ func (m *memory) Unresolved(_ context.Context, asOf time.Time) ([]analysis.Known
 }
 
 // Elsewhere is nothing: one context is a world of its own.
-func (m *memory) Elsewhere(context.Context, time.Time) (int64, bool, error) { return 1, false, nil }
+func (m *memory) Elsewhere(context.Context, time.Time, time.Time) (int64, bool, error) {
+	return 1, false, nil
+}
 
 // DeployedAt is not asked for.
 func (m *memory) DeployedAt(context.Context, uuid.UUID) (time.Time, error) { return start, nil }

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 )
@@ -24,6 +25,9 @@ const (
 	tailMin    = 0.6
 	// arrivalPrior is how many newcomers a week are expected at first.
 	arrivalPrior = 2.0
+	// adoption is how long after the first one with a place what is known without one is
+	// not new with it, in hours.
+	adoption = 7 * 24
 	// noveltyMemory of past newcomers, a week.
 	noveltyMemory = 0.8
 )
@@ -44,12 +48,20 @@ type NoveltyState struct {
 	First    int64                `json:"first"`
 	Last     int64                `json:"last"`
 	Known    map[string]int64     `json:"known"` // hour last seen
+	Names    map[string]name      `json:"names"` // that values are known by as well
 	Young    map[string]*Newcomer `json:"young"`
 	LogSizes float64              `json:"log_sizes"` // of past newcomers, discounted sum
 	Sizes    float64              `json:"sizes"`     // and their number
 	Arrivals float64              `json:"arrivals"`  // newcomers of past weeks, discounted
 	Weeks    float64              `json:"weeks"`
 	Week     int64                `json:"week"`
+}
+
+// name of values that tell where they happened, or do not.
+type name struct {
+	Whole  int64 `json:"w"` // hour the last value was seen that is all of it; 0: none
+	First  int64 `json:"f"` // hour the first value was seen that has it and a place; 0: none
+	Placed int64 `json:"p"` // and the last one
 }
 
 // Novelty watches which values turn up (fingerprints of errors) and notices one that
@@ -62,7 +74,7 @@ type Novelty struct {
 
 // NewNovelty starts one that knows nothing.
 func NewNovelty(o Options) *Novelty {
-	return RestoreNovelty(o, NoveltyState{Known: map[string]int64{}, Young: map[string]*Newcomer{}})
+	return RestoreNovelty(o, NoveltyState{Known: map[string]int64{}, Names: map[string]name{}, Young: map[string]*Newcomer{}})
 }
 
 // RestoreNovelty continues from a state. The caller gives the state away.
@@ -78,10 +90,15 @@ func (n *Novelty) State() NoveltyState { return n.state }
 // Threshold is the surprise that makes news.
 func (n *Novelty) Threshold() float64 { return n.threshold }
 
-// Seen is how often a value occurred in an hour.
+// Seen is how often a value occurred in an hour. Whole, if there is one, is the name of all
+// of it, and Message that of what it says but for the place it happened, empty when it
+// tells none: senders begin to tell the place of what was known without, and that makes
+// none of it new.
 type Seen struct {
-	Value string
-	N     int64
+	Value   string
+	N       int64
+	Whole   string
+	Message string
 }
 
 // Push learns an hour and returns who became news in it, the most frequent first.
@@ -97,21 +114,11 @@ func (n *Novelty) Push(hour int64, seen []Seen) []Newcomer {
 	s.Last = hour
 	n.age(hour)
 	ready := hour-s.First >= noveltySpan
+	n.meet(hour, seen, ready)
 	var news []Newcomer
 	for _, v := range seen {
-		if v.N <= 0 {
-			continue
-		}
-		last, known := s.Known[v.Value]
-		if !known || hour-last > forgotten {
-			s.Young[v.Value] = &Newcomer{Value: v.Value, First: hour}
-			if ready {
-				s.Arrivals++
-			}
-		}
-		s.Known[v.Value] = hour
 		young := s.Young[v.Value]
-		if young == nil {
+		if v.N <= 0 || young == nil {
 			continue
 		}
 		young.Count += v.N
@@ -125,6 +132,56 @@ func (n *Novelty) Push(hour int64, seen []Seen) []Newcomer {
 	n.forget()
 	slices.SortFunc(news, func(a, b Newcomer) int { return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Value, b.Value)) })
 	return news
+}
+
+// meet notes who is there, and who is new; all of an hour come at the same time.
+func (n *Novelty) meet(hour int64, seen []Seen, ready bool) {
+	s := &n.state
+	for _, v := range seen {
+		if v.N <= 0 {
+			continue
+		}
+		if last, known := s.Known[v.Value]; (!known || hour-last > forgotten) && !n.byName(hour, v) {
+			s.Young[v.Value] = &Newcomer{Value: v.Value, First: hour}
+			if ready {
+				s.Arrivals++
+			}
+		}
+	}
+	for _, v := range seen {
+		if v.N <= 0 {
+			continue
+		}
+		s.Known[v.Value] = hour
+		if v.Whole != "" {
+			known := s.Names[v.Whole]
+			known.Whole = hour
+			s.Names[v.Whole] = known
+		}
+		if v.Message != "" {
+			known := s.Names[v.Message]
+			if known.First == 0 || hour-known.Placed > forgotten {
+				known.First = hour
+			}
+			known.Placed = hour
+			s.Names[v.Message] = known
+		}
+	}
+}
+
+// byName tells whether a value is known, but not whether it told its place. Once places
+// are told for a week, those of the same message from elsewhere are new, though some
+// senders go on without.
+func (n *Novelty) byName(hour int64, v Seen) bool {
+	if v.Message == "" {
+		known := n.state.Names[v.Whole]
+		return v.Whole != "" && known.Placed != 0 && hour-known.Placed <= forgotten
+	}
+	known := n.state.Names[v.Message]
+	if known.Whole == 0 || hour-known.Whole > forgotten {
+		return false
+	}
+	return known.First == 0 || hour-known.First < adoption || hour-known.Placed > forgotten
 }
 
 // LastSeen is the hour a value occurred last.
@@ -176,16 +233,20 @@ func (n *Novelty) age(hour int64) {
 // forget keeps the memory bounded.
 func (n *Novelty) forget() {
 	s := &n.state
-	if len(s.Known) <= maxKnown {
+	longestUnseen(s.Known, func(last int64) int64 { return last }, func(value string) {
+		delete(s.Known, value)
+		delete(s.Young, value)
+	})
+	longestUnseen(s.Names, func(known name) int64 { return max(known.Whole, known.Placed) }, func(value string) { delete(s.Names, value) })
+}
+
+// longestUnseen drops the oldest quarter of what is too much.
+func longestUnseen[V any](of map[string]V, last func(V) int64, drop func(string)) {
+	if len(of) <= maxKnown {
 		return
 	}
-	values := make([]string, 0, len(s.Known))
-	for v := range s.Known {
-		values = append(values, v)
-	}
-	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(s.Known[a], s.Known[b]), cmp.Compare(a, b)) })
+	values := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(cmp.Compare(last(of[a]), last(of[b])), cmp.Compare(a, b)) })
 	for _, v := range values[:len(values)-maxKnown*3/4] {
-		delete(s.Known, v)
-		delete(s.Young, v)
+		drop(v)
 	}
 }

@@ -21,6 +21,11 @@ const (
 	// silent is the share of what was expected that counts as nothing at all: a
 	// health check or a robot may go on.
 	silent = 0.01
+	// longestPause is how many empty hours in a row are judged: after four weeks they are
+	// the new normal, and more of them tell nothing.
+	longestPause = 4 * 7 * 24
+	minLogRate   = -6.0
+	maxLogRate   = 25.0
 )
 
 // drops are the changes of the log-rate that the CUSUMs look for: half, a third, a tenth,
@@ -36,6 +41,7 @@ type Collapse struct {
 	Observed float64 `json:"observed"`
 	Recovery float64 `json:"recovery"`
 	Closed   int64   `json:"closed"`
+	Stopped  bool    `json:"stopped"` // it was silent when it was noticed
 }
 
 // Silent tells a stop from a fall.
@@ -113,10 +119,12 @@ func (v *Volume) AdvanceAmong(hour int64, usual float64) VolumeStatus {
 		return status
 	}
 	opened := false
-	for h := v.state.Last + 1; h < hour; h++ {
+	judged := min(hour, v.state.Last+1+longestPause)
+	for h := v.state.Last + 1; h < judged; h++ {
 		status = v.PushAmong(h, 0, usual)
 		opened = opened || status.Opened
 	}
+	v.state.pass(hour - 1)
 	status.Opened = opened
 	return status
 }
@@ -137,8 +145,7 @@ func (v *Volume) PushAmong(hour, n int64, usual float64) VolumeStatus {
 		s.First, s.Last = hour, hour-1
 		s.Level = math.Log(k)
 	}
-	s.LevelVar = math.Min(s.LevelVar+volumeDrift*float64(hour-s.Last), volumeLevelPrior)
-	s.Last = hour
+	s.pass(hour)
 	p := s.predict(hour)
 	among := p
 	among.rate = math.Max(minRate, p.rate*clamp(usual, 0, 1))
@@ -160,6 +167,15 @@ func (v *Volume) PushAmong(hour, n int64, usual float64) VolumeStatus {
 	return v.status(false)
 }
 
+// pass lets the hours up to one go by.
+func (s *VolumeState) pass(hour int64) {
+	if hour <= s.Last {
+		return
+	}
+	s.LevelVar = math.Min(s.LevelVar+volumeDrift*float64(hour-s.Last), volumeLevelPrior)
+	s.Last = hour
+}
+
 // Forecast of an hour that was not pushed yet: signals, and their 95 % interval.
 func (v *Volume) Forecast(hour int64) (mean, low, high float64) {
 	p := v.state.predict(hour)
@@ -174,7 +190,7 @@ func (v *Volume) Spread() float64 { return v.state.LevelVar + v.state.Evidence.b
 // a finding, if none comes until then. False when it would take longer than limit hours
 // or too little is known.
 func (v *Volume) SilentAfter(limit int64) (int64, bool) {
-	if !v.ready() || v.active() {
+	if v.active() {
 		return 0, false
 	}
 	quiet := Volume{threshold: v.threshold, state: v.state}
@@ -206,7 +222,7 @@ func (p volumePrediction) logRatio(shift, k float64) float64 {
 
 func (s *VolumeState) predict(hour int64) volumePrediction {
 	d, w := &s.Day[hourOfDay(hour)], &s.Week[hourOfWeek(hour)]
-	rate := math.Max(minRate, math.Exp(clamp(s.Level+float64(d.Mean)+float64(w.Mean), -6, 25)))
+	rate := math.Max(minRate, math.Exp(clamp(s.Level+float64(d.Mean)+float64(w.Mean), minLogRate, maxLogRate)))
 	return volumePrediction{
 		rate:        rate,
 		seasonalVar: float64(d.Var) + float64(w.Var),
@@ -264,7 +280,7 @@ func (s *VolumeState) learn(hour int64, k float64, p volumePrediction) {
 	if ceiling := 1 / math.Min(s.Hours+1, minMemory); s.LevelVar < 1 {
 		gain = math.Min(gain, ceiling)
 	}
-	s.Level += gain * innovation
+	s.Level = clamp(s.Level+gain*innovation, minLogRate, maxLogRate)
 	s.LevelVar = (1-gain)*(1-gain)*s.LevelVar + gain*gain*(dv+wv+1/p.information())
 	d.Mean += float32(dv / total * innovation)
 	d.Var = float32(math.Min(dv*(1-dv/total), volumeDayPrior))
@@ -319,6 +335,7 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 	if c.Observed > collapsed*c.Expected || hour-c.Onset.Hour+1 < collapseHours {
 		return false
 	}
+	c.Stopped = c.Silent()
 	s.Level, s.LevelVar = winner.Level, math.Max(s.LevelVar, winner.Var)
 	s.Collapse = &c
 	s.Evidence.Paths = [len(shifts)]path{}
@@ -370,7 +387,7 @@ func (v *Volume) follow(hour int64, k float64, p volumePrediction) {
 		c.Closed = hour
 	case hour-c.Opened >= newNormal:
 		c.Closed = hour
-		s.Level += math.Log((c.Observed + 0.5) / (c.Expected + 0.5))
+		s.Level = clamp(s.Level+math.Log((c.Observed+0.5)/(c.Expected+0.5)), minLogRate, maxLogRate)
 		s.LevelVar, s.Hours = 0.5, 0
 		s.First = hour // nothing is judged until the new level is known
 	default:

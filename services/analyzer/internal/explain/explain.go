@@ -185,9 +185,10 @@ func margin(accounts []float64) float64 {
 	return accounts[0] - accounts[1]
 }
 
-// suspects: the segment gave the alarm, and most of the change is indeed on it.
+// suspects: the segment gave the alarm, and more of the change is indeed on it than its
+// size lets expect. The largest segment passes its threshold first when all get worse.
 func (in *Input) suspects(s Segment) bool {
-	return len(in.Suspect) > 0 && slices.Equal(in.Suspect, s.Conditions) && s.Excess > 0
+	return len(in.Suspect) > 0 && slices.Equal(in.Suspect, s.Conditions) && s.Excess > 0 && s.ShareOfChange >= minLift*s.ExpectedShare
 }
 
 // Other is the value under which a bounded rollup adds up its rare values. It is

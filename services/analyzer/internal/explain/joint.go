@@ -13,6 +13,9 @@ const (
 	// conditionCost is what a second condition must add to the log-likelihood: of two
 	// accounts that are about as likely, the simpler one is preferred.
 	conditionCost = 1.0
+	// implied is the share of a condition's signals from which another that they meet says
+	// nothing more: there is one release, or all of the type have the same error.
+	implied = 0.95
 )
 
 // joint is a sample in which conditions were counted together.
@@ -27,7 +30,10 @@ type joint struct {
 type part struct {
 	second Condition
 	Segment
-	traffic float64 // share of the first condition's signals, both windows
+	// traffic is the share of the first condition's signals, both windows. Of a dimension
+	// that only negatives have (an error's fingerprint) it is that of its negatives in the
+	// baseline: such a value describes what happened, not to whom.
+	traffic float64
 }
 
 // newJoint counts the pairs of a sample and tests those of which a condition is
@@ -43,19 +49,22 @@ func newJoint(in *Joint, whole Counts, tested []Segment) joint {
 	}
 	j.share = float64(in.Window.Negative) / float64(max(1, whole.Negative))
 	excess := float64(in.Window.Negative) - float64(in.Window.Total())*in.Baseline.Rate()
-	traffic := make(map[Condition]float64)
+	singles, outside := make(map[Condition]Cell), make(map[string]bool)
 	var pairs []Cell
 	for _, c := range in.Cells {
 		if len(c.Conditions) == 2 {
 			pairs = append(pairs, c)
-		} else {
-			traffic[c.Conditions[0]] = float64(c.Baseline.Total() + c.Window.Total())
+			continue
+		}
+		singles[c.Conditions[0]] = c
+		if c.Baseline.Positive+c.Window.Positive > 0 {
+			outside[c.Conditions[0].Dimension] = true
 		}
 	}
 	for _, cells := range byDimension(pairs) {
 		for _, s := range contrast(in.Baseline, in.Window, cells, excess) {
-			j.add(s, s.Conditions[0], s.Conditions[1], traffic)
-			j.add(s, s.Conditions[1], s.Conditions[0], traffic)
+			j.add(s, s.Conditions[1], singles[s.Conditions[0]], outside[s.Conditions[1].Dimension])
+			j.add(s, s.Conditions[0], singles[s.Conditions[1]], outside[s.Conditions[0].Dimension])
 			if s.Window.Negative >= leastPair && !s.isOther() && (j.promising(s.Conditions[0]) || j.promising(s.Conditions[1])) {
 				j.pairs = append(j.pairs, s)
 			}
@@ -72,15 +81,28 @@ func (j *joint) promising(c Condition) bool {
 	return ok && s.Q <= Quality && s.Excess > 0
 }
 
-func (j *joint) add(s Segment, first, second Condition, traffic map[Condition]float64) {
+// add a pair to the parts of its first condition. Outside of what went wrong the second
+// one may not be known.
+func (j *joint) add(s Segment, second Condition, whole Cell, outside bool) {
+	if len(whole.Conditions) == 0 {
+		return // there was no room for it
+	}
+	first := whole.Conditions[0]
 	if j.parts[first] == nil {
 		j.parts[first] = make(map[string][]part)
 	}
 	p := part{second: second, Segment: s}
-	if n := traffic[first]; n > 0 {
-		p.traffic = float64(s.Baseline.Total()+s.Window.Total()) / n
+	n, of := s.Baseline.Total()+s.Window.Total(), whole.Baseline.Total()+whole.Window.Total()
+	if !outside {
+		n, of = s.Baseline.Negative, whole.Baseline.Negative
 	}
+	p.traffic = float64(n) / float64(max(1, of))
 	j.parts[first][second.Dimension] = append(j.parts[first][second.Dimension], p)
+}
+
+// implies: nearly all that meets the first condition meets the second.
+func (j *joint) implies(first, second Condition) bool {
+	return slices.ContainsFunc(j.parts[first][second.Dimension], func(p part) bool { return p.second == second && p.traffic >= implied })
 }
 
 // gain is the log-likelihood that "this segment's rate changed, the rest went on as
@@ -105,6 +127,9 @@ func gain(s Segment) float64 {
 func (j *joint) refine(rep *Report) (gains []float64, found *Segment) {
 	var best float64
 	for _, pair := range j.pairs {
+		if j.implies(pair.Conditions[0], pair.Conditions[1]) || j.implies(pair.Conditions[1], pair.Conditions[0]) {
+			continue // as good as one of them
+		}
 		own := math.Inf(-1)
 		for _, order := range [2][2]Condition{{pair.Conditions[0], pair.Conditions[1]}, {pair.Conditions[1], pair.Conditions[0]}} {
 			if j.promising(order[0]) {

@@ -207,8 +207,8 @@ func known(r db.FindingsAroundRow) (analysis.Known, error) {
 	return k, nil
 }
 
-func (w *work) Elsewhere(ctx context.Context, since time.Time) (int64, bool, error) {
-	row, err := w.q.Elsewhere(ctx, db.ElsewhereParams{AccountID: w.account, ProductID: w.home.ProductID, ContextID: w.home.ID, Since: since})
+func (w *work) Elsewhere(ctx context.Context, from, to time.Time) (int64, bool, error) {
+	row, err := w.q.Elsewhere(ctx, db.ElsewhereParams{AccountID: w.account, ProductID: w.home.ProductID, ContextID: w.home.ID, FromAt: from, ToAt: to})
 	if err != nil {
 		return 0, false, fmt.Errorf("looking at the product's other contexts: %w", err)
 	}

@@ -31,7 +31,7 @@ func (w *work) History(ctx context.Context, from, recent, to time.Time) ([]analy
 		hour := r.Hour.UTC()
 		if len(out) == 0 || !out[len(out)-1].Hour.Equal(hour) {
 			at[hour] = len(out)
-			out = append(out, analysis.Hour{Hour: hour})
+			out = append(out, analysis.Hour{Hour: hour, Recent: !hour.Before(recent)})
 		}
 		h := &out[len(out)-1]
 		h.Types = append(h.Types, analysis.TypeCount{Type: r.Type, N: r.N})

@@ -60,37 +60,15 @@ func BareFingerprint(value string) string {
 	return messageOf(message)
 }
 
-// KnownErrors are errors that were seen. What was counted before its senders told, or
-// the analyzer read, where it happened is the same error with the frame.
-type KnownErrors struct {
-	values   map[string]bool
-	messages map[string]bool // as if none had a frame
-	framed   map[string]bool // messages of those that have one
-}
-
-// NewKnownErrors of values of the dimension Error.
-func NewKnownErrors(values []string) KnownErrors {
-	k := KnownErrors{values: make(map[string]bool), messages: make(map[string]bool), framed: make(map[string]bool)}
-	for _, v := range values {
-		k.values[v], k.messages[messageOf(v)] = true, true
-		if message, frame := splitFrame(v); frame != "" {
-			k.framed[messageOf(message)] = true
-		}
+// ErrorNames are those an error may be known by beside its own: whole is the name of all
+// of it, as if it had no frame, and message that of its message without the frame, empty
+// when it has none. Where only one of two errors has a frame, they are the same if the
+// message of that one is the whole of the other.
+func ErrorNames(value string) (whole, message string) {
+	if text, frame := splitFrame(value); frame != "" {
+		message = messageOf(text)
 	}
-	return k
-}
-
-// Has tells whether an error was seen. The same message from another place is another
-// error, but where only one of both says the place they are one.
-func (k KnownErrors) Has(value string) bool {
-	if k.values[value] {
-		return true
-	}
-	message, frame := splitFrame(value)
-	if frame == "" {
-		return k.framed[messageOf(value)]
-	}
-	return k.messages[messageOf(message)]
+	return messageOf(value), message
 }
 
 // frame of a payload's value under a key of frameKeys.

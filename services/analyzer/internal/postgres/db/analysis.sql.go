@@ -111,17 +111,20 @@ func (q *Queries) DeployedAt(ctx context.Context, id uuid.UUID) (*time.Time, err
 const elsewhere = `-- name: Elsewhere :one
 SELECT coalesce((SELECT sum(r.n) FROM rollup_hourly r
                  WHERE r.account_id = $1 AND r.product_id = $2
-                   AND r.context_id <> $3 AND r.hour >= $4::timestamptz), 0)::bigint AS signals,
+                   AND r.context_id <> $3
+                   AND r.hour >= $4::timestamptz AND r.hour < $5::timestamptz), 0)::bigint AS signals,
        EXISTS (SELECT FROM findings f
                WHERE f.account_id = $1 AND f.product_id = $2 AND f.context_id <> $3
-                 AND f.family = 'silence' AND f.resolved_at IS NULL) AS silence
+                 AND f.family = 'silence' AND f.started_at < $5::timestamptz
+                 AND (f.resolved_at IS NULL OR f.resolved_at > $4::timestamptz)) AS silence
 `
 
 type ElsewhereParams struct {
 	AccountID uuid.UUID
 	ProductID uuid.UUID
 	ContextID uuid.UUID
-	Since     time.Time
+	FromAt    time.Time
+	ToAt      time.Time
 }
 
 type ElsewhereRow struct {
@@ -129,13 +132,14 @@ type ElsewhereRow struct {
 	Silence bool
 }
 
-// The product's other contexts since a moment.
+// The product's other contexts in a span: their signals, and whether one's silence is known.
 func (q *Queries) Elsewhere(ctx context.Context, arg ElsewhereParams) (ElsewhereRow, error) {
 	row := q.db.QueryRow(ctx, elsewhere,
 		arg.AccountID,
 		arg.ProductID,
 		arg.ContextID,
-		arg.Since,
+		arg.FromAt,
+		arg.ToAt,
 	)
 	var i ElsewhereRow
 	err := row.Scan(&i.Signals, &i.Silence)
@@ -448,7 +452,7 @@ FROM (
 ) AS newest
 JOIN signals s ON s.account_id = $1 AND s.block_id = newest.block_id AND s.block_first_at = newest.first_at
 WHERE s.type = ANY($5::text[]) AND s.occurred_at >= $3::timestamptz AND s.occurred_at < $4::timestamptz
-ORDER BY newest.last_at DESC, s.occurred_at DESC
+ORDER BY s.occurred_at DESC, s.id
 `
 
 type RawSignalsParams struct {

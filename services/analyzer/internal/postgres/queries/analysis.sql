@@ -97,7 +97,7 @@ FROM (
 ) AS newest
 JOIN signals s ON s.account_id = sqlc.arg(account_id) AND s.block_id = newest.block_id AND s.block_first_at = newest.first_at
 WHERE s.type = ANY(sqlc.arg(types)::text[]) AND s.occurred_at >= sqlc.arg(from_at)::timestamptz AND s.occurred_at < sqlc.arg(to_at)::timestamptz
-ORDER BY newest.last_at DESC, s.occurred_at DESC;
+ORDER BY s.occurred_at DESC, s.id;
 
 -- name: FindingsAround :many
 SELECT id, family, fingerprint, started_at, started_low, detected_at, resolved_at, severity,
@@ -120,13 +120,15 @@ WHERE account_id = sqlc.arg(account_id) AND context_id = sqlc.arg(context_id) AN
 ORDER BY detected_at DESC, id;
 
 -- name: Elsewhere :one
--- The product's other contexts since a moment.
+-- The product's other contexts in a span: their signals, and whether one's silence is known.
 SELECT coalesce((SELECT sum(r.n) FROM rollup_hourly r
                  WHERE r.account_id = sqlc.arg(account_id) AND r.product_id = sqlc.arg(product_id)
-                   AND r.context_id <> sqlc.arg(context_id) AND r.hour >= sqlc.arg(since)::timestamptz), 0)::bigint AS signals,
+                   AND r.context_id <> sqlc.arg(context_id)
+                   AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour < sqlc.arg(to_at)::timestamptz), 0)::bigint AS signals,
        EXISTS (SELECT FROM findings f
                WHERE f.account_id = sqlc.arg(account_id) AND f.product_id = sqlc.arg(product_id) AND f.context_id <> sqlc.arg(context_id)
-                 AND f.family = 'silence' AND f.resolved_at IS NULL) AS silence;
+                 AND f.family = 'silence' AND f.started_at < sqlc.arg(to_at)::timestamptz
+                 AND (f.resolved_at IS NULL OR f.resolved_at > sqlc.arg(from_at)::timestamptz)) AS silence;
 
 -- name: DeployedAt :one
 SELECT deployed_at FROM deployments WHERE id = $1;
