@@ -45,7 +45,9 @@ func TestContextOfManyTypes(t *testing.T) {
 		n := min(p.r.IntN(500), p.r.IntN(500))
 		return fmt.Sprintf("kind_%03d", n)
 	})
-	d.hourly(breaks, hoursAgo(0))
+	for at := breaks; !at.After(hoursAgo(0)); at = at.Add(5 * time.Hour) {
+		d.run(at)
+	}
 	f := d.only()
 	require.Equal(t, analysis.VolumeCollapse, f.Family)
 	require.Equal(t, "zz_purchase", f.Evidence.Subject.Name)

@@ -23,10 +23,10 @@ const (
 	// hours are news, one burst of one visitor is not.
 	hourShare = 0.4
 
-	minSpan   = 72  // hours since the first signal before anything is called worse
-	minActive = 16  // of them with signals
-	minEvents = 60  // signals in the baseline
-	minExcess = 5   // negatives above expectation
+	minSpan   = 72 // hours since the first signal before anything is called worse
+	minActive = 16 // of them with signals
+	minEvents = 60 // signals in the baseline
+	minExcess = 5  // negatives above expectation
 	// minRise of the share of negatives, or minGrowth of what was expected of them, makes
 	// it matter: where all is bad already it cannot get much worse, whatever the odds.
 	minRise   = 0.02
