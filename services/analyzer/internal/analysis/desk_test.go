@@ -55,8 +55,11 @@ func newDesk(t *testing.T, now time.Time, seed ...testkit.Seed) *desk {
 	return d
 }
 
-// thisHour of all tests is a Wednesday noon: chance must not differ from run to run.
-var thisHour = time.Date(2025, 10, 15, 12, 0, 0, 0, time.UTC)
+// thisHour of all tests is the noon of the last Wednesday: hours of the day and the week
+// are part of what is judged, and chance must not differ from run to run.
+var thisHour = wednesday.Add(time.Since(wednesday).Truncate(7 * 24 * time.Hour))
+
+var wednesday = time.Date(2025, 10, 15, 12, 0, 0, 0, time.UTC)
 
 func hoursAgo(n int) time.Time { return thisHour.Add(-time.Duration(n) * time.Hour) }
 

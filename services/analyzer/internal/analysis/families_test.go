@@ -11,8 +11,8 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
 )
 
-// month is how much history most tests have before what they plant.
-const month = 30 * 24
+// month is roughly how much history most tests have before what they plant.
+const month = 21 * 24
 
 // usually is a quiet shop: a tenth goes wrong everywhere.
 func usually(p *person) string { return p.one("purchase", "rage_click", 0.1) }
@@ -45,11 +45,11 @@ func TestSlowWorsening(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, hoursAgo(0), testkit.Seed{NegativeTypes: []string{"refund"}})
 	begins := hoursAgo(14 * 24)
-	d.shop(hoursAgo(14*24+month), hoursAgo(0), 30, func(p *person) string {
+	d.shop(hoursAgo(44*24), hoursAgo(0), 30, func(p *person) string {
 		grown := math.Max(0, p.at.Sub(begins).Hours()/(14*24))
 		return p.one("purchase", "refund", 0.1+0.25*grown)
 	})
-	d.walk(hoursAgo(14*24+month), hoursAgo(0))
+	d.walk(hoursAgo(44*24), hoursAgo(0))
 	list := d.all()
 	require.NotEmpty(t, list)
 	require.Equal(t, analysis.SlowWorsening, list[0].Family)
@@ -220,7 +220,7 @@ func TestOldErrorsAreNotNewWhereReadingBegins(t *testing.T) {
 		return usually(p)
 	})
 	// The week in which values begin to be read.
-	for at := hoursAgo(36 * 24); at.Before(hoursAgo(20 * 24)); at = at.Add(6 * time.Hour) {
+	for at := hoursAgo(36 * 24); at.Before(hoursAgo(20 * 24)); at = at.Add(18 * time.Hour) {
 		d.ask(analysis.Request{AsOf: at.Add(35 * 24 * time.Hour)})
 	}
 	require.EqualValues(t, 0, d.count(`SELECT count(*) FROM findings`))
@@ -244,6 +244,7 @@ func TestFunnelDrop(t *testing.T) {
 		}
 		return "cart"
 	})
+	d.now = d.now.Add(10 * time.Minute) // what was stored a while ago need not be counted twice
 	d.hourly(breaks, hoursAgo(0))
 	list := d.all()
 	require.NotEmpty(t, list)

@@ -125,17 +125,6 @@ func (w Window) has(hour time.Time) bool {
 	return len(w.HoursOfDay) == 0 || slices.Contains(w.HoursOfDay, hour.UTC().Hour())
 }
 
-func tally(hours []HourCount, w Window) Tally {
-	var t Tally
-	for _, h := range hours {
-		if w.has(h.Hour) {
-			t.Positive += h.Positive
-			t.Negative += h.Negative
-		}
-	}
-	return t
-}
-
 // expectedRatio is what was predicted for the window's hours, weighted by their
 // traffic. Errors of the hours' own add up in quadrature. A lens of its own is
 // compared with its baseline.

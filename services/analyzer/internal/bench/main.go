@@ -120,12 +120,12 @@ func each(ctx context.Context, seeds int, work func(seed uint64) error) error {
 	return ctx.Err()
 }
 
-// judge walks a world from the end of its history on and returns what was found.
+// judge walks a world from its first hour on and returns what was found.
 func judge(ctx context.Context, w *world, watched int) (*memory, error) {
 	m := newMemory(w, watched)
 	s := analysis.New(m, time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	err := s.Walk(ctx, analysis.Walk{
-		ImportID: uuid.New(), ContextID: w.home.ID, From: start.Add(history * time.Hour), To: start.Add(time.Duration(w.plan.hours)*time.Hour - time.Second),
+		ImportID: uuid.New(), ContextID: w.home.ID, From: start, To: start.Add(time.Duration(w.plan.hours)*time.Hour - time.Second),
 	})
 	return m, err
 }
@@ -143,6 +143,9 @@ func (r *result) quiet(ctx context.Context, seeds int, out io.Writer, verbose bo
 				return err
 			}
 			for _, f := range found.findings {
+				if f.DetectedAt.Before(start.Add(history * time.Hour)) {
+					continue // of a week before the one that is judged
+				}
 				alarmed[seed] = true
 				if verbose {
 					lock.Lock()

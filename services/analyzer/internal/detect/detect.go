@@ -1,6 +1,9 @@
 package detect
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Hour is the counts of one hour of one context, polarity already applied.
 type Hour struct {
@@ -20,10 +23,14 @@ const (
 	// hours are news, one burst of one visitor is not.
 	hourShare = 0.4
 
-	minSpan   = 72  // hours since the first signal before anything is called worse
-	minActive = 16  // of them with signals
-	minEvents = 60  // signals in the baseline
-	minExcess = 5   // negatives above expectation
+	minSpan   = 72 // hours since the first signal before anything is called worse
+	minActive = 16 // of them with signals
+	minEvents = 60 // signals in the baseline
+	minExcess = 5  // negatives above expectation
+	// minRise of the share of negatives, or minGrowth of what was expected of them, makes
+	// it matter: where all is bad already it cannot get much worse, whatever the odds.
+	minRise   = 0.02
+	minGrowth = 0.1
 	newNormal = 336 // hours after which a shifted level is taken for what is usual
 	ringSize  = 168 // active hours kept for the onset
 
@@ -165,6 +172,9 @@ func (d *Detector) Push(h Hour) Status {
 	if best > d.threshold && d.ready() && d.open(h.Hour, best, which) {
 		return d.status(true)
 	}
+	if !d.ready() { // nothing is worse than what is not known yet
+		s.Evidence.Paths, s.Ring = [len(shifts)]path{}, s.Ring[:0]
+	}
 	s.Evidence.observe(h.Hour, k, n, p, s.Model.LevelVar)
 	s.Model.learn(h.Hour, k, n, p)
 	return d.status(false)
@@ -230,26 +240,29 @@ func (d *Detector) status(opened bool) Status {
 	return st
 }
 
-// open starts an incident unless too few negatives carry it.
+// open starts an incident unless too few negatives carry it, or it is too slight.
 func (d *Detector) open(hour int64, best float64, which int) bool {
 	s := &d.state
 	winner := s.Evidence.Paths[which]
 	// The level followed the worsening a little: go back to where it started.
 	followed := s.Model.Level - winner.Level
-	for i := range s.Ring {
-		if s.Ring[i].Hour >= winner.Start {
-			s.Ring[i].Logit -= float32(followed * float64(s.Ring[i].Hour-winner.Start) / math.Max(1, float64(hour-winner.Start)))
+	ring := slices.Clone(s.Ring) // it may come to nothing, and be tried again in an hour
+	for i := range ring {
+		if ring[i].Hour >= winner.Start {
+			ring[i].Logit -= float32(followed * float64(ring[i].Hour-winner.Start) / math.Max(1, float64(hour-winner.Start)))
 		}
 	}
-	found := onset(s.Ring, s.Model.rho(), s.Evidence.Wander[1].factor())
+	found := onset(ring, s.Model.rho(), s.Evidence.Wander[1].factor())
 	incident := Incident{Opened: hour, Onset: found, Evidence: best}
-	for _, p := range s.Ring {
+	var all float64
+	for _, p := range ring {
 		if p.Hour >= found.Hour {
+			all += float64(p.N)
 			incident.Expected += float64(p.N) * logistic(float64(p.Logit))
 			incident.Observed += float64(p.K)
 		}
 	}
-	if incident.Observed-incident.Expected < minExcess {
+	if excess := incident.Observed - incident.Expected; excess < max(minExcess, min(minRise*all, minGrowth*incident.Expected)) {
 		return false
 	}
 	s.Model.Level, s.Model.LevelVar = winner.Level, math.Max(s.Model.LevelVar, winner.Var)

@@ -122,3 +122,21 @@ func BenchmarkPush(b *testing.B) {
 		d.Push(detect.Hour{Hour: epoch + int64(i), Positive: c.pos, Negative: c.neg})
 	}
 }
+
+// A context of which nearly all is bad, or nearly all good, is what it is: it is no
+// worsening against what was guessed before it was known.
+func TestWhatIsKnownIsNoWorsening(t *testing.T) {
+	t.Parallel()
+	for _, negative := range []float64{0, 0.001, 0.6, 0.9, 0.99, 1} {
+		for _, perHour := range []float64{1, 10, 200} {
+			r := rand.New(rand.NewPCG(5, uint64(perHour)))
+			d := detect.New(detect.Options{Series: 1})
+			for h := range int64(40 * 24) {
+				n := poisson(r, perHour)
+				k := binomial(r, n, negative)
+				s := d.Push(detect.Hour{Hour: epoch + h, Positive: int64(n - k), Negative: int64(k)})
+				require.False(t, s.Opened, "%v of %v an hour, after %d h", negative, perHour, h)
+			}
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package detect
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Constants of the volume's model, on the logarithm of signals an hour.
 const (
@@ -320,13 +323,14 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 	s := &v.state
 	winner := s.Evidence.Paths[which]
 	followed := math.Exp(winner.Level - s.Level)
-	for i := range s.Ring {
-		if s.Ring[i].Hour >= winner.Start {
-			s.Ring[i].Expected *= float32(math.Pow(followed, float64(s.Ring[i].Hour-winner.Start)/math.Max(1, float64(hour-winner.Start))))
+	ring := slices.Clone(s.Ring) // it may come to nothing, and be tried again in an hour
+	for i := range ring {
+		if ring[i].Hour >= winner.Start {
+			ring[i].Expected *= float32(math.Pow(followed, float64(ring[i].Hour-winner.Start)/math.Max(1, float64(hour-winner.Start))))
 		}
 	}
-	c := Collapse{Opened: hour, Evidence: best, Onset: volumeOnset(s.Ring, &s.Spread, s.Evidence.Wander[1].factor())}
-	for _, p := range s.Ring {
+	c := Collapse{Opened: hour, Evidence: best, Onset: volumeOnset(ring, &s.Spread, s.Evidence.Wander[1].factor())}
+	for _, p := range ring {
 		if p.Hour >= c.Onset.Hour {
 			c.Expected += float64(p.Expected)
 			c.Observed += float64(p.N)

@@ -368,3 +368,20 @@ func TestPushAmong(t *testing.T) {
 	require.GreaterOrEqual(t, found, at)
 	require.LessOrEqual(t, found, at+8)
 }
+
+// Less than usual for weeks is the season, not a collapse, however sure it is.
+func TestVolumeShallowFall(t *testing.T) {
+	t.Parallel()
+	const at, runs = 35 * 24, 20
+	for i, perHour := range []float64{20, 200, 1500} {
+		alarmed := 0
+		for run := range runs {
+			r := rand.New(rand.NewPCG(uint64(i), uint64(run)))
+			if hours, _ := collapses(flow{perHour: perHour, waves: 8}.simulate(r, at+30*24, cut{At: at, Left: 0.75})); len(hours) > 0 {
+				alarmed++
+			}
+		}
+		t.Logf("%v an hour: %d of %d", perHour, alarmed, runs)
+		require.LessOrEqual(t, alarmed, runs/5, "%v an hour", perHour)
+	}
+}

@@ -203,12 +203,15 @@ func (w *work) FunnelHours(ctx context.Context, steps []string, from, to time.Ti
 	return out, nil
 }
 
-// SaveFunnelHours keeps what was counted in place of what was there.
+// SaveFunnelHours keeps what was counted in place of what was there. Months in which nobody
+// sent a signal have no partition: they are counted again, and hold nothing.
 func (w *work) SaveFunnelHours(ctx context.Context, steps []string, hours []session.FunnelHour) error {
 	digest := session.FunnelDigest(steps)
 	round := &pgx.Batch{}
 	for _, h := range hours {
-		round.Queue(`INSERT INTO rollup_funnel_hourly (account_id, context_id, funnel, hour, level, reached, computed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		round.Queue(`INSERT INTO rollup_funnel_hourly (account_id, context_id, funnel, hour, level, reached, computed_at)
+			SELECT $1::uuid, $2::uuid, $3::bytea, $4::timestamptz, $5::smallint, $6::int[], $7::timestamptz
+			WHERE to_regclass('public.rollup_funnel_hourly_' || to_char($4::timestamptz AT TIME ZONE 'UTC', 'YYYYMM')) IS NOT NULL
 			ON CONFLICT (account_id, context_id, funnel, hour) DO UPDATE SET level = excluded.level, reached = excluded.reached, computed_at = excluded.computed_at`,
 			w.account, w.home.ID, digest[:], h.Hour, h.Level, h.Reached, w.now())
 	}

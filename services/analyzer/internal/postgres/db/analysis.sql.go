@@ -280,10 +280,8 @@ SELECT f.hour, f.level, f.reached
 FROM rollup_funnel_hourly f
 WHERE f.account_id = $1 AND f.context_id = $2 AND f.funnel = $3
   AND f.hour >= $4::timestamptz AND f.hour < $5::timestamptz
-  AND NOT EXISTS (
-      SELECT FROM changed c
-      WHERE c.hour IN (f.hour, f.hour + interval '1 hour') AND c.at > f.computed_at - make_interval(secs => $6::float8)
-  )
+  AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour AND c.at > f.computed_at - make_interval(secs => $6::float8))
+  AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour + interval '1 hour' AND c.at > f.computed_at - make_interval(secs => $6::float8))
 ORDER BY f.hour
 `
 

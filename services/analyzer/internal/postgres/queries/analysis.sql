@@ -171,8 +171,6 @@ SELECT f.hour, f.level, f.reached
 FROM rollup_funnel_hourly f
 WHERE f.account_id = sqlc.arg(account_id) AND f.context_id = sqlc.arg(context_id) AND f.funnel = sqlc.arg(funnel)
   AND f.hour >= sqlc.arg(from_at)::timestamptz AND f.hour < sqlc.arg(to_at)::timestamptz
-  AND NOT EXISTS (
-      SELECT FROM changed c
-      WHERE c.hour IN (f.hour, f.hour + interval '1 hour') AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8)
-  )
+  AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8))
+  AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour + interval '1 hour' AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8))
 ORDER BY f.hour;
