@@ -11,8 +11,8 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
 )
 
-// month is roughly how much history most tests have before what they plant.
-const month = 21 * 24
+// month is more than two weeks, which is how much history most tests have before what they plant.
+const month = 17 * 24
 
 // usually is a quiet shop: a tenth goes wrong everywhere.
 func usually(p *person) string { return p.one("purchase", "rage_click", 0.1) }

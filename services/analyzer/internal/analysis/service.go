@@ -249,6 +249,11 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 	if err != nil {
 		return nil, nil, err
 	}
+	for i := range around { // a dry run resolves none, but knows what is over
+		if k := &around[i]; a.DryRun && k.ResolvedAt == nil && !k.DetectedAt.After(a.AsOf) {
+			k.ResolvedAt = run.end(*k, a.AsOf)
+		}
+	}
 	for _, one := range on {
 		if k := one.knownAs(around); k != nil {
 			if known == nil {
@@ -370,22 +375,29 @@ func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 		return err
 	}
 	for _, k := range open {
-		on, ended := run.on(k)
-		if on {
-			continue
-		}
-		end := asOf
-		if ended != 0 {
-			end = timeOf(ended)
-		}
-		if end.Before(k.DetectedAt) {
-			end = k.DetectedAt
-		}
-		if err := w.Resolve(ctx, k.ID, &end); err != nil {
-			return err
+		if end := run.end(k, asOf); end != nil {
+			if err := w.Resolve(ctx, k.ID, end); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// end of what a finding tells of, as of a moment; nil while it goes on.
+func (w *watch) end(k Known, asOf time.Time) *time.Time {
+	on, ended := w.on(k)
+	if on {
+		return nil
+	}
+	end := asOf
+	if ended != 0 {
+		end = timeOf(ended)
+	}
+	if end.Before(k.DetectedAt) {
+		end = k.DetectedAt
+	}
+	return &end
 }
 
 func signalsSince(hours []HourCount, since time.Time) int64 {
