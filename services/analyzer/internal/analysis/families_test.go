@@ -11,8 +11,8 @@ import (
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
 )
 
-// month is roughly how much history most tests have before what they plant.
-const month = 21 * 24
+// month is more than two weeks, which is how much history most tests have before what they plant.
+const month = 17 * 24
 
 // usually is a quiet shop: a tenth goes wrong everywhere.
 func usually(p *person) string { return p.one("purchase", "rage_click", 0.1) }
@@ -212,7 +212,7 @@ func TestErrorsThatGetAPlaceAreNotNew(t *testing.T) {
 func TestOldErrorsAreNotNewWhereReadingBegins(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, hoursAgo(0), testkit.Seed{NegativeTypes: []string{"rage_click"}})
-	d.shop(hoursAgo(60*24), hoursAgo(0), 12, func(p *person) string {
+	d.shop(hoursAgo(60*24), hoursAgo(0), 6, func(p *person) string {
 		if p.r.IntN(3) == 0 {
 			p.message = "usual"
 			return "js_error"
@@ -231,7 +231,7 @@ func TestFunnelDrop(t *testing.T) {
 	d := newDesk(t, hoursAgo(0), testkit.Seed{PositiveTypes: []string{"purchase"}, NegativeTypes: []string{"rage_click"}})
 	d.edit(`UPDATE contexts SET funnel = '{cart,address,purchase}'`)
 	breaks := hoursAgo(16)
-	d.shop(hoursAgo(month), hoursAgo(0), 40, func(p *person) string {
+	d.shop(hoursAgo(10*24), hoursAgo(0), 40, func(p *person) string {
 		share := 0.6
 		if !p.at.Before(breaks) && p.browser == "Safari" {
 			share = 0.05

@@ -16,11 +16,11 @@ func TestWalkIsARunAnHour(t *testing.T) {
 	breaks, fixed := hoursAgo(5*24), hoursAgo(5*24-18)
 	within := func(p *person) bool { return !p.at.Before(breaks) && p.at.Before(fixed) }
 	for name, c := range map[string]struct {
-		seed    testkit.Seed
-		funnel  string
-		perHour float64
-		do      func(*person) string
-		family  string
+		seed   testkit.Seed
+		funnel string
+		days   int // before it
+		do     func(*person) string
+		family string
 	}{
 		"ratio": {do: func(p *person) string {
 			if within(p) && p.path == "/checkout" {
@@ -28,13 +28,13 @@ func TestWalkIsARunAnHour(t *testing.T) {
 			}
 			return usually(p)
 		}, family: "rage_clicks"},
-		"silence": {do: func(p *person) string {
+		"silence": {days: 16, do: func(p *person) string {
 			if within(p) && p.at.Before(breaks.Add(14*time.Hour)) {
 				return ""
 			}
 			return usually(p)
 		}, family: "silence"},
-		"collapse": {do: func(p *person) string {
+		"collapse": {days: 16, do: func(p *person) string {
 			if within(p) && p.r.IntN(4) > 0 {
 				return ""
 			}
@@ -47,7 +47,7 @@ func TestWalkIsARunAnHour(t *testing.T) {
 			}
 			return usually(p)
 		}, family: "new_error"},
-		"funnel": {funnel: "{purchase,thanks}", perHour: 40, do: func(p *person) string {
+		"funnel": {funnel: "{purchase,thanks}", do: func(p *person) string {
 			if !within(p) || p.r.IntN(3) > 0 {
 				p.more = append(p.more, step{"thanks", time.Minute})
 			}
@@ -56,15 +56,14 @@ func TestWalkIsARunAnHour(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			perHour := max(c.perHour, 25)
-			start := breaks.Add(-16 * 24 * time.Hour)
+			start := breaks.Add(-time.Duration(max(c.days, 8)) * 24 * time.Hour)
 			prepared := func() *desk {
 				d := newDesk(t, hoursAgo(0), c.seed)
 				if c.funnel != "" {
 					d.edit(`UPDATE contexts SET funnel = '` + c.funnel + `'`)
 				}
 				d.now = d.now.Add(-time.Hour) // what was stored long ago need not be counted twice
-				d.shop(start, fixed.Add(26*time.Hour), perHour, c.do)
+				d.shop(start, fixed.Add(26*time.Hour), 25, c.do)
 				d.now = hoursAgo(0)
 				return d
 			}

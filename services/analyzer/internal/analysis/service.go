@@ -147,15 +147,10 @@ const funnelDelay = int64(session.FunnelWindow/time.Hour) + 1
 func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, error) {
 	hours, err := w.History(ctx, from, recent, to)
 	home := w.Context()
-	if err != nil || len(home.Funnel) == 0 || len(hours) == 0 {
+	if err != nil || len(home.Funnel) == 0 {
 		return hours, err
 	}
-	// Before the first signal there is nothing to count, nor a partition to keep it in.
-	first := hours[0].Hour
-	if first.Before(recent) {
-		first = recent
-	}
-	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, first, to, to)
+	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent, to, to)
 	if err != nil {
 		return nil, err
 	}
@@ -254,11 +249,9 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 	if err != nil {
 		return nil, nil, err
 	}
-	if a.DryRun { // which resolves nothing, and must not take for open what is over
-		for i := range around {
-			if k := &around[i]; k.ResolvedAt == nil {
-				k.ResolvedAt = k.over(run, a.AsOf)
-			}
+	for i := range around { // a dry run resolves none, but knows what is over
+		if k := &around[i]; a.DryRun && k.ResolvedAt == nil && !k.DetectedAt.After(a.AsOf) {
+			k.ResolvedAt = run.end(*k, a.AsOf)
 		}
 	}
 	for _, one := range on {
@@ -382,7 +375,7 @@ func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 		return err
 	}
 	for _, k := range open {
-		if end := k.over(run, asOf); end != nil {
+		if end := run.end(k, asOf); end != nil {
 			if err := w.Resolve(ctx, k.ID, end); err != nil {
 				return err
 			}
@@ -391,9 +384,9 @@ func resolve(ctx context.Context, w Work, asOf time.Time, run *watch) error {
 	return nil
 }
 
-// over is when what an open finding tells of ended, nil while it goes on.
-func (k *Known) over(run *watch, asOf time.Time) *time.Time {
-	on, ended := run.on(*k)
+// end of what a finding tells of, as of a moment; nil while it goes on.
+func (w *watch) end(k Known, asOf time.Time) *time.Time {
+	on, ended := w.on(k)
 	if on {
 		return nil
 	}

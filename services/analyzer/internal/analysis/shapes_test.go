@@ -34,7 +34,7 @@ func TestContextOfManyTypes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, hoursAgo(0), testkit.Seed{PositiveTypes: []string{"zz_purchase"}, NegativeTypes: []string{"rage_click"}})
 	breaks := hoursAgo(20)
-	d.shop(hoursAgo(month), hoursAgo(0), 60, func(p *person) string {
+	d.shop(hoursAgo(17*24), hoursAgo(0), 40, func(p *person) string {
 		if p.r.IntN(5) == 0 {
 			if !p.at.Before(breaks) {
 				return ""
@@ -59,7 +59,7 @@ func TestContextOfManyPaths(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, hoursAgo(0))
 	breaks := hoursAgo(10)
-	d.shop(hoursAgo(15*24), hoursAgo(0), 60, func(p *person) string {
+	d.shop(hoursAgo(8*24), hoursAgo(0), 40, func(p *person) string {
 		if p.path == "/browse" {
 			p.path = fmt.Sprintf("/%c%c/%c%c", 'a'+p.r.IntN(10), 'a'+p.r.IntN(10), 'a'+p.r.IntN(10), 'a'+p.r.IntN(10))
 		}
@@ -118,7 +118,7 @@ func TestTwoYears(t *testing.T) {
 	d := newDesk(t, hoursAgo(0))
 	const span = 2 * 365 * 24
 	require.NoError(t, d.store.Partitions(context.Background(), hoursAgo(span), d.now))
-	d.shop(hoursAgo(span), hoursAgo(0), 1, usually)
+	d.shop(hoursAgo(span), hoursAgo(0), 0.5, usually)
 	began := time.Now()
 	o := d.run(time.Time{})
 	require.Equal(t, "nothing_significant", o.Outcome, o.Reason)
