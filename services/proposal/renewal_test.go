@@ -63,7 +63,6 @@ func TestRenewedEvidenceIsAbsorbedWhateverExplainsItNow(t *testing.T) {
 	evenLater := f.detected.Add(12 * time.Hour)
 	s.renew(f, evidencetest.New(evenLater), evenLater)
 	require.Equal(t, rows[0].hash, s.rows()[0].hash)
-
 }
 
 // Facts of two types come in any order: newer evidence that comes first stands for the
