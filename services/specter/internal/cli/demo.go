@@ -36,15 +36,15 @@ type told struct {
 func (a *app) demo() *cobra.Command {
 	var seed uint64
 	var days int
-	var product string
+	var product, until string
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Replay eight weeks of a simulated shop, from the bad release to the proof of the fix",
 		Long: `Replays a simulated web shop through the public API: eight weeks of sessions in which one
-release breaks the pay button and the next one repairs it. Then it does what a person would:
-waits for the proposal, approves it, reports the deployment of the fix at the time it shipped,
-and shows the verdict.
+release breaks the pay button and the next one repairs it, and later the search and the help
+widget have troubles of their own. Then it does what a person would: waits for the proposal,
+approves it, reports the deployment of the fix at the time it shipped, and shows the verdict.
 
 The same seed is the same shop. Running it again for the same product adds nothing.
 
@@ -54,12 +54,21 @@ The same seed is the same shop. Running it again for the same product adds nothi
 			if days < shop.MinDays || days > shop.MaxDays {
 				return usage(fmt.Errorf("--days is %d", days), fmt.Sprintf("--days takes %d to %d", shop.MinDays, shop.MaxDays))
 			}
-			run := &demoRun{app: a, seed: seed, days: days, wait: wait, started: a.Now()}
+			end := a.Now().UTC().Truncate(24 * time.Hour)
+			if until != "" {
+				day, err := time.Parse(time.DateOnly, until)
+				if err != nil || day.After(end) {
+					return usage(fmt.Errorf("--until is %q", until), "--until takes a day that has begun, such as "+end.Format(time.DateOnly))
+				}
+				end = day
+			}
+			run := &demoRun{app: a, seed: seed, days: days, end: end, wait: wait, started: a.Now()}
 			return run.do(cmd.Context(), product)
 		},
 	}
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "which shop to simulate")
 	cmd.Flags().IntVar(&days, "days", 56, fmt.Sprintf("days of history, %d to %d", shop.MinDays, shop.MaxDays))
+	cmd.Flags().StringVar(&until, "until", "", "day (UTC) at whose beginning the history ends; today when not given")
 	cmd.Flags().StringVar(&product, "product", "Demo shop", "id or name of the product; a new name makes a new product")
 	cmd.Flags().DurationVar(&wait, "wait", 3*time.Minute, "how long to wait for each step")
 	return cmd
@@ -73,6 +82,7 @@ type demoRun struct {
 	target  *target
 	seed    uint64
 	days    int
+	end     time.Time
 	wait    time.Duration
 	started time.Time
 	story   shop.Story
@@ -90,9 +100,7 @@ func (d *demoRun) do(ctx context.Context, productName string) error {
 	if err != nil {
 		return err
 	}
-	now := d.Now().UTC()
-	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-	world, err := shop.New(shop.Config{Seed: d.seed, Namespace: product.Id, Start: midnight.AddDate(0, 0, -d.days), Days: d.days})
+	world, err := shop.New(shop.Config{Seed: d.seed, Namespace: product.Id, Start: d.end.AddDate(0, 0, -d.days), Days: d.days})
 	if err != nil {
 		return usage(err, "see `specter demo --help`")
 	}
