@@ -16,23 +16,23 @@ type Options struct {
 // Result is what was measured.
 type Result struct {
 	Series, Rows int
-	Kinds        []Kind  // in the order of the simulation
-	Total        Tally   // of the detector, at its own threshold
-	Dev, Held    Tally   // of the kinds it was made on, and of others
-	Best         Tally   // at the one threshold that is best in hindsight
-	BestAt       float64 // that threshold
-	Peers        []Peer  // plain detectors, each at the threshold that is best in hindsight
-	Views        []Peer  // the detector without one view each, at its own threshold
-	Known        []Found // real series whose event everybody knows
-	NoKnown      string  // why there are none
-	PointsPerS   float64 // of the detector on one core
-	Bytes        int     // of its stored state
+	Kinds        []Kind         // in the order of the simulation
+	Total        Tally          // of the detector, at its own threshold
+	By           [origins]Tally // the same by the kinds' origin
+	Best         Tally          // at the one threshold that is best in hindsight
+	BestAt       float64        // that threshold
+	Peers        []Peer         // plain detectors, each at the threshold that is best in hindsight
+	Views        []Peer         // the detector without one view each, at its own threshold
+	Known        []Found        // real series whose event everybody knows
+	NoKnown      string         // why there are none
+	PointsPerS   float64        // of the detector on one core
+	Bytes        int            // of its stored state
 }
 
 // Kind is the tally of the series of one kind.
 type Kind struct {
 	Name string
-	Held bool
+	Origin
 	Tally
 }
 
@@ -53,15 +53,11 @@ func Measure(o Options) (Result, error) {
 		r.Rows += len(s.Scores)
 		t := s.Threshold(anomaly.Threshold)
 		if len(r.Kinds) == 0 || r.Kinds[len(r.Kinds)-1].Name != s.Series.Kind {
-			r.Kinds = append(r.Kinds, Kind{Name: s.Series.Kind, Held: s.Series.Held})
+			r.Kinds = append(r.Kinds, Kind{Name: s.Series.Kind, Origin: s.Series.Origin})
 		}
 		r.Kinds[len(r.Kinds)-1].Add(t)
 		r.Total.Add(t)
-		if s.Series.Held {
-			r.Held.Add(t)
-		} else {
-			r.Dev.Add(t)
-		}
+		r.By[s.Series.Origin].Add(t)
 	}
 	r.PointsPerS = float64(r.Rows) / took.Seconds()
 	r.BestAt, r.Best = Best(scored, anomaly.Threshold)

@@ -20,7 +20,7 @@ func TestSimulatedSeriesAreWhatTheirLabelsSay(t *testing.T) {
 	for _, k := range kinds() {
 		require.False(t, names[k.name], k.name)
 		names[k.name] = true
-		if k.held {
+		if k.of != made {
 			held++
 		}
 		for seed := range uint64(3) {
@@ -53,7 +53,7 @@ func TestTheDetectorIsFarBetterThanPlainOnes(t *testing.T) {
 	r, err := Measure(Options{Seeds: 3})
 	require.NoError(t, err)
 	require.Greater(t, r.Total.Score(), 55.0)
-	require.Greater(t, r.Held.Score(), 50.0, "also on kinds that it was not made on")
+	require.Greater(t, r.By[fresh].Score(), 50.0, "also on kinds that it was not made on")
 	for _, p := range r.Peers {
 		require.Greater(t, r.Total.Score(), p.Score()+5, p.Name)
 	}

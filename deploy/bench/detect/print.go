@@ -18,17 +18,14 @@ func (r Result) Print(out io.Writer) error {
 	p.linef("")
 	p.head("kind (* the detector was not made on it)")
 	for _, k := range r.Kinds {
-		name := k.Name
-		if k.Held {
-			name += " *"
-		}
-		p.tally(name, k.Tally)
+		p.tally(k.Name+k.stars(), k.Tally)
 	}
 	p.linef("")
 	p.head("all together")
 	p.tally("this detector", r.Total)
-	p.tally("  on the kinds it was made on", r.Dev)
-	p.tally("  on other kinds *", r.Held)
+	for origin, t := range r.By {
+		p.tally("  on "+Origin(origin).String(), t)
+	}
 	p.tally(fmt.Sprintf("  best threshold in hindsight, %.3f", r.BestAt), r.Best)
 	for _, peer := range r.Peers {
 		p.tally(peer.Name+", best threshold", peer.Tally)
@@ -55,7 +52,7 @@ func (r Result) Print(out io.Writer) error {
 		found += f.Hits
 	}
 	if err := json.NewEncoder(out).Encode(summary{
-		Score: round(r.Total.Score(), 2), Others: round(r.Held.Score(), 2), Best: round(r.Best.Score(), 2),
+		Score: round(r.Total.Score(), 2), Others: round(r.By[fresh].Score(), 2), Field: round(r.By[field].Score(), 2), Best: round(r.Best.Score(), 2),
 		Precision: round(r.Total.Precision(), 3), Recall: round(r.Total.Recall(), 3), Delay: round(r.Total.MeanDelay(), 3),
 		PointsPerS: math.Round(r.PointsPerS), BytesPerSeries: r.Bytes, KnownFound: found, Known: len(r.Known),
 	}); err != nil {
@@ -68,6 +65,7 @@ func (r Result) Print(out io.Writer) error {
 type summary struct {
 	Score          float64 `json:"score"`             // at the detector's own threshold
 	Others         float64 `json:"score_other_kinds"` // of kinds it was not made on
+	Field          float64 `json:"score_field_kinds"` // of kinds that somebody else wrote
 	Best           float64 `json:"score_best_threshold"`
 	Precision      float64 `json:"precision"`
 	Recall         float64 `json:"recall"`
