@@ -211,4 +211,3 @@ func fieldContagious(r *rand.Rand) *sim {
 	})
 	return s
 }
-
