@@ -54,6 +54,7 @@ func TestTheDetectorIsFarBetterThanPlainOnes(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, r.Total.Score(), 55.0)
 	require.Greater(t, r.By[fresh].Score(), 50.0, "also on kinds that it was not made on")
+	require.Greater(t, r.By[field].Score(), 55.0, "and on kinds that its author did not write")
 	for _, p := range r.Peers {
 		require.Greater(t, r.Total.Score(), p.Score()+5, p.Name)
 	}

@@ -29,9 +29,11 @@ func (r Result) Print(out io.Writer) error {
 	p.tally(fmt.Sprintf("  best threshold in hindsight, %.3f", r.BestAt), r.Best)
 	for _, peer := range r.Peers {
 		p.tally(peer.Name+", best threshold", peer.Tally)
+		p.by(peer.By)
 	}
 	for _, without := range r.Views {
 		p.tally("  without the view "+without.Name, without.Tally)
+		p.by(without.By)
 	}
 	p.linef("")
 	if r.NoKnown != "" {
@@ -104,6 +106,13 @@ func (p *printer) head(name string) {
 func (p *printer) tally(name string, t Tally) {
 	p.linef("%-48s %8d %6d %10s %7s %6s %7s", name, t.Windows, t.False,
 		share(t.Precision()), share(t.Recall()), share(t.MeanDelay()), figure(t.Score(), "%.1f"))
+}
+
+// by writes the scores on each origin's kinds.
+func (p *printer) by(origins [origins]Tally) {
+	for origin, t := range origins {
+		p.linef("    %-90s %s", Origin(origin), figure(t.Score(), "%.1f"))
+	}
 }
 
 func share(x float64) string { return figure(x, "%.2f") }
