@@ -50,7 +50,7 @@ func TestSimulatedSeriesAreWhatTheirLabelsSay(t *testing.T) {
 // TestTheDetectorIsFarBetterThanPlainOnes, and each of the promises that its state makes holds.
 func TestTheDetectorIsFarBetterThanPlainOnes(t *testing.T) {
 	t.Parallel()
-	r, err := Measure(Options{Seeds: 3})
+	r, err := Measure(Options{Seeds: 2})
 	require.NoError(t, err)
 	require.Greater(t, r.Total.Score(), 55.0)
 	require.Greater(t, r.By[fresh].Score(), 50.0, "also on kinds that it was not made on")
