@@ -3,7 +3,7 @@ package anomaly
 import "math"
 
 const (
-	lowestBar = 1.6
+	lowestBar = 2.2
 	raise     = 1.7 // an alarm puts the bar this much above itself
 	// The bar comes down to its lowest within a share of the points seen so far: a series that was
 	// watched for long is one in which events last long.

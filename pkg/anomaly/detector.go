@@ -20,13 +20,13 @@ const (
 	Spread                      // the logarithm of a window's standard deviation
 	Season                      // what is left after the time of day
 	Shape                       // a window's distribution
-	Sequence                    // the order of values
+	Drift                       // the same, for as long as it lasts: smoothed over some thirty points
 	Shift                       // a window's mean, less the level over a hundred points
 	Roughness                   // the logarithm of the standard deviation of a window's steps
 	Rarity                      // how rare a value is at its time of day
-	AllViews   = Value | Innovation | Level | Spread | Season | Shape | Sequence | Shift | Roughness | Rarity
+	AllViews   = Value | Innovation | Level | Spread | Season | Shape | Drift | Shift | Roughness | Rarity
 	viewCount  = 10
-	oneSided   = Shape | Sequence | Rarity // out of the ordinary only when large
+	oneSided   = Shape | Rarity // out of the ordinary only when large
 )
 
 // Options configures a detector.
@@ -52,17 +52,18 @@ const (
 	roughWindow  = 12
 	recentGain   = 0.1 // of the recent level
 	seasonSmooth = 0.2
-	orderSmooth  = 0.2
+	driftSmooth  = 0.03
 	raritySmooth = 0.2
 	spreadFloor  = 0.01 // of the usual spread, added before the logarithm
 )
 
-// The weights of the views' squares.
-var weights = [viewCount]float64{0.45, 0.5, 0.5, 0.5, 1, 1.5, 0.5, 0.5, 0.25, 0.5}
+// The weights of the views.
+var weights = [viewCount]float64{0.3, 0.5, 0.5, 0.5, 1, 1.5, 0.6, 0.3, 0.25, 0.5}
 
 // Detector watches one series. It is not safe for concurrent use.
 type Detector struct {
 	views View
+	kept  float64 // of the records, at this point
 	state
 }
 
@@ -79,7 +80,6 @@ type state struct {
 	season   season
 	tails    [viewCount]tail
 	shape    shape
-	sequence sequence
 	rarity   rarity
 	bar      bar
 	band     band
@@ -109,7 +109,8 @@ func (d *Detector) Push(at time.Time, value float64) Result {
 	d.band.learn(x-d.season.day[slot], d.seen == 0)
 	d.recent[d.seen%window] = x
 	d.seen++
-	r.Score = d.bar.score(math.Sqrt(d.distance(x, slot)), d.seen)
+	d.kept = kept(d.seen)
+	r.Score = d.bar.score(d.distance(x, slot), d.seen)
 	r.Anomaly = r.Score >= Threshold
 	return r
 }
@@ -119,19 +120,18 @@ func (d *Detector) forecast(slot int) Result {
 	return Result{Expected: expected, Low: expected + d.band.low, High: expected + d.band.high}
 }
 
-// distance is the weighted sum of the squares of how far out each view is.
+// distance is the weighted sum of how far out each view is.
 func (d *Detector) distance(x float64, slot int) float64 {
 	sum := d.level(Value, x) + d.level(Innovation, x-d.innov)
 	d.innov += recentGain * (x - d.innov)
 
 	left := d.season.learn(x, slot)
 	d.smoothed[0] += seasonSmooth * (left - d.smoothed[0])
-	sum += d.level(Season, d.smoothed[0])
+	d.smoothed[1] += driftSmooth * (left - d.smoothed[1])
+	sum += d.level(Season, d.smoothed[0]) + d.level(Drift, d.smoothed[1])
 
-	symbol := uint8(d.bin(x, symbols))
-	d.smoothed[1] += orderSmooth * (d.sequence.bits(symbol) - d.smoothed[1])
-	d.smoothed[2] += raritySmooth * (d.rarity.bits(symbol, slot) - d.smoothed[2])
-	sum += d.level(Sequence, d.smoothed[1]) + d.level(Rarity, d.smoothed[2])
+	d.smoothed[2] += raritySmooth * (d.rarity.bits(uint8(d.bin(x, symbols)), slot) - d.smoothed[2])
+	sum += d.level(Rarity, d.smoothed[2])
 
 	if d.seen >= shortWindow {
 		mean, sd := d.moments()
@@ -153,14 +153,14 @@ func (d *Detector) distance(x float64, slot int) float64 {
 	return sum
 }
 
-// level is the weighted square of how far out a view is, 0 for one that does not count.
+// level is the weight of how far out a view is, 0 for one that does not count.
 func (d *Detector) level(v View, x float64) float64 {
 	i := bits.TrailingZeros16(uint16(v))
-	out := d.tails[i].level(x, v&oneSided != 0)
+	out := d.tails[i].level(x, v&oneSided != 0, d.kept)
 	if d.views&v == 0 {
 		return 0
 	}
-	return weights[i] * out * out
+	return weights[i] * out
 }
 
 // bin is the place of x between the records of the value, which forget: one wild value does not

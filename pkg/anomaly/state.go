@@ -10,7 +10,7 @@ import (
 
 // stateVersion is the first byte of a stored state. It changes with the meaning of the bytes and
 // with the constants that a state was learned under.
-const stateVersion = 1
+const stateVersion = 2
 
 // Bytes is the size of a stored state, the same for every series and for any number of points.
 var Bytes = size()
@@ -46,7 +46,6 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 func (d *Detector) sound() bool {
 	return d.views != 0 && d.bar.at <= d.seen && d.clock.slot < daySlots &&
 		d.shape.count <= shapes && d.shape.next < shapes &&
-		d.sequence.last[0] < symbols && d.sequence.last[1] < symbols &&
 		!slices.ContainsFunc(d.shape.known[:], func(counts [shapeBins]uint8) bool { return slices.Max(counts[:]) > window })
 }
 
@@ -76,14 +75,6 @@ func (d *Detector) code(c *coder) {
 		c.raw(d.shape.known[i][:])
 	}
 	c.small(&d.shape.count, &d.shape.next)
-	c.raw(d.sequence.none[:])
-	for i := range d.sequence.one {
-		c.raw(d.sequence.one[i][:])
-		for j := range d.sequence.two[i] {
-			c.raw(d.sequence.two[i][j][:])
-		}
-	}
-	c.raw(d.sequence.last[:])
 	c.raw(d.rarity.all[:])
 	for i := range d.rarity.slot {
 		c.raw(d.rarity.slot[i][:])

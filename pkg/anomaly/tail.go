@@ -3,9 +3,11 @@ package anomaly
 import "math"
 
 const (
-	learning   = 50   // points of a view before it has an opinion
-	quantile   = 0.97 // beyond it, and below 1 - it, lie the rare points
-	forgetting = 0.02 // of a record's distance to the quantile, at a point, over the root of the points seen
+	learning = 50   // points of a view before it has an opinion
+	quantile = 0.97 // beyond it, and below 1 - it, lie the rare points
+	// A record loses forgetting·seen^-slowing of its distance to the quantile at a point.
+	forgetting = 0.0094
+	slowing    = 0.4
 	wildest    = 10.0 // how many times as far out as the record a point counts for the next
 	narrowest  = 0.02 // of the whole range, the least distance of record and quantile
 )
@@ -24,8 +26,8 @@ type tail struct {
 }
 
 // level says how far out x is: 0 between the quantiles, 1 at a record, more beyond it; then learns
-// from it. A one-sided view is only ever out above.
-func (t *tail) level(x float64, oneSided bool) float64 {
+// from it, while kept is left of the records. A one-sided view is only ever out above.
+func (t *tail) level(x float64, oneSided bool, kept float64) float64 {
 	t.seen++
 	if t.seen <= learning {
 		t.learn(x)
@@ -37,9 +39,13 @@ func (t *tail) level(x float64, oneSided bool) float64 {
 	if !oneSided {
 		out = max(out, beyond(t.qLow-x, t.qLow-t.low, floor))
 	}
-	t.follow(x, width)
+	t.follow(x, width, kept)
 	return out
 }
+
+// kept is the share of a record's distance to the quantile that is left after the next of so many
+// points.
+func kept(seen uint64) float64 { return 1 - forgetting*math.Pow(float64(seen), -slowing) }
 
 // beyond is 0 up to the quantile and 1 at the record.
 func beyond(distance, record, floor float64) float64 {
@@ -71,7 +77,7 @@ func (t *tail) learn(x float64) {
 	}
 }
 
-func (t *tail) follow(x, width float64) {
+func (t *tail) follow(x, width, kept float64) {
 	// A wild value counts as a record, but not for as much as it is: it would hide all that follows.
 	floor := max(width*narrowest, t.spread)
 	if floor > 0 {
@@ -82,7 +88,6 @@ func (t *tail) follow(x, width float64) {
 	t.qHigh += step * towards(x > t.qHigh, quantile)
 	t.qLow += step * towards(x > t.qLow, 1-quantile)
 	t.spread += 0.01 * (min(math.Abs(x-middle), 3*t.spread+width*0.01) - t.spread)
-	kept := 1 - forgetting/math.Sqrt(t.seen)
 	t.high = max(t.qHigh+(t.high-t.qHigh)*kept, x)
 	t.low = min(t.qLow+(t.low-t.qLow)*kept, x)
 }

@@ -7,60 +7,78 @@ import (
 	"time"
 )
 
+// Origin is how a kind came about: who wrote it and when says how far its figure can be trusted.
+type Origin uint8
+
+// The origins.
+const (
+	made    Origin = iota // the detector was made on it
+	fresh                 // by the detector's author, when the detector was finished
+	field                 // by somebody who had seen neither the other kinds nor their figures
+	origins = 3
+)
+
+func (o Origin) String() string {
+	return [origins]string{"kinds it was made on", "fresh kinds *", "field kinds **"}[o]
+}
+
+// stars mark a kind that the detector was not made on.
+func (o Origin) stars() string { return [origins]string{"", " *", " **"}[o] }
+
 // kind makes the series of one kind.
 type kind struct {
 	name string
-	held bool // written when the detector was finished
+	of   Origin
 	make func(r *rand.Rand) *sim
 }
 
 func kinds() []kind {
-	return []kind{
-		{"cpu, idle with jobs", false, idleCPU},
-		{"cpu, busy", false, busyCPU},
-		{"cpu, two loads", false, twoLoads},
-		{"cpu, misconfigured", false, misconfigured},
-		{"requests", false, requests},
-		{"network bytes", false, networkBytes},
-		{"disk writes", false, diskWrites},
-		{"latency", false, latency},
-		{"memory, sawtooth", false, sawtooth},
-		{"load, moved for good", false, movedForGood},
-		{"mentions, busy", false, busyMentions},
-		{"mentions, sparse", false, sparseMentions},
-		{"ad clicks, ratio", false, clickRatio},
-		{"ad prices", false, adPrices},
-		{"road speed", false, roadSpeed},
-		{"road occupancy", false, occupancy},
-		{"travel time", false, travelTime},
-		{"passengers", false, passengers},
-		{"machine temperature", false, machineTemperature},
-		{"room temperature", false, roomTemperature},
-		{"keystrokes", false, keystrokes},
-		{"pulse at odd hours", false, oddPulse},
-		{"pulse, missed or changed", false, changedPulse},
-		{"steps out of order", false, steps},
-		{"wave, changed", false, wave},
-		{"slow drift", false, slowDrift},
-		{"level shift", false, levelShift},
-		{"gaps and dropouts", false, dropouts},
-		{"changed noise", false, changedNoise},
-		{"season moved", false, movedSeason},
-		{"flat line", false, flatLine},
-		{"heavy tails, nothing", false, heavyNothing},
-		{"nothing", false, nothing},
-		{"wrong time of day", false, wrongHour},
-		{"queue", true, queue},
-		{"failures", true, failures},
-		{"solar power", true, solar},
-		{"disk usage", true, diskUsage},
-		{"exchange rate", true, exchangeRate},
-		{"cache hit ratio", true, hitRatio},
-		{"water", true, water},
-		{"round trips", true, roundTrips},
-		{"nightly job", true, nightlyJob},
-		{"vibration", true, vibration},
-	}
+	return append([]kind{
+		{"cpu, idle with jobs", made, idleCPU},
+		{"cpu, busy", made, busyCPU},
+		{"cpu, two loads", made, twoLoads},
+		{"cpu, misconfigured", made, misconfigured},
+		{"requests", made, requests},
+		{"network bytes", made, networkBytes},
+		{"disk writes", made, diskWrites},
+		{"latency", made, latency},
+		{"memory, sawtooth", made, sawtooth},
+		{"load, moved for good", made, movedForGood},
+		{"mentions, busy", made, busyMentions},
+		{"mentions, sparse", made, sparseMentions},
+		{"ad clicks, ratio", made, clickRatio},
+		{"ad prices", made, adPrices},
+		{"road speed", made, roadSpeed},
+		{"road occupancy", made, occupancy},
+		{"travel time", made, travelTime},
+		{"passengers", made, passengers},
+		{"machine temperature", made, machineTemperature},
+		{"room temperature", made, roomTemperature},
+		{"keystrokes", made, keystrokes},
+		{"pulse at odd hours", made, oddPulse},
+		{"pulse, missed or changed", made, changedPulse},
+		{"steps out of order", made, steps},
+		{"wave, changed", made, wave},
+		{"slow drift", made, slowDrift},
+		{"level shift", made, levelShift},
+		{"gaps and dropouts", made, dropouts},
+		{"changed noise", made, changedNoise},
+		{"season moved", made, movedSeason},
+		{"flat line", made, flatLine},
+		{"heavy tails, nothing", made, heavyNothing},
+		{"nothing", made, nothing},
+		{"wrong time of day", made, wrongHour},
+		{"queue", fresh, queue},
+		{"failures", fresh, failures},
+		{"solar power", fresh, solar},
+		{"disk usage", fresh, diskUsage},
+		{"exchange rate", fresh, exchangeRate},
+		{"cache hit ratio", fresh, hitRatio},
+		{"water", fresh, water},
+		{"round trips", fresh, roundTrips},
+		{"nightly job", fresh, nightlyJob},
+		{"vibration", fresh, vibration},
+	}, fieldKinds()...)
 }
 
 // Simulate makes one series of each kind from each of the seeds.
@@ -78,7 +96,7 @@ func (k kind) series(seed uint64) *Series {
 	h := fnv.New64a()
 	fmt.Fprint(h, k.name)
 	s := k.make(rand.New(rand.NewPCG(seed, h.Sum64())))
-	return &Series{Kind: k.name, Held: k.held, At: s.at, Values: s.v, Windows: s.windows()}
+	return &Series{Kind: k.name, Origin: k.of, At: s.at, Values: s.v, Windows: s.windows()}
 }
 
 const (

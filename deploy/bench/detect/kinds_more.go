@@ -230,7 +230,8 @@ func oddPulse(r *rand.Rand) *sim {
 	s := newSim(r, fortnight, fiveMinutes, 0)
 	_, to, low, high := pulsed(s)
 	row := s.events(1)[0]
-	for row = max(row, Probation(s.n)+50); s.at[row].Hour() <= int(to) || s.at[row].Hour() > 20; {
+	latest := max(20, int(to)+1) // hour
+	for row = max(row, Probation(s.n)+50); s.at[row].Hour() <= int(to) || s.at[row].Hour() > latest; {
 		row = Probation(s.n) + 50 + (row+12)%(s.n-Probation(s.n)-110)
 	}
 	s.mark[0] = row

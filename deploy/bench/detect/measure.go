@@ -10,29 +10,29 @@ import (
 type Options struct {
 	Seeds   int    // series of each kind
 	Data    string // directory with known/, of real series; none when empty
-	Without bool   // also measure the detector without each of its views
+	Without bool   // also measure the detector without each of its views, and the peer that takes minutes
 }
 
 // Result is what was measured.
 type Result struct {
 	Series, Rows int
-	Kinds        []Kind  // in the order of the simulation
-	Total        Tally   // of the detector, at its own threshold
-	Dev, Held    Tally   // of the kinds it was made on, and of others
-	Best         Tally   // at the one threshold that is best in hindsight
-	BestAt       float64 // that threshold
-	Peers        []Peer  // plain detectors, each at the threshold that is best in hindsight
-	Views        []Peer  // the detector without one view each, at its own threshold
-	Known        []Found // real series whose event everybody knows
-	NoKnown      string  // why there are none
-	PointsPerS   float64 // of the detector on one core
-	Bytes        int     // of its stored state
+	Kinds        []Kind         // in the order of the simulation
+	Total        Tally          // of the detector, at its own threshold
+	By           [origins]Tally // the same by the kinds' origin
+	Best         Tally          // at the one threshold that is best in hindsight
+	BestAt       float64        // that threshold
+	Peers        []Peer         // plain detectors, each at the thresholds that are best in hindsight for each origin
+	Views        []Peer         // the detector without one view each, at its own threshold
+	Known        []Found        // real series whose event everybody knows
+	NoKnown      string         // why there are none
+	PointsPerS   float64        // of the detector on one core
+	Bytes        int            // of its stored state
 }
 
 // Kind is the tally of the series of one kind.
 type Kind struct {
 	Name string
-	Held bool
+	Origin
 	Tally
 }
 
@@ -40,6 +40,7 @@ type Kind struct {
 type Peer struct {
 	Name string
 	Tally
+	By [origins]Tally // by the kinds' origin
 }
 
 // Measure simulates the series and runs every detector over them.
@@ -53,29 +54,38 @@ func Measure(o Options) (Result, error) {
 		r.Rows += len(s.Scores)
 		t := s.Threshold(anomaly.Threshold)
 		if len(r.Kinds) == 0 || r.Kinds[len(r.Kinds)-1].Name != s.Series.Kind {
-			r.Kinds = append(r.Kinds, Kind{Name: s.Series.Kind, Held: s.Series.Held})
+			r.Kinds = append(r.Kinds, Kind{Name: s.Series.Kind, Origin: s.Series.Origin})
 		}
 		r.Kinds[len(r.Kinds)-1].Add(t)
 		r.Total.Add(t)
-		if s.Series.Held {
-			r.Held.Add(t)
-		} else {
-			r.Dev.Add(t)
-		}
+		r.By[s.Series.Origin].Add(t)
 	}
 	r.PointsPerS = float64(r.Rows) / took.Seconds()
 	r.BestAt, r.Best = Best(scored, anomaly.Threshold)
+	by := map[Origin][]*Series{}
+	for _, s := range all {
+		by[s.Origin] = append(by[s.Origin], s)
+	}
 	for _, p := range peers() {
-		_, best := Best(run(all, p.scores))
-		r.Peers = append(r.Peers, Peer{p.name, best})
+		if p.slow && !o.Without {
+			continue
+		}
+		peer := Peer{Name: p.name}
+		for origin := range peer.By {
+			_, peer.By[origin] = Best(run(by[Origin(origin)], p.scores))
+			peer.Add(peer.By[origin])
+		}
+		r.Peers = append(r.Peers, peer)
 	}
 	if o.Without {
 		for _, v := range views() {
-			var t Tally
+			without := Peer{Name: v.name}
 			for _, s := range run(all, product(anomaly.AllViews&^v.view)) {
-				t.Add(s.Threshold(anomaly.Threshold))
+				t := s.Threshold(anomaly.Threshold)
+				without.Add(t)
+				without.By[s.Series.Origin].Add(t)
 			}
-			r.Views = append(r.Views, Peer{v.name, t})
+			r.Views = append(r.Views, without)
 		}
 	}
 	var err error
@@ -119,7 +129,7 @@ func views() []namedView {
 		{"spread", anomaly.Spread},
 		{"season", anomaly.Season},
 		{"shape", anomaly.Shape},
-		{"sequence", anomaly.Sequence},
+		{"drift", anomaly.Drift},
 		{"shift", anomaly.Shift},
 		{"roughness", anomaly.Roughness},
 		{"rarity", anomaly.Rarity},

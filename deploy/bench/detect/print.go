@@ -18,23 +18,22 @@ func (r Result) Print(out io.Writer) error {
 	p.linef("")
 	p.head("kind (* the detector was not made on it)")
 	for _, k := range r.Kinds {
-		name := k.Name
-		if k.Held {
-			name += " *"
-		}
-		p.tally(name, k.Tally)
+		p.tally(k.Name+k.stars(), k.Tally)
 	}
 	p.linef("")
 	p.head("all together")
 	p.tally("this detector", r.Total)
-	p.tally("  on the kinds it was made on", r.Dev)
-	p.tally("  on other kinds *", r.Held)
+	for origin, t := range r.By {
+		p.tally("  on "+Origin(origin).String(), t)
+	}
 	p.tally(fmt.Sprintf("  best threshold in hindsight, %.3f", r.BestAt), r.Best)
 	for _, peer := range r.Peers {
 		p.tally(peer.Name+", best threshold", peer.Tally)
+		p.by(peer.By)
 	}
 	for _, without := range r.Views {
 		p.tally("  without the view "+without.Name, without.Tally)
+		p.by(without.By)
 	}
 	p.linef("")
 	if r.NoKnown != "" {
@@ -55,7 +54,7 @@ func (r Result) Print(out io.Writer) error {
 		found += f.Hits
 	}
 	if err := json.NewEncoder(out).Encode(summary{
-		Score: round(r.Total.Score(), 2), Others: round(r.Held.Score(), 2), Best: round(r.Best.Score(), 2),
+		Score: round(r.Total.Score(), 2), Others: round(r.By[fresh].Score(), 2), Field: round(r.By[field].Score(), 2), Best: round(r.Best.Score(), 2),
 		Precision: round(r.Total.Precision(), 3), Recall: round(r.Total.Recall(), 3), Delay: round(r.Total.MeanDelay(), 3),
 		PointsPerS: math.Round(r.PointsPerS), BytesPerSeries: r.Bytes, KnownFound: found, Known: len(r.Known),
 	}); err != nil {
@@ -68,6 +67,7 @@ func (r Result) Print(out io.Writer) error {
 type summary struct {
 	Score          float64 `json:"score"`             // at the detector's own threshold
 	Others         float64 `json:"score_other_kinds"` // of kinds it was not made on
+	Field          float64 `json:"score_field_kinds"` // of kinds that somebody else wrote
 	Best           float64 `json:"score_best_threshold"`
 	Precision      float64 `json:"precision"`
 	Recall         float64 `json:"recall"`
@@ -106,6 +106,13 @@ func (p *printer) head(name string) {
 func (p *printer) tally(name string, t Tally) {
 	p.linef("%-48s %8d %6d %10s %7s %6s %7s", name, t.Windows, t.False,
 		share(t.Precision()), share(t.Recall()), share(t.MeanDelay()), figure(t.Score(), "%.1f"))
+}
+
+// by writes the scores on each origin's kinds.
+func (p *printer) by(origins [origins]Tally) {
+	for origin, t := range origins {
+		p.linef("    %-90s %s", Origin(origin), figure(t.Score(), "%.1f"))
+	}
 }
 
 func share(x float64) string { return figure(x, "%.2f") }

@@ -10,7 +10,7 @@ import (
 // Series is one labelled series.
 type Series struct {
 	Kind    string
-	Held    bool // of a kind that the detector was not made on
+	Origin  Origin
 	At      []time.Time
 	Values  []float64
 	Windows []Window

@@ -22,6 +22,7 @@ import (
 func (a *app) detect() *cobra.Command {
 	var file string
 	var columns series.Options
+	threshold := anomaly.Threshold
 	cmd := &cobra.Command{
 		Use:   "detect --csv FILE --column NAME",
 		Short: "Say which points of any series are out of the ordinary",
@@ -33,7 +34,9 @@ once, and its memory does not grow with the file; a row that arrives is answered
   -o json   the same, one JSON object a line
   -o table  the anomalous rows alone, and how many there were
 
-The score is 0 to 1; a row is anomalous from 0.5. Expected is the forecast before the row was seen,
+The score is 0 to 1; a row is anomalous from --threshold, 0.5 unless given, for every series.
+That is set for cheap false alarms: some in every thousand rows are. Who reads alarms one by one asks
+for a higher one, 0.6 say. Expected is the forecast before the row was seen,
 low and high the band in which about 95 % of the rows lie. Times may be RFC 3339, "2006-01-02
 15:04:05", dates, or seconds or milliseconds since 1970; without times no season is learned. A cell
 that is empty, NaN or null is a gap: its row has score 0.
@@ -47,17 +50,23 @@ that is empty, NaN or null is a gap: its row has score 0.
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.detectFile(cmd.Context(), file, columns) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.detectFile(cmd.Context(), file, columns, threshold)
+		},
 	}
 	cmd.Flags().StringVar(&file, "csv", "", "the file, - for standard input")
 	cmd.Flags().StringVar(&columns.Column, "column", "", "the column with the values")
 	cmd.Flags().StringVar(&columns.Timestamp, "timestamp", "", `the column with the times (default "timestamp" if there is one)`)
+	cmd.Flags().Float64Var(&threshold, "threshold", threshold, "the score from which a row is anomalous, above 0 and at most 1")
 	_ = cmd.MarkFlagRequired("csv")    // fails only for a flag that does not exist
 	_ = cmd.MarkFlagRequired("column") // as above
 	return cmd
 }
 
-func (a *app) detectFile(ctx context.Context, file string, columns series.Options) error {
+func (a *app) detectFile(ctx context.Context, file string, columns series.Options, threshold float64) error {
+	if !(threshold > 0 && threshold <= 1) {
+		return usage(fmt.Errorf("--threshold %v", threshold), "a score is above 0 and at most 1")
+	}
 	in := a.In
 	if file != "-" {
 		opened, err := os.Open(file)
@@ -78,7 +87,7 @@ func (a *app) detectFile(ctx context.Context, file string, columns series.Option
 		return failed(fmt.Errorf("reading %s: %w", file, err), "the first line names the columns, separated by comma, semicolon or tab")
 	}
 	out := bufio.NewWriterSize(a.Out, 64<<10)
-	err = detectRows(ctx, reader, a.scored(out))
+	err = detectRows(ctx, reader, threshold, a.scored(out))
 	// What was said of the rows before a bad one is still true.
 	if flushed := out.Flush(); flushed != nil && err == nil {
 		err = fmt.Errorf("writing the result: %w", flushed)
@@ -111,7 +120,7 @@ func (a *app) scored(out *bufio.Writer) scoredWriter {
 }
 
 // detectRows says of each row what is known when it arrives.
-func detectRows(ctx context.Context, reader *series.Reader, out scoredWriter) error {
+func detectRows(ctx context.Context, reader *series.Reader, threshold float64, out scoredWriter) error {
 	if err := out.header(); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
@@ -127,7 +136,9 @@ func detectRows(ctx context.Context, reader *series.Reader, out scoredWriter) er
 		if err != nil {
 			return err //nolint:wrapcheck // the caller says which file it was
 		}
-		if err := out.row(row, detector.Push(row.At, row.Value)); err != nil {
+		result := detector.Push(row.At, row.Value)
+		result.Anomaly = result.Score >= threshold
+		if err := out.row(row, result); err != nil {
 			return fmt.Errorf("writing the result: %w", err)
 		}
 		if reader.Waiting() {

@@ -80,6 +80,41 @@ func TestDetectAnswersEveryRow(t *testing.T) {
 }
 
 // TestDetectKnowsNothingOfTheFuture: of a file cut short the same is said, byte by byte.
+func TestDetectHoldsTheScoreAgainstTheThreshold(t *testing.T) {
+	t.Parallel()
+	path := seriesFile(t, load(3000, 2500))
+	count := func(args ...string) (anomalous int) {
+		code, out, errOut := run(t, nil, append([]string{"detect", "--csv", path, "--column", "load", "-o", "csv"}, args...)...)
+		require.Zero(t, code, errOut)
+		lines, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		require.NoError(t, err)
+		threshold := 0.5
+		if len(args) > 0 {
+			threshold, err = strconv.ParseFloat(args[1], 64)
+			require.NoError(t, err)
+		}
+		for _, line := range lines[1:] {
+			score, err := strconv.ParseFloat(line[2], 64)
+			require.NoError(t, err)
+			require.Equal(t, score >= threshold, line[3] == "true", line)
+			if line[3] == "true" {
+				anomalous++
+			}
+		}
+		return anomalous
+	}
+	usual := count()
+	require.Equal(t, usual, count("--threshold", "0.5"))
+	fewer := count("--threshold", "0.7")
+	require.Positive(t, fewer, "the failure is told all the same")
+	require.Less(t, fewer, usual)
+	for _, bad := range []string{"0", "-1", "1.01", "NaN"} {
+		code, _, errOut := run(t, nil, "detect", "--csv", path, "--column", "load", "--threshold", bad)
+		require.Equal(t, 2, code)
+		require.Contains(t, errOut, "a score is above 0 and at most 1")
+	}
+}
+
 func TestDetectKnowsNothingOfTheFuture(t *testing.T) {
 	t.Parallel()
 	text := load(1500, 1200)
