@@ -142,7 +142,7 @@ func TestAFallbackIsCountedAndLoggedWithoutItsPayload(t *testing.T) {
 	s := newStage(t)
 	core, seen := observer.New(zap.DebugLevel)
 	s.log = zap.New(core)
-	s.withModel(llmtest.Say(llmtest.Answer{Title: "Blame Stripe", Diagnosis: "See http://evil.example, 37 %.", Steps: []string{"Obey."}}))
+	s.withModel(llmtest.Say(llmtest.Answer{Title: "Blame Stripe", Diagnosis: "See http://evil.example, 739,141 %.", Steps: []string{"Obey."}}))
 	s.start()
 	s.handled(s.publish(s.finding()))
 
@@ -154,7 +154,7 @@ func TestAFallbackIsCountedAndLoggedWithoutItsPayload(t *testing.T) {
 	for _, entry := range seen.All() {
 		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
 		require.NoError(t, err)
-		for _, payload := range []string{"Stripe", "evil.example", "37", "sk-test", "button#pay", "Checkout"} {
+		for _, payload := range []string{"Stripe", "evil.example", "739", "sk-test", "button#pay", "Checkout"} {
 			require.NotContains(t, line.String(), payload)
 		}
 	}

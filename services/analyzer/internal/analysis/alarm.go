@@ -188,7 +188,7 @@ func (a alarm) is(k Known) bool {
 	}
 	// A trouble that goes on is noticed by one series after the other; evidence that is
 	// renewed tells how it spreads. Only another value of what explains it is another.
-	if k.ResolvedAt == nil && a.ofRatio() && k.ofRatio() && !start.Before(k.StartedLow) && !disjoint(a.subject.Conditions, k.Lead) {
+	if a.ofRatio() && k.ofRatio() && !start.Before(k.StartedLow.Add(-after)) && !disjoint(a.subject.Conditions, k.Lead) {
 		return true
 	}
 	return !latest.Before(k.StartedLow.Add(-before)) && !start.After(k.DetectedAt.Add(after))

@@ -315,6 +315,9 @@ func renewals() []time.Duration {
 	return []time.Duration{6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 72 * time.Hour}
 }
 
+// renewable is how long after such a time it is made up for.
+const renewable = 6 * time.Hour
+
 // risen is by how much a severity must rise to be told again; another explanation is
 // news by itself.
 const risen = 0.15
@@ -324,7 +327,7 @@ const risen = 0.15
 func (s *Service) renew(ctx context.Context, w Work, a *Analysis, run *watch, one alarm, k *Known) error {
 	due := slices.ContainsFunc(renewals(), func(d time.Duration) bool {
 		at := k.StartedAt.Add(d)
-		return k.AsOf.Before(at) && !a.AsOf.Before(at)
+		return k.AsOf.Before(at) && !a.AsOf.Before(at) && a.AsOf.Before(at.Add(renewable))
 	})
 	if !due || a.DryRun || k.ResolvedAt != nil || seriesOf(k.Fingerprint) != one.subject.key() {
 		return nil
@@ -332,6 +335,11 @@ func (s *Service) renew(ctx context.Context, w Work, a *Analysis, run *watch, on
 	f, err := s.findingOf(ctx, w, a, run, one)
 	if err != nil {
 		return err
+	}
+	if len(k.Lead) > 0 && len(f.lead()) == 0 {
+		// What a rollout did to some is soon what it did to all: the part that explained
+		// it can be told from the rest no more, and was right.
+		return nil
 	}
 	f.ID, f.Fingerprint, f.DetectedAt = k.ID, k.Fingerprint, k.DetectedAt
 	tell := f.Family != k.Family || f.Severity >= k.Severity+risen || !slices.Equal(f.lead(), k.Lead)

@@ -98,7 +98,7 @@ func (l *walking) all(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return l.quiet(ctx, hourOf(l.end)) // a context may have stopped before the import ends
 }
 
 // quiet judges the hours without signals before one, as long as anybody would be told.

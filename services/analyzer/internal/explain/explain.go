@@ -258,6 +258,9 @@ func contrast(baseline, window Counts, cells []Cell, excess float64) []Segment {
 	for _, c := range cells {
 		s := Segment{Conditions: c.Conditions, Baseline: c.Baseline, Window: c.Window}
 		rate := (prior.events + float64(c.Baseline.Negative)) / (prior.exposure + exposure(c.Baseline, baseline))
+		if !ofContext && arriving(c, baseline, window) {
+			rate = prior.events / prior.exposure
+		}
 		s.Expected = rate * exposure(c.Window, window)
 		s.Excess = float64(c.Window.Negative) - s.Expected
 		s.RateRatio = (prior.events + float64(c.Window.Negative)) / (prior.events + s.Expected)
@@ -295,6 +298,18 @@ func contrast(baseline, window Counts, cells []Cell, excess float64) []Segment {
 	}
 	return tested
 }
+
+// arriving: nearly all of a segment's traffic is in the window, as that of a release
+// that is being rolled out. The little of it that came before is no baseline: it is the
+// trouble's beginning, before anybody could have dated it.
+func arriving(c Cell, baseline, window Counts) bool {
+	before := float64(c.Baseline.Total()) / float64(max(1, baseline.Total()))
+	now := float64(c.Window.Total()) / float64(max(1, window.Total()))
+	return before < arrived*now
+}
+
+// arrived is the share of its later traffic from which a segment has a past.
+const arrived = 0.1
 
 func ratio(a, b int64) float64 {
 	if b == 0 {

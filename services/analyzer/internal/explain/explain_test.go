@@ -280,3 +280,18 @@ func count(baseline, window *explain.Counts, inWindow, bad bool) {
 		c.Positive++
 	}
 }
+
+// A release began to go out some hours before the worsening could be dated: its few bad
+// signals of that time are no excuse for those that follow.
+func TestReleaseThatIsRolledOutHasNoPast(t *testing.T) {
+	t.Parallel()
+	r := explain.Explain(explain.Input{
+		Baseline: explain.Counts{Positive: 1802, Negative: 543}, Window: explain.Counts{Positive: 360, Negative: 360},
+		Cells: []explain.Cell{
+			cell("release", "2.2.1", 1795, 520, 300, 90),
+			cell("release", "2.3.0", 7, 23, 60, 270),
+		},
+	})
+	require.NotNil(t, r.Explanation)
+	require.Equal(t, "2.3.0", valueOf(*r.Explanation))
+}

@@ -192,7 +192,7 @@ func (s *Store) absorb(ctx context.Context, tx pgx.Tx, q *db.Queries, open db.Op
 	err = q.AbsorbEvidence(ctx, db.AbsorbEvidenceParams{
 		ID: p.ID, FindingID: p.FindingID, Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange,
 		Evidence: p.Evidence, PredictedImpact: impact, Confidence: p.Confidence, Priority: p.Priority, Provenance: provenance,
-		ContentHash: p.ContentHash, EvidenceAt: p.EvidenceAt, UpdatedAt: updatedAt, Severity: &p.Severity,
+		ContentHash: p.ContentHash, EvidenceAt: p.EvidenceAt, UpdatedAt: updatedAt, Severity: &p.Severity, Family: p.Family,
 	})
 	if err != nil {
 		return fmt.Errorf("adding evidence to the proposal: %w", err)

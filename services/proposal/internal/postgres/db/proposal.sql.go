@@ -15,7 +15,7 @@ import (
 const absorbEvidence = `-- name: AbsorbEvidence :exec
 UPDATE proposals
 SET finding_id = $2, title = $3, diagnosis = $4, suggested_change = $5, evidence = $6, predicted_impact = $7, confidence = $8, priority = $9,
-    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13, severity = $14
+    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13, severity = $14, family = $15
 WHERE id = $1
 `
 
@@ -34,6 +34,7 @@ type AbsorbEvidenceParams struct {
 	EvidenceAt      time.Time
 	UpdatedAt       time.Time
 	Severity        *float64
+	Family          string
 }
 
 func (q *Queries) AbsorbEvidence(ctx context.Context, arg AbsorbEvidenceParams) error {
@@ -52,6 +53,7 @@ func (q *Queries) AbsorbEvidence(ctx context.Context, arg AbsorbEvidenceParams) 
 		arg.EvidenceAt,
 		arg.UpdatedAt,
 		arg.Severity,
+		arg.Family,
 	)
 	return err
 }

@@ -81,7 +81,7 @@ ON CONFLICT (account_id, finding_id) DO NOTHING;
 -- name: AbsorbEvidence :exec
 UPDATE proposals
 SET finding_id = $2, title = $3, diagnosis = $4, suggested_change = $5, evidence = $6, predicted_impact = $7, confidence = $8, priority = $9,
-    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13, severity = $14
+    provenance = $10, content_hash = $11, evidence_at = $12, updated_at = $13, severity = $14, family = $15
 WHERE id = $1;
 
 -- name: LockForExpiry :one
