@@ -93,8 +93,8 @@ type FunnelStep struct {
 }
 
 // Counterfactual is the metric as it was in the window and as it would have been had
-// the segment stayed at its baseline, both shares. SD is the standard error of their
-// difference on the logit scale, the drift of the coming week included.
+// the segment stayed at its baseline, both shares. SD is the standard error of Then, in
+// logits and with the drift of the coming week; of a volume it is relative.
 type Counterfactual struct {
 	Metric string  `json:"metric"`
 	Now    float64 `json:"now"`

@@ -52,7 +52,7 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	now, then := c.Observed/math.Max(1, c.Expected), 1.0
 	e.Counterfactual = &Counterfactual{
 		Metric: MetricVolume, Now: clampShare(now, c.Expected), Then: clampShare(then, c.Expected),
-		SD: math.Sqrt(1/(c.Observed+0.5) + 1/(c.Expected+0.5) + run.spread(on)),
+		SD: math.Sqrt(1/(c.Expected+0.5) + run.spread(on)), // relative
 	}
 	f.Evidence = e
 	f.Family = VolumeCollapse
