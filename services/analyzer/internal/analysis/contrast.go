@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/services/analyzer/internal/explain"
+	"github.com/draftlabs/specter/services/analyzer/internal/session"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
@@ -302,20 +303,20 @@ func countSessions(e *Evidence, seen visits, observed []observation) {
 	}
 	whole := float64(e.Counts.Window.Positive+e.Counts.Window.Negative) / float64(good+bad)
 	ofBad := float64(e.Counts.Window.Negative) / float64(max(1, bad))
-	hit, all := sessions(seen.window, observed)
+	all := session.Distinct(session.Sample{Hours: seen.window}).Sampled
 	every := round(float64(all) * whole)
 	e.Counts.Window.Sessions = &every
-	affected := round(float64(hit) * ofBad)
+	hurt := round(float64(affected(observed)) * ofBad)
 	for i := range e.Segments {
 		s := &e.Segments[i]
 		inHit, inAll := inSegment(observed, s.Conditions)
 		share := float64(inAll) / float64(max(1, all))
 		s.ShareOfSessions = &share
 		if s.Explains {
-			affected = round(float64(inHit) * ofBad)
+			hurt = round(float64(inHit) * ofBad)
 		}
 	}
-	e.AffectedSessions = &affected
+	e.AffectedSessions = &hurt
 }
 
 func round(x float64) int64 { return int64(x + 0.5) }

@@ -1,6 +1,12 @@
 // Package analysis judges a context as of a moment: it reads the hourly rollups
-// before that moment, runs the detector over them, and when an incident is running
-// that nobody was told about, says what is over-represented and opens a finding.
+// before that moment, watches the context and each of its parts over them (watch.go), and
+// when an alarm is on that nobody was told about, says what is over-represented and opens
+// a finding. ADR 17 says why it watches what.
+//
+//	alarm.go          which alarms are one incident, and when it is over
+//	finding.go        ratios, segments, types:  contrast.go, counterfactual.go
+//	other.go          volumes, new errors, steps of the funnel
+//	sample.go         what a sample of sessions adds: pairs of conditions, sessions affected
 //
 // Nothing is looked at that lies after as_of, so history that was imported is
 // judged as it would have been (Walk goes hour by hour). The detector starts from
@@ -11,8 +17,10 @@
 // Every run leaves an Analysis, also one that found nothing, with the reason.
 //
 //	run ──(< 5 signals in 24 h, or still learning)──▶ not_enough_data
-//	    ──(no incident running, or one that is known)──▶ nothing_significant
-//	    ──(an incident nobody was told about)──▶ findings: a Finding opened
+//	    ──(no alarm on, or one that is known)──▶ nothing_significant
+//	    ──(noticed < 4 h after it began, and not explained yet)──▶ nothing_significant: pending
+//	    ──(an alarm nobody was told about)──▶ findings: a Finding opened
 //
-//	finding: open ──(the detector sees recovery)──▶ resolved
+//	finding: open ──(6, 12, 24, 72 h after its start, while it goes on)──▶ renewed
+//	         open ──(its series recovers)──▶ resolved
 package analysis

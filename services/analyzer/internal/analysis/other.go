@@ -154,8 +154,8 @@ func dropOff(ctx context.Context, w Work, f *Finding, on alarm) error {
 
 // add an hour's sessions, each standing for as many as its sample says.
 func (s *FunnelStep) add(h session.FunnelHour, step int) {
-	s.Entered += int64(h.Reached[step-1]) << h.Level
-	s.Continued += int64(h.Reached[step]) << h.Level
+	s.Entered += round(h.Sessions(step - 1).Sessions)
+	s.Continued += round(h.Sessions(step).Sessions)
 }
 
 // steps observes sessions that got to one type: well when the next one followed.

@@ -94,20 +94,15 @@ func (l lens) signals(list []session.Hour) []observation {
 	return out
 }
 
-// sessions counts those with a bad observation, and all.
-func sessions(list []session.Hour, observed []observation) (bad, all int64) {
-	every, hit := make(map[uint64]bool), make(map[uint64]bool)
-	for _, h := range list {
-		for _, v := range h.Sessions {
-			every[v.Hash] = true
-		}
-	}
+// affected counts the sessions with a bad observation.
+func affected(observed []observation) int64 {
+	hit := make(map[uint64]bool)
 	for _, o := range observed {
 		if o.bad {
 			hit[o.session] = true
 		}
 	}
-	return int64(len(hit)), int64(len(every))
+	return int64(len(hit))
 }
 
 // inSegment counts sessions of which a signal meets all conditions, and of those the

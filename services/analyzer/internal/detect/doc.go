@@ -25,6 +25,9 @@
 //
 // One incident is opened once; nothing is learned while it lasts.
 //
+// Beside the Detector of shares, a Volume watches how many signals come, and a Novelty
+// which errors turn up that were never seen.
+//
 // Budget: with nothing wrong at most 5 % of product-weeks see an incident. The
 // threshold grows with the logarithm of the number of series a product has
 // watched, which bounds the union (Ville's inequality, as for e-detectors, Shin,

@@ -11,6 +11,10 @@
 // Baseline rates are shrunk to the context's rate by an empirical-Bayes
 // (Gamma–Poisson) prior, so a segment never seen before is not infinitely bad.
 //
-// Among those that explain at least 60 % of the change, the smallest one is the
-// explanation. What was looked at and found even is listed as ruled out.
+// Among those that explain at least 60 % of the change, the likeliest account of all that
+// happened is the explanation: what is wider than the trouble is diluted by what went on
+// as before, and a part of it leaves the rest unexplained. Pairs of conditions come from a
+// sample in which they were counted together (joint.go), below a condition that is
+// significant by itself. What was looked at and found even is listed as ruled out. Volume
+// does the same for signals that are missing.
 package explain

@@ -1,6 +1,6 @@
 // Package session holds the sample of sessions that the analyzer keeps of every context
-// and hour, and what can be said from it: how many sessions there were, how many did
-// something, how many took the steps of a funnel, and what went together.
+// and hour, and what can be said from it: how many sessions there were, and how many took
+// the steps of a funnel. What went together in them is contrasted by package analysis.
 //
 // The sample is coordinated: whether a session is in it depends on the hash of its id
 // alone. An hour's level starts at 0 and rises by one, which halves the sample, whenever

@@ -197,76 +197,14 @@ func TestDistinctCountsASessionOnce(t *testing.T) {
 	for i := range 3000 {
 		id := fmt.Sprint("session-", i)
 		for hour := range 3 {
-			kind := "page_view"
-			if i%10 == 0 && hour == 1 {
-				kind = "js_error"
-			}
-			all[id] = append(all[id], placed(reader, id, kind, `{}`, start.Add(time.Duration(hour)*time.Hour)))
+			all[id] = append(all[id], placed(reader, id, "page_view", `{}`, start.Add(time.Duration(hour)*time.Hour)))
 		}
 	}
 	s := sampleOf(t, start, start.Add(3*time.Hour), all)
 	e := session.Distinct(s)
 	require.Positive(t, e.SE)
 	require.InDelta(t, 3000, e.Sessions, 4*e.SE)
-	failed := session.DistinctWhere(s, func(v []session.Visit) bool {
-		require.Len(t, v, 3)
-		return session.Any(v, func(one session.Signal) bool { return one.Type == "js_error" })
-	})
-	require.InDelta(t, 300, failed.Sessions, 4*failed.SE)
-	require.Less(t, failed.Sampled, e.Sampled)
-
 	few := sampleOf(t, start, start.Add(3*time.Hour), map[string][]signal.Placed{"a": all["session-1"], "b": all["session-2"]})
 	require.Equal(t, session.Estimate{Sessions: 2, Sampled: 2}, session.Distinct(few))
 	require.Zero(t, session.Distinct(session.Sample{}))
-}
-
-func TestCellsCountPairs(t *testing.T) {
-	t.Parallel()
-	reader := signal.NewReader()
-	s := sampleOf(t, start, start.Add(time.Hour), map[string][]signal.Placed{
-		"a": {
-			placed(reader, "a", "rage_click", `{"path":"/pay","browser":"Safari","plan":"pro"}`, start),
-			placed(reader, "a", "rage_click", `{"path":"/pay","browser":"Safari"}`, start.Add(time.Second)),
-		},
-		"b": {placed(reader, "b", "rage_click", `{"path":"/pay","browser":"Safari"}`, start), placed(reader, "b", "page_view", `{"path":"/pay"}`, start)},
-	})
-	pair := func(an, av, bn, bv string, signals, sessions int) session.Cell {
-		return session.Cell{A: signal.Dimension{Name: an, Value: av}, B: signal.Dimension{Name: bn, Value: bv}, Type: "rage_click", Signals: float64(signals), Sampled: signals, Sessions: sessions}
-	}
-	require.Equal(t, []session.Cell{
-		pair("browser", "Safari", "path", "/pay", 3, 2), pair("browser", "Safari", "plan", "pro", 1, 1), pair("path", "/pay", "plan", "pro", 1, 1),
-	}, session.Cells(s))
-}
-
-// Of many values the frequent ones are paired, and hours of any level weigh alike.
-func TestCellsAreBoundedAndScaled(t *testing.T) {
-	t.Parallel()
-	reader := signal.NewReader()
-	all := map[string][]signal.Placed{}
-	for i := range 4000 {
-		id := fmt.Sprint("session-", i)
-		at := start
-		if i%4 == 0 { // a quiet hour beside a busy one
-			at = start.Add(time.Hour)
-		}
-		all[id] = []signal.Placed{placed(reader, id, fmt.Sprint("t", i%50), fmt.Sprintf(`{"path":"/%c%c","element":"#%d","browser":"b%d"}`, 'a'+i%26, 'a'+i/26%26, i%400, i%2), at)}
-	}
-	cells := session.Cells(sampleOf(t, start, start.Add(2*time.Hour), all))
-	require.NotEmpty(t, cells)
-	require.LessOrEqual(t, len(cells), session.MaxCells)
-	values := map[signal.Dimension]bool{}
-	for _, c := range cells {
-		values[c.A], values[c.B] = true, true
-		require.Less(t, c.A.Name, c.B.Name)
-	}
-	require.LessOrEqual(t, len(values), 3*20)
-
-	for id, list := range all {
-		one := list[0]
-		all[id] = []signal.Placed{placed(reader, id, "a", `{"path":"/","browser":"b"}`, one.At)}
-	}
-	cells = session.Cells(sampleOf(t, start, start.Add(2*time.Hour), all))
-	require.Len(t, cells, 1)
-	require.InDelta(t, 4000, cells[0].Signals, 1200)
-	require.Less(t, cells[0].Sampled, 520)
 }
