@@ -147,7 +147,7 @@ func example(b *strings.Builder, p api.Proposal) {
 	}
 	i := p.PredictedImpact
 	fmt.Fprintf(b, "\n**Predicted** %s from %.1f %% to %.1f %% (80 %% range %.1f to %.1f %%). **Confidence** %.2f. **Priority** %.1f.\n\n",
-		strings.ReplaceAll(string(i.Metric), "_", " "), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High, p.Confidence, p.Priority)
+		strings.ReplaceAll(i.Metric, "_", " "), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High, p.Confidence, p.Priority)
 }
 
 var dates = regexp.MustCompile(`\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} `)
