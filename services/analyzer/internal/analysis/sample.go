@@ -14,7 +14,7 @@ import (
 const (
 	// sampledHours bounds how many hours of a window a sample is read from: the bad
 	// window's latest, and of the baseline those that came just before it.
-	sampledHours = 48
+	sampledHours = 36
 	// maxJoint bounds the cells of a sample that are compared.
 	maxJoint = 20_000
 )

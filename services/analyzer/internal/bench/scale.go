@@ -80,6 +80,9 @@ func (r *result) scale(ctx context.Context, out io.Writer) (err error) {
 		if err := s.fill(ctx, store); err != nil {
 			return err
 		}
+		if err := store.Merge(ctx, s.account); err != nil { // as a timer does every hour
+			return err
+		}
 		fmt.Fprintf(out, "stored %d signals in %.0f s\n", s.signals, time.Since(began).Seconds())
 	}
 	if err := settle(ctx, server.URL()); err != nil {

@@ -21,6 +21,9 @@ const (
 	collapsed = 0.6
 	// collapseHours is the least time it lasts.
 	collapseHours = 3
+	// leastMissing is how many signals must be missing: a small site has whole nights in
+	// which nobody happens to come.
+	leastMissing = 20
 	// silent is the share of what was expected that counts as nothing at all: a
 	// health check or a robot may go on.
 	silent = 0.01
@@ -336,7 +339,7 @@ func (v *Volume) open(hour int64, best float64, which int) bool {
 			c.Observed += float64(p.N)
 		}
 	}
-	if c.Observed > collapsed*c.Expected || hour-c.Onset.Hour+1 < collapseHours {
+	if c.Observed > collapsed*c.Expected || c.Expected-c.Observed < leastMissing || hour-c.Onset.Hour+1 < collapseHours {
 		return false
 	}
 	c.Stopped = c.Silent()

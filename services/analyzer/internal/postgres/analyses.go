@@ -25,7 +25,7 @@ import (
 )
 
 // sampleBlocks bounds how many raw blocks one finding reads for its examples.
-const sampleBlocks = 12
+const sampleBlocks = 4
 
 // Analyses keeps runs and findings. It implements analysis.Store.
 type Analyses struct {
