@@ -161,12 +161,10 @@ func FuzzFrame(f *testing.F) {
 	f.Add("a @ b", "x/<@webpack:///a-b_c.js?x:1")
 	f.Add("a", "Traceback\n File \"/a b(c).py\", line 3, in pay")
 	f.Fuzz(func(t *testing.T, message, stack string) {
-		if !utf8.ValidString(message) || !utf8.ValidString(stack) {
-			t.Skip("JSON has no room for it")
-		}
+		message, stack = strings.ToValidUTF8(message, "?"), strings.ToValidUTF8(stack, "?") // JSON has no room for other
 		with, without := errorOf(map[string]any{"message": message, "stack": stack}), errorOf(map[string]any{"message": message})
 		if signal.Fingerprint(without) != without {
-			t.Skip("a cut left half of a mark")
+			return // a cut left half of a mark: what is held here holds for whole ones
 		}
 		checkFrame(t, with, without)
 	})
