@@ -22,6 +22,7 @@ var (
 	ProposalRejected   = define[*eventv1.ProposalRejected](facts, "proposal.rejected", 1, OneAccount)
 	ProposalSnoozed    = define[*eventv1.ProposalSnoozed](facts, "proposal.snoozed", 1, OneAccount)
 	ProposalDuplicated = define[*eventv1.ProposalDuplicated](facts, "proposal.duplicated", 1, OneAccount)
+	ProposalEdited     = define[*eventv1.ProposalEdited](facts, "proposal.edited", 1, OneAccount)
 	ProposalReopened   = define[*eventv1.ProposalReopened](facts, "proposal.reopened", 1, OneAccount)
 	ProposalExpired    = define[*eventv1.ProposalExpired](facts, "proposal.expired", 1, OneAccount)
 
@@ -47,7 +48,7 @@ func All() []Info {
 		SignalBatch, IngestRefused,
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
-		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalReopened, ProposalExpired,
+		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalEdited, ProposalReopened, ProposalExpired,
 		DeploymentCreated, DeploymentDeployed, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,

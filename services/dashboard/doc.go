@@ -7,14 +7,14 @@
 // and for one signal's receipt from the queue.
 //
 // Produces: proposal.approved, proposal.rejected, proposal.snoozed, proposal.duplicated,
-// proposal.reopened (a decision was undone, or a snooze is over), deployment.created,
+// proposal.edited, proposal.reopened (a decision was undone, or a snooze is over), deployment.created,
 // deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
 // import.completed, endpoint.tested, account.deletion_scheduled, account.deletion_cancelled;
 // signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
 // which it makes anew at start when the broker has lost it.
 //
 // Stores: accounts, web_sessions, access_tokens, products, contexts, api_keys,
-// proposal_decisions, deployments, webhook_endpoints, imports, idempotency_keys, audit_log,
+// proposal_decisions, proposal_edits, deployments, webhook_endpoints, imports, idempotency_keys, audit_log,
 // ingest_refusals, ingest_refusal_samples; and the timers of snoozes in schema river_dashboard.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;

@@ -613,7 +613,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them */
+        patch: operations["editProposal"];
         trace?: never;
     };
     "/api/v1/proposals/{proposal_id}/decision": {
@@ -625,7 +626,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve, reject or snooze; approval creates the deployment */
+        /** Approve, reject, snooze or mark as a duplicate; approval creates the deployment */
         post: operations["decideProposal"];
         /** Undo a decision within 10 seconds */
         delete: operations["undoDecision"];
@@ -1457,6 +1458,13 @@ export interface components {
             reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snoozed_until?: string;
+            /**
+             * Format: uuid
+             * @description The proposal that this one repeats.
+             */
+            duplicate_of?: string;
+            duplicate_of_title?: string;
+            edit?: components["schemas"]["ProposalEdit"];
             reopens?: components["schemas"]["Reopens"];
             /** Format: uuid */
             deployment_id?: string;
@@ -1477,10 +1485,28 @@ export interface components {
             reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snooze_until?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The proposal of the same product that this one repeats: one that stands for the matter, so neither a duplicate itself nor expired.
+             */
             duplicate_of?: string;
             /** @description content_hash that was on the screen; a changed proposal answers 412. */
             content_hash?: string;
+        };
+        /** @description What is left out stays; the text as it was written takes the edit back. */
+        ProposalPatch: {
+            title?: string;
+            suggested_change?: string;
+            /** @description content_hash that was on the screen; a changed proposal answers 412. */
+            content_hash?: string;
+        };
+        /** @description A person put the text in other words; this is how it was written. */
+        ProposalEdit: {
+            edited_by: string;
+            /** Format: date-time */
+            edited_at: string;
+            title: string;
+            suggested_change: string;
         };
         /** @enum {string} */
         DeploymentStatus: "planned" | "deployed" | "collecting" | "verified" | "regressed" | "no_effect" | "inconclusive" | "cancelled" | "rolled_back";
@@ -2809,6 +2835,33 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Proposal. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    editProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: components["parameters"]["ProposalID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalPatch"];
+            };
+        };
         responses: {
             /** @description Proposal. */
             200: {

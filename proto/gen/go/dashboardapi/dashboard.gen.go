@@ -1050,6 +1050,8 @@ type NewDecision struct {
 	// ContentHash content_hash that was on the screen; a changed proposal answers 412.
 	ContentHash *string             `json:"content_hash,omitempty"`
 	Decision    NewDecisionDecision `json:"decision"`
+
+	// DuplicateOf The proposal of the same product that this one repeats: one that stands for the matter, so neither a duplicate itself nor expired.
 	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
 	Reason      *string             `json:"reason,omitempty"`
 
@@ -1158,17 +1160,24 @@ type ProductPatch struct {
 
 // Proposal defines model for Proposal.
 type Proposal struct {
-	Confidence      float64                `json:"confidence"`
-	ContentHash     string                 `json:"content_hash"`
-	ContextId       openapi_types.UUID     `json:"context_id"`
-	ContextName     string                 `json:"context_name"`
-	CreatedAt       time.Time              `json:"created_at"`
-	DecidedAt       *time.Time             `json:"decided_at,omitempty"`
-	DecidedBy       *string                `json:"decided_by,omitempty"`
-	DecisionReason  *string                `json:"decision_reason,omitempty"`
-	DeploymentId    *openapi_types.UUID    `json:"deployment_id,omitempty"`
-	DetectedAt      *time.Time             `json:"detected_at,omitempty"`
-	Diagnosis       string                 `json:"diagnosis"`
+	Confidence     float64             `json:"confidence"`
+	ContentHash    string              `json:"content_hash"`
+	ContextId      openapi_types.UUID  `json:"context_id"`
+	ContextName    string              `json:"context_name"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DecidedAt      *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy      *string             `json:"decided_by,omitempty"`
+	DecisionReason *string             `json:"decision_reason,omitempty"`
+	DeploymentId   *openapi_types.UUID `json:"deployment_id,omitempty"`
+	DetectedAt     *time.Time          `json:"detected_at,omitempty"`
+	Diagnosis      string              `json:"diagnosis"`
+
+	// DuplicateOf The proposal that this one repeats.
+	DuplicateOf      *openapi_types.UUID `json:"duplicate_of,omitempty"`
+	DuplicateOfTitle *string             `json:"duplicate_of_title,omitempty"`
+
+	// Edit A person put the text in other words; this is how it was written.
+	Edit            *ProposalEdit          `json:"edit,omitempty"`
 	Evidence        map[string]interface{} `json:"evidence"`
 	Family          string                 `json:"family"`
 	FindingId       openapi_types.UUID     `json:"finding_id"`
@@ -1188,10 +1197,26 @@ type Proposal struct {
 	UndoUntil       *time.Time     `json:"undo_until,omitempty"`
 }
 
+// ProposalEdit A person put the text in other words; this is how it was written.
+type ProposalEdit struct {
+	EditedAt        time.Time `json:"edited_at"`
+	EditedBy        string    `json:"edited_by"`
+	SuggestedChange string    `json:"suggested_change"`
+	Title           string    `json:"title"`
+}
+
 // ProposalPage defines model for ProposalPage.
 type ProposalPage struct {
 	Items      []Proposal `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
+}
+
+// ProposalPatch What is left out stays; the text as it was written takes the edit back.
+type ProposalPatch struct {
+	// ContentHash content_hash that was on the screen; a changed proposal answers 412.
+	ContentHash     *string `json:"content_hash,omitempty"`
+	SuggestedChange *string `json:"suggested_change,omitempty"`
+	Title           *string `json:"title,omitempty"`
 }
 
 // ProposalStatus defines model for ProposalStatus.
@@ -1710,6 +1735,9 @@ type CreateImportJSONRequestBody = NewImport
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewApiKey
 
+// EditProposalJSONRequestBody defines body for EditProposal for application/json ContentType.
+type EditProposalJSONRequestBody = ProposalPatch
+
 // DecideProposalJSONRequestBody defines body for DecideProposal for application/json ContentType.
 type DecideProposalJSONRequestBody = NewDecision
 
@@ -2131,19 +2159,33 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/proposals/{proposal_id} (the `GetProposal` operationId).
 	GetProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// EditProposalWithBody Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposal(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UndoDecision Undo a decision within 10 seconds
 	//
 	// Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
 	UndoDecision(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DecideProposalWithBody Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithBody Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3130,6 +3172,40 @@ func (c *Client) GetProposal(ctx context.Context, proposalId ProposalID, reqEdit
 	return c.Client.Do(req)
 }
 
+// EditProposalWithBody Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *Client) EditProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProposalRequestWithBody(c.Server, proposalId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *Client) EditProposal(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProposalRequest(c.Server, proposalId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UndoDecision Undo a decision within 10 seconds
 //
 // Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
@@ -3145,7 +3221,7 @@ func (c *Client) UndoDecision(ctx context.Context, proposalId ProposalID, reqEdi
 	return c.Client.Do(req)
 }
 
-// DecideProposalWithBody Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithBody Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes any type of body and a specified content type.
 //
@@ -3162,7 +3238,7 @@ func (c *Client) DecideProposalWithBody(ctx context.Context, proposalId Proposal
 	return c.Client.Do(req)
 }
 
-// DecideProposal Approve, reject or snooze; approval creates the deployment
+// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5734,6 +5810,53 @@ func NewGetProposalRequest(server string, proposalId ProposalID) (*http.Request,
 	return req, nil
 }
 
+// NewEditProposalRequest calls the generic EditProposal builder with application/json body
+func NewEditProposalRequest(server string, proposalId ProposalID, body EditProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditProposalRequestWithBody(server, proposalId, "application/json", bodyReader)
+}
+
+// NewEditProposalRequestWithBody constructs an http.Request for the EditProposal method, with any body, and a specified content type
+func NewEditProposalRequestWithBody(server string, proposalId ProposalID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proposal_id", proposalId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/proposals/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewUndoDecisionRequest constructs an http.Request for the UndoDecision method
 func NewUndoDecisionRequest(server string, proposalId ProposalID) (*http.Request, error) {
 	var err error
@@ -6838,6 +6961,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/proposals/{proposal_id} (the `GetProposal` operationId).
 	GetProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*GetProposalResponse, error)
 
+	// EditProposalWithBodyWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProposalResponse, error)
+
+	// EditProposalWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithResponse(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProposalResponse, error)
+
 	// UndoDecisionWithResponse Undo a decision within 10 seconds
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6845,14 +6982,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
 	UndoDecisionWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*UndoDecisionResponse, error)
 
-	// DecideProposalWithBodyWithResponse Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithBodyWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideProposalResponse, error)
 
-	// DecideProposalWithResponse Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8962,6 +9099,54 @@ func (r GetProposalResponse) ContentType() string {
 	return ""
 }
 
+type EditProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditProposalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type UndoDecisionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10384,6 +10569,32 @@ func (c *ClientWithResponses) GetProposalWithResponse(ctx context.Context, propo
 	return ParseGetProposalResponse(rsp)
 }
 
+// EditProposalWithBodyWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *ClientWithResponses) EditProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProposalResponse, error) {
+	rsp, err := c.EditProposalWithBody(ctx, proposalId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditProposalResponse(rsp)
+}
+
+// EditProposalWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *ClientWithResponses) EditProposalWithResponse(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProposalResponse, error) {
+	rsp, err := c.EditProposal(ctx, proposalId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditProposalResponse(rsp)
+}
+
 // UndoDecisionWithResponse Undo a decision within 10 seconds
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10397,7 +10608,7 @@ func (c *ClientWithResponses) UndoDecisionWithResponse(ctx context.Context, prop
 	return ParseUndoDecisionResponse(rsp)
 }
 
-// DecideProposalWithBodyWithResponse Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithBodyWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10410,7 +10621,7 @@ func (c *ClientWithResponses) DecideProposalWithBodyWithResponse(ctx context.Con
 	return ParseDecideProposalResponse(rsp)
 }
 
-// DecideProposalWithResponse Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12000,6 +12211,39 @@ func ParseGetProposalResponse(rsp *http.Response) (*GetProposalResponse, error) 
 	return response, nil
 }
 
+// ParseEditProposalResponse parses an HTTP response from a EditProposalWithResponse call
+func ParseEditProposalResponse(rsp *http.Response) (*EditProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseUndoDecisionResponse parses an HTTP response from a UndoDecisionWithResponse call
 func ParseUndoDecisionResponse(rsp *http.Response) (*UndoDecisionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12611,10 +12855,13 @@ type ServerInterface interface {
 	// GetProposal One proposal
 	// (GET /api/v1/proposals/{proposal_id})
 	GetProposal(ctx echo.Context, proposalId ProposalID) error
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	// (PATCH /api/v1/proposals/{proposal_id})
+	EditProposal(ctx echo.Context, proposalId ProposalID) error
 	// UndoDecision Undo a decision within 10 seconds
 	// (DELETE /api/v1/proposals/{proposal_id}/decision)
 	UndoDecision(ctx echo.Context, proposalId ProposalID) error
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx echo.Context, proposalId ProposalID) error
 	// GetSession Who is signed in
@@ -13695,6 +13942,22 @@ func (w *ServerInterfaceWrapper) GetProposal(ctx echo.Context) error {
 	return err
 }
 
+// EditProposal converts echo context to params.
+func (w *ServerInterfaceWrapper) EditProposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "proposal_id" -------------
+	var proposalId ProposalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proposal_id", ctx.Param("proposal_id"), &proposalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter proposal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EditProposal(ctx, proposalId)
+	return err
+}
+
 // UndoDecision converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoDecision(ctx echo.Context) error {
 	var err error
@@ -14071,6 +14334,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/proposals", wrapper.ListProposals, options.OperationMiddlewares["listProposals"]...)
 	router.GET(options.BaseURL+"/api/proposals", wrapper.ListProposalsOfAccount, options.OperationMiddlewares["listProposalsOfAccount"]...)
 	router.GET(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.GetProposal, options.OperationMiddlewares["getProposal"]...)
+	router.PATCH(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.EditProposal, options.OperationMiddlewares["editProposal"]...)
 	router.DELETE(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.UndoDecision, options.OperationMiddlewares["undoDecision"]...)
 	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.DecideProposal, options.OperationMiddlewares["decideProposal"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deployments", wrapper.ListDeployments, options.OperationMiddlewares["listDeployments"]...)
@@ -15764,6 +16028,46 @@ func (response GetProposaldefaultApplicationProblemPlusJSONResponse) VisitGetPro
 	return err
 }
 
+type EditProposalRequestObject struct {
+	ProposalId ProposalID `json:"proposal_id"`
+	Body       *EditProposalJSONRequestBody
+}
+
+type EditProposalResponseObject interface {
+	VisitEditProposalResponse(w http.ResponseWriter) error
+}
+
+type EditProposal200JSONResponse Proposal
+
+func (response EditProposal200JSONResponse) VisitEditProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditProposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EditProposaldefaultApplicationProblemPlusJSONResponse) VisitEditProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoDecisionRequestObject struct {
 	ProposalId ProposalID `json:"proposal_id"`
 }
@@ -16462,10 +16766,13 @@ type StrictServerInterface interface {
 	// GetProposal One proposal
 	// (GET /api/v1/proposals/{proposal_id})
 	GetProposal(ctx context.Context, request GetProposalRequestObject) (GetProposalResponseObject, error)
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	// (PATCH /api/v1/proposals/{proposal_id})
+	EditProposal(ctx context.Context, request EditProposalRequestObject) (EditProposalResponseObject, error)
 	// UndoDecision Undo a decision within 10 seconds
 	// (DELETE /api/v1/proposals/{proposal_id}/decision)
 	UndoDecision(ctx context.Context, request UndoDecisionRequestObject) (UndoDecisionResponseObject, error)
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx context.Context, request DecideProposalRequestObject) (DecideProposalResponseObject, error)
 	// GetSession Who is signed in
@@ -17871,6 +18178,54 @@ func (sh *strictHandler) GetProposal(ctx echo.Context, proposalId ProposalID) er
 		return err
 	} else if validResponse, ok := response.(GetProposalResponseObject); ok {
 		return validResponse.VisitGetProposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EditProposal operation middleware
+func (sh *strictHandler) EditProposal(ctx echo.Context, proposalId ProposalID) error {
+	var request EditProposalRequestObject
+
+	request.ProposalId = proposalId
+
+	var body EditProposalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EditProposal(ctx.Request().Context(), request.(EditProposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EditProposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EditProposalResponseObject); ok {
+		return validResponse.VisitEditProposalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -34,6 +34,7 @@ func Types() []event.Info {
 		event.ProposalRejected.Info(),
 		event.ProposalSnoozed.Info(),
 		event.ProposalDuplicated.Info(),
+		event.ProposalEdited.Info(),
 		event.ProposalReopened.Info(),
 		event.ProposalExpired.Info(),
 		event.DeploymentCreated.Info(),
