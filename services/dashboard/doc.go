@@ -7,8 +7,8 @@
 // and for one signal's receipt from the queue.
 //
 // Produces: proposal.approved, proposal.rejected, proposal.snoozed, proposal.duplicated,
-// proposal.edited, proposal.reopened (a decision was undone, or a snooze is over), deployment.created,
-// deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
+// proposal.edited, proposal.rewrite_requested, proposal.reopened (a decision was undone, or a snooze is over),
+// deployment.created, deployment.deployed, deployment.cancelled, deployment.rolled_back, analysis.requested,
 // import.completed, endpoint.tested, account.deletion_scheduled, account.deletion_cancelled;
 // signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
 // which it makes anew at start when the broker has lost it.

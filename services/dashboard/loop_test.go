@@ -210,6 +210,22 @@ func TestAPersonPutsAProposalInOtherWords(t *testing.T) {
 	require.Equal(t, "proposal.edited", c.get("/api/v1/account/audit-log").str("items.2.action"))
 }
 
+func TestAnOpenProposalCanBeHadInAnotherText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	path := "/api/v1/proposals/" + w.proposal(tenant, "One", 1).String()
+	asked := c.post(path+"/rewrite", nil)
+	require.Equal(t, http.StatusAccepted, asked.status, asked.text)
+	require.NotEmpty(t, asked.str("updated_at"), "whoever waits sees by it when that is done")
+	require.Equal(t, "proposal.rewrite_requested", c.get("/api/v1/account/audit-log").str("items.0.action"))
+	require.Equal(t, "rejected", c.post(path+"/decision", map[string]any{"decision": "rejected"}).str("status"))
+	require.Equal(t, http.StatusConflict, c.post(path+"/rewrite", nil).status)
+	f.are(t, "proposal.rewrite_requested", "proposal.rejected")
+}
+
 func TestAnUndoneDecisionReturnsToTheSnoozeItReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

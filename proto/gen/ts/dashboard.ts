@@ -617,6 +617,23 @@ export interface paths {
         patch: operations["editProposal"];
         trace?: never;
     };
+    "/api/v1/proposals/{proposal_id}/rewrite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have an open proposal written anew from the evidence it has; its updated_at tells when it was */
+        post: operations["rewriteProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/proposals/{proposal_id}/decision": {
         parameters: {
             query?: never;
@@ -1451,6 +1468,11 @@ export interface components {
             content_hash: string;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was written last.
+             */
+            updated_at: string;
             /** Format: date-time */
             decided_at?: string;
             decided_by?: string;
@@ -2865,6 +2887,29 @@ export interface operations {
         responses: {
             /** @description Proposal. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rewriteProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: components["parameters"]["ProposalID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Proposal. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1195,6 +1195,9 @@ type Proposal struct {
 	SuggestedChange string         `json:"suggested_change"`
 	Title           string         `json:"title"`
 	UndoUntil       *time.Time     `json:"undo_until,omitempty"`
+
+	// UpdatedAt When it was written last.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // ProposalEdit A person put the text in other words; this is how it was written.
@@ -2191,6 +2194,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposal(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	//
+	// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+	RewriteProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSession Who is signed in
 	//
@@ -3245,6 +3253,21 @@ func (c *Client) DecideProposalWithBody(ctx context.Context, proposalId Proposal
 // Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 func (c *Client) DecideProposal(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideProposalRequest(c.Server, proposalId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+//
+// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+func (c *Client) RewriteProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRewriteProposalRequest(c.Server, proposalId)
 	if err != nil {
 		return nil, err
 	}
@@ -5938,6 +5961,40 @@ func NewDecideProposalRequestWithBody(server string, proposalId ProposalID, cont
 	return req, nil
 }
 
+// NewRewriteProposalRequest constructs an http.Request for the RewriteProposal method
+func NewRewriteProposalRequest(server string, proposalId ProposalID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proposal_id", proposalId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/proposals/%s/rewrite", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetSessionRequest constructs an http.Request for the GetSession method
 func NewGetSessionRequest(server string) (*http.Request, error) {
 	var err error
@@ -6995,6 +7052,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithResponse(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideProposalResponse, error)
+
+	// RewriteProposalWithResponse Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+	RewriteProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*RewriteProposalResponse, error)
 
 	// GetSessionWithResponse Who is signed in
 	//
@@ -9243,6 +9307,54 @@ func (r DecideProposalResponse) ContentType() string {
 	return ""
 }
 
+type RewriteProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Proposal
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RewriteProposalResponse) GetJSON202() *Proposal {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RewriteProposalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RewriteProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RewriteProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RewriteProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RewriteProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetSessionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10632,6 +10744,19 @@ func (c *ClientWithResponses) DecideProposalWithResponse(ctx context.Context, pr
 		return nil, err
 	}
 	return ParseDecideProposalResponse(rsp)
+}
+
+// RewriteProposalWithResponse Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+func (c *ClientWithResponses) RewriteProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*RewriteProposalResponse, error) {
+	rsp, err := c.RewriteProposal(ctx, proposalId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRewriteProposalResponse(rsp)
 }
 
 // GetSessionWithResponse Who is signed in
@@ -12310,6 +12435,39 @@ func ParseDecideProposalResponse(rsp *http.Response) (*DecideProposalResponse, e
 	return response, nil
 }
 
+// ParseRewriteProposalResponse parses an HTTP response from a RewriteProposalWithResponse call
+func ParseRewriteProposalResponse(rsp *http.Response) (*RewriteProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RewriteProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetSessionResponse parses an HTTP response from a GetSessionWithResponse call
 func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12864,6 +13022,9 @@ type ServerInterface interface {
 	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx echo.Context, proposalId ProposalID) error
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	// (POST /api/v1/proposals/{proposal_id}/rewrite)
+	RewriteProposal(ctx echo.Context, proposalId ProposalID) error
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx echo.Context) error
@@ -13990,6 +14151,22 @@ func (w *ServerInterfaceWrapper) DecideProposal(ctx echo.Context) error {
 	return err
 }
 
+// RewriteProposal converts echo context to params.
+func (w *ServerInterfaceWrapper) RewriteProposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "proposal_id" -------------
+	var proposalId ProposalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proposal_id", ctx.Param("proposal_id"), &proposalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter proposal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RewriteProposal(ctx, proposalId)
+	return err
+}
+
 // GetSession converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 	var err error
@@ -14335,6 +14512,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/proposals", wrapper.ListProposalsOfAccount, options.OperationMiddlewares["listProposalsOfAccount"]...)
 	router.GET(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.GetProposal, options.OperationMiddlewares["getProposal"]...)
 	router.PATCH(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.EditProposal, options.OperationMiddlewares["editProposal"]...)
+	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/rewrite", wrapper.RewriteProposal, options.OperationMiddlewares["rewriteProposal"]...)
 	router.DELETE(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.UndoDecision, options.OperationMiddlewares["undoDecision"]...)
 	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.DecideProposal, options.OperationMiddlewares["decideProposal"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deployments", wrapper.ListDeployments, options.OperationMiddlewares["listDeployments"]...)
@@ -16147,6 +16325,45 @@ func (response DecideProposaldefaultApplicationProblemPlusJSONResponse) VisitDec
 	return err
 }
 
+type RewriteProposalRequestObject struct {
+	ProposalId ProposalID `json:"proposal_id"`
+}
+
+type RewriteProposalResponseObject interface {
+	VisitRewriteProposalResponse(w http.ResponseWriter) error
+}
+
+type RewriteProposal202JSONResponse Proposal
+
+func (response RewriteProposal202JSONResponse) VisitRewriteProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RewriteProposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RewriteProposaldefaultApplicationProblemPlusJSONResponse) VisitRewriteProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSessionRequestObject struct {
 }
 
@@ -16775,6 +16992,9 @@ type StrictServerInterface interface {
 	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx context.Context, request DecideProposalRequestObject) (DecideProposalResponseObject, error)
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	// (POST /api/v1/proposals/{proposal_id}/rewrite)
+	RewriteProposal(ctx context.Context, request RewriteProposalRequestObject) (RewriteProposalResponseObject, error)
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
@@ -18299,6 +18519,31 @@ func (sh *strictHandler) DecideProposal(ctx echo.Context, proposalId ProposalID)
 		return err
 	} else if validResponse, ok := response.(DecideProposalResponseObject); ok {
 		return validResponse.VisitDecideProposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RewriteProposal operation middleware
+func (sh *strictHandler) RewriteProposal(ctx echo.Context, proposalId ProposalID) error {
+	var request RewriteProposalRequestObject
+
+	request.ProposalId = proposalId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RewriteProposal(ctx.Request().Context(), request.(RewriteProposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RewriteProposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RewriteProposalResponseObject); ok {
+		return validResponse.VisitRewriteProposalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

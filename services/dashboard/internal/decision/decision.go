@@ -99,6 +99,7 @@ type Proposal struct {
 	Provenance      []byte
 	ContentHash     string
 	CreatedAt       time.Time
+	UpdatedAt       time.Time // when it was written last
 	DetectedAt      *time.Time
 	DecidedAt       *time.Time
 	DecidedBy       string
@@ -157,6 +158,8 @@ type Store interface {
 	Decide(ctx context.Context, a actor.Actor, id uuid.UUID, twin *uuid.UUID, decide func(p Proposal, twin *Proposal) (Outcome, error)) (Proposal, error)
 	// Edit keeps the words that edit returns, nil when they are those that were written.
 	Edit(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, edit func(Proposal) (*Words, error)) (Proposal, error)
+	// RequestRewrite asks the proposal service for other words when check lets it.
+	RequestRewrite(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Proposal) error) (Proposal, error)
 	// Undo puts the proposal back to the state that undo returns.
 	Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, undo func(Proposal) (Status, error)) (Proposal, error)
 	// Wake tells that a snooze is over when due says so; without a snooze it does nothing.

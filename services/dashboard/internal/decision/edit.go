@@ -46,6 +46,11 @@ func (s *Service) Edit(ctx context.Context, a actor.Actor, id uuid.UUID, patch P
 	return s.Store.Edit(ctx, a, id, s.now(), patch.Apply)
 }
 
+// Rewrite has an open proposal written anew from the evidence it has; a person's own words stay over it.
+func (s *Service) Rewrite(ctx context.Context, a actor.Actor, id uuid.UUID) (Proposal, error) {
+	return s.RequestRewrite(ctx, a, id, s.now(), func(p Proposal) error { return p.open("") })
+}
+
 // Apply returns the words that are to be kept, nil when none differ from what was written.
 func (patch Patch) Apply(p Proposal) (*Words, error) {
 	if err := p.open(patch.ContentHash); err != nil {

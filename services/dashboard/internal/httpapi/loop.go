@@ -82,6 +82,16 @@ func (a *api) EditProposal(ctx context.Context, r contract.EditProposalRequestOb
 	return contract.EditProposal200JSONResponse(out), err
 }
 
+// RewriteProposal answers POST /api/v1/proposals/{proposal_id}/rewrite.
+func (a *api) RewriteProposal(ctx context.Context, r contract.RewriteProposalRequestObject) (contract.RewriteProposalResponseObject, error) {
+	p, err := a.Decisions.Rewrite(ctx, who(ctx), r.ProposalId)
+	if err != nil {
+		return nil, err
+	}
+	out, err := toProposal(p)
+	return contract.RewriteProposal202JSONResponse(out), err
+}
+
 // UndoDecision answers DELETE /api/v1/proposals/{proposal_id}/decision.
 func (a *api) UndoDecision(ctx context.Context, r contract.UndoDecisionRequestObject) (contract.UndoDecisionResponseObject, error) {
 	p, err := a.Decisions.Undo(ctx, who(ctx), r.ProposalId)
@@ -96,7 +106,7 @@ func toProposal(p decision.Proposal) (contract.Proposal, error) {
 	out := contract.Proposal{
 		Id: p.ID, ProductId: p.ProductID, ContextId: p.ContextID, ContextName: p.ContextName, FindingId: p.FindingID, Family: p.Family,
 		Status: contract.ProposalStatus(p.Status), Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange, Confidence: p.Confidence,
-		Priority: p.Priority, ContentHash: p.ContentHash, CreatedAt: p.CreatedAt.UTC(), DetectedAt: utc(p.DetectedAt), DecidedAt: utc(p.DecidedAt),
+		Priority: p.Priority, ContentHash: p.ContentHash, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), DetectedAt: utc(p.DetectedAt), DecidedAt: utc(p.DecidedAt),
 		DecidedBy: optional(p.DecidedBy), DecisionReason: optional(p.DecisionReason), SnoozedUntil: utc(p.SnoozedUntil), DeploymentId: p.DeploymentID,
 		UndoUntil: utc(p.UndoUntil()), ReasonCode: optional(contract.RejectReason(p.ReasonCode)),
 	}

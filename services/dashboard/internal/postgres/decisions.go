@@ -247,7 +247,7 @@ func toProposal(row db.ProposalRow) decision.Proposal {
 		ID: row.ID, ProductID: row.ProductID, ContextID: row.ContextID, ContextName: row.ContextName, FindingID: row.FindingID, Family: row.Family,
 		Status: decision.Status(row.Status), Title: row.Title, Diagnosis: row.Diagnosis, SuggestedChange: row.SuggestedChange, Evidence: row.Evidence,
 		PredictedImpact: row.PredictedImpact, Confidence: row.Confidence, Priority: row.Priority, Provenance: row.Provenance, ContentHash: row.ContentHash,
-		CreatedAt: row.CreatedAt, DetectedAt: row.DetectedAt, DeploymentID: row.LiveDeploymentID,
+		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, DetectedAt: row.DetectedAt, DeploymentID: row.LiveDeploymentID,
 	}
 	if row.LiveDeploymentStatus != nil {
 		p.DeploymentOpen = *row.LiveDeploymentStatus == string(deployment.Planned)

@@ -60,3 +60,24 @@ func keepWords(ctx context.Context, q *db.Queries, a actor.Actor, id uuid.UUID, 
 		AccountID: a.Account, ProposalID: id, Title: words.Title, SuggestedChange: words.SuggestedChange, EditedBy: a.Name, EditedAt: at,
 	})
 }
+
+// RequestRewrite asks for a text of the proposal service.
+func (s Decisions) RequestRewrite(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(decision.Proposal) error) (decision.Proposal, error) {
+	var out decision.Proposal
+	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		var err error
+		if out, err = lockProposal(ctx, q, id); err != nil {
+			return err
+		}
+		if err := check(out); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "proposal.rewrite_requested", subject: "proposal", id: id, detail: map[string]any{"content_hash": out.ContentHash}}); err != nil {
+			return err
+		}
+		return emit(ctx, tx, s.Store, event.ProposalRewriteRequested, a, at, &eventv1.ProposalRewriteRequested{
+			ProposalId: id.String(), ProductId: out.ProductID.String(), ContextId: out.ContextID.String(), RequestedBy: a.Name,
+		})
+	})
+	return out, wrap(err, "asking for another text")
+}

@@ -1306,6 +1306,75 @@ func (x *ProposalReopened) GetStatus() string {
 	return ""
 }
 
+// ProposalRewriteRequested: a person asked for an open proposal to be written anew.
+type ProposalRewriteRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId     string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId     string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,4,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalRewriteRequested) Reset() {
+	*x = ProposalRewriteRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalRewriteRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalRewriteRequested) ProtoMessage() {}
+
+func (x *ProposalRewriteRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalRewriteRequested.ProtoReflect.Descriptor instead.
+func (*ProposalRewriteRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ProposalRewriteRequested) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
 // ProposalEdited: a person put the title or the suggested change in other words.
 type ProposalEdited struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1323,7 +1392,7 @@ type ProposalEdited struct {
 
 func (x *ProposalEdited) Reset() {
 	*x = ProposalEdited{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1404,7 @@ func (x *ProposalEdited) String() string {
 func (*ProposalEdited) ProtoMessage() {}
 
 func (x *ProposalEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1417,7 @@ func (x *ProposalEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalEdited.ProtoReflect.Descriptor instead.
 func (*ProposalEdited) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProposalEdited) GetProposalId() string {
@@ -1420,7 +1489,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1501,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1514,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProposalExpired) GetProposalId() string {
@@ -1489,7 +1558,7 @@ type DeploymentCreated struct {
 
 func (x *DeploymentCreated) Reset() {
 	*x = DeploymentCreated{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1570,7 @@ func (x *DeploymentCreated) String() string {
 func (*DeploymentCreated) ProtoMessage() {}
 
 func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1583,7 @@ func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCreated.ProtoReflect.Descriptor instead.
 func (*DeploymentCreated) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeploymentCreated) GetDeploymentId() string {
@@ -1561,7 +1630,7 @@ type DeploymentDeployed struct {
 
 func (x *DeploymentDeployed) Reset() {
 	*x = DeploymentDeployed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1642,7 @@ func (x *DeploymentDeployed) String() string {
 func (*DeploymentDeployed) ProtoMessage() {}
 
 func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1655,7 @@ func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentDeployed.ProtoReflect.Descriptor instead.
 func (*DeploymentDeployed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeploymentDeployed) GetDeploymentId() string {
@@ -1652,7 +1721,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1733,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1746,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1730,7 +1799,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1811,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1824,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1810,7 +1879,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1891,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1904,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1855,7 +1924,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +1936,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +1949,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -1900,7 +1969,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1981,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1994,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -1968,7 +2037,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2049,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2062,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -2141,7 +2210,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2222,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2235,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -2200,7 +2269,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2281,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2294,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -2248,7 +2317,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2329,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2342,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -2307,7 +2376,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2388,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2401,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2355,7 +2424,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +2436,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +2449,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2578,7 +2647,15 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\tundone_by\x18\x04 \x01(\tR\bundoneBy\x127\n" +
 	"\tundone_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bundoneAt\x12\x14\n" +
 	"\x05cause\x18\x06 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06status\x18\a \x01(\tR\x06status\"\xa8\x02\n" +
+	"\x06status\x18\a \x01(\tR\x06status\"\x9c\x01\n" +
+	"\x18ProposalRewriteRequested\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x03 \x01(\tR\tcontextId\x12!\n" +
+	"\frequested_by\x18\x04 \x01(\tR\vrequestedBy\"\xa8\x02\n" +
 	"\x0eProposalEdited\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2710,7 +2787,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
@@ -2725,52 +2802,53 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*ProposalSnoozed)(nil),          // 10: specter.event.v1.ProposalSnoozed
 	(*ProposalDuplicated)(nil),       // 11: specter.event.v1.ProposalDuplicated
 	(*ProposalReopened)(nil),         // 12: specter.event.v1.ProposalReopened
-	(*ProposalEdited)(nil),           // 13: specter.event.v1.ProposalEdited
-	(*ProposalExpired)(nil),          // 14: specter.event.v1.ProposalExpired
-	(*DeploymentCreated)(nil),        // 15: specter.event.v1.DeploymentCreated
-	(*DeploymentDeployed)(nil),       // 16: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),      // 17: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 18: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 19: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 20: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 21: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 22: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 23: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 24: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 25: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 26: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 27: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 28: google.protobuf.Timestamp
+	(*ProposalRewriteRequested)(nil), // 13: specter.event.v1.ProposalRewriteRequested
+	(*ProposalEdited)(nil),           // 14: specter.event.v1.ProposalEdited
+	(*ProposalExpired)(nil),          // 15: specter.event.v1.ProposalExpired
+	(*DeploymentCreated)(nil),        // 16: specter.event.v1.DeploymentCreated
+	(*DeploymentDeployed)(nil),       // 17: specter.event.v1.DeploymentDeployed
+	(*DeploymentCancelled)(nil),      // 18: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),     // 19: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),       // 20: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),      // 21: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),   // 22: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                  // 23: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil), // 24: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil), // 25: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),           // 26: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),           // 27: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),         // 28: specter.event.v1.EndpointDisabled
+	(*timestamppb.Timestamp)(nil),    // 29: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	28, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	28, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	28, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	28, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	28, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	28, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	28, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	28, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	28, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	28, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	28, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	28, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	28, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	28, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	28, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	28, // 19: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	22, // 20: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	22, // 21: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	22, // 22: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	28, // 23: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	28, // 24: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	28, // 25: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	28, // 26: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	28, // 27: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	29, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	29, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	29, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	29, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	29, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	29, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	29, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	29, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	29, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	29, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	29, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	29, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	29, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	29, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	29, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	29, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	29, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	29, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	29, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	29, // 19: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	23, // 20: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	23, // 21: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	23, // 22: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	29, // 23: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	29, // 24: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	29, // 25: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	29, // 26: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	29, // 27: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
 	28, // [28:28] is the sub-list for method output_type
 	28, // [28:28] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
@@ -2789,7 +2867,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
