@@ -16,7 +16,7 @@ describe("a segment", () => {
     const one = { type: "rage_click", conditions: [{ dimension: "release", value: "2.3.1" }], window: 402, expected: 61.4, share_of_change: 0.83, explains: true };
     const segments = readSegments({ segments: Array.from({ length: 9 }, () => one) });
     expect(segments).toHaveLength(5);
-    expect(segments[0]).toEqual({ type: "rage_click", where: "“rage_click” in release “2.3.1”", seen: 402, expected: 61.4, share: 0.83, explains: true });
+    expect(segments[0]).toEqual({ type: "rage_click", where: "“rage_click” in release “2.3.1”", seen: 402, expected: 61.4, share: 0.83, explains: true, raw: one });
   });
 
   it("is left out when the document is of another shape", () => {

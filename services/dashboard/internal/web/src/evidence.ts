@@ -9,6 +9,8 @@ export interface Segment {
   expected: number;
   share: number;
   explains: boolean;
+  /** As the evidence has it. */
+  raw: unknown;
 }
 
 export interface Volume {
@@ -91,9 +93,54 @@ export function readSegments(evidence: Document): Segment[] {
           expected: number(segment["expected"]),
           share: number(segment["share_of_change"]),
           explains: segment["explains"] === true,
+          raw,
         },
       ];
     });
+}
+
+/** A type that changed with the rest. */
+export interface TypeChange {
+  type: string;
+  seen: number;
+  expected: number;
+}
+
+export function readTypes(evidence: Document): TypeChange[] {
+  return list(evidence["types"]).flatMap((raw) => {
+    const type = object(raw);
+    return type === undefined || text(type["type"]) === "" ? [] : [{ type: text(type["type"]), seen: number(type["window"]), expected: number(type["expected"]) }];
+  });
+}
+
+/** Where the trouble is not, and why that is known. */
+export function readRuledOut(evidence: Document): { dimension: string; reason: string }[] {
+  return list(evidence["ruled_out"]).flatMap((raw) => {
+    const out = object(raw);
+    return out === undefined ? [] : [{ dimension: text(out["dimension"]), reason: text(out["reason"]) }];
+  });
+}
+
+/** Ids of signals that show the trouble. */
+export function readExamples(evidence: Document): string[] {
+  return list(evidence["examples"]).map(text).filter((id) => id !== "");
+}
+
+const count = (n: number) => Math.round(n).toLocaleString("en");
+
+/** How many signals and sessions it is about: "66 signals, 71 sessions". */
+export function affectedText(evidence: Document, sessions: number | undefined): string {
+  const volume = readVolume(evidence);
+  const seen = readFirstSeen(evidence);
+  const funnel = readFunnel(evidence);
+  const lead = readSegments(evidence)[0];
+  const parts: string[] = [];
+  if (volume !== undefined) parts.push(`${count(volume.seen)} of ${count(volume.expected)} signals`);
+  else if (seen !== undefined) parts.push(`${count(seen.count)} signals`);
+  else if (funnel !== undefined) parts.push(`${count(funnel.window.entered - funnel.window.continued)} sessions stop`);
+  else if (lead !== undefined && Number.isFinite(lead.seen)) parts.push(`${count(lead.seen)} signals`);
+  if (sessions !== undefined && funnel === undefined) parts.push(`${count(sessions)} sessions`);
+  return parts.join(", ");
 }
 
 export function readVolume(evidence: Document): Volume | undefined {

@@ -28,7 +28,7 @@ export function ContextsPage({ product }: { product: string }) {
       {contexts.isPending && <Loading what="Loading contexts" />}
       {contexts.error && <Failure error={contexts.error} />}
       {contexts.data?.items.length === 0 && <Empty>No contexts.</Empty>}
-      <div className="grid gap-4 md:grid-cols-2">
+      <div className="grid items-start gap-4 md:grid-cols-2">
         {contexts.data?.items.map((context) => (
           <ContextCard key={context.id} context={context} product={product} />
         ))}
