@@ -20,6 +20,11 @@ import (
 // chromium opens a real browser; its tabs end with the test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
+	return chromiumFor(t, 60*time.Second)
+}
+
+func chromiumFor(t *testing.T, most time.Duration) context.Context {
+	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, // the suite may run as root, where the sandbox refuses to start
 		chromedp.Flag("disable-quic", true),
@@ -31,7 +36,7 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	tab, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	bounded, cancel := context.WithTimeout(tab, 60*time.Second)
+	bounded, cancel := context.WithTimeout(tab, most)
 	t.Cleanup(cancel)
 	return bounded
 }

@@ -34,7 +34,7 @@ class Failures extends Error {
 }
 
 /** Decides on proposals, one or many, and takes the last decision back. */
-export function useDecisions(product: string, onDecided: (decided: Proposal[]) => void) {
+export function useDecisions(product: string, onDecided: (decided: Proposal[]) => void, onUndone: (undone: Proposal[]) => void) {
   const queries = useQueryClient();
   const announce = useAnnounce();
   const [undoable, setUndoable] = useState<Undoable>();
@@ -69,6 +69,8 @@ export function useDecisions(product: string, onDecided: (decided: Proposal[]) =
       setUndoable(undefined);
       for (const { id } of proposals) await unwrap(api.DELETE("/api/v1/proposals/{proposal_id}/decision", { params: { path: { proposal_id: id } } }));
       announce("Undone.");
+      await queries.invalidateQueries({ queryKey: ["proposals", product] }); // then the list has them again
+      onUndone(proposals);
     },
     onSettled: refresh,
   });
@@ -77,7 +79,7 @@ export function useDecisions(product: string, onDecided: (decided: Proposal[]) =
     undo: (what: Undoable) => undo.mutate(what),
     undoable,
     forget: () => setUndoable(undefined),
-    busy: decide.isPending || undo.isPending,
+    busy: decide.isPending,
     error: decide.error ?? undo.error,
     dismiss: () => {
       decide.reset();

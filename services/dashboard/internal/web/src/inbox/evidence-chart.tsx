@@ -18,8 +18,11 @@ interface Shape {
   name: string;
 }
 
+// A ratio of one or two signals is no level.
+const leastForRatio = 3;
+
 const ratioShape: Shape = {
-  value: (b) => b.ratio,
+  value: (b) => (b.positive + b.negative >= leastForRatio ? b.ratio : undefined),
   low: (b) => b.low,
   high: (b) => b.high,
   expected: (b) => b.expected,
@@ -142,7 +145,8 @@ function Plot({ series, shape, onset, width, description }: PlotProps) {
   const last = Math.max(series.to, (buckets.at(-1)?.at ?? 0) + step);
   const values = buckets.flatMap((b) => [shape.value(b), shape.low(b), shape.high(b)]).filter(known);
   const low = shape === ratioShape ? Math.min(...values) : 0;
-  const high = Math.max(...values, low + 0.02);
+  // Counts have whole numbers at their ticks.
+  const high = shape === ratioShape ? Math.max(...values, low + 0.02) : 2 * Math.ceil(Math.max(...values, 1) / 2);
   const x = (at: number) => margin.left + ((at - first) / Math.max(1, last - first)) * (width - margin.left - margin.right);
   const y = (value: number) => margin.top + (1 - (value - low) / (high - low)) * (height - margin.top - margin.bottom);
   const middle = (b: Bucket) => x(b.at + step / 2);

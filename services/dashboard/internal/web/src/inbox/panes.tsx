@@ -6,7 +6,7 @@ import { isOpen, matching } from "../lifecycle";
 import { useAnnounce } from "../parts/announce";
 import { Button, Empty, Failure, inputClass, Kbd, Loading } from "../parts/ui";
 import { Answers, Rewrite, useCopy, type Asking } from "./actions";
-import { useDecisions, type Decision, type Undoable } from "./decisions";
+import { useDecisions, type Decision } from "./decisions";
 import { Detail, detailId } from "./detail";
 import { DuplicateDialog, RejectDialog, SnoozeDialog } from "./dialogs";
 import { EditDialog } from "./edit-dialog";
@@ -54,14 +54,10 @@ export function Panes({ product, view }: { product: string; view: View }) {
     params.set("id", to);
     return `/p/${product}/proposals?${params.toString()}`;
   };
+  const focusNext = useRef<string>(undefined);
   const open = (to: Proposal | undefined) => {
     change("id", to?.id);
-    // The row or the heading is there once this has rendered.
-    requestAnimationFrame(() => {
-      const element = document.getElementById(to === undefined || isWide() ? (to === undefined ? "proposals" : rowId(to)) : detailId);
-      element?.focus();
-      element?.scrollIntoView({ block: "nearest" });
-    });
+    focusNext.current = to === undefined ? "proposals" : isWide() ? rowId(to) : detailId;
   };
   const move = (by: 1 | -1) => {
     const at = shown.findIndex((p) => p.id === current?.id);
@@ -69,7 +65,7 @@ export function Panes({ product, view }: { product: string; view: View }) {
     if (to !== undefined) open(to);
   };
 
-  const decisions = useDecisions(product, (decided) => {
+  const leave = (decided: Proposal[]) => {
     setChosen(new Set());
     const gone = new Set(decided.map((p) => p.id));
     if (current === undefined || !gone.has(current.id)) return;
@@ -77,6 +73,9 @@ export function Panes({ product, view }: { product: string; view: View }) {
     const left = (p: Proposal) => !gone.has(p.id) && p.status === "pending";
     const next = shown.slice(at + 1).find(left) ?? shown.slice(0, Math.max(0, at)).findLast(left);
     open(isWide() ? next : undefined);
+  };
+  const decisions = useDecisions(product, leave, ([first]) => {
+    if (view === "inbox") open(first);
   });
   const decide = (what: Decision, proposals: Proposal[]) => {
     setAsking(undefined);
@@ -86,11 +85,6 @@ export function Panes({ product, view }: { product: string; view: View }) {
     decisions.dismiss();
     setAsked(proposals);
     setAsking(what);
-  };
-  const undo = (what: Undoable) => {
-    decisions.undo(what);
-    const [first] = what.proposals;
-    if (view === "inbox" && first !== undefined) open(first);
   };
   const toggle = (proposal: Proposal) => {
     const next = new Set(chosen);
@@ -117,7 +111,7 @@ export function Panes({ product, view }: { product: string; view: View }) {
     e: () => current !== undefined && isOpen(current) && ask("edit", [current]),
     c: () => current !== undefined && copy(current),
     x: () => current !== undefined && isOpen(current) && toggle(current),
-    u: () => undoable !== undefined && undo(undoable),
+    u: () => undoable !== undefined && decisions.undo(undoable),
     "/": () => {
       if (!isWide()) change("id", undefined);
       field.current?.focus();
@@ -126,6 +120,14 @@ export function Panes({ product, view }: { product: string; view: View }) {
     ...(chosen.size > 0 ? { escape: () => setChosen(new Set()) } : {}),
   };
   useShortcuts(shortcuts);
+  useEffect(() => {
+    // What is to have the focus may come with this rendering, or with the list's next answer.
+    const element = focusNext.current === undefined ? null : document.getElementById(focusNext.current);
+    if (element === null || element.offsetParent === null) return;
+    focusNext.current = undefined;
+    element.focus();
+    element.scrollIntoView({ block: "nearest" });
+  });
   useEffect(() => {
     // On a narrow screen the list with the focused row gives way to what was opened.
     if (id !== undefined && !isWide() && document.activeElement === document.body) document.getElementById(detailId)?.focus();
@@ -236,7 +238,7 @@ export function Panes({ product, view }: { product: string; view: View }) {
           </div>
         </div>
       )}
-      {undoable && <UndoToast undoable={undoable} onUndo={() => undo(undoable)} onOver={decisions.forget} />}
+      {undoable && <UndoToast undoable={undoable} onUndo={() => decisions.undo(undoable)} onOver={decisions.forget} />}
       {asking === "reject" && <RejectDialog proposals={asked} onDecide={(what) => decide(what, asked)} onClose={() => setAsking(undefined)} />}
       {asking === "snooze" && <SnoozeDialog proposals={asked} onDecide={(what) => decide(what, asked)} onClose={() => setAsking(undefined)} />}
       {asking === "duplicate" && <DuplicateDialog proposals={asked} others={others} onDecide={(what) => decide(what, asked)} onClose={() => setAsking(undefined)} />}

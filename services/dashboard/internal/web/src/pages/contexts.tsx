@@ -87,7 +87,7 @@ function TypesEditor({ context, product, onDone }: { context: Context; product: 
     mutationFn: () =>
       unwrap(
         api.PATCH("/api/v1/contexts/{context_id}", {
-          params: { path: { context_id: context.id }, header: { "If-Match": `"${context.version}"` } },
+          params: { path: { context_id: context.id }, header: { "If-Match": `"v${context.version}"` } },
           body: { positive_types: names(positive), negative_types: names(negative), funnel },
         }),
       ),
