@@ -305,17 +305,17 @@ func testRunNow(t *testing.T, v *screen, s *system, shop uuid.UUID) {
 	v.click(t, `section[aria-label="Checkout"] button`, "Run now")
 	v.shows(t, `section[aria-label="Checkout"] [aria-live]`, "Analysis of ")
 	keepScreenshot(t, v.tab, "run-now.png")
-	var dry, real int
+	var dry, kept int
 	for _, c := range call[api.ContextPage](t, s, http.MethodGet, "/api/v1/products/"+shop.String()+"/contexts", nil).Items {
 		for _, a := range call[api.AnalysisPage](t, s, http.MethodGet, "/api/v1/contexts/"+c.Id.String()+"/analyses", nil).Items {
 			if a.Trigger == "requested" && a.DryRun {
 				dry++
 			} else if a.Trigger == "requested" {
-				real++
+				kept++
 			}
 		}
 	}
-	require.Equal(t, []int{1, 1}, []int{dry, real})
+	require.Equal(t, []int{1, 1}, []int{dry, kept})
 }
 
 func testEmptyInbox(t *testing.T, v *screen, s *system, _ uuid.UUID) {

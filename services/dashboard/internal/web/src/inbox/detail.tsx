@@ -45,7 +45,7 @@ export function Detail({ proposal, product, others, hrefOf, actions, textActions
       <Head proposal={proposal} now={now} />
       <div className="sticky top-0 z-2 border-y border-line bg-card px-4 py-2.5 sm:px-6">{actions}</div>
       <div className="space-y-7 px-4 py-5 sm:px-6">
-        <Notes proposal={proposal} others={others} hrefOf={hrefOf} />
+        <Notes proposal={proposal} product={product} others={others} hrefOf={hrefOf} />
         <Section title="Diagnosis">
           <div className="space-y-2 text-sm leading-relaxed">
             {proposal.diagnosis
@@ -115,7 +115,7 @@ function Head({ proposal, now }: { proposal: Proposal; now: number }) {
 }
 
 /** What else one should know: what was decided, what came before, what looks alike. */
-function Notes({ proposal, others, hrefOf }: Pick<DetailProps, "proposal" | "others" | "hrefOf">) {
+function Notes({ proposal, product, others, hrefOf }: Pick<DetailProps, "proposal" | "product" | "others" | "hrefOf">) {
   const notes: ReactNode[] = [];
   const decided = decidedText(proposal);
   const link = (id: string, title: string) => (
@@ -124,6 +124,17 @@ function Notes({ proposal, others, hrefOf }: Pick<DetailProps, "proposal" | "oth
     </Link>
   );
   if (decided !== "") notes.push(decided);
+  if (proposal.deployment_id !== undefined) {
+    notes.push(
+      <>
+        What became of it is under{" "}
+        <Link href={`/p/${product}/deployments`} className="font-medium text-accent underline">
+          Deployments
+        </Link>
+        .
+      </>,
+    );
+  }
   if (proposal.duplicate_of !== undefined) notes.push(<>Repeats {link(proposal.duplicate_of, proposal.duplicate_of_title ?? "another proposal")}.</>);
   if (proposal.reopens !== undefined) notes.push(<>{reopensText(proposal.reopens).sentence} {link(proposal.reopens.proposal_id, "See it")}.</>);
   const alike = isOpen(proposal) ? twinsOf(proposal, others).find((twin) => twin.alike && (isOpen(twin.proposal) || twin.proposal.status === "approved"))?.proposal : undefined;

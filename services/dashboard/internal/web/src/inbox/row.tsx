@@ -3,6 +3,7 @@ import type { Proposal } from "../api";
 import { affectedText } from "../evidence";
 import { ago, asMoment, asPercent, confidenceWord } from "../format";
 import { EvidenceSparkline } from "./evidence-chart";
+import { statusLooks } from "./looks";
 
 export const rowId = (proposal: Pick<Proposal, "id">) => `proposal-${proposal.id}`;
 
@@ -45,6 +46,7 @@ export function Row({ proposal, href, open, implied, selected, onSelect, now }: 
           {proposal.title}
         </Link>
         <p className="mt-0.5 truncate text-xs text-soft">
+          {proposal.status !== "pending" && `${statusLooks[proposal.status][1]} · `}
           {proposal.context_name} · <span title={asMoment(found)}>{ago(found, now)}</span>
           {affected !== "" && ` · ${affected}`}
         </p>

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "wouter";
 import { api, unwrap, type Context } from "../api";
 import { asCount, asPercent, asPoints } from "../format";
 import { funnelProblem, standing } from "../lifecycle";
@@ -63,6 +64,13 @@ function ContextCard({ context, product }: { context: Context; product: string }
           </dl>
           <p className="mt-3 text-sm text-soft">{standing(context)}</p>
         </>
+      )}
+      {health !== undefined && health.open_proposals > 0 && (
+        <p className="mt-2 text-sm">
+          <Link href={`/p/${product}/proposals?q=${encodeURIComponent(context.name)}`} className="font-medium text-accent underline">
+            {health.open_proposals === 1 ? "1 proposal" : `${asCount(health.open_proposals)} proposals`} to decide
+          </Link>
+        </p>
       )}
       {context.funnel.length > 0 && <p className="mt-2 text-sm text-soft">Funnel: {context.funnel.join(" → ")}</p>}
       <div className="mt-3 flex flex-wrap gap-2">
