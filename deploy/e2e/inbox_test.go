@@ -22,8 +22,9 @@ import (
 // TestTheInbox has a person decide on what is proposed to the demo's shop, with the keyboard of a real browser.
 func TestTheInbox(t *testing.T) {
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
+	await := startSpecter(t, s, "demo")
 	again := breakOnce(t, s)
-	runSpecter(t, s, "demo")
+	await()
 	shop := productNamed(t, s, "Demo shop")
 	proposalsOf(t, s, shop, 3)
 	v := signIn(t, s)
