@@ -118,6 +118,26 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 	keepScreenshot(t, tab, "rejected.png")
 }
 
+// TestTheWebAppStaysSmall holds what a browser loads to its budgets, packed as it travels: the entry, the styles, and
+// each page's own part.
+func TestTheWebAppStaysSmall(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "dist", "assets", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "`make web` builds it")
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		most := 30_000
+		switch name := filepath.Base(file); {
+		case strings.HasSuffix(name, ".css"):
+			most = 12_000
+		case strings.HasPrefix(name, "index-"):
+			most = 100_000
+		}
+		require.LessOrEqual(t, len(gzipped(raw)), most, file)
+	}
+}
+
 // keepScreenshot is for a person to look at: SPECTER_E2E_SCREENSHOTS names a directory.
 func keepScreenshot(t *testing.T, tab context.Context, name string) {
 	t.Helper()
