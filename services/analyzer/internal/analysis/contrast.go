@@ -71,7 +71,7 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	}
 	e.Counts = l.counts(byType, byValue)
 	e.Ratio = Ratio{Window: e.Counts.Window.ratio(), Baseline: e.Counts.Baseline.ratio()}
-	seen, err := sampled(ctx, w, window, baseline)
+	seen, err := sampled(ctx, w, window, baseline, l.types)
 	if err != nil {
 		return Evidence{}, reports{}, err
 	}

@@ -111,7 +111,7 @@ func dropOff(ctx context.Context, w Work, f *Finding, on alarm) error {
 	i := slices.Index(home.Funnel, on.subject.Name)
 	from, to := home.Funnel[i-1], home.Funnel[i]
 	window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
-	seen, err := sampled(ctx, w, window, baseline)
+	seen, err := sampled(ctx, w, window, baseline, home.Funnel)
 	if err != nil {
 		return err
 	}
