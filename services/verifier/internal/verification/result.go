@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"math"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 // Result is a look's answer as it is stored and shown. Effects are changes of the odds of a positive signal as

@@ -3,7 +3,7 @@ package verification
 import (
 	"fmt"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 // sentence says the result in words, with the raw counts.
