@@ -1,11 +1,15 @@
 package pcf
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 const (
 	volumeShift    = .25
 	scarceHistory  = 56 // days: below this the placebo distribution rests on few independent windows
 	vanishedEvents = 10 // expected in the window, none seen
+	mixShift       = .1 // of the traffic
 )
 
 // Warning is something a reader of a verdict must know beside it.
@@ -13,45 +17,140 @@ type Warning struct {
 	Code, Detail string
 }
 
-func warnings(in Input, r Result) []Warning {
-	var out []Warning
-	add := func(code, format string, args ...any) {
-		out = append(out, Warning{Code: code, Detail: fmt.Sprintf(format, args...)})
-	}
+// notes collects warnings.
+type notes []Warning
 
-	if r.EarlyRead {
-		add("early_read", "Only %d days of history before the deployment; a verdict needs %d.",
-			totals(in.Metric, in.History).Days, MinHistoryDays)
-	} else if days := totals(in.Metric, in.History).Days; days < scarceHistory {
-		add("short_history", "Only %d days of history before the deployment, so the comparison is wide.", days)
+func (n *notes) add(code, format string, args ...any) {
+	*n = append(*n, Warning{Code: code, Detail: fmt.Sprintf(format, args...)})
+}
+
+func warnings(in Input, r Result) []Warning {
+	var n notes
+	n.ofData(in, r)
+	n.ofCalendar(in)
+	n.ofVolume(in, r)
+	n.ofEvidence(r)
+	n.ofCircumstances(in.Known, r.Mix)
+	return n
+}
+
+// ofData: how much there is to go by.
+func (n *notes) ofData(in Input, r Result) {
+	history := totals(in.Metric, in.History).Days
+	unit := "days"
+	if in.Weekly {
+		unit = "weeks"
+	}
+	switch {
+	case r.EarlyRead:
+		n.add("early_read", "Only %d %s of history before the deployment; a verdict needs %d.", history, unit, MinHistoryDays)
+	case history < scarceHistory:
+		n.add("short_history", "Only %d %s of history before the deployment, so the comparison is wide.", history, unit)
 	}
 	if missing := len(in.Window) - r.After.Days; missing > 0 {
-		add("missing_days", "%d of %d days since the deployment have no data.", missing, len(in.Window))
+		n.add("missing_days", "%d of %d %s since the deployment have no data.", missing, len(in.Window), unit)
 	}
 	if missing := missingInside(in.Metric, in.History); missing > 0 {
-		add("missing_history", "%d days before the deployment have no data.", missing)
+		n.add("missing_history", "%d %s before the deployment have no data.", missing, unit)
 	}
-	if len(in.Window)%7 != 0 {
-		add("partial_weeks", "The window of %d days is not made of whole weeks; weekday effects are estimated.", len(in.Window))
-	}
-	if expected := expectedVolume(in); in.Metric == Ratio && expected > 0 && r.After.Days > 0 {
-		shift := (r.After.Positive+r.After.Negative)/expected - 1
-		if shift < -volumeShift || shift > volumeShift {
-			add("volume_shift", "%+.0f %% signals compared with the same weekdays before the deployment.", 100*shift)
+}
+
+// ofCalendar: which days are compared.
+func (n *notes) ofCalendar(in Input) {
+	if !in.Weekly {
+		if len(in.Window)%weekdays != 0 {
+			n.add("partial_weeks", "The window of %d days is not made of whole weeks; weekday effects are estimated.", len(in.Window))
 		}
-		if before := r.Before; before.Days > 0 {
-			if r.After.Positive == 0 && expected*before.Ratio() >= vanishedEvents {
-				add("positive_vanished", "No positive signal arrived since the deployment; check that it is still sent.")
-			}
-			if r.After.Negative == 0 && expected*(1-before.Ratio()) >= vanishedEvents {
-				add("negative_vanished", "No negative signal arrived since the deployment; check that it is still sent.")
+		first := weekdayOf(in.FirstWeekday, len(in.History))
+		deployed := first
+		if last := len(in.History) - 1; last >= 0 && in.History[last].Missing {
+			deployed = weekdayOf(in.FirstWeekday, last)
+		}
+		if weekend(deployed) || weekend(first) {
+			n.add("weekend", "The deployment was at a weekend, so the first days compare poorly with the ones before.")
+		}
+	}
+	special := 0
+	for _, day := range in.Known.Holidays {
+		if day >= 0 && day < len(in.Window) {
+			special++
+		}
+	}
+	if special > 0 {
+		n.add("holiday", "%d of the days since the deployment are holidays.", special)
+	}
+	if in.Known.ClockChanged {
+		n.add("clock_change", "The clocks changed around the deployment; the days before and after it are not cut alike.")
+	}
+}
+
+func weekend(day int) bool { return day == int(time.Saturday) || day == int(time.Sunday) }
+
+// ofVolume: whether as much came as before.
+func (n *notes) ofVolume(in Input, r Result) {
+	expected := expectedVolume(in)
+	if in.Metric != Ratio || !(expected > 0) || r.After.Days == 0 {
+		return
+	}
+	shift := (r.After.Positive+r.After.Negative)/expected - 1
+	if abs(shift) > volumeShift {
+		n.add("volume_shift", "%+.0f %% signals compared with the same weekdays before the deployment.", 100*shift)
+	}
+	if r.Before.Days == 0 {
+		return
+	}
+	if r.After.Positive == 0 && expected*r.Before.Ratio() >= vanishedEvents {
+		n.add("positive_vanished", "No positive signal arrived since the deployment; check that it is still sent.")
+	}
+	if r.After.Negative == 0 && expected*(1-r.Before.Ratio()) >= vanishedEvents {
+		n.add("negative_vanished", "No negative signal arrived since the deployment; check that it is still sent.")
+	}
+}
+
+// ofEvidence: what the readings say of each other.
+func (n *notes) ofEvidence(r Result) {
+	if r.Reading == nil {
+		return
+	}
+	side := r.Reading.side(r.Look.NominalP)
+	if r.WithoutTrigger != nil && r.WithoutTrigger.side(r.Look.NominalP) != side {
+		n.add("trigger_days_matter", "With and without the days that led to the finding the answer is not the same.")
+	}
+	if side != 0 && !r.Reading.sustained() {
+		n.add("spike", "A few days carry the change (a holiday, an outage, a campaign?); most of the others are as expected.")
+	}
+	for _, c := range r.Reading.Estimate.Controls {
+		if c.Moved() {
+			n.add("control_moved", "The control %q changed, too (%+.0f %%): something happened to both, or the deployment touched it.", c.Name, 100*c.Change.Mid)
+		}
+	}
+	if r.Reading.controlled() && side != 0 {
+		for _, other := range r.Sensitivity {
+			if other.Name == "without_controls" && other.Reading.Estimate.D*r.Reading.Estimate.D < 0 {
+				n.add("control_decides", "Without its controls the metric moved the other way.")
 			}
 		}
 	}
-	if r.WithoutTrigger != nil && r.Reading != nil && r.WithoutTrigger.side(r.Look.NominalP) != r.Reading.side(r.Look.NominalP) {
-		add("trigger_days_matter", "With and without the days that led to the finding the answer is not the same.")
+}
+
+// ofCircumstances: what no series tells.
+func (n *notes) ofCircumstances(known Circumstances, mix *Mix) {
+	if known.OtherDeployments > 0 {
+		n.add("another_deployment", "Other deployments of this product shipped in the same days (%d); the effect may be theirs.", known.OtherDeployments)
 	}
-	return out
+	if known.InstrumentationChanged != "" {
+		n.add("instrumentation_changed", "The deployment changed what is counted: %s.", known.InstrumentationChanged)
+	}
+	for _, name := range known.VanishedTypes {
+		n.add("type_vanished", "The signal type %q has not been seen since the deployment.", name)
+	}
+	for _, name := range known.NewTypes {
+		n.add("type_new", "The signal type %q is new since the deployment.", name)
+	}
+	if mix != nil && mix.Moved >= mixShift {
+		n.add("mix_shift", "Another mix came: %.0f %% of the signals belong to other segments than before. With the mix of before the odds changed by %+.1f %%.",
+			100*mix.Moved, 100*mix.Reweighted)
+	}
 }
 
 // missingInside counts the days without data after the first one with data. The last entry is not counted: it may be the
