@@ -256,7 +256,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(p.provenance, &from))
 	require.Equal(t, "built-in", from.Engine)
-	require.Equal(t, "2", from.EngineVersion)
+	require.Equal(t, "3", from.EngineVersion)
 	require.Nil(t, from.PromptVersion)
 	require.Zero(t, from.Cost)
 	require.WithinDuration(t, evidencetest.Start, from.Window.From, 0)

@@ -71,7 +71,7 @@ func TestSilencePredictsTheUsualVolume(t *testing.T) {
 	e := counted(t, evidencetest.New(asOf))
 	e.Counts.Window = Tally{}
 	got := estimateImpact(Finding{Family: Silence}, e, Context{}, impact.Calibrate(nil))
-	require.Equal(t, usualVolume, got.impact.Metric)
+	require.Equal(t, MetricVolume, got.impact.Metric)
 	require.Less(t, got.impact.Baseline, 0.01)
 	require.Greater(t, got.impact.Predicted, 0.5)
 }
