@@ -139,6 +139,24 @@ func TestFingerprintNamesTheMatterNotTheIncident(t *testing.T) {
 	require.NotEqual(t, first, kind)
 }
 
+// Two errors, steps or types that fail in one context are two matters, also when no segment explains them.
+func TestFingerprintTellsErrorsStepsAndTypesApart(t *testing.T) {
+	t.Parallel()
+	bare := func() evidencetest.Document { return evidencetest.New(asOf) }
+	without := func(d evidencetest.Document) Evidence { return decode(t, d.With("segments", []any{})) }
+	for family, of := range map[string]func(name string) Evidence{
+		NewError:   func(name string) Evidence { return without(bare().FirstSeen("js_error", name)) },
+		FunnelDrop: func(name string) Evidence { return without(bare().Funnel("cart", name)) },
+		VolumeCollapse: func(name string) Evidence {
+			return without(bare().Volume(842).With("subject", map[string]any{"kind": "type", "name": name}))
+		},
+	} {
+		f := Finding{Family: family}
+		require.Equal(t, fingerprint(f, of("one")), fingerprint(f, of("one")), family)
+		require.NotEqual(t, fingerprint(f, of("one")), fingerprint(f, of("another")), family)
+	}
+}
+
 func TestUnreadableEvidenceIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, d := range map[string]evidencetest.Document{
