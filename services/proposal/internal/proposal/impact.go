@@ -38,8 +38,12 @@ type estimate struct {
 func estimateImpact(f Finding, e Evidence, c Context, k impact.Calibration) estimate {
 	metric, without := counterfactual(f, e, c)
 	p := impact.Predict(without, k)
+	now := without.Now
+	if v := e.Volume; v != nil && v.Window == 0 && metric == MetricVolume {
+		now = 0 // the counterfactual keeps off it by half a signal
+	}
 	out := estimate{impact: Impact{
-		Metric: metric, Baseline: without.Now, Predicted: p.Value, Low: p.Low, High: p.High,
+		Metric: metric, Baseline: now, Predicted: p.Value, Low: p.Low, High: p.High,
 		AffectedSessions: affectedSessions(e), Calibration: k.Mean, Verdicts: k.N,
 	}}
 	out.confidence = confidence(f, e, impact.Gain(without.Now, without.Then), without.SD)

@@ -76,6 +76,16 @@ func TestSilencePredictsTheUsualVolume(t *testing.T) {
 	require.Greater(t, got.impact.Predicted, 0.5)
 }
 
+// Nothing that came is 0 % of the usual volume, whatever half an observation makes of it.
+func TestSilenceIsNothingOfTheUsualVolume(t *testing.T) {
+	t.Parallel()
+	e := decode(t, evidencetest.New(asOf).Volume(0).With("segments", []any{}))
+	e.Counterfactual = &Counterfactual{Metric: MetricVolume, Now: 0.017, Then: 0.983, SD: 0.3}
+	got := estimateImpact(Finding{Family: Silence}, e, Context{}, impact.Calibrate(nil)).impact
+	require.Zero(t, got.Baseline)
+	require.InDelta(t, 0.017+0.7*(0.983-0.017), got.Predicted, 1e-9)
+}
+
 func TestConfidenceFallsWithDoubt(t *testing.T) {
 	t.Parallel()
 	sure := counted(t, evidencetest.New(asOf))
