@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,10 +75,14 @@ func newDeciding(t *testing.T) (*deciding, config.Source) {
 		}
 		answer(w, f.analysis)
 	})
-	mux.HandleFunc("GET /api/v1/products/{id}/proposals", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /api/v1/products/{id}/proposals", func(w http.ResponseWriter, r *http.Request) {
 		rejected := f.proposal
 		rejected.Id, rejected.Status, rejected.Title = uuid.New(), api.ProposalStatusRejected, "Another"
-		answer(w, api.ProposalPage{Items: []api.Proposal{f.proposal, rejected}})
+		items := []api.Proposal{f.proposal, rejected}
+		if status := r.URL.Query().Get("status"); status != "" {
+			items = slices.DeleteFunc(items, func(p api.Proposal) bool { return string(p.Status) != status })
+		}
+		answer(w, api.ProposalPage{Items: items})
 	})
 	mux.HandleFunc("GET /api/v1/proposals/{id}", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.proposal) })
 	mux.HandleFunc("POST /api/v1/proposals/{id}/decision", func(w http.ResponseWriter, r *http.Request) {

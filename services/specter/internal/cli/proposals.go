@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +37,11 @@ func (a *app) listProposals() *cobra.Command {
 		Long:  "Lists a product's proposals by priority: affected sessions × expected gain × confidence.\n\n" + exitCodes,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if status != "all" && !api.ProposalStatus(status).Valid() {
+			only := new(api.ProposalStatus(status))
+			switch {
+			case status == "all":
+				only = nil
+			case !only.Valid():
 				return usage(fmt.Errorf("there is no status %q", status), "--status takes pending, approved, rejected, snoozed, duplicate, expired or all")
 			}
 			t, err := a.connect()
@@ -50,12 +53,9 @@ func (a *app) listProposals() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := t.Proposals(cmd.Context(), p.Id)
+			all, err := t.Proposals(cmd.Context(), p.Id, only)
 			if err != nil {
 				return err
-			}
-			if status != "all" {
-				all = slices.DeleteFunc(all, func(p api.Proposal) bool { return string(p.Status) != status })
 			}
 			if a.format == "json" {
 				return a.out.json(append([]api.Proposal{}, all...))
