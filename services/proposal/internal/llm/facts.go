@@ -171,7 +171,7 @@ var segmentsCount = map[string]string{
 
 func segmentOf(e proposal.Evidence, s proposal.Segment) segment {
 	out := segment{Where: where(s.Conditions), New: s.FirstSeen, Explains: s.Explains}
-	if e.Metric == proposal.MetricRatio {
+	if e.Metric == proposal.MetricRatio && len(s.Conditions) == 1 { // of more it is the first one's
 		out.MostFrequent = name(s.Type)
 	}
 	if !e.OfSample() {
