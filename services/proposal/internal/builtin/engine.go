@@ -130,7 +130,7 @@ func errorTitle(b proposal.Brief) string {
 	if message := value(b, "error"); message != "" {
 		return "Fix the error " + short(message) + " in " + titleArea(b)
 	}
-	return "Fix the errors in " + at(b)
+	return "Fix the errors of " + at(b)
 }
 
 func newErrorTitle(b proposal.Brief) string {
@@ -144,9 +144,13 @@ func newErrorTitle(b proposal.Brief) string {
 }
 
 func newErrorDiagnosis(b proposal.Brief) []string {
+	first, since := firstSeen(b), onset(b)
+	if first == "" {
+		since = began(b)
+	}
 	return []string{
-		sentences(firstSeen(b), lead(b)),
-		sentences(began(b), level(b)),
+		sentences(first, lead(b)),
+		since,
 		ruledOut(b),
 	}
 }
@@ -184,10 +188,7 @@ func rageTitle(b proposal.Brief) string {
 		}
 		return title + " respond in " + titleArea(b)
 	}
-	if place := titlePlace(b); place != "" {
-		return "Make what people click " + place + " respond in " + titleArea(b)
-	}
-	return "Make what people click in " + titleArea(b) + " respond"
+	return "Find what does not respond to clicks in " + at(b)
 }
 
 func rageSteps(b proposal.Brief) []string {
@@ -221,7 +222,7 @@ func releaseSteps(b proposal.Brief) []string {
 		compare + ".",
 	}, append(placeStepsWithout(b, "release"),
 		"Give the repaired release to a small share of the traffic first, and watch "+leadType(b, "the negative signals")+" there before all get it.",
-		doneWhen(b))...)
+		ratioBack(b))...)
 }
 
 func funnelTitle(b proposal.Brief) string {
@@ -261,13 +262,9 @@ func silenceTitle(b proposal.Brief) string {
 }
 
 func silenceDiagnosis(b proposal.Brief) []string {
-	begun := ""
-	if b.StartedLow.Before(b.StartedHigh) {
-		begun = began(b)
-	}
 	return []string{
 		sentences(volume(b), "People who lose interest leave a trickle. Where everything stops at once the integration broke, not the users, and what they do is not seen."),
-		begun,
+		onset(b),
 	}
 }
 
@@ -291,7 +288,7 @@ func volumeTitle(b proposal.Brief) string {
 
 func volumeDiagnosis(b proposal.Brief) []string {
 	return []string{
-		sentences(volume(b), began(b)),
+		sentences(volume(b), onset(b)),
 		lead(b),
 		ruledOut(b),
 	}

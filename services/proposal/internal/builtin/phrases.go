@@ -22,18 +22,13 @@ func lead(b proposal.Brief) string {
 	place := placeOf(b)
 	switch {
 	case !ok && b.Evidence.Metric == proposal.MetricErrorFree:
-		return "" // without sessions an error's parts cannot be compared
+		return "" // without sessions its parts cannot be compared
 	case !ok || place == "":
 		return "No part of the traffic stands out: the change runs through all of " + area(b) + "."
 	}
-	var out string
-	switch b.Evidence.Metric {
-	case proposal.MetricConversion:
-		out = capital(place) + ": " + share(s, "the extra sessions that stop here", "those that get this far") + "."
-	case proposal.MetricErrorFree:
-		out = capital(place) + ": " + share(s, "the rise", "") + "."
-	default:
-		out = capital(place) + ", " + came(b, s) + most(b, s)
+	out := capital(place) + ", " + came(b, s) + most(b, s)
+	if b.Evidence.OfSample() {
+		out = part(b, s, place)
 	}
 	// New is the place (a release, an error), not the type: what was expected there comes from the rest.
 	if s.FirstSeen && b.Evidence.FirstSeen == nil {
@@ -45,12 +40,25 @@ func lead(b proposal.Brief) string {
 	return out
 }
 
+// part says what part of the change a segment has whose counts are a sample's.
+func part(b proposal.Brief, s proposal.Segment, place string) string {
+	share := capital(figure.Part(s.ShareOfChange))
+	switch {
+	case s.ShareOfChange <= 0:
+		return ""
+	case b.Evidence.Metric == proposal.MetricConversion:
+		return share + " of the extra sessions that stop here are " + place + "; of all that get this far, " + figure.Part(s.ShareOfTraffic) + " are."
+	default:
+		return share + " of the rise is " + place + "."
+	}
+}
+
 // came says how many signals a segment has, and what part of the change that is.
 func came(b proposal.Brief, s proposal.Segment) string {
-	kind, change, traffic := "negative signals", "the extra ones", "the traffic"
+	kind, change := "negative signals", "the extra ones"
 	switch b.Evidence.Metric {
 	case proposal.MetricVolume:
-		kind, change, traffic = counted(b), "what is missing", ""
+		kind, change = counted(b), "what is missing"
 	case proposal.MetricTypeShare:
 		kind = typed(s.Type)
 	}
@@ -58,22 +66,18 @@ func came(b proposal.Brief, s proposal.Segment) string {
 	if s.Sampled {
 		out = "about " + out
 	}
-	if s.ShareOfChange > 0 {
-		out += ": " + share(s, change, traffic)
+	if s.ShareOfChange <= 0 {
+		return out + "."
 	}
-	return out + "."
-}
-
-// share says how much of the change a segment has, and from how much of the sessions, else of traffic if that is known.
-func share(s proposal.Segment, change, traffic string) string {
-	out := figure.Part(s.ShareOfChange) + " of " + change
+	out += ": " + figure.Part(s.ShareOfChange) + " of " + change
 	switch {
+	case b.Evidence.Metric == proposal.MetricVolume: // of little it says nothing that little of it is here
 	case s.ShareOfSessions != nil && *s.ShareOfSessions > 0 && *s.ShareOfSessions <= 1:
 		out += ", from " + figure.Part(*s.ShareOfSessions) + " of the sessions"
-	case traffic != "" && s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1:
-		out += ", from " + figure.Part(s.ShareOfTraffic) + " of " + traffic
+	case s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1:
+		out += ", from " + figure.Part(s.ShareOfTraffic) + " of the traffic"
 	}
-	return out
+	return out + "."
 }
 
 // most names the most frequent of a segment's negative signals, which is known for its first condition.
@@ -101,10 +105,22 @@ func reach(b proposal.Brief) string {
 	}
 }
 
+// onset is began for a text that has said since when: what is left to say is how sure that is.
+func onset(b proposal.Brief) string {
+	if !uncertain(b) {
+		return ""
+	}
+	return began(b)
+}
+
+func uncertain(b proposal.Brief) bool {
+	return b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero()
+}
+
 // began says since when, and how sure that is.
 func began(b proposal.Brief) string {
 	out := "It began on " + moment(b.StartedAt)
-	if b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero() {
+	if uncertain(b) {
 		out += " (between " + moment(b.StartedLow) + " and " + moment(b.StartedHigh) + ")"
 	}
 	return out + "."

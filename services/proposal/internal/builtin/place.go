@@ -115,7 +115,7 @@ func orHere(place string, b proposal.Brief) string {
 	return "in " + area(b)
 }
 
-// capital begins a sentence.
+// capital begins a sentence with a text that begins with a letter or a digit.
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func firstType(b proposal.Brief) string {

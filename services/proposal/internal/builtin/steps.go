@@ -85,10 +85,20 @@ func doneWhen(b proposal.Brief) string {
 	default:
 		return "It is repaired when about " + figure.Count(s.Expected) + " " + kind + " come from there in the same length of time, instead of " + figure.Count(s.Window) + "."
 	}
-	if e := b.Evidence.Ratio; b.Evidence.Metric == proposal.MetricRatio && e.Expected > 0 {
-		return "It is repaired when the positive ratio of " + area(b) + " is back at about " + figure.Ratio(e.Expected) + "."
+	return ratioBack(b)
+}
+
+// ratioBack says it by the whole: of a release that is rolled back nothing comes, good or bad.
+func ratioBack(b proposal.Brief) string {
+	e := b.Evidence
+	back := e.Ratio.Expected
+	if s, _ := e.Lead(); s.Explains && e.Counterfactual != nil {
+		back = e.Counterfactual.Then
 	}
-	return ""
+	if e.Metric != proposal.MetricRatio || back <= 0 {
+		return ""
+	}
+	return "It is repaired when the positive ratio of " + area(b) + " is back at about " + figure.Ratio(back) + "."
 }
 
 func funnelDone(b proposal.Brief) string {
