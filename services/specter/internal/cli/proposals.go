@@ -189,7 +189,7 @@ func (a *app) tellProposal(p api.Proposal) error {
 	i := p.PredictedImpact
 	for _, part := range [][2]string{
 		{"Diagnosis", p.Diagnosis}, {"Suggested change", p.SuggestedChange},
-		{"Predicted", fmt.Sprintf("%s %.1f %% → %.1f %% (80 %%: %.1f to %.1f %%)", strings.ReplaceAll(i.Metric, "_", " "), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High)},
+		{"Predicted", fmt.Sprintf("%s %.1f %% → %.1f %% (80 %%: %.1f to %.1f %%)", metricName(i.Metric), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High)},
 	} {
 		a.out.line("")
 		a.out.line(a.out.bold(part[0]))
@@ -202,6 +202,20 @@ func (a *app) tellProposal(p api.Proposal) error {
 		a.out.line(decided)
 	}
 	return nil
+}
+
+// metricName says what a predicted share is of; all of them are better when they are higher.
+func metricName(metric string) string {
+	switch metric {
+	case "type_share":
+		return "signals of other types"
+	case "error_free_share":
+		return "signals without the error"
+	case "funnel_conversion":
+		return "sessions that go on"
+	default:
+		return strings.ReplaceAll(metric, "_", " ") // positive ratio, share of usual volume
+	}
 }
 
 // reopened says what had become of the proposal before.
