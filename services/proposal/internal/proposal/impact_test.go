@@ -144,7 +144,9 @@ func TestFingerprintNamesTheMatterNotTheIncident(t *testing.T) {
 	later := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf.Add(48*time.Hour))))
 	elsewhere := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf).Lead("rage_click", "element", "#other")))
 	kind := fingerprint(Finding{Family: ErrorSpike}, decode(t, evidencetest.New(asOf)))
+	busier := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf).LeadWith("type", "js_error")))
 	require.Equal(t, first, later)
+	require.Equal(t, first, busier, "which of two types is the more frequent may change any hour")
 	require.NotEqual(t, first, elsewhere)
 	require.NotEqual(t, first, kind)
 }
