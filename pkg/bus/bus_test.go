@@ -525,6 +525,53 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
 }
 
+// What is open begins with the first message that was not settled, given or not, made or not.
+func TestFirstOpen(t *testing.T) {
+	t.Parallel()
+	b := connect(t, testkit.NATS(t), bus.Options{})
+	open := func() time.Time {
+		at, ok, err := b.FirstOpen(t.Context(), event.ProposalCreated, "test")
+		require.NoError(t, err)
+		require.Equal(t, ok, !at.IsZero())
+		return at
+	}
+	published := func(title string) time.Time {
+		stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
+		require.NoError(t, err)
+		raw, err := stream.GetMsg(t.Context(), publish(t, b, created(title)).Sequence)
+		require.NoError(t, err)
+		return raw.Time
+	}
+	require.Zero(t, open(), "no message, and no consumer")
+	_, err := bus.Publish(t.Context(), b, event.ProposalRejected, bus.Message[*eventv1.ProposalRejected]{
+		ID: uuid.New(), AccountID: account, Time: time.Now(), Body: &eventv1.ProposalRejected{},
+	})
+	require.NoError(t, err)
+	require.Zero(t, open(), "of another type")
+	first := published("first")
+	require.Equal(t, first, open(), "nobody consumes yet")
+
+	let := make(chan error)
+	run(t, bus.Consume(b, event.ProposalCreated, fast(), func(ctx context.Context, _ bus.Delivery[*eventv1.ProposalCreated]) error {
+		select {
+		case err := <-let:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}))
+	let <- errors.New("not now")
+	require.Equal(t, first, open(), "it comes again")
+	let <- nil
+	eventually(t, "it is settled", func() bool { return open().IsZero() })
+	second := published("second")
+	published("third")
+	require.Equal(t, second, open(), "one in work, one to come")
+	let <- nil
+	let <- nil
+	eventually(t, "all are settled", func() bool { return open().IsZero() })
+}
+
 func settled(t *testing.T, b *bus.Bus) {
 	t.Helper()
 	eventually(t, "everything is settled", func() bool {

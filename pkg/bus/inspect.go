@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,6 +23,37 @@ func (b *Bus) ConsumerPending(ctx context.Context, t event.Describer, durable st
 	}
 	info := consumer.CachedInfo()
 	return info.NumPending, settledUpTo(info), nil
+}
+
+// FirstOpen is when the first message of t was published that the durable of a service has not
+// settled; ok is false when there is none.
+func (b *Bus) FirstOpen(ctx context.Context, t event.Describer, durable string) (at time.Time, ok bool, err error) {
+	info, name := t.Info(), DurableName(t, durable)
+	stream, err := b.js.Stream(ctx, info.Stream().Name)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("looking up stream %s: %w", info.Stream().Name, publishFault(err))
+	}
+	var floor uint64
+	consumer, err := stream.Consumer(ctx, name)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound): // not made yet: nothing is settled
+	case err != nil:
+		return time.Time{}, false, fmt.Errorf("looking up consumer %s: %w", name, err)
+	default:
+		state := consumer.CachedInfo()
+		if state.NumPending == 0 && state.NumAckPending == 0 {
+			return time.Time{}, false, nil
+		}
+		floor = settledUpTo(state)
+	}
+	raw, err := stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(info.Filter()))
+	if errors.Is(err, jetstream.ErrMsgNotFound) { // settled meanwhile, or none at all
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("reading the first open message of %s: %w", name, publishFault(err))
+	}
+	return raw.Time, true, nil
 }
 
 // settledUpTo is the ack floor, or all the consumer was given when nothing of it is open: the
