@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -49,7 +50,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	scheduler := timers.NewScheduler(setting.Client(), c.AnalysisDelay, p.Now)
 	signals := postgres.NewSignals(p.DB, box, p.Now, scheduler.Due, scheduler.Stored)
 	analyses, turns := postgres.NewAnalyses(p.DB, box, p.Now, scheduler.LookAgain), postgres.NewTurns(p.DB)
-	service := analysis.New(analyses, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
+	stored := func(ctx context.Context) (time.Time, error) {
+		now := p.Now()
+		if first, open, err := p.Bus.FirstOpen(ctx, event.SignalBatch, name); err != nil || open {
+			return first, err
+		}
+		return now, nil
+	}
+	service := analysis.New(analyses, stored, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	working, err := timer.New(timer.Options{
 		Service: name, DB: p.DB, Log: p.Log, Periodic: timers.Periodic(), Queues: timers.Queues(),
 		Workers: timers.NewWorkers(timers.Deps{
@@ -58,10 +66,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 				_, floor, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
 				return floor, err
 			},
-			Pending: func(ctx context.Context) (uint64, error) {
-				pending, _, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
-				return pending, err
-			},
+			Stored:    stored,
 			Reconcile: consume.NewReconciler(p.Bus, name, signals, metrics, p.Log).Run,
 		}),
 	})

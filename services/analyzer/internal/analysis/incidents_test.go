@@ -48,6 +48,28 @@ func TestSilence(t *testing.T) {
 	require.NotNil(t, d.only().Resolved, "they come again")
 }
 
+// What was accepted and is not stored yet, because the analyzer was stopped or fell behind,
+// is not missing: an analysis that is due then judges volumes as far as all is stored.
+func TestLateStoringIsNoSilence(t *testing.T) {
+	t.Parallel()
+	stopped := hoursAgo(12)
+	d := newDesk(t, hoursAgo(0))
+	d.shop(hoursAgo(month), stopped, 12, usually)
+	d.shop(stopped, stopped.Add(time.Hour), 3, usually) // of the next hour a part
+	d.stored = stopped.Add(15 * time.Minute)
+	o := d.run(time.Time{})
+	require.Equal(t, "nothing_significant", o.Outcome, o.Reason)
+	require.Len(t, d.again, 1, "if no more of them come")
+	require.True(t, d.again[0].at.Before(d.now))
+	d.walk(stopped.Add(-time.Hour), hoursAgo(0))
+	all, _ := d.findings()
+	require.Zero(t, all)
+
+	d.stored = time.Time{} // it was all there is
+	require.Equal(t, "findings", d.run(time.Time{}).Outcome)
+	require.Equal(t, analysis.Subject{Kind: analysis.SubjectVolume}, d.only().Evidence.Subject)
+}
+
 // Where signals came meanwhile there is nothing to look at, and nothing is recorded.
 func TestNoSilenceAfterAll(t *testing.T) {
 	t.Parallel()

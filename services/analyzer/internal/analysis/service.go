@@ -61,16 +61,20 @@ type Work interface {
 	LookAgain(ctx context.Context, at, last time.Time) error
 }
 
+// Stored is the moment before which everything that was accepted is stored.
+type Stored func(ctx context.Context) (time.Time, error)
+
 // Service runs analyses.
 type Service struct {
-	store Store
-	now   func() time.Time
-	newID func() uuid.UUID
+	store  Store
+	stored Stored
+	now    func() time.Time
+	newID  func() uuid.UUID
 }
 
 // New returns a service; newID must give UUIDv7s.
-func New(store Store, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{store: store, now: now, newID: newID}
+func New(store Store, stored Stored, now func() time.Time, newID func() uuid.UUID) *Service {
+	return &Service{store: store, stored: stored, now: now, newID: newID}
 }
 
 // Request of one analysis.
@@ -96,13 +100,19 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 	if asOf.IsZero() || asOf.After(started) {
 		asOf = started
 	}
-	if !asOf.UTC().Truncate(time.Hour).Equal(started.UTC().Truncate(time.Hour)) {
+	past := !asOf.UTC().Truncate(time.Hour).Equal(started.UTC().Truncate(time.Hour))
+	if past {
 		asOf = asOf.UTC().Truncate(time.Hour)
 	}
 	if r.ID == uuid.Nil {
 		r.ID = s.newID()
 	}
-	err := s.store.InContext(ctx, r.AccountID, r.ContextID, func(w Work) error {
+	stored, err := s.stored(ctx)
+	if err != nil {
+		return fmt.Errorf("asking how far signals are stored: %w", err)
+	}
+	whole := settled(asOf, earlier(started, stored))
+	err = s.store.InContext(ctx, r.AccountID, r.ContextID, func(w Work) error {
 		from := weekOf(asOf.Add(-lookback))
 		hours, err := history(ctx, w, from, weekOf(asOf.Add(-recent)), asOf)
 		if err != nil {
@@ -123,7 +133,6 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return w.Record(ctx, a)
 		}
 		run := newWatch(&home, w.Watched())
-		whole := settled(asOf, started)
 		for _, h := range hours {
 			run.push(h, !h.Hour.Add(time.Hour).After(whole))
 		}
@@ -132,10 +141,10 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return err
 		}
 		a.FinishedAt = s.now()
-		if err := w.Record(ctx, a); err != nil || r.DryRun {
+		if err := w.Record(ctx, a); err != nil || r.DryRun || past {
 			return err
 		}
-		return lookAgain(ctx, w, run, asOf)
+		return lookAgain(ctx, w, run)
 	})
 	return ignoreGone(err)
 }
@@ -170,17 +179,14 @@ func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, e
 	return hours, nil
 }
 
-// lookAgain makes sure that silence is noticed, though no signal will ask for it.
-func lookAgain(ctx context.Context, w Work, run *watch, asOf time.Time) error {
+// lookAgain makes sure that silence is noticed, though no signal will ask for it. Where
+// signals are stored late, that moment may have passed.
+func lookAgain(ctx context.Context, w Work, run *watch) error {
 	hour, ok := run.volume.SilentAfter(longestSilence)
 	if !ok {
 		return nil
 	}
-	at := timeOf(hour + 1).Add(onTheWay + time.Minute)
-	if at.Before(asOf) {
-		return nil
-	}
-	return w.LookAgain(ctx, at, timeOf(run.last))
+	return w.LookAgain(ctx, timeOf(hour+1).Add(onTheWay+time.Minute), timeOf(run.last))
 }
 
 // longestSilence is how many hours ahead a silence is waited for: within them, the last

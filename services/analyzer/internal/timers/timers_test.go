@@ -156,19 +156,25 @@ func TestLookForSilence(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t).Pool(t, "specter_analyzer")
 	q := &quiet{asked: make(chan analysis.Request, 10)}
-	var pending atomic.Uint64
+	last := time.Now().UTC().Truncate(time.Hour).Add(-5 * time.Hour)
+	due := last.Add(4 * time.Hour)
+	var late atomic.Bool
 	var polled atomic.Int64
-	pending.Store(3)
+	late.Store(true)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: db, Log: zaptest.NewLogger(t), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
 		Analyst: q, Keeper: q, Contexts: q, Now: time.Now,
-		Pending: func(context.Context) (uint64, error) { polled.Add(1); return pending.Load(), nil },
+		Stored: func(context.Context) (time.Time, error) {
+			polled.Add(1)
+			if late.Load() {
+				return due.Add(-time.Second), nil
+			}
+			return time.Now(), nil
+		},
 	})})
 	require.NoError(t, err)
 	scheduler := timers.NewScheduler(working.Client(), time.Minute, time.Now)
 	area := signal.Area{AccountID: uuid.New(), ContextID: uuid.New()}
 	other := signal.Area{AccountID: area.AccountID, ContextID: uuid.New()}
-	last := time.Now().UTC().Truncate(time.Hour).Add(-5 * time.Hour)
-	due := last.Add(4 * time.Hour)
 	look := func(area signal.Area, at, last time.Time) {
 		require.NoError(t, pg.InTx(context.Background(), db, func(tx pgx.Tx) error {
 			return scheduler.LookAgain(context.Background(), tx, area, at, last)
@@ -201,7 +207,7 @@ func TestLookForSilence(t *testing.T) {
 	require.Eventually(t, snoozed, patience, 20*time.Millisecond, "it asks again in a minute")
 	require.Empty(t, q.asked)
 
-	pending.Store(0)
+	late.Store(false)
 	_, err = db.Exec(ctx, `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'look_for_silence' AND state = 'scheduled' AND scheduled_at < now() + interval '2 minutes'`)
 	require.NoError(t, err)
 	select {

@@ -19,8 +19,8 @@ const (
 	walkTimeout = 10 * time.Minute
 	// storedPoll is how often an import looks whether all of it is stored.
 	storedPoll = 2 * time.Second
-	// pendingPoll is how often a look for silence asks whether all signals are stored.
-	pendingPoll = time.Minute
+	// latePoll is how often a look for silence asks whether all signals are stored.
+	latePoll = time.Minute
 )
 
 // Analyst judges contexts.
@@ -61,8 +61,8 @@ type Deps struct {
 	Log    *zap.Logger
 	// StoredUpTo is the sequence of the SIGNALS stream up to which all is stored.
 	StoredUpTo func(ctx context.Context) (uint64, error)
-	// Pending is how many messages of signals are not stored yet.
-	Pending func(ctx context.Context) (uint64, error)
+	// Stored is the moment before which everything that was accepted is stored.
+	Stored analysis.Stored
 	// Reconcile compares what was acknowledged with what is stored.
 	Reconcile func(ctx context.Context) error
 	Now       func() time.Time
@@ -89,15 +89,15 @@ func NewWorkers(d Deps) *river.Workers {
 	return w
 }
 
-// lookForSilence judges a context although nothing came in. As long as the stream holds
-// signals that are not stored, the silence may be this service's own.
+// lookForSilence judges a context although nothing came in. As long as signals of then
+// wait to be stored, the silence may be this service's own.
 func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
-	pending, err := d.Pending(ctx)
+	stored, err := d.Stored(ctx)
 	if err != nil {
-		return fmt.Errorf("asking what is not stored yet: %w", err)
+		return fmt.Errorf("asking how far signals are stored: %w", err)
 	}
-	if pending > 0 {
-		return river.JobSnooze(pendingPoll)
+	if stored.Before(time.Unix(in.Due, 0)) {
+		return river.JobSnooze(latePoll)
 	}
 	return d.Analyst.Run(ctx, analysis.Request{AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Timer, QuietSince: in.Last})
 }
