@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/pkg/timer"
@@ -33,6 +34,7 @@ type ring struct {
 	takes     time.Duration // one analysis
 
 	mu    sync.Mutex
+	late  time.Duration // of storing
 	order []analysis.Request
 	fails map[uuid.UUID]bool
 }
@@ -83,6 +85,11 @@ func (r *ring) start() {
 	turns := postgres.NewTurns(r.pool)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop(), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
 		Analyst: r, Turns: turns, Asking: turns, Now: time.Now, Log: zap.NewNop(),
+		Stored: func(context.Context) (time.Time, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return time.Now().Add(-r.late), nil
+		},
 	})})
 	require.NoError(r.t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -173,6 +180,62 @@ func TestAnAnalysisThatFailsWaitsAlone(t *testing.T) {
 			r.count(`SELECT count(*) FROM analysis_queue`) == 1
 	}, "the one that failed to wait for another time")
 	require.Equal(t, 4, r.count(`SELECT sum(timed) FROM analysis_counts`), "what failed is not counted")
+}
+
+// A context that falls quiet is judged once for one silence, in its account's turn; not before all
+// signals are stored, for it may be this service that is silent; and not when some came meanwhile.
+func TestLookForSilence(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 0)
+	who := testkit.SeedTenant(t, r.db)
+	areas := r.contexts(who, 3)
+	quiet, later, busy := areas[0], areas[1], areas[2]
+	last := time.Now().UTC().Truncate(time.Hour).Add(-5 * time.Hour)
+	due := last.Add(4 * time.Hour)
+	rolledBack := errors.New("rolled back")
+	look := func(area signal.Area, at, last time.Time, end error) {
+		err := pg.InTx(t.Context(), r.pool, func(tx pgx.Tx) error {
+			return errors.Join(r.scheduler.LookAgain(t.Context(), tx, area, at, last), end)
+		})
+		require.ErrorIs(t, err, end)
+	}
+	looks := func(where string) int {
+		return r.count(`SELECT count(*) FROM river_analyzer.river_job WHERE kind = 'look_for_silence' AND ` + where)
+	}
+	for range 5 {
+		look(quiet, due, last, nil)
+	}
+	require.Equal(t, 1, looks("true"))
+	look(quiet, time.Now().Add(time.Hour), last.Add(time.Hour), nil)
+	look(later, time.Now().Add(time.Hour), last, nil)
+	look(busy, due, last, nil)
+	require.Equal(t, 4, looks("true"), "another hour, and other contexts")
+	look(later, due, last, rolledBack)
+	require.Equal(t, 4, looks("true"), "with the analysis that asked for it, or not at all")
+	require.NoError(t, tenant.Tx(t.Context(), r.pool, who.AccountID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO rollup_hourly (account_id, product_id, context_id, type, hour, n)
+			SELECT $1, $2, id, 'page_view', $4::timestamptz + after * interval '1 hour', 1 FROM unnest($3::uuid[], $5::int[]) AS u (id, after)`,
+			who.AccountID, who.ProductID, []uuid.UUID{quiet.ContextID, busy.ContextID}, last, []int{0, 1})
+		return err
+	}))
+
+	r.late = 2 * time.Hour
+	r.start()
+	soon := "state = 'scheduled' AND scheduled_at BETWEEN now() AND now() + interval '2 minutes'"
+	testkit.Eventually(t, func() bool { return looks(soon) == 2 }, "both to be asked again in a minute")
+	require.Zero(t, r.count(`SELECT count(*) FROM analysis_queue`))
+	r.mu.Lock()
+	r.late = time.Second
+	r.mu.Unlock()
+	_, err := r.db.Owner(t).Exec(t.Context(), `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'look_for_silence' AND `+soon)
+	require.NoError(t, err)
+	testkit.Eventually(t, func() bool {
+		place, _ := r.judged(quiet.ContextID)
+		return place >= 0 && looks("state = 'completed'") == 2 && r.count(`SELECT count(*) FROM analysis_queue`) == 0
+	}, "the quiet context to be judged")
+	_, n := r.judged(uuid.Nil)
+	require.Equal(t, 1, n, "the other got signals")
+	require.Equal(t, 1, r.count(`SELECT sum(timed) FROM analysis_counts`), "it counts as any other")
 }
 
 // However the queueing of contexts and the end of turns fall together, none is forgotten.

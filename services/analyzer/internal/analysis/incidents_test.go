@@ -1,7 +1,6 @@
 package analysis_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ func TestSilence(t *testing.T) {
 	require.True(t, due.at.After(stops.Add(2*time.Hour)) && due.at.Before(stops.Add(6*time.Hour)), "%s", due.at)
 
 	d.now = due.at
-	o := d.ask(analysis.Request{QuietSince: due.last})
+	o := d.run(time.Time{})
 	require.Equal(t, "findings", o.Outcome, o.Reason)
 	f := d.only()
 	require.Equal(t, analysis.Silence, f.Family)
@@ -68,24 +67,6 @@ func TestLateStoringIsNoSilence(t *testing.T) {
 	d.stored = time.Time{} // it was all there is
 	require.Equal(t, "findings", d.run(time.Time{}).Outcome)
 	require.Equal(t, analysis.Subject{Kind: analysis.SubjectVolume}, d.only().Evidence.Subject)
-}
-
-// Where signals came meanwhile there is nothing to look at, and nothing is recorded.
-func TestNoSilenceAfterAll(t *testing.T) {
-	t.Parallel()
-	stops := hoursAgo(12)
-	d := newDesk(t, stops.Add(15*time.Minute))
-	d.shop(hoursAgo(month), stops, 12, usually)
-	d.run(time.Time{})
-	due := d.again[0]
-	d.shop(stops.Add(2*time.Hour), stops.Add(3*time.Hour), 12, usually)
-	d.now = due.at
-	require.NoError(t, d.service.Run(context.Background(), analysis.Request{
-		AccountID: d.who.AccountID, ContextID: d.who.ContextID, Trigger: analysis.Timer, QuietSince: due.last,
-	}))
-	require.EqualValues(t, 1, d.count(`SELECT count(*) FROM analyses`))
-	all, _ := d.findings()
-	require.Zero(t, all)
 }
 
 // Another context of the product, with traffic of its own.

@@ -86,9 +86,6 @@ type Request struct {
 	RequestedBy string
 	AsOf        time.Time // zero: now
 	DryRun      bool      // say what would be found, and open nothing
-	// QuietSince, when set, is the last hour with signals: with a later one there is no
-	// silence to look at, and nothing is recorded.
-	QuietSince time.Time
 }
 
 // Run judges a context as of one moment. A context that is gone is not an error.
@@ -119,9 +116,6 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return err
 		}
 		home := w.Context()
-		if n := len(hours); !r.QuietSince.IsZero() && n > 0 && hours[n-1].Hour.After(r.QuietSince) {
-			return nil
-		}
 		counts := countAll(&home, hours)
 		a := Analysis{
 			ID: r.ID, Context: home, Trigger: r.Trigger, RequestedBy: r.RequestedBy, DryRun: r.DryRun,

@@ -23,8 +23,8 @@ func Queues() map[string]river.QueueConfig {
 // fourth power of the attempt) before it is discarded and logged.
 const maxAttempts = 20
 
-// silenceArgs: a context is looked at although nothing came in. Due is rounded to the
-// hour, so that a busy context has one of these an hour.
+// silenceArgs: a context is queued although nothing came in. Due is of an hour, so that a
+// busy context has one of these an hour.
 type silenceArgs struct {
 	AccountID uuid.UUID `json:"account_id"`
 	ContextID uuid.UUID `json:"context_id" river:"unique"`
@@ -35,7 +35,7 @@ type silenceArgs struct {
 func (silenceArgs) Kind() string { return "look_for_silence" }
 
 func (silenceArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 5, Priority: 2, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	return river.InsertOpts{MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
 type requestedArgs struct {

@@ -89,8 +89,8 @@ func NewWorkers(d Deps) *river.Workers {
 	return w
 }
 
-// lookForSilence judges a context although nothing came in. As long as signals of then
-// wait to be stored, the silence may be this service's own.
+// lookForSilence has a context judged although nothing came in, in its account's turn like any
+// other. As long as signals of then wait to be stored, the silence may be this service's own.
 func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
 	stored, err := d.Stored(ctx)
 	if err != nil {
@@ -99,7 +99,17 @@ func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
 	if stored.Before(time.Unix(in.Due, 0)) {
 		return river.JobSnooze(latePoll)
 	}
-	return d.Analyst.Run(ctx, analysis.Request{AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Timer, QuietSince: in.Last})
+	client, err := river.ClientFromContextSafely[pgx.Tx](ctx)
+	if err != nil {
+		return err
+	}
+	area := signal.Area{AccountID: in.AccountID, ContextID: in.ContextID}
+	return d.Turns.QueueQuiet(ctx, area, in.Last, d.Now(), func(tx pgx.Tx) error {
+		if _, err := client.InsertTx(ctx, tx, turnArgs{AccountID: in.AccountID}, nil); err != nil {
+			return fmt.Errorf("scheduling a turn: %w", err)
+		}
+		return nil
+	})
 }
 
 // asked runs an analysis that a person asked for, or records that the day's are used up.
