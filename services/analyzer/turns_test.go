@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/pkg/testkit"
@@ -30,19 +31,22 @@ type ring struct {
 	t         *testing.T
 	db        *testkit.DB
 	pool      *pgxpool.Pool
+	owner     *pgxpool.Pool
 	scheduler *timers.Scheduler
 	takes     time.Duration // one analysis
 
 	mu    sync.Mutex
 	late  time.Duration // of storing
 	order []analysis.Request
+	walks map[uuid.UUID]int // of a context
+	areas []uuid.UUID       // of an import
 	fails map[uuid.UUID]bool
 }
 
 func newRing(t *testing.T, takes time.Duration) *ring {
 	t.Helper()
-	r := &ring{t: t, db: testkit.Postgres(t), takes: takes, fails: map[uuid.UUID]bool{}}
-	r.pool = r.db.Pool(t, "specter_analyzer")
+	r := &ring{t: t, db: testkit.Postgres(t), takes: takes, fails: map[uuid.UUID]bool{}, walks: map[uuid.UUID]int{}}
+	r.pool, r.owner = r.db.Pool(t, "specter_analyzer"), r.db.Owner(t)
 	setting, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop()})
 	require.NoError(t, err)
 	r.scheduler = timers.NewScheduler(setting.Client(), time.Second, time.Now)
@@ -65,8 +69,30 @@ func (r *ring) Run(ctx context.Context, in analysis.Request) error {
 	return nil
 }
 
-// Walk implements timers.Analyst.
-func (r *ring) Walk(context.Context, analysis.Walk) error { return nil }
+// Walk implements timers.Analyst. Each fails the first time.
+func (r *ring) Walk(_ context.Context, in analysis.Walk) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.walks[in.ContextID]++; r.walks[in.ContextID] == 1 {
+		return errors.New("not now")
+	}
+	return nil
+}
+
+// walked counts the contexts whose history was judged.
+func (r *ring) walked() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, times := range r.walks {
+		n += min(1, times-1)
+	}
+	return n
+}
+
+// ContextsWithHours implements timers.Contexts.
+func (r *ring) ContextsWithHours(context.Context, uuid.UUID, uuid.UUID, time.Time, time.Time) ([]uuid.UUID, error) {
+	return r.areas, nil
+}
 
 // judged returns after how many others a context was judged, and of how many; -1 when it was not.
 func (r *ring) judged(contextID uuid.UUID) (place, of int) {
@@ -82,9 +108,10 @@ func (r *ring) judged(contextID uuid.UUID) (place, of int) {
 
 func (r *ring) start() {
 	r.t.Helper()
-	turns := postgres.NewTurns(r.pool)
+	turns, analyses := postgres.NewTurns(r.pool), postgres.NewAnalyses(r.pool, outbox.New("analyzer"), time.Now, r.scheduler.LookAgain)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop(), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
-		Analyst: r, Turns: turns, Asking: turns, Now: time.Now, Log: zap.NewNop(),
+		Analyst: r, Turns: turns, Asking: turns, Contexts: r, Refuse: analyses.Refuse, Now: time.Now, Log: zap.NewNop(),
+		StoredUpTo: func(context.Context) (uint64, error) { return 1, nil },
 		Stored: func(context.Context) (time.Time, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -132,7 +159,7 @@ func (r *ring) due(areas ...signal.Area) {
 
 func (r *ring) count(sql string, args ...any) (n int) {
 	r.t.Helper()
-	require.NoError(r.t, r.db.Owner(r.t).QueryRow(r.t.Context(), sql, args...).Scan(&n))
+	require.NoError(r.t, r.owner.QueryRow(r.t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
@@ -227,7 +254,7 @@ func TestLookForSilence(t *testing.T) {
 	r.mu.Lock()
 	r.late = time.Second
 	r.mu.Unlock()
-	_, err := r.db.Owner(t).Exec(t.Context(), `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'look_for_silence' AND `+soon)
+	_, err := r.owner.Exec(t.Context(), `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'look_for_silence' AND `+soon)
 	require.NoError(t, err)
 	testkit.Eventually(t, func() bool {
 		place, _ := r.judged(quiet.ContextID)
@@ -236,6 +263,41 @@ func TestLookForSilence(t *testing.T) {
 	_, n := r.judged(uuid.Nil)
 	require.Equal(t, 1, n, "the other got signals")
 	require.Equal(t, 1, r.count(`SELECT sum(timed) FROM analysis_counts`), "it counts as any other")
+}
+
+// The walk over a context's part of an import is one analysis of the day's, once it was made; where
+// none are left it says so and waits until some are.
+func TestWalksAreCounted(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 0)
+	who := testkit.SeedTenant(t, r.db)
+	limit := func(n int) {
+		_, err := r.owner.Exec(t.Context(), `UPDATE accounts SET analyses_per_day = $2 WHERE id = $1`, who.AccountID, n)
+		require.NoError(t, err)
+	}
+	limit(2)
+	for _, a := range r.contexts(who, 3) {
+		r.areas = append(r.areas, a.ContextID)
+	}
+	require.NoError(t, r.scheduler.Imported(t.Context(), uuid.New(), who.AccountID, who.ProductID, time.Now().Add(-time.Hour), time.Now(), 1))
+	r.start()
+	hurry := func(what string) { // they wait for seconds after a failure, and for minutes where none are left
+		_, err := r.owner.Exec(t.Context(), `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'walk_context' AND scheduled_at > now() AND state = $1`, what)
+		require.NoError(t, err)
+	}
+	testkit.Eventually(t, func() bool {
+		hurry("retryable")
+		return r.walked() == 2 && r.count(`SELECT count(*) FROM analyses WHERE outcome = 'limit_reached' AND trigger = 'import'`) == 1
+	}, "two to be judged and the third to be refused")
+	require.Equal(t, 2, r.count(`SELECT sum(asked) FROM analysis_counts`), "what failed was taken out again")
+	limit(3)
+	testkit.Eventually(t, func() bool {
+		hurry("scheduled")
+		hurry("retryable")
+		return r.walked() == 3
+	}, "the third to be judged")
+	require.Equal(t, 3, r.count(`SELECT sum(asked) FROM analysis_counts`))
+	require.Equal(t, 1, r.count(`SELECT count(*) FROM analyses`), "once a day")
 }
 
 // However the queueing of contexts and the end of turns fall together, none is forgotten.

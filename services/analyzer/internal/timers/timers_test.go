@@ -92,6 +92,9 @@ func (f *fake) Walk(_ context.Context, w analysis.Walk) error {
 	return nil
 }
 
+func (f *fake) Ask(context.Context, signal.Area, time.Time) (string, error) { return "", nil }
+func (f *fake) Unask(context.Context, signal.Area, time.Time) error         { return nil }
+
 func (f *fake) Merge(context.Context, uuid.UUID) error                 { return nil }
 func (f *fake) Partitions(context.Context, time.Time, time.Time) error { return nil }
 func (f *fake) TrimPositions(context.Context) error                    { return nil }
@@ -108,7 +111,7 @@ func TestImportWaitsUntilStored(t *testing.T) {
 	var asked atomic.Int64
 	stored.Store(41)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: db, Log: zaptest.NewLogger(t), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
-		Analyst: f, Keeper: f, Contexts: f, Now: time.Now,
+		Analyst: f, Keeper: f, Contexts: f, Asking: f, Now: time.Now,
 		StoredUpTo: func(context.Context) (uint64, error) { asked.Add(1); return stored.Load(), nil },
 	})})
 	require.NoError(t, err)
