@@ -69,14 +69,19 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	if err != nil {
 		return Evidence{}, reports{}, err
 	}
+	var names placeless
+	if l.blind != signal.Error {
+		names = placelessOf(byValue)
+		names.totals(byValue)
+	}
 	e.Counts = l.counts(byType, byValue)
 	e.Ratio = Ratio{Window: e.Counts.Window.ratio(), Baseline: e.Counts.Baseline.ratio()}
 	seen, err := sampled(ctx, w, window, baseline)
 	if err != nil {
 		return Evidence{}, reports{}, err
 	}
-	observed := l.signals(seen.window)
-	joint := jointOf(observed, l.signals(seen.baseline))
+	observed := names.observations(l.signals(seen.window))
+	joint := jointOf(observed, names.observations(l.signals(seen.baseline)))
 	types := explain.Explain(input(e, typeCells(l, byType), nil))
 	cells, leading := valueCells(l, byValue)
 	in := input(e, cells, joint)
@@ -98,7 +103,7 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 		e.Mix = append(e.Mix, MixEvidence(m))
 	}
 	countSessions(&e, seen, observed)
-	return e, reports{types: types, values: values}, illustrate(ctx, w, &e, l, home.PayloadKeys)
+	return e, reports{types: types, values: values}, illustrate(ctx, w, &e, l, names, home.PayloadKeys)
 }
 
 // reports of a contrast.
@@ -322,7 +327,7 @@ func countSessions(e *Evidence, seen visits, observed []observation) {
 func round(x float64) int64 { return int64(x + 0.5) }
 
 // illustrate adds examples from the raw signals, those of the explanation first.
-func illustrate(ctx context.Context, w Work, e *Evidence, l lens, payloadKeys []string) error {
+func illustrate(ctx context.Context, w Work, e *Evidence, l lens, names placeless, payloadKeys []string) error {
 	raw, err := w.Raw(ctx, e.Window.From, e.Window.To, l.bad)
 	if err != nil {
 		return err
@@ -330,7 +335,7 @@ func illustrate(ctx context.Context, w Work, e *Evidence, l lens, payloadKeys []
 	reader := signal.NewReader()
 	var others []uuid.UUID
 	for _, r := range raw {
-		dimensions := reader.Dimensions(r.Type, r.Payload, payloadKeys)
+		dimensions := names.dimensions(reader.Dimensions(r.Type, r.Payload, payloadKeys))
 		switch {
 		case l.of(r.Type, dimensions) != signal.Negative:
 		case len(e.Segments) > 0 && meets(dimensions, e.Segments[0].Conditions):

@@ -85,6 +85,34 @@ func TestErrorSpike(t *testing.T) {
 	require.NotEmpty(t, f.Evidence.RuledOut)
 }
 
+// Senders begin to tell where errors happen shortly before some of them get worse: what got
+// worse is not the errors that have a place.
+func TestErrorsThatGetAPlaceExplainNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, hoursAgo(0))
+	upgrade, breaks := hoursAgo(16), hoursAgo(12)
+	d.shop(hoursAgo(month), hoursAgo(0), 30, func(p *person) string {
+		share := 0.05
+		if !p.at.Before(breaks) && p.browser == "Safari" {
+			share = 0.6
+		}
+		p.message = "x is undefined"
+		if p.r.IntN(10) == 0 {
+			p.message = "y is undefined"
+		}
+		if !p.at.Before(upgrade) {
+			p.message += " @ pay (checkout.js)" // as it is stored
+		}
+		return p.one("purchase", "js_error", share)
+	})
+	d.hourly(breaks, hoursAgo(0))
+	f := d.only()
+	require.Equal(t, []analysis.Condition{{Dimension: "browser", Value: "Safari"}}, f.Evidence.Segments[0].Conditions)
+	for _, s := range f.Evidence.Segments {
+		require.False(t, s.FirstSeen, "%v", s.Conditions)
+	}
+}
+
 // A release explains it; taken back, its trouble is over though its series has no more
 // signals to recover by.
 func TestBrokenRelease(t *testing.T) {
