@@ -98,7 +98,7 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	values := explain.Explain(in)
 	e.Types = typeEvidence(l, types, byType)
 	e.Segments = segmentEvidence(e, values, leading)
-	e.RuledOut = ruledOut(values)
+	e.RuledOut = ruledOut(values, "negatives")
 	for _, m := range values.Mix {
 		e.Mix = append(e.Mix, MixEvidence(m))
 	}
@@ -259,8 +259,9 @@ func segmentEvidence(e Evidence, r explain.Report, leading map[Condition]string)
 	return out
 }
 
-// ruledOut lists the dimensions in which no value worsened more than the rest.
-func ruledOut(r explain.Report) []RuledOut {
+// ruledOut lists the dimensions in which no value worsened more than the rest; what is the
+// plural of what there is more of.
+func ruledOut(r explain.Report, what string) []RuledOut {
 	guilty := make(map[string]bool)
 	for _, s := range r.Segments {
 		guilty[s.Conditions[0].Dimension] = true
@@ -282,8 +283,8 @@ func ruledOut(r explain.Report) []RuledOut {
 			continue
 		}
 		seen[dimension] = true
-		reason := fmt.Sprintf("no value worsened more than the rest: %q, the worst of %d, has %.0f %% of the negatives where an even worsening gives %.0f %%",
-			value, values[dimension], 100*s.Lift*s.ExpectedShare, 100*s.ExpectedShare)
+		reason := fmt.Sprintf("no value worsened more than the rest: %q, the worst of %d, has %.0f %% of the %s where an even worsening gives %.0f %%",
+			value, values[dimension], 100*s.Lift*s.ExpectedShare, what, 100*s.ExpectedShare)
 		if values[dimension] == 1 {
 			reason = fmt.Sprintf("only one value was seen, %q, so it cannot be told from the rest", value)
 		}

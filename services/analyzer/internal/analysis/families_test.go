@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -334,6 +335,8 @@ func TestVolumeCollapse(t *testing.T) {
 	require.Equal(t, analysis.Subject{Kind: analysis.SubjectVolume}, f.Evidence.Subject)
 	require.WithinDuration(t, breaks, f.Started, 3*time.Hour)
 	require.Equal(t, []analysis.Condition{{Dimension: "country", Value: "DE"}}, f.Evidence.Segments[0].Conditions)
+	browsers := slices.IndexFunc(f.Evidence.RuledOut, func(r analysis.RuledOut) bool { return r.Dimension == "browser" })
+	require.Contains(t, f.Evidence.RuledOut[browsers].Reason, "% of the missing signals")
 	v := f.Evidence.Volume
 	require.Less(t, float64(v.Window), v.Low)
 	require.Equal(t, v.Window, d.count(`SELECT sum(r.n) FROM rollup_hourly r, findings f
