@@ -40,6 +40,7 @@ type ring struct {
 	order []analysis.Request
 	walks map[uuid.UUID]int // of a context
 	areas []uuid.UUID       // of an import
+	merge int               // contexts judged when blocks were merged
 	fails map[uuid.UUID]bool
 }
 
@@ -89,6 +90,20 @@ func (r *ring) walked() (n int) {
 	return n
 }
 
+// Merge implements timers.Keeper.
+func (r *ring) Merge(context.Context, uuid.UUID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.merge = len(r.order)
+	return nil
+}
+
+// Partitions implements timers.Keeper.
+func (r *ring) Partitions(context.Context, time.Time, time.Time) error { return nil }
+
+// TrimPositions implements timers.Keeper.
+func (r *ring) TrimPositions(context.Context) error { return nil }
+
 // ContextsWithHours implements timers.Contexts.
 func (r *ring) ContextsWithHours(context.Context, uuid.UUID, uuid.UUID, time.Time, time.Time) ([]uuid.UUID, error) {
 	return r.areas, nil
@@ -110,7 +125,7 @@ func (r *ring) start() {
 	r.t.Helper()
 	turns, analyses := postgres.NewTurns(r.pool), postgres.NewAnalyses(r.pool, outbox.New("analyzer"), time.Now, r.scheduler.LookAgain)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: r.pool, Log: zap.NewNop(), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
-		Analyst: r, Turns: turns, Asking: turns, Contexts: r, Refuse: analyses.Refuse, Now: time.Now, Log: zap.NewNop(),
+		Analyst: r, Keeper: r, Turns: turns, Asking: turns, Contexts: r, Refuse: analyses.Refuse, Now: time.Now, Log: zap.NewNop(),
 		StoredUpTo: func(context.Context) (uint64, error) { return 1, nil },
 		Stored: func(context.Context) (time.Time, error) {
 			r.mu.Lock()
@@ -188,6 +203,24 @@ func TestAccountsTakeTurns(t *testing.T) {
 	}, "the turns to end: who has nothing to do costs nothing")
 	require.Zero(t, r.count(`SELECT count(*) FROM analysis_queue`))
 	require.Equal(t, 502, r.count(`SELECT sum(timed) FROM analysis_counts`))
+}
+
+// Accounts that always have something to analyse keep no upkeep waiting.
+func TestUpkeepHasItsOwnTime(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 10*time.Millisecond)
+	for range 3 { // more than are worked on at a time
+		r.due(r.contexts(testkit.SeedTenant(t, r.db), 100)...)
+	}
+	_, err := r.owner.Exec(t.Context(), `UPDATE river_analyzer.river_job SET state = 'available', scheduled_at = now() WHERE kind = 'merge_blocks'`)
+	require.NoError(t, err)
+	r.start()
+	testkit.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM river_analyzer.river_job WHERE kind = 'merge_blocks' AND state = 'completed'`) == 3
+	}, "blocks to be merged")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	require.Less(t, r.merge, 200)
 }
 
 // A context that cannot be judged is tried again later and holds no other up.
