@@ -525,15 +525,14 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
 }
 
-// What is open begins with the first message that was not settled, given or not, made or not.
-func TestFirstOpen(t *testing.T) {
+// What is open begins with the first message that was not settled, given or not.
+func TestBehind(t *testing.T) {
 	t.Parallel()
 	b := connect(t, testkit.NATS(t), bus.Options{})
-	open := func() time.Time {
-		at, ok, err := b.FirstOpen(t.Context(), event.ProposalCreated, "test")
+	behind := func() bus.Behind {
+		got, err := b.Behind(t.Context(), event.ProposalCreated, "test")
 		require.NoError(t, err)
-		require.Equal(t, ok, !at.IsZero())
-		return at
+		return got
 	}
 	published := func(title string) time.Time {
 		stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
@@ -542,17 +541,17 @@ func TestFirstOpen(t *testing.T) {
 		require.NoError(t, err)
 		return raw.Time
 	}
-	require.Zero(t, open(), "no message, and no consumer")
+	require.Zero(t, behind(), "no message, and no consumer")
 	_, err := bus.Publish(t.Context(), b, event.ProposalRejected, bus.Message[*eventv1.ProposalRejected]{
 		ID: uuid.New(), AccountID: account, Time: time.Now(), Body: &eventv1.ProposalRejected{},
 	})
 	require.NoError(t, err)
-	require.Zero(t, open(), "of another type")
+	require.Zero(t, behind(), "of another type")
 	first := published("first")
-	require.Equal(t, first, open(), "nobody consumes yet")
+	require.Equal(t, bus.Behind{Open: first, Waiting: first}, behind(), "nobody consumes yet")
 
 	let := make(chan error)
-	run(t, bus.Consume(b, event.ProposalCreated, fast(), func(ctx context.Context, _ bus.Delivery[*eventv1.ProposalCreated]) error {
+	stop := run(t, bus.Consume(b, event.ProposalCreated, fast(), func(ctx context.Context, _ bus.Delivery[*eventv1.ProposalCreated]) error {
 		select {
 		case err := <-let:
 			return err
@@ -561,15 +560,14 @@ func TestFirstOpen(t *testing.T) {
 		}
 	}))
 	let <- errors.New("not now")
-	require.Equal(t, first, open(), "it comes again")
+	require.Equal(t, bus.Behind{Open: first}, behind(), "it comes again")
 	let <- nil
-	eventually(t, "it is settled", func() bool { return open().IsZero() })
+	eventually(t, "it is settled", func() bool { return behind() == bus.Behind{} })
 	second := published("second")
-	published("third")
-	require.Equal(t, second, open(), "one in work, one to come")
-	let <- nil
-	let <- nil
-	eventually(t, "all are settled", func() bool { return open().IsZero() })
+	eventually(t, "it is given", func() bool { return behind() == bus.Behind{Open: second} })
+	require.NoError(t, stop())
+	third := published("third")
+	require.Equal(t, bus.Behind{Open: second, Waiting: third}, behind(), "one was given, and one waits")
 }
 
 func settled(t *testing.T, b *bus.Bus) {

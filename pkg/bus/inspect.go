@@ -25,35 +25,46 @@ func (b *Bus) ConsumerPending(ctx context.Context, t event.Describer, durable st
 	return info.NumPending, settledUpTo(info), nil
 }
 
-// FirstOpen is when the first message of t was published that the durable of a service has not
-// settled; ok is false when there is none.
-func (b *Bus) FirstOpen(ctx context.Context, t event.Describer, durable string) (at time.Time, ok bool, err error) {
+// Behind is how far back what a durable has yet to do reaches: when the first message was
+// published that it has not settled, and the first it has not even been given; zero for none.
+type Behind struct{ Open, Waiting time.Time }
+
+// Behind says how far behind the durable of a service is with messages of t.
+func (b *Bus) Behind(ctx context.Context, t event.Describer, durable string) (Behind, error) {
 	info, name := t.Info(), DurableName(t, durable)
 	stream, err := b.js.Stream(ctx, info.Stream().Name)
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("looking up stream %s: %w", info.Stream().Name, publishFault(err))
+		return Behind{}, fmt.Errorf("looking up stream %s: %w", info.Stream().Name, publishFault(err))
 	}
-	var floor uint64
+	state := &jetstream.ConsumerInfo{NumPending: 1} // not made yet: nothing is settled
 	consumer, err := stream.Consumer(ctx, name)
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound): // not made yet: nothing is settled
-	case err != nil:
-		return time.Time{}, false, fmt.Errorf("looking up consumer %s: %w", name, err)
-	default:
-		state := consumer.CachedInfo()
-		if state.NumPending == 0 && state.NumAckPending == 0 {
-			return time.Time{}, false, nil
+	if err == nil {
+		state = consumer.CachedInfo()
+	} else if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return Behind{}, fmt.Errorf("looking up consumer %s: %w", name, err)
+	}
+	first := func(after uint64) (time.Time, error) {
+		raw, err := stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(info.Filter()))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound): // settled meanwhile, or none at all
+			return time.Time{}, nil
+		case err != nil:
+			return time.Time{}, fmt.Errorf("reading what %s has yet to do: %w", name, publishFault(err))
 		}
-		floor = settledUpTo(state)
+		return raw.Time, nil
 	}
-	raw, err := stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(info.Filter()))
-	if errors.Is(err, jetstream.ErrMsgNotFound) { // settled meanwhile, or none at all
-		return time.Time{}, false, nil
+	var behind Behind
+	if state.NumPending+uint64(state.NumAckPending) > 0 {
+		if behind.Open, err = first(settledUpTo(state)); err != nil {
+			return Behind{}, err
+		}
 	}
-	if err != nil {
-		return time.Time{}, false, fmt.Errorf("reading the first open message of %s: %w", name, publishFault(err))
+	if state.NumPending > 0 {
+		if behind.Waiting, err = first(state.Delivered.Stream); err != nil {
+			return Behind{}, err
+		}
 	}
-	return raw.Time, true, nil
+	return behind, nil
 }
 
 // settledUpTo is the ack floor, or all the consumer was given when nothing of it is open: the
