@@ -216,6 +216,28 @@ func TestNewErrorWithoutSessions(t *testing.T) {
 	require.NotEmpty(t, f.Evidence.Examples)
 }
 
+// A new error that ceased is over, though it is still young.
+func TestNewErrorThatCeased(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, hoursAgo(0), testkit.Seed{NegativeTypes: []string{"rage_click"}})
+	breaks, ceased := hoursAgo(36), hoursAgo(30)
+	d.shop(hoursAgo(month), hoursAgo(0), 30, func(p *person) string {
+		if !p.at.Before(breaks) && p.at.Before(ceased) && p.r.IntN(2) == 0 {
+			p.message = "cart is null"
+			return "js_error"
+		}
+		return usually(p)
+	})
+	d.hourly(breaks, ceased.Add(time.Hour))
+	o := d.run(hoursAgo(20))
+	require.Contains(t, o.Reason, "is known and goes on")
+	require.NotEmpty(t, o.Detail.OpenFindingID)
+	o = d.run(hoursAgo(2))
+	require.NotNil(t, d.only().Resolved)
+	require.NotContains(t, o.Reason, "goes on")
+	require.Empty(t, o.Detail.OpenFindingID)
+}
+
 // Senders begin to tell where errors happen: none of them is new.
 func TestErrorsThatGetAPlaceAreNotNew(t *testing.T) {
 	t.Parallel()

@@ -236,7 +236,7 @@ func (s *Service) conclude(ctx context.Context, w Work, a *Analysis, run *watch,
 const maxOpened = 3
 
 // incidents opens a finding for each alarm that nobody was told about, the strongest
-// first, and returns the newest that tells of one already. A dry run opens none.
+// first, and returns one that tells of what goes on already. A dry run opens none.
 func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch, on []alarm) (opened []*Finding, known *Known, err error) {
 	if len(on) == 0 {
 		return nil, nil, nil
@@ -256,9 +256,6 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 	}
 	for _, one := range on {
 		if k := one.knownAs(around); k != nil {
-			if known == nil {
-				known = k
-			}
 			// It had looked better for a while; what was resolved later still was not then.
 			if on, _ := run.on(*k); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
 				if err := w.Resolve(ctx, k.ID, nil); err != nil {
@@ -266,13 +263,16 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 				}
 				k.ResolvedAt = nil
 			}
+			if known == nil && (k.ResolvedAt == nil || k.ResolvedAt.After(a.AsOf)) {
+				known = k
+			}
 			if err := s.renew(ctx, w, a, run, one, k); err != nil {
 				return nil, nil, err
 			}
 			continue
 		}
 		if len(opened) == maxOpened {
-			break
+			continue
 		}
 		if elsewhere, err := s.knownElsewhere(ctx, w, one); err != nil || elsewhere {
 			if err != nil {
