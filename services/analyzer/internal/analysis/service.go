@@ -17,7 +17,7 @@ import (
 var ErrNoContext = errors.New("the context does not exist")
 
 // Store opens a context for one analysis: everything fn does is one transaction,
-// and no other analysis of the context runs meanwhile.
+// and no other analysis of the context runs meanwhile. It fails when one does for long.
 type Store interface {
 	InContext(ctx context.Context, account, contextID uuid.UUID, fn func(Work) error) error
 }
