@@ -377,9 +377,10 @@ func (w *watch) spread(a alarm) float64 {
 // onTheWay is how late signals of an hour may be stored and still count as in time.
 const onTheWay = 10 * time.Minute
 
-// settled is the moment before which hours are whole as of another: what was sent in one
-// that ended just now may still be on its way.
-func settled(asOf, now time.Time) time.Time { return earlier(asOf, now.Add(-onTheWay)) }
+// settled is the moment before which hours are whole as of another, when all is stored that
+// was accepted before a third: what was sent in an hour that ended just now may still be on
+// its way. A service that stores late is no silent product.
+func settled(asOf, stored time.Time) time.Time { return earlier(asOf, stored.Add(-onTheWay)) }
 
 // active are the alarms that are on, the strongest first.
 func (w *watch) active() []alarm {
