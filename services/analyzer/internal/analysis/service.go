@@ -153,22 +153,21 @@ func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, e
 	if err != nil || len(home.Funnel) == 0 {
 		return hours, err
 	}
-	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent, to, to)
+	// Its last hours may have become known in the first of these.
+	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent.AddDate(0, 0, -1), to, to)
 	if err != nil {
 		return nil, err
 	}
-	byHour := make(map[int64]session.FunnelHour, len(funnel))
-	for _, f := range funnel {
-		byHour[hourOf(f.Hour)] = f
-	}
 	for i := range hours {
-		f, ok := byHour[hourOf(hours[i].Hour)-funnelDelay]
-		if !ok {
+		if !hours[i].Recent {
 			continue
 		}
-		for step := 1; step < len(home.Funnel); step++ {
-			hours[i].Funnel = append(hours[i].Funnel, FunnelStep{Entered: int64(f.Reached[step-1]), Continued: int64(f.Reached[step])})
+		known := hourOf(hours[i].Hour) - funnelDelay
+		n := 0
+		for n < len(funnel) && hourOf(funnel[n].Hour) <= known {
+			n++
 		}
+		hours[i].Funnel, funnel = funnel[:n:n], funnel[n:]
 	}
 	return hours, nil
 }
