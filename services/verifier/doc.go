@@ -16,5 +16,5 @@
 //   - every result carries its interval at the level of its look, the raw counts and the smallest effect that could have
 //     been found, and says what stands in the way when there is no verdict.
 //
-// The method is in internal/pcf, the life of a test in internal/verification.
+// The method is in pkg/pcf, the life of a test in internal/verification.
 package verifier

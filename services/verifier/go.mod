@@ -12,9 +12,7 @@ require (
 	github.com/riverqueue/river v0.51.1
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/zap v1.28.0
-	gonum.org/v1/gonum v0.17.0
 	google.golang.org/protobuf v1.36.12
-	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -73,6 +71,7 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
+	gonum.org/v1/gonum v0.17.0 // indirect
 )
 
 replace (

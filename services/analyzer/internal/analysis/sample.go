@@ -15,6 +15,10 @@ const (
 	// sampledHours bounds how many hours of a window a sample is read from: the bad
 	// window's latest, and of the baseline those that came just before it.
 	sampledHours = 36
+	// enoughVisits end the reading sooner, so that an analysis takes no longer where more
+	// is going on; hoursAtOnce are read before it is known how many they have.
+	enoughVisits = 4_096
+	hoursAtOnce  = 6
 	// maxJoint bounds the cells of a sample that are compared.
 	maxJoint = 20_000
 )
@@ -30,14 +34,15 @@ type observation struct {
 // that a session of one stands for as many as one of the other.
 type visits struct{ window, baseline []session.Hour }
 
-// sampled reads the visits of both windows: the latest hours of each.
-func sampled(ctx context.Context, w Work, window, baseline Window) (visits, error) {
+// sampled reads the visits of both windows: the latest hours of each. Of their signals
+// it takes those of some types; nil are all.
+func sampled(ctx context.Context, w Work, window, baseline Window, types []string) (visits, error) {
 	var v visits
 	var err error
-	if v.window, err = hoursOf(ctx, w, window); err != nil || len(v.window) == 0 {
+	if v.window, err = hoursOf(ctx, w, window, types); err != nil || len(v.window) == 0 {
 		return visits{}, err
 	}
-	if v.baseline, err = hoursOf(ctx, w, baseline); err != nil {
+	if v.baseline, err = hoursOf(ctx, w, baseline, types); err != nil {
 		return visits{}, err
 	}
 	level := 0
@@ -53,21 +58,24 @@ func sampled(ctx context.Context, w Work, window, baseline Window) (visits, erro
 }
 
 // hoursOf reads the sample of a window's latest hours, a run of hours at a time.
-func hoursOf(ctx context.Context, w Work, window Window) ([]session.Hour, error) {
+func hoursOf(ctx context.Context, w Work, window Window, types []string) ([]session.Hour, error) {
 	var out []session.Hour
-	left := sampledHours
-	for to := window.To.UTC(); to.After(window.From) && left > 0; {
+	left, visits := sampledHours, 0
+	for to := window.To.UTC(); to.After(window.From) && left > 0 && visits < enoughVisits; {
 		from := to.Add(-time.Second).Truncate(time.Hour)
 		if !window.has(from) && from.After(window.From) {
 			to = from
 			continue
 		}
-		for left--; left > 0 && window.has(from.Add(-time.Hour)); left-- {
+		for left--; left > 0 && to.Sub(from) < hoursAtOnce*time.Hour && window.has(from.Add(-time.Hour)); left-- {
 			from = from.Add(-time.Hour)
 		}
-		sample, err := w.Sessions(ctx, from, to)
+		sample, err := w.Sessions(ctx, from, to, types)
 		if err != nil {
 			return nil, err
+		}
+		for _, h := range sample.Hours {
+			visits += len(h.Sessions)
 		}
 		out = append(sample.Hours, out...)
 		to = from

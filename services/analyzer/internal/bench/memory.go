@@ -146,7 +146,7 @@ func (m *memory) Totals(_ context.Context, window, baseline analysis.Window, typ
 }
 
 // Sessions of the sample.
-func (m *memory) Sessions(_ context.Context, from, to time.Time) (session.Sample, error) {
+func (m *memory) Sessions(_ context.Context, from, to time.Time, _ []string) (session.Sample, error) {
 	out := session.Sample{From: from, To: to}
 	first, last := m.span(from, to)
 	for i := first; i < last; i++ {

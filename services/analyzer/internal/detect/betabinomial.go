@@ -7,12 +7,11 @@ import "math"
 // Its variance is n·q·(1−q)·(1+(n−1)·rho).
 type betaBinomial struct{ q, rho float64 }
 
-// logLikelihood of k negatives among n, without the binomial coefficient, which
+// logLikelihood of k negatives among n, without what does not depend on q: that
 // cancels in every ratio taken here.
 func (b betaBinomial) logLikelihood(k, n float64) float64 {
 	size := 1/b.rho - 1
-	alpha, beta := b.q*size, (1-b.q)*size
-	return lgamma(alpha+k) - lgamma(alpha) + lgamma(beta+n-k) - lgamma(beta) - lgamma(size+n) + lgamma(size)
+	return logRising(b.q*size, k) + logRising((1-b.q)*size, n-k)
 }
 
 // logRatio is the log-likelihood ratio of "the odds are e^shift times higher"
@@ -22,6 +21,9 @@ func logRatio(logit, shift, rho, k, n float64) float64 {
 	usual := betaBinomial{logistic(logit), rho}
 	return worse.logLikelihood(k, n) - usual.logLikelihood(k, n)
 }
+
+// logRising is the logarithm of x·(x+1)·…·(x+n−1).
+func logRising(x, n float64) float64 { return lgamma(x+n) - lgamma(x) }
 
 func lgamma(x float64) float64 {
 	v, _ := math.Lgamma(x)

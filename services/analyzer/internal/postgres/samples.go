@@ -112,7 +112,7 @@ func mergeSample(ctx context.Context, tx pgx.Tx, account, home uuid.UUID, hour t
 	var storedAt time.Time
 	var parts []session.Part
 	err = eachSample(rows, []any{&product}, func(level int, sessions []uint64, signals []byte, at time.Time) error {
-		decoded, err := session.Decode(sessions, signals, 0)
+		decoded, err := session.Decode(sessions, signals, 0, nil)
 		if err != nil {
 			return err
 		}
@@ -145,8 +145,8 @@ func eachSample(rows pgx.Rows, columns []any, each func(level int, sessions []ui
 	return err
 }
 
-// Sessions is the sample of the hours from ≤ hour < to.
-func (w *work) Sessions(ctx context.Context, from, to time.Time) (session.Sample, error) {
+// Sessions is the sample of the hours from ≤ hour < to, of some types of signals; nil are all.
+func (w *work) Sessions(ctx context.Context, from, to time.Time, types []string) (session.Sample, error) {
 	rows, err := w.tx.Query(ctx, `SELECT hour, level, sessions, signals, stored_at FROM session_samples
 		WHERE account_id = $1 AND context_id = $2 AND hour >= $3 AND hour < $4 ORDER BY hour`, w.account, w.home.ID, from, to)
 	if err != nil {
@@ -166,7 +166,7 @@ func (w *work) Sessions(ctx context.Context, from, to time.Time) (session.Sample
 			finish()
 			current = hour
 		}
-		decoded, err := session.Decode(sessions, signals, gathering.Floor())
+		decoded, err := session.Decode(sessions, signals, gathering.Floor(), types)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (b *bench) inContext(who testkit.Tenant, fn func(analysis.Work) error) {
 func (b *bench) sample(who testkit.Tenant, from, to time.Time) (s session.Sample) {
 	b.t.Helper()
 	b.inContext(who, func(w analysis.Work) (err error) {
-		s, err = w.Sessions(context.Background(), from, to)
+		s, err = w.Sessions(context.Background(), from, to, nil)
 		return err
 	})
 	return s

@@ -113,6 +113,7 @@ func Encode(sessions []Session) (hashes []uint64, data []byte) {
 type decoder struct {
 	data  []byte
 	texts []string
+	types []string // that are wanted; nil: all
 	bad   bool
 }
 
@@ -135,20 +136,21 @@ func (d *decoder) text() string {
 	return d.texts[n]
 }
 
-// Decode reads the sessions of a row that are in a sample of this level.
-func Decode(hashes []uint64, data []byte, level int) ([]Session, error) {
-	sessions, err := decode(hashes, data, level)
+// Decode reads the sessions of a row that are in a sample of this level, with those of
+// their signals that are of some types; nil are all.
+func Decode(hashes []uint64, data []byte, level int, types []string) ([]Session, error) {
+	sessions, err := decode(hashes, data, level, types)
 	if err != nil {
 		return nil, fmt.Errorf("decoding a sample of sessions: %w", err)
 	}
 	return sessions, nil
 }
 
-func decode(hashes []uint64, data []byte, level int) ([]Session, error) {
+func decode(hashes []uint64, data []byte, level int, types []string) ([]Session, error) {
 	if len(data) == 0 || data[0] != version {
 		return nil, errEncoding
 	}
-	d := decoder{data: data[1:]}
+	d := decoder{data: data[1:], types: types}
 	d.texts = make([]string, d.number(len(d.data))) // each takes a byte at least
 	for i := range d.texts {
 		size := d.number(len(d.data))
@@ -183,7 +185,7 @@ const (
 func (d *decoder) session(hash uint64, wanted bool) Session {
 	s := Session{Hash: hash, N: d.number(maxCount)}
 	n := d.number(MaxSignals)
-	if wanted && n > 0 {
+	if wanted && n > 0 && d.types == nil {
 		s.Signals = make([]Signal, 0, n)
 	}
 	millis := 0
@@ -194,6 +196,7 @@ func (d *decoder) session(hash uint64, wanted bool) Session {
 			return Session{}
 		}
 		one := Signal{Offset: time.Duration(millis) * time.Millisecond, Type: kind}
+		wanted := wanted && (d.types == nil || slices.Contains(d.types, kind))
 		if wanted && dimensions > 0 {
 			one.Dimensions = make([]signal.Dimension, 0, dimensions)
 		}

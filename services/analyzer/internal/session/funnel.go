@@ -107,8 +107,9 @@ func reached(this, next []Signal, steps []string) int {
 
 // FunnelStore keeps the hours that were counted.
 type FunnelStore interface {
-	// Sessions is the sample of the hours from ≤ hour < to.
-	Sessions(ctx context.Context, from, to time.Time) (Sample, error)
+	// Sessions is the sample of the hours from ≤ hour < to, of some types of signals; nil
+	// are all.
+	Sessions(ctx context.Context, from, to time.Time, types []string) (Sample, error)
 	// FunnelHours are the counted ones from ≤ hour < to that no signal came to since.
 	FunnelHours(ctx context.Context, steps []string, from, to time.Time) ([]FunnelHour, error)
 	SaveFunnelHours(ctx context.Context, steps []string, hours []FunnelHour) error
@@ -147,7 +148,7 @@ func FunnelHistory(ctx context.Context, store FunnelStore, steps []string, from,
 			}
 			end = end.Add(time.Hour)
 		}
-		sample, err := store.Sessions(ctx, hour, end.Add(FunnelWindow))
+		sample, err := store.Sessions(ctx, hour, end.Add(FunnelWindow), steps)
 		if err != nil {
 			return nil, err
 		}

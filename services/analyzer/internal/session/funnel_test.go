@@ -117,7 +117,7 @@ type history struct {
 	failing bool
 }
 
-func (h *history) Sessions(_ context.Context, from, to time.Time) (session.Sample, error) {
+func (h *history) Sessions(_ context.Context, from, to time.Time, _ []string) (session.Sample, error) {
 	out := session.Sample{From: from, To: to}
 	for _, one := range h.sample.Hours {
 		if !one.Start.Before(from) && one.Start.Before(to) {

@@ -49,7 +49,7 @@ func (st *store) take(m *session.Memory, batch []signal.Placed, reader *signal.R
 func (st *store) hours(t require.TestingT) []session.Hour {
 	parts := map[time.Time][]session.Part{}
 	for _, r := range st.rows {
-		sessions, err := session.Decode(r.Sessions, r.Signals, 0)
+		sessions, err := session.Decode(r.Sessions, r.Signals, 0, nil)
 		require.NoError(t, err)
 		parts[r.Hour] = append(parts[r.Hour], session.Part{Level: r.Level, Sessions: sessions})
 	}
@@ -245,12 +245,15 @@ func TestRowsAreReadAsWritten(t *testing.T) {
 	for name, damaged := range map[string][]byte{
 		"nothing": nil, "cut": r.Signals[:len(r.Signals)-1], "more": append(slices.Clone(r.Signals), 0), "another version": append([]byte{2}, r.Signals[1:]...),
 	} {
-		_, err := session.Decode(r.Sessions, damaged, 0)
+		_, err := session.Decode(r.Sessions, damaged, 0, nil)
 		require.Error(t, err, name)
 	}
-	skipped, err := session.Decode(r.Sessions, r.Signals, session.MaxLevel)
+	skipped, err := session.Decode(r.Sessions, r.Signals, session.MaxLevel, nil)
 	require.NoError(t, err)
 	require.Empty(t, skipped)
+	some, err := session.Decode(r.Sessions, r.Signals, 0, []string{"page_view", "unknown"})
+	require.NoError(t, err)
+	require.Equal(t, []session.Session{{Hash: r.Sessions[0], N: 2, Signals: []session.Signal{{Type: "page_view"}}}}, some)
 }
 
 // However much there is, a read gives a bounded number of signals: of fewer sessions.
@@ -301,7 +304,7 @@ func FuzzDecode(f *testing.F) {
 		for i := range hashes {
 			hashes[i] = uint64(i)
 		}
-		sessions, err := session.Decode(hashes, data, 0)
+		sessions, err := session.Decode(hashes, data, 0, nil)
 		if err != nil {
 			return
 		}
@@ -309,9 +312,18 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%d sessions of %d", len(sessions), len(hashes))
 		}
 		again, encoded := session.Encode(sessions)
-		back, err := session.Decode(again, encoded, 0)
+		back, err := session.Decode(again, encoded, 0, nil)
 		require.NoError(t, err)
 		require.Equal(t, sessions, back)
+		some, err := session.Decode(again, encoded, 0, []string{"page_view"})
+		require.NoError(t, err)
+		for i, s := range back {
+			wanted := slices.DeleteFunc(slices.Clone(s.Signals), func(one session.Signal) bool { return one.Type != "page_view" })
+			require.Equal(t, len(wanted), len(some[i].Signals))
+			for j := range wanted {
+				require.Equal(t, wanted[j], some[i].Signals[j])
+			}
+		}
 	})
 }
 

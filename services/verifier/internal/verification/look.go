@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 // evaluate takes look number of v, unless it was taken already, is not due, or still waits for its data.

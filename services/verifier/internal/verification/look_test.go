@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/pkg/pcf"
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
 )
 
 // data is Evidence of an invented product: so many signals an hour until until, a ratio that changes at the deployment.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 const (

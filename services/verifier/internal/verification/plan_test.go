@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 func deployment(t *testing.T, deployedAt string) Deployment {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"math"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 // Result is a look's answer as it is stored and shown. Effects are changes of the odds of a positive signal as
@@ -108,8 +108,8 @@ func newResult(j pcf.Result, plan Plan, series daySeries, more []string) Result 
 		guard := sensitivity(*j.WithoutTrigger)
 		r.Guard = &guard
 	}
-	for _, reading := range j.Sensitivity {
-		r.Sensitivity = append(r.Sensitivity, sensitivity(reading))
+	for _, other := range j.Sensitivity {
+		r.Sensitivity = append(r.Sensitivity, sensitivity(other.Reading))
 	}
 	r.Daily = daily(j, series)
 	return r

@@ -3,7 +3,7 @@ package verification
 import (
 	"fmt"
 
-	"github.com/draftlabs/specter/services/verifier/internal/pcf"
+	"github.com/draftlabs/specter/pkg/pcf"
 )
 
 // sentence says the result in words, with the raw counts.
@@ -37,6 +37,13 @@ func why(j pcf.Result) string {
 	case pcf.ReasonFewEvents:
 		return fmt.Sprintf("there are too few signals (%s); at least %d positive and %d negative ones a week are needed.",
 			rawCounts(j), pcf.MinWeeklyEvents, pcf.MinWeeklyEvents)
+	case pcf.ReasonInstrumentationChanged:
+		return fmt.Sprintf("the deployment changed what is counted, so before and after cannot be compared (%s).", rawCounts(j))
+	case pcf.ReasonOverlap:
+		return fmt.Sprintf("another deployment shipped in the same days, so the change (%s) cannot be credited to this one.", rawCounts(j))
+	case pcf.ReasonSpike:
+		return fmt.Sprintf("the change (%s) is carried by a few days and the others are as expected, so it may be a holiday or an outage; a longer window would tell.",
+			change(j.Reading.Change))
 	case pcf.ReasonFewDays:
 		return fmt.Sprintf("%s with data are there; %d are needed.", days(j.After.Days), pcf.MinWindowDays)
 	case pcf.ReasonGuard:

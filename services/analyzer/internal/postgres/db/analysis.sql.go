@@ -731,26 +731,26 @@ func (q *Queries) UnresolvedFindings(ctx context.Context, arg UnresolvedFindings
 }
 
 const valueHours = `-- name: ValueHours :many
-WITH kept AS (
-    SELECT k.dimension, k.value
-    FROM rollup_dimension_hourly k
-    WHERE k.account_id = $3 AND k.context_id = $4
-      AND k.hour >= $5::timestamptz AND k.hour < $6::timestamptz
-      AND k.type = ANY($1::text[] || $2::text[]) AND k.dimension <> 'error' AND k.value <> ''
-    GROUP BY k.dimension, k.value
-    ORDER BY sum(k.n) DESC, k.dimension, k.value
+WITH hourly AS MATERIALIZED (
+    SELECT r.hour, r.dimension, r.value,
+           coalesce(sum(r.n) FILTER (WHERE r.type = ANY($1::text[])), 0)::bigint AS positive,
+           coalesce(sum(r.n) FILTER (WHERE r.type = ANY($2::text[])), 0)::bigint AS negative
+    FROM rollup_dimension_hourly r
+    WHERE r.account_id = $3 AND r.context_id = $4
+      AND r.hour >= $5::timestamptz AND r.hour < $6::timestamptz
+      AND r.type = ANY($1::text[] || $2::text[]) AND r.dimension <> 'error' AND r.value <> ''
+    GROUP BY r.hour, r.dimension, r.value
+), kept AS (
+    SELECT h.dimension, h.value
+    FROM hourly h
+    GROUP BY h.dimension, h.value
+    ORDER BY sum(h.positive + h.negative) DESC, h.dimension, h.value
     LIMIT $7
 )
-SELECT r.hour, r.dimension, r.value,
-       coalesce(sum(r.n) FILTER (WHERE r.type = ANY($1::text[])), 0)::bigint AS positive,
-       coalesce(sum(r.n) FILTER (WHERE r.type = ANY($2::text[])), 0)::bigint AS negative
-FROM rollup_dimension_hourly r
-JOIN kept ON kept.dimension = r.dimension AND kept.value = r.value
-WHERE r.account_id = $3 AND r.context_id = $4
-  AND r.hour >= $5::timestamptz AND r.hour < $6::timestamptz
-  AND r.type = ANY($1::text[] || $2::text[])
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
+SELECT hourly.hour, hourly.dimension, hourly.value, hourly.positive, hourly.negative
+FROM hourly
+JOIN kept USING (dimension, value)
+ORDER BY hourly.hour, hourly.dimension, hourly.value
 `
 
 type ValueHoursParams struct {
@@ -771,7 +771,8 @@ type ValueHoursRow struct {
 	Negative  int64
 }
 
-// The values with most traffic, by polarity.
+// The values with most traffic, by polarity. Materialized: every row is read once, whatever
+// the planner thinks of arguments it has not seen.
 func (q *Queries) ValueHours(ctx context.Context, arg ValueHoursParams) ([]ValueHoursRow, error) {
 	rows, err := q.db.Query(ctx, valueHours,
 		arg.Positive,

@@ -27,27 +27,28 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 -- name: ValueHours :many
--- The values with most traffic, by polarity.
-WITH kept AS (
-    SELECT k.dimension, k.value
-    FROM rollup_dimension_hourly k
-    WHERE k.account_id = sqlc.arg(account_id) AND k.context_id = sqlc.arg(context_id)
-      AND k.hour >= sqlc.arg(from_at)::timestamptz AND k.hour < sqlc.arg(to_at)::timestamptz
-      AND k.type = ANY(sqlc.arg(positive)::text[] || sqlc.arg(negative)::text[]) AND k.dimension <> 'error' AND k.value <> ''
-    GROUP BY k.dimension, k.value
-    ORDER BY sum(k.n) DESC, k.dimension, k.value
+-- The values with most traffic, by polarity. Materialized: every row is read once, whatever
+-- the planner thinks of arguments it has not seen.
+WITH hourly AS MATERIALIZED (
+    SELECT r.hour, r.dimension, r.value,
+           coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(positive)::text[])), 0)::bigint AS positive,
+           coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(negative)::text[])), 0)::bigint AS negative
+    FROM rollup_dimension_hourly r
+    WHERE r.account_id = sqlc.arg(account_id) AND r.context_id = sqlc.arg(context_id)
+      AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour < sqlc.arg(to_at)::timestamptz
+      AND r.type = ANY(sqlc.arg(positive)::text[] || sqlc.arg(negative)::text[]) AND r.dimension <> 'error' AND r.value <> ''
+    GROUP BY r.hour, r.dimension, r.value
+), kept AS (
+    SELECT h.dimension, h.value
+    FROM hourly h
+    GROUP BY h.dimension, h.value
+    ORDER BY sum(h.positive + h.negative) DESC, h.dimension, h.value
     LIMIT sqlc.arg(values)
 )
-SELECT r.hour, r.dimension, r.value,
-       coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(positive)::text[])), 0)::bigint AS positive,
-       coalesce(sum(r.n) FILTER (WHERE r.type = ANY(sqlc.arg(negative)::text[])), 0)::bigint AS negative
-FROM rollup_dimension_hourly r
-JOIN kept ON kept.dimension = r.dimension AND kept.value = r.value
-WHERE r.account_id = sqlc.arg(account_id) AND r.context_id = sqlc.arg(context_id)
-  AND r.hour >= sqlc.arg(from_at)::timestamptz AND r.hour < sqlc.arg(to_at)::timestamptz
-  AND r.type = ANY(sqlc.arg(positive)::text[] || sqlc.arg(negative)::text[])
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3;
+SELECT hourly.hour, hourly.dimension, hourly.value, hourly.positive, hourly.negative
+FROM hourly
+JOIN kept USING (dimension, value)
+ORDER BY hourly.hour, hourly.dimension, hourly.value;
 
 -- name: ErrorHours :many
 SELECT hour, type, value, sum(n)::bigint AS n

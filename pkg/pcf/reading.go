@@ -1,6 +1,9 @@
 package pcf
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Range is an estimate with its interval.
 type Range struct{ Low, Mid, High float64 }
@@ -64,7 +67,9 @@ func (e Estimate) days(metric Metric, reach float64) []Range {
 	return out
 }
 
-func (e Estimate) expectedDay(i int) float64 { return e.level.last + e.effects[weekdayOf(e.first, i)] }
+func (e Estimate) expectedDay(i int) float64 {
+	return e.level.last + e.effects[weekdayOf(e.first, i)] + e.owed[i]
+}
 
 // expect weighs the forecast of the days with data by their real volume, so that it compares with the raw ratio.
 func (r *Reading) expect(metric Metric, e Estimate, reach float64, window []Day) {
@@ -88,6 +93,42 @@ func (r *Reading) expect(metric Metric, e Estimate, reach float64, window []Day)
 	r.Expected.Mid /= total
 	r.Expected.High /= total
 	r.Observed = positive / total
+}
+
+// controlled tells whether a control was taken out.
+func (r Reading) controlled() bool {
+	return slices.ContainsFunc(r.Estimate.Controls, func(c ControlUse) bool { return c.Beta != 0 })
+}
+
+// PlaceboShare is the share of past windows of the same length that missed by at least as much: how often this much
+// happens by itself. NaN with fewer than one window's length of them.
+func (r Reading) PlaceboShare() float64 {
+	e := r.Estimate
+	if len(e.Placebos) < e.WindowDays {
+		return math.NaN()
+	}
+	n := 0
+	for _, miss := range e.Placebos {
+		if abs(miss) >= abs(e.D) {
+			n++
+		}
+	}
+	return float64(n) / float64(len(e.Placebos))
+}
+
+const (
+	spikeDays  = 5      // a shorter window has no middle to speak of
+	spikeShare = 1. / 3 // of the effect the middle day must show
+)
+
+// sustained tells whether the day in the middle of the window's days shows the effect, too: what a holiday or an outage
+// does to a few of them is no lasting change.
+func (r Reading) sustained() bool {
+	e := r.Estimate
+	if e.ObservedDays < spikeDays {
+		return true
+	}
+	return e.Median*e.D > 0 && abs(e.Median) >= spikeShare*abs(e.D)
 }
 
 // side is +1 or −1 when the effect passes the boundary, else 0.

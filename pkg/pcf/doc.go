@@ -15,7 +15,26 @@
 //
 // [Forecast] is the estimator, [Judge] adds the decision rules: the spending of the error over several looks
 // ([Schedule]), the guard against regression to the mean (with and without the days that triggered the finding), the
-// minimums below which no verdict is given, and the warnings that go with one.
+// guard against a few days that carry it all (a holiday), the minimums below which no verdict is given, and the warnings
+// that go with one. [Run] takes the looks in order, for who has all days at hand.
+//
+// What is known beside the metric goes in with it ([Input]):
+//
+//	Controls     series the deployment did not touch; what they share with the metric is taken out (y − β·control)
+//	Trigger      the days that led to the finding; a verdict must hold without them, too
+//	Predicted    what was promised; the result holds it against what came
+//	Known        other deployments and changed instrumentation forbid a verdict; types, holidays, clocks and the mix of
+//	             segments warn
+//
+// and comes out as a [Result]: the verdict or what stands in its way, one [Reading] (effect, interval, probability, MDE,
+// expected against observed, day by day), the same reading on other grounds ([Alternative]), the misses of every earlier
+// window (Estimate.Placebos), what each control contributed ([ControlUse]), and [Warning]s by code:
+//
+//	early_read short_history missing_days missing_history    how much there is to go by
+//	partial_weeks weekend holiday clock_change               which days are compared
+//	volume_shift positive_vanished negative_vanished         whether as much came as before
+//	trigger_days_matter spike control_moved control_decides  what the readings say of each other
+//	another_deployment instrumentation_changed type_vanished type_new mix_shift   what no series tells
 //
 // The package is pure: no clock, no storage, no randomness. The same input gives the same bytes.
 //

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 )
 
 // Method names the rules a verdict was given by. It changes whenever the same input could get another verdict.
-const Method = "pcf-1"
+const Method = "pcf-2"
 
 // Minimums below which no verdict is given, whatever the numbers look like.
 const (
@@ -19,12 +18,14 @@ const (
 	// NoEffectWithin: no effect means that the 90 % interval lies inside ± 5 %.
 	NoEffectWithin = .05
 
-	baselineDays     = 28  // the "before" that is shown and that volumes are compared with
-	brokenVolume     = .10 // below a tenth of the usual volume the instrumentation is doubted before the product is
-	noEffectAlpha    = .10
-	sensitivityShort = 28
-	sensitivityLong  = 56
+	minWindowWeeks = 2   // of a weekly series
+	baselineDays   = 28  // the "before" that is shown and that volumes are compared with
+	brokenVolume   = .10 // below a tenth of the usual volume the instrumentation is doubted before the product is
+	noEffectAlpha  = .10
 )
+
+// otherHistories are the lengths the reading is repeated with, where the history is longer.
+func otherHistories() []int { return []int{28, 56, 91} }
 
 // Verdict is what a look concludes.
 //
@@ -47,46 +48,24 @@ func (v Verdict) Final() bool { return v != Collecting && v != "" }
 // Reason says why there is no verdict yet, or none at all.
 type Reason string
 
-// The reasons. The first ones are minimums that are not met; the last two are about the evidence itself.
+// The reasons. The first ones are minimums that are not met or circumstances that forbid a verdict, the last three are
+// about the evidence itself.
 const (
-	ReasonNone            Reason = ""
-	ReasonShortHistory    Reason = "history_too_short"
-	ReasonZeroTraffic     Reason = "zero_traffic"
-	ReasonInstrumentation Reason = "instrumentation_broken"
-	ReasonFewEvents       Reason = "too_few_events"
-	ReasonFewDays         Reason = "too_few_days"
-	ReasonGuard           Reason = "depends_on_trigger_days"
-	ReasonNotSignificant  Reason = "not_significant"
+	ReasonNone                   Reason = ""
+	ReasonShortHistory           Reason = "history_too_short"
+	ReasonZeroTraffic            Reason = "zero_traffic"
+	ReasonInstrumentation        Reason = "instrumentation_broken"
+	ReasonInstrumentationChanged Reason = "instrumentation_changed"
+	ReasonFewEvents              Reason = "too_few_events"
+	ReasonOverlap                Reason = "another_deployment"
+	ReasonFewDays                Reason = "too_few_days"
+	ReasonGuard                  Reason = "depends_on_trigger_days"
+	ReasonSpike                  Reason = "carried_by_few_days"
+	ReasonNotSignificant         Reason = "not_significant"
 )
 
 // ErrWindowNotComplete: the window holds fewer days than the look needs.
 var ErrWindowNotComplete = errors.New("window not complete")
-
-// Input is everything a look may know. It holds no day after the look's own.
-type Input struct {
-	Metric Metric
-	// FirstWeekday is the weekday of History[0].
-	FirstWeekday time.Weekday
-	// History are the days before the deployment, oldest first. The day of the deployment itself, when it belongs to
-	// neither side, is its last entry and Missing.
-	History []Day
-	// Window are the days since, the first complete one first. Days beyond the look's are not read.
-	Window []Day
-	// Trigger are the indexes in History of the days that led to the finding.
-	Trigger []int
-	// Schedule was fixed before the first look.
-	Schedule Schedule
-}
-
-// Totals are the raw counts of a stretch of days.
-type Totals struct {
-	Positive, Negative float64
-	// Days carry data.
-	Days int
-}
-
-// Ratio is positive / (positive + negative), NaN when there is neither.
-func (t Totals) Ratio() float64 { return t.Positive / (t.Positive + t.Negative) }
 
 // Result is one look's answer.
 type Result struct {
@@ -103,9 +82,30 @@ type Result struct {
 	Reading *Reading
 	// WithoutTrigger repeats the reading without the days that led to the finding; nil when there were none.
 	WithoutTrigger *Reading
-	// Sensitivity repeats the reading with shorter histories.
-	Sensitivity []Reading
-	Warnings    []Warning
+	// Sensitivity repeats the reading on other grounds.
+	Sensitivity []Alternative
+	// Prediction holds what was promised against what came; nil when nothing was promised or nothing could be read.
+	Prediction *Prediction
+	// Mix tells a change of who came from a change of what happened to them; nil without segments.
+	Mix      *Mix
+	Warnings []Warning
+}
+
+// Alternative is the same reading on other grounds: "history_28", "history_56" and "history_91" forget what is older,
+// "without_controls" takes the metric as it is.
+type Alternative struct {
+	Name    string
+	Reading Reading
+}
+
+// Run takes the looks in order, as far as the window has complete days, and returns the first that decides or the last
+// one taken. There is no look, and ErrWindowNotComplete, in a window shorter than the first.
+func Run(in Input) (Result, error) {
+	r, err := Judge(in, 1)
+	for number := 2; err == nil && !r.Verdict.Final() && in.Schedule[number-1].Day <= len(in.Window); number++ {
+		r, err = Judge(in, number)
+	}
+	return r, err
 }
 
 // Judge evaluates one look of the schedule, by its number from 1.
@@ -117,10 +117,7 @@ func Judge(in Input, number int) (Result, error) {
 	if len(in.Window) < look.Day {
 		return Result{}, fmt.Errorf("%w: look %d needs %d days, %d are there", ErrWindowNotComplete, number, look.Day, len(in.Window))
 	}
-	in.Window = in.Window[:look.Day]
-	if len(in.History) > MaxHistoryDays {
-		in = withRecentHistory(in, MaxHistoryDays)
-	}
+	in = in.upTo(look)
 
 	r := Result{Method: Method, Look: look, Horizon: in.Schedule.Horizon(), Verdict: Collecting}
 	from, to := baseline(in.History)
@@ -132,6 +129,8 @@ func Judge(in Input, number int) (Result, error) {
 	if err := r.read(in); err != nil {
 		return Result{}, err
 	}
+	r.Prediction = predicted(in, r)
+	r.Mix = mixOf(in.Metric, in.Known.Segments)
 	r.Reason = minimum(in, r, history)
 	r.decide(look.Day >= r.Horizon)
 	r.Warnings = warnings(in, r)
@@ -140,37 +139,46 @@ func Judge(in Input, number int) (Result, error) {
 
 // read fills in the estimates. An input nothing can be estimated from leaves them nil; that is an answer, not an error.
 func (r *Result) read(in Input) error {
-	full, err := Forecast(in.Metric, in.FirstWeekday, in.History, in.Window)
+	reading := func(in Input) (*Reading, error) {
+		e, err := forecast(in)
+		if err != nil {
+			return nil, err
+		}
+		reading := newReading(in.Metric, e, r.Look.NominalP, r.Before, in.Window)
+		return &reading, nil
+	}
+	var err error
+	r.Reading, err = reading(in)
 	switch {
 	case errors.Is(err, ErrTooLittleHistory) || errors.Is(err, ErrEmptyWindow):
 		return nil
 	case err != nil:
 		return fmt.Errorf("forecasting the window: %w", err)
 	}
-	reading := newReading(in.Metric, full, r.Look.NominalP, r.Before, in.Window)
-	r.Reading = &reading
 
-	for _, days := range []int{sensitivityShort, sensitivityLong} {
-		if days < full.HistoryDays {
-			short := withRecentHistory(in, days)
-			if e, err := Forecast(in.Metric, short.FirstWeekday, short.History, in.Window); err == nil {
-				r.Sensitivity = append(r.Sensitivity, newReading(in.Metric, e, r.Look.NominalP, r.Before, in.Window))
-			}
+	for _, days := range otherHistories() {
+		if days < r.Reading.HistoryDays {
+			r.alternative(fmt.Sprintf("history_%d", days), in.withRecentHistory(days), reading)
 		}
 	}
+	if r.Reading.controlled() {
+		r.alternative("without_controls", in.withoutControls(), reading)
+	}
 
-	if guarded, some := withoutTrigger(in); some {
-		e, err := Forecast(in.Metric, guarded.FirstWeekday, guarded.History, in.Window)
-		if errors.Is(err, ErrTooLittleHistory) {
-			return nil
-		}
-		if err != nil {
+	if guarded, some := in.withoutTrigger(); some {
+		r.WithoutTrigger, err = reading(guarded)
+		if err != nil && !errors.Is(err, ErrTooLittleHistory) {
 			return fmt.Errorf("forecasting without the trigger days: %w", err)
 		}
-		reading := newReading(in.Metric, e, r.Look.NominalP, r.Before, in.Window)
-		r.WithoutTrigger = &reading
 	}
 	return nil
+}
+
+// alternative adds a reading on other grounds, where these allow one.
+func (r *Result) alternative(name string, in Input, reading func(Input) (*Reading, error)) {
+	if other, err := reading(in); err == nil {
+		r.Sensitivity = append(r.Sensitivity, Alternative{Name: name, Reading: *other})
+	}
 }
 
 // decide applies the verdict rules to what was read. Reason holds the minimum that is not met, if any.
@@ -179,6 +187,8 @@ func (r *Result) decide(last bool) {
 	direction := r.crossed()
 	switch {
 	case r.Reading == nil:
+	case direction != 0 && unmet == ReasonNone && !r.Reading.sustained():
+		r.Reason = ReasonSpike
 	case direction < 0 && (unmet == ReasonNone || unmet == ReasonFewDays):
 		r.Verdict, r.Reason = Regressed, ReasonNone
 	case direction > 0 && unmet == ReasonNone:
@@ -222,9 +232,13 @@ func minimum(in Input, r Result, history Totals) Reason {
 	case 2*r.After.Days < len(in.Window),
 		in.Metric == Ratio && r.After.Positive+r.After.Negative < brokenVolume*expected:
 		return ReasonInstrumentation
-	case fewEvents(in.Metric, history, r.Before, r.After):
+	case in.Known.InstrumentationChanged != "":
+		return ReasonInstrumentationChanged
+	case in.Metric != Value && fewEvents(in.Metric, history, r.Before, r.After):
 		return ReasonFewEvents
-	case r.After.Days < MinWindowDays:
+	case in.Known.OtherDeployments > 0:
+		return ReasonOverlap
+	case r.After.Days < in.minWindow():
 		return ReasonFewDays
 	}
 	return ReasonNone
@@ -270,33 +284,4 @@ func totals(metric Metric, days []Day) Totals {
 		}
 	}
 	return t
-}
-
-func withRecentHistory(in Input, days int) Input {
-	cut := max(0, len(in.History)-days)
-	in.FirstWeekday = time.Weekday(weekdayOf(in.FirstWeekday, cut))
-	in.History = in.History[cut:]
-	trigger := make([]int, 0, len(in.Trigger))
-	for _, day := range in.Trigger {
-		if day >= cut {
-			trigger = append(trigger, day-cut)
-		}
-	}
-	in.Trigger = trigger
-	return in
-}
-
-// withoutTrigger sets the trigger days aside as days nothing is known of, and tells whether there were any.
-func withoutTrigger(in Input) (Input, bool) {
-	some := false
-	history := make([]Day, len(in.History))
-	copy(history, in.History)
-	for _, day := range in.Trigger {
-		if day >= 0 && day < len(history) && !history[day].Missing {
-			history[day] = Day{Missing: true}
-			some = true
-		}
-	}
-	in.History = history
-	return in, some
 }

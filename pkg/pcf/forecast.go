@@ -20,7 +20,7 @@ const (
 	modelDegrees  = 4.0 // degrees of freedom granted to the model's own variance
 	placeboStart  = 14  // first day a placebo window may start, unless a third of the history comes sooner
 	placeboCredit = 0.5 // degrees of freedom for each independent placebo window
-	weekdayDays   = 7.0
+	weekdays      = 7
 )
 
 // Reasons why nothing can be estimated at all. The input is left as it was.
@@ -37,6 +37,8 @@ var (
 type Estimate struct {
 	// D is the mean of the window minus the level forecast from the history.
 	D float64
+	// Median is the same for the day in the middle of the window's days, by size.
+	Median float64
 	// S is the standard error of D, Nu the degrees of freedom of D/S.
 	S, Nu float64
 	// HistoryDays is the length T of the history that was used, from its first day with data.
@@ -48,18 +50,26 @@ type Estimate struct {
 	// ModelVariance (Vm) and PlaceboVariance (Vp) are the two sources S is pooled from.
 	ModelVariance, PlaceboVariance float64
 
+	// Controls are what was taken out, one for each control of the input.
+	Controls []ControlUse
+
 	level   level
 	effects [7]float64
 	first   time.Weekday // of the first day of the window
+	owed    []float64    // to the controls, on each day of the window
 }
 
 // Forecast estimates the effect at the boundary between history and window. firstWeekday is the weekday of history[0].
 // Leading days without data and days beyond MaxHistoryDays are left out. Trailing history days without data stand for a
 // gap before the window (the day of the deployment itself, or days set aside by the trigger guard).
 func Forecast(metric Metric, firstWeekday time.Weekday, history, window []Day) (Estimate, error) {
-	past, skipped := usable(points(metric, history))
-	post := points(metric, window)
-	firstWeekday = time.Weekday(weekdayOf(firstWeekday, skipped))
+	return forecast(Input{Metric: metric, FirstWeekday: firstWeekday, History: history, Window: window})
+}
+
+// forecast estimates with the controls and the calendar of an input; schedule and trigger are not asked.
+func forecast(in Input) (Estimate, error) {
+	past, skipped := usable(points(in.Metric, in.History))
+	post := points(in.Metric, in.Window)
 	if n := observedDays(past); n < MinReadDays {
 		return Estimate{}, fmt.Errorf("%w: %d days with data, at least %d are needed", ErrTooLittleHistory, n, MinReadDays)
 	}
@@ -69,21 +79,29 @@ func Forecast(metric Metric, firstWeekday time.Weekday, history, window []Day) (
 	if observedDays(post) == 0 {
 		return Estimate{}, ErrEmptyWindow
 	}
-
-	effects := weekdayEffects(past, firstWeekday)
-	adjust(past, effects, firstWeekday)
-	firstPost := time.Weekday(weekdayOf(firstWeekday, len(past)))
-	adjust(post, effects, firstPost)
-
-	filtered := filterLevel(clipped(past))
-	e := Estimate{
-		HistoryDays: len(past), WindowDays: len(post), ObservedDays: observedDays(post),
-		level: filtered, effects: effects, first: firstPost,
+	t := newTrack(past, post, time.Weekday(weekdayOf(in.FirstWeekday, skipped)), in.Weekly)
+	owed, uses := t.subtract(in, skipped, in.Weekly)
+	if observedDays(t.past) < MinReadDays || observedDays(t.post) == 0 { // the controls' gaps left nothing
+		return forecast(in.withoutControls())
 	}
-	after, noise := windowMean(post)
-	e.D = after - filtered.last
-	e.spread(past, noise)
+	e := t.estimate(in.Weekly)
+	e.owed, e.Controls = owed, uses
 	return e, nil
+}
+
+// estimate is steps 4 to 9 of the method, on a track with data on both sides.
+func (t *track) estimate(weekly bool) Estimate {
+	filtered := filterLevel(clipped(t.past))
+	e := Estimate{
+		HistoryDays: len(t.past), WindowDays: len(t.post), ObservedDays: observedDays(t.post),
+		level: filtered, effects: t.effects, first: time.Weekday(weekdayOf(t.first, len(t.past))),
+		owed: make([]float64, len(t.post)),
+	}
+	after, noise := windowMean(t.post)
+	e.D = after - filtered.last
+	e.Median = median(observedValues(t.post)) - filtered.last
+	e.spread(t.past, noise, weekly)
+	return e
 }
 
 // usable cuts the history to at most MaxHistoryDays that begin with a day with data, and tells how many were cut.
@@ -116,7 +134,7 @@ func windowMean(window []point) (value, noise float64) {
 }
 
 // spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance.
-func (e *Estimate) spread(past []point, noise float64) {
+func (e *Estimate) spread(past []point, noise float64, weekly bool) {
 	h, n := float64(e.WindowDays), float64(e.ObservedDays)
 	scale := e.level.scale
 	e.ModelVariance = scale * (e.level.variance + e.level.q*(h+1)*(2*h+1)/(6*h) + 1/n)
@@ -139,7 +157,9 @@ func (e *Estimate) spread(past []point, noise float64) {
 	e.Nu = modelDegrees + placeboDegrees
 	variance := (modelDegrees*e.ModelVariance + placeboDegrees*e.PlaceboVariance) / e.Nu
 	// A window shorter than a week leans on estimated weekday effects, which carry an error of their own.
-	variance += scale * (weekdayDays / float64(e.HistoryDays)) * max(0, 1/h-1/weekdayDays)
+	if !weekly {
+		variance += scale * (weekdays / float64(e.HistoryDays)) * max(0, 1/h-1./weekdays)
+	}
 	e.S = math.Sqrt(max(variance, noise, minScale))
 }
 

@@ -13,11 +13,14 @@ const (
 	Ratio Metric = iota
 	// Count follows the number of positive signals alone: the scale is the log, an effect is a factor on the count.
 	Count
+	// Value follows any positive quantity of which no sampling error is known (a price, a duration, a rate): the scale is
+	// the log, an effect is a factor. A value of zero or less is unknown.
+	Value
 )
 
 // Day is one bucket: what was counted between two midnights of the product's time zone.
 type Day struct {
-	// Positive and Negative are counts ≥ 0. A Count metric reads Positive only.
+	// Positive and Negative are counts ≥ 0. Count and Value read Positive only.
 	Positive, Negative float64
 	// Missing says that nothing is known of the day (no data arrived, or only part of the day belongs to the window).
 	// It is not the same as a day on which nothing happened.
@@ -40,17 +43,21 @@ func points(metric Metric, days []Day) []point {
 		if day.Missing || !finiteCount(day.Positive) || !finiteCount(day.Negative) {
 			continue
 		}
-		if metric == Count {
+		switch metric {
+		case Count:
 			out[i] = point{y: math.Log(day.Positive + .5), v: 1 / (day.Positive + .5), observed: true}
-			continue
-		}
-		if day.Total() == 0 { // no signal at all says nothing about the ratio
-			continue
-		}
-		out[i] = point{
-			y:        math.Log((day.Positive + .5) / (day.Negative + .5)),
-			v:        1/(day.Positive+.5) + 1/(day.Negative+.5),
-			observed: true,
+		case Value:
+			if day.Positive > 0 {
+				out[i] = point{y: math.Log(day.Positive), observed: true}
+			}
+		case Ratio:
+			if day.Total() > 0 { // no signal at all says nothing about the ratio
+				out[i] = point{
+					y:        math.Log((day.Positive + .5) / (day.Negative + .5)),
+					v:        1/(day.Positive+.5) + 1/(day.Negative+.5),
+					observed: true,
+				}
+			}
 		}
 	}
 	return out
@@ -71,10 +78,24 @@ func observedDays(series []point) int {
 	return n
 }
 
-// natural takes a value of the analysis' scale back to what people read: a ratio in 0…1, or a count.
+// natural takes a value of the analysis' scale back to what people read: a ratio in 0…1, a count or a value.
 func natural(metric Metric, y float64) float64 {
-	if metric == Count {
-		return math.Max(0, math.Exp(y)-.5)
+	switch metric {
+	case Count:
+		return math.Max(0, math.Min(math.Exp(y), math.MaxFloat64)-.5)
+	case Value:
+		return math.Min(math.Exp(y), math.MaxFloat64)
+	case Ratio:
 	}
 	return 1 / (1 + math.Exp(-y))
+}
+
+func observedValues(series []point) []float64 {
+	values := make([]float64, 0, len(series))
+	for _, p := range series {
+		if p.observed {
+			values = append(values, p.y)
+		}
+	}
+	return values
 }

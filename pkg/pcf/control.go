@@ -1,0 +1,160 @@
+package pcf
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	maxControls = 3 // each one more costs a coefficient, and what the first ones left is mostly noise
+	// A control explains this share of the past windows at least, or it is left out: below that the noise it brings is
+	// as large as what it takes away.
+	minShared = .1
+	// minContrasts is how many windows that do not overlap a coefficient is learned from.
+	minContrasts = 4
+)
+
+// ControlUse is what one control contributed.
+type ControlUse struct {
+	Name string
+	// Beta is by how much the metric moves for each unit the control moves, both on their log scale, shrunk towards zero
+	// by what its sampling error leaves of it. Zero when the control was not used.
+	Beta float64
+	// Change is the control's own effect over the window, with its 95 % interval, and its p.
+	Change Range
+	PValue float64
+}
+
+// Moved tells whether the control itself left its course over the window: then either something common happened, which
+// is taken out, or the deployment touched it, and the effect is understated.
+func (c ControlUse) Moved() bool { return c.PValue <= Alpha }
+
+// track is a series split at the deployment, weekday effects off.
+type track struct {
+	past, post []point
+	effects    [7]float64
+	first      time.Weekday // of the past's first day
+}
+
+func newTrack(past, post []point, first time.Weekday, weekly bool) track {
+	t := track{past: past, post: post, first: first}
+	if !weekly {
+		t.effects = weekdayEffects(past, first)
+		adjust(past, t.effects, first)
+		adjust(post, t.effects, time.Weekday(weekdayOf(first, len(past))))
+	}
+	return t
+}
+
+// contrasts are the misses of past windows of the metric and of a control at the origins both have.
+type contrasts struct{ own, other []float64 }
+
+// subtract takes the controls out of t, the one that shares most with it first, and returns what each day of the window
+// owes to them.
+func (t *track) subtract(in Input, skipped int, weekly bool) (owed []float64, uses []ControlUse) {
+	owed = make([]float64, len(t.post))
+	taken := make([]bool, len(in.Controls))
+	others := make([]track, len(in.Controls))
+	uses = make([]ControlUse, len(in.Controls))
+	for i, c := range in.Controls {
+		past := padded(points(in.Metric, c.History), skipped+len(t.past))[skipped:]
+		post := padded(points(in.Metric, c.Window), len(t.post))
+		uses[i] = ControlUse{Name: c.Name, PValue: 1}
+		if observedDays(past) < MinReadDays || observedDays(post) == 0 {
+			taken[i] = true
+			continue
+		}
+		others[i] = newTrack(past, post, t.first, weekly)
+		own := others[i].estimate(weekly)
+		low, high := own.Interval(Alpha)
+		uses[i].Change, uses[i].PValue = Range{expm1(low), expm1(own.D), expm1(high)}, own.PValue()
+	}
+	for range min(maxControls, len(in.Controls)) {
+		best, beta, shared := -1, 0.0, minShared
+		for i := range others {
+			if taken[i] {
+				continue
+			}
+			if b, r2 := slope(t.contrasts(others[i]), len(t.post)); r2 > shared {
+				best, beta, shared = i, b, r2
+			}
+		}
+		if best < 0 {
+			break
+		}
+		taken[best], uses[best].Beta = true, beta
+		centre := centreOf(others[best].past)
+		take(t.past, others[best].past, beta, centre)
+		for i, p := range others[best].post {
+			owed[i] += beta * (p.y - centre)
+		}
+		take(t.post, others[best].post, beta, centre)
+	}
+	return owed, uses
+}
+
+// padded is a series of exactly n points; what is missing at the end is not observed.
+func padded(series []point, n int) []point {
+	out := make([]point, n)
+	copy(out, series)
+	return out
+}
+
+func centreOf(series []point) float64 {
+	sum, n := 0.0, 0.0
+	for _, p := range series {
+		if p.observed {
+			sum += p.y
+			n++
+		}
+	}
+	return sum / n
+}
+
+// take subtracts beta times the control. A day the control has nothing of is a day nothing is known of.
+func take(series, control []point, beta, centre float64) {
+	for i := range series {
+		series[i].y -= beta * (control[i].y - centre)
+		series[i].v += beta * beta * control[i].v
+		series[i].observed = series[i].observed && control[i].observed
+	}
+}
+
+// contrasts compares how far past windows of two series were from the level before them.
+func (t *track) contrasts(other track) contrasts {
+	var c contrasts
+	own, theirs := filterLevel(clipped(t.past)), filterLevel(clipped(other.past))
+	h := len(t.post)
+	for origin := min(placeboStart, len(t.past)/3); origin+h <= len(t.past); origin++ {
+		a, b := t.past[origin:origin+h], other.past[origin:origin+h]
+		if origin == 0 || 2*observedDays(a) < h+1 || 2*observedDays(b) < h+1 {
+			continue
+		}
+		mine, _ := windowMean(a)
+		its, _ := windowMean(b)
+		c.own = append(c.own, mine-own.path[origin-1])
+		c.other = append(c.other, its-theirs.path[origin-1])
+	}
+	return c
+}
+
+// slope is the coefficient of own on other, shrunk by its own sampling error (windows that overlap count once), and the
+// share of own that other explains.
+func slope(c contrasts, h int) (beta, shared float64) {
+	independent := float64(len(c.own)) / float64(h)
+	if independent < minContrasts {
+		return 0, 0
+	}
+	var xx, xy, yy float64
+	for i := range c.own {
+		xx += c.other[i] * c.other[i]
+		xy += c.own[i] * c.other[i]
+		yy += c.own[i] * c.own[i]
+	}
+	if xx < minScale || yy < minScale {
+		return 0, 0
+	}
+	shared = xy * xy / (xx * yy)
+	strength := independent * shared / math.Max(1-shared, minScale) // the F of the coefficient
+	return xy / xx * math.Max(0, 1-1/strength), shared
+}
