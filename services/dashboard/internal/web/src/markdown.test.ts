@@ -39,7 +39,7 @@ describe("a proposal as Markdown", () => {
 
       | What and where | Seen | Expected | Share of the change |
       |---|---:|---:|---:|
-      | “rage\\_click” at “/a\\|b” | 66 | 15 | 96% |
+      | Negative signals at “/a\\|b”, most often “rage\\_click” | 66 | 15 | 96% |
 
       [Open in Specter](https://specter.example/p/1/proposals?id=01a2)
 

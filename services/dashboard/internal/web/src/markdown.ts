@@ -17,7 +17,7 @@ export function asMarkdown(proposal: Proposal, url: string): string {
     `### Predicted impact\n\n${metricName(impact.metric)}: ${asPercent(impact.baseline)} → ${asPercent(impact.predicted)} (80% range ${asPercent(impact.low)} to ${asPercent(impact.high)})`,
   ];
   if (segments.length > 0) {
-    const rows = segments.map((s) => `| ${cell(s.where)} | ${whole(s.seen)} | ${whole(s.expected)} | ${asPercent(s.share)} |`);
+    const rows = segments.map((s) => `| ${cell(s.what)} | ${whole(s.seen)} | ${whole(s.expected)} | ${asPercent(s.share)} |`);
     blocks.push(`### Evidence\n\n| What and where | Seen | Expected | Share of the change |\n|---|---:|---:|---:|\n${rows.join("\n")}`);
   }
   blocks.push(`[Open in Specter](${url})`, `Specter-Proposal: ${proposal.id}`);

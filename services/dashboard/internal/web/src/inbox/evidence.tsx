@@ -175,7 +175,7 @@ function Segments({ segments, queries, count }: BlockProps & { segments: Segment
     const query = queries.segment(segment.raw);
     return {
       strong: segment.explains,
-      cells: [segment.where, count(segment.seen, "signals of this part", query), count(segment.expected, "from what came before", { ...query, ...queries.baseline }), asPercent(segment.share)],
+      cells: [segment.what, count(segment.seen, "signals of this part", query), count(segment.expected, "from what came before", { ...query, ...queries.baseline }), asPercent(segment.share)],
     };
   });
   const columns = [{ head: "What and where" }, { head: "Seen", numeric: true }, { head: "Expected", numeric: true }, { head: "Of the change", numeric: true }];
