@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/draftlabs/specter/pkg/event"
 )
 
 // Envelope is what is sent: {"type","timestamp","data"}.
@@ -49,11 +51,18 @@ func carried(m protoreflect.Message) protoreflect.Message {
 	return m.Get(fields.Get(0)).Message()
 }
 
+// AboutDeployments reports whether messages of type t name a deployment.
+func AboutDeployments(t event.Describer) bool {
+	return carried(t.Info().New().ProtoReflect()).Descriptor().Fields().ByName(deploymentField) != nil
+}
+
+const deploymentField = "deployment_id"
+
 // Deployment is the deployment that a message is about, or uuid.Nil. What is told of one deployment is
 // told in its order.
 func Deployment(m proto.Message) uuid.UUID {
 	about := carried(m.ProtoReflect())
-	field := about.Descriptor().Fields().ByName("deployment_id")
+	field := about.Descriptor().Fields().ByName(deploymentField)
 	if field == nil {
 		return uuid.Nil
 	}
