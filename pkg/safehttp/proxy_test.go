@@ -87,7 +87,7 @@ func TestAnOperatorsProxyIsAskedForTheAddressThatPassed(t *testing.T) {
 	require.Equal(t, "Basic c3BlY3Rlcjp3b3Jk", p.asks[0].Header.Get("Proxy-Authorization"))
 
 	private := safehttp.New(p.policy(t), safehttp.WithResolver(always{netip.MustParseAddr("10.0.0.1")}), never)
-	_, err = private.Client().Get("https://hooks.example.com/in") //nolint:bodyclose // there is none
+	_, err = private.Client().Get("https://hooks.example.com/in")
 	var refused *safehttp.Error
 	require.ErrorAs(t, err, &refused)
 	require.Len(t, p.asks, 1, "it was not even asked")
@@ -108,7 +108,7 @@ func TestAProxyThatResolvesIsGivenNames(t *testing.T) {
 	require.Equal(t, "hooks.example.com:80", p.asks[0].Host)
 	for _, url := range []string{"http://10.0.0.1/", "http://localhost/", "http://[::1]/", "http://metadata.google.internal/"} {
 		require.Error(t, g.CheckURL(t.Context(), url), url)
-		_, err := g.Client().Get(url) //nolint:bodyclose // there is none
+		_, err := g.Client().Get(url)
 		require.Error(t, err, url)
 	}
 	require.Len(t, p.asks, 1)
@@ -126,7 +126,7 @@ func TestAProxyThatRefusesOrBabblesIsAFailure(t *testing.T) {
 			t.Parallel()
 			p := newConnectProxy(t, answer, "")
 			g := safehttp.New(p.policy(t), safehttp.WithResolver(always{netip.MustParseAddr("9.9.9.9")}))
-			_, err := g.Client().Get("http://hooks.example.com/") //nolint:bodyclose // there is none
+			_, err := g.Client().Get("http://hooks.example.com/")
 			require.ErrorContains(t, err, "proxy")
 			require.NotContains(t, err.Error(), "word")
 		})
@@ -239,7 +239,7 @@ func TestACertificateMustBeGood(t *testing.T) {
 	to := safehttp.WithDial(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
 	})
-	_, err := safehttp.New(safehttp.Policy{}, to).Client().Get("https://9.9.9.9/") //nolint:bodyclose // there is none
+	_, err := safehttp.New(safehttp.Policy{}, to).Client().Get("https://9.9.9.9/")
 	var unverified *tls.CertificateVerificationError
 	require.ErrorAs(t, err, &unverified)
 }

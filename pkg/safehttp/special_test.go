@@ -230,7 +230,7 @@ func TestTheEnvironmentsProxyIsIgnored(t *testing.T) {
 			dialed = address
 			return nil, fmt.Errorf("no network in this test")
 		}))
-	_, err := g.Client().Get("http://hooks.example.com/") //nolint:bodyclose // there is none
+	_, err := g.Client().Get("http://hooks.example.com/")
 	require.Error(t, err)
 	require.Equal(t, "9.9.9.9:80", dialed)
 }
