@@ -282,7 +282,7 @@ func TestAFailureIsTriedAgainWithTheSameBodyAndIsLogged(t *testing.T) {
 // hurry lets scheduled attempts run now instead of at their time.
 func (s *stage) hurry() {
 	s.t.Helper()
-	_, err := s.owner.Exec(s.t.Context(), `UPDATE river_notifier.river_job SET scheduled_at = now() WHERE state = 'scheduled'`)
+	_, err := s.owner.Exec(s.t.Context(), `UPDATE river_notifier.river_job SET scheduled_at = now(), state = 'available' WHERE state = 'scheduled'`)
 	require.NoError(s.t, err)
 }
 

@@ -53,7 +53,7 @@ type Deliverer struct {
 
 // New returns a Deliverer.
 func New(store Store, sender Sender, observer Observer, now func() time.Time) *Deliverer {
-	return &Deliverer{store: store, sender: sender, observer: observer, now: now, lanes: newLanes(rand.Float64)}
+	return &Deliverer{store: store, sender: sender, observer: observer, now: now, lanes: newLanes(now, rand.Float64)}
 }
 
 // Accept turns an event into deliveries.
@@ -85,7 +85,7 @@ func (d *Deliverer) Attempt(ctx context.Context, t Task) (postpone time.Duration
 		return 0, d.store.Requeue(ctx, t)
 	}
 	// Before anything is read: most tasks of a dead endpoint end here.
-	place, wait := d.lanes.enter(t.EndpointID, d.now())
+	place, wait := d.lanes.enter(ctx, t.EndpointID)
 	if wait > 0 {
 		return wait, nil
 	}
@@ -104,7 +104,7 @@ func (d *Deliverer) Attempt(ctx context.Context, t Task) (postpone time.Duration
 	}
 	// What other instances saw, or this one before it was started anew.
 	d.lanes.learn(endpoint)
-	if wait := place.allowed(d.now()); wait > 0 {
+	if wait := place.allowed(); wait > 0 {
 		return wait, nil
 	}
 	answer := d.sender.Send(ctx, delivery, endpoint)

@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,11 +19,14 @@ const (
 	// minWait and maxWait bound how long a task steps back from a lane that is full.
 	minWait = 200 * time.Millisecond
 	maxWait = 15 * time.Second
-	// silentEvery is how often an endpoint is asked that fails by not answering, brokenEvery one that
-	// answers, but never well: it costs us little.
-	silentEvery = 30 * time.Second
-	brokenEvery = time.Second
-	// maxProbeWait bounds how long a task waits for a failing endpoint: soon after it is well again
+	// patience is how long a task waits on its worker for a place in a lane that moves, and maxWaiters how
+	// many do: jobs are fetched several at a time, and most places are free again in milliseconds.
+	patience   = 250 * time.Millisecond
+	maxWaiters = 16
+	// probeEvery is how often an endpoint is asked that fails by not answering. One that answers, but never
+	// well, is asked by one after the other: it costs us little.
+	probeEvery = 30 * time.Second
+	// maxProbeWait bounds how long a task waits for a silent endpoint: soon after it is well again
 	// everything is on its way.
 	maxProbeWait = 10 * time.Minute
 	// longestPause bounds how long a receiver's Retry-After holds up its other deliveries.
@@ -36,6 +41,7 @@ const (
 // lanes keep one endpoint from taking everybody's workers. They are this instance's memory of the
 // endpoints; what must survive is in the Store.
 type lanes struct {
+	now    func() time.Time
 	random func() float64 // in [0,1)
 
 	mu    sync.Mutex
@@ -46,6 +52,7 @@ type lanes struct {
 // lane is one endpoint. Its lock is the lanes'.
 type lane struct {
 	running  map[*place]struct{}
+	waiters  []*place // for a place, in their order
 	limit    int
 	failures int           // in a row
 	silent   bool          // the last failure was none to answer, as far as is known
@@ -56,8 +63,8 @@ type lane struct {
 	used     time.Time
 }
 
-func newLanes(random func() float64) *lanes {
-	return &lanes{random: random, open: map[uuid.UUID]*lane{}}
+func newLanes(now func() time.Time, random func() float64) *lanes {
+	return &lanes{now: now, random: random, open: map[uuid.UUID]*lane{}}
 }
 
 // place is one attempt's in a lane.
@@ -65,6 +72,7 @@ type place struct {
 	lanes   *lanes
 	lane    *lane
 	started time.Time
+	granted chan struct{} // of one that waits: closed when it may go
 }
 
 // suspect reports whether the endpoint's last attempt failed.
@@ -75,10 +83,28 @@ func (l *lanes) suspect(endpoint uuid.UUID) bool {
 	return at != nil && at.failures > 0
 }
 
-// enter takes a place, or says how long to step back.
-func (l *lanes) enter(endpoint uuid.UUID, now time.Time) (*place, time.Duration) {
+// enter takes a place, if need be after a short wait, or says how long to step back.
+func (l *lanes) enter(ctx context.Context, endpoint uuid.UUID) (*place, time.Duration) {
+	p, wait := l.ask(endpoint)
+	if p == nil || p.granted == nil {
+		return p, wait
+	}
+	patient := time.NewTimer(patience)
+	defer patient.Stop()
+	select {
+	case <-p.granted:
+		return p, 0
+	case <-patient.C:
+	case <-ctx.Done():
+	}
+	return p.giveUp()
+}
+
+// ask takes a place or, in a lane that is full and moves, the right to wait for one.
+func (l *lanes) ask(endpoint uuid.UUID) (*place, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.now()
 	l.sweep(now)
 	at := l.open[endpoint]
 	if at == nil {
@@ -86,42 +112,71 @@ func (l *lanes) enter(endpoint uuid.UUID, now time.Time) (*place, time.Duration)
 		l.open[endpoint] = at
 	}
 	at.used = now
-	if wait := at.refuse(now, l.random()); wait > 0 {
-		return nil, wait
-	}
-	p := &place{lanes: l, lane: at, started: now}
-	at.running[p] = struct{}{}
-	if at.failing() {
-		at.probed = now
+	p := &place{lanes: l, lane: at}
+	switch {
+	case at.free(now) && len(at.waiters) == 0:
+		at.start(p, now)
+	case at.moves(now) && len(at.waiters) < maxWaiters:
+		p.granted = make(chan struct{})
+		at.waiters = append(at.waiters, p)
+	default:
+		return nil, at.turnAway(now, l.random())
 	}
 	return p, 0
 }
 
-func (a *lane) failing() bool { return a.failures >= failingAfter }
-
-// refuse says how long a task has to wait; 0 = it need not. Tasks that are turned away one after the
-// other are told later and later times, as if they stood in a queue: they come when there is room, and
-// not all at once.
-func (a *lane) refuse(now time.Time, random float64) time.Duration {
-	switch {
-	case now.Before(a.closed):
-		return a.turnAway(now, a.closed.Sub(now), a.pace, maxProbeWait, random)
-	case a.failing():
-		every := brokenEvery
-		if a.silent {
-			every = silentEvery
-		}
-		if next := a.probed.Add(every); len(a.running) > 0 || now.Before(next) {
-			return a.turnAway(now, max(next.Sub(now), minWait), every, maxProbeWait, random)
-		}
-	case len(a.running) >= a.limit, a.hangs(now):
-		return a.turnAway(now, minWait, a.pace/time.Duration(a.limit), maxWait, random)
+// giveUp ends the waiting for a place, unless it was given just now.
+func (p *place) giveUp() (*place, time.Duration) {
+	p.lanes.mu.Lock()
+	defer p.lanes.mu.Unlock()
+	select {
+	case <-p.granted:
+		return p, 0
+	default:
 	}
-	return 0
+	p.lane.waiters = slices.DeleteFunc(p.lane.waiters, func(w *place) bool { return w == p })
+	return nil, p.lane.turnAway(p.lanes.now(), p.lanes.random())
 }
 
-// turnAway gives out the next time, at least soonest and at most limit from now.
-func (a *lane) turnAway(now time.Time, soonest, interval, limit time.Duration, random float64) time.Duration {
+func (a *lane) start(p *place, now time.Time) {
+	p.started = now
+	a.running[p] = struct{}{}
+	if a.dead() {
+		a.probed = now
+	}
+}
+
+// dead reports whether the endpoint has not answered for some time.
+func (a *lane) dead() bool { return a.silent && a.failures >= failingAfter }
+
+// free reports whether one more may be sent now.
+func (a *lane) free(now time.Time) bool {
+	switch {
+	case now.Before(a.closed), a.hangs(now):
+		return false
+	case a.dead():
+		return len(a.running) == 0 && !now.Before(a.probed.Add(probeEvery))
+	default:
+		return len(a.running) < a.limit
+	}
+}
+
+// moves reports whether a place may be expected soon.
+func (a *lane) moves(now time.Time) bool {
+	return !now.Before(a.closed) && !a.dead() && !a.hangs(now) && a.pace < patience
+}
+
+// turnAway says how long a task has to stay away. Tasks that are turned away one after the other are
+// told later and later times, as if they stood in a queue: they come when there is room, and not all at
+// once.
+func (a *lane) turnAway(now time.Time, random float64) time.Duration {
+	soonest, interval, limit := minWait, a.pace/time.Duration(a.limit), maxWait
+	switch {
+	case now.Before(a.closed):
+		soonest, limit = max(minWait, a.closed.Sub(now)), max(maxProbeWait, a.closed.Sub(now))
+	case a.dead():
+		soonest, interval, limit = max(minWait, a.probed.Add(probeEvery).Sub(now)), probeEvery, maxProbeWait
+	}
 	if earliest := now.Add(soonest); a.next.Before(earliest) {
 		a.next = earliest
 	}
@@ -152,19 +207,18 @@ func (l *lanes) learn(e Endpoint) {
 }
 
 // allowed says whether the place may be used now that more is known of its endpoint; 0 = it may.
-func (p *place) allowed(now time.Time) time.Duration {
+func (p *place) allowed() time.Duration {
 	p.lanes.mu.Lock()
 	defer p.lanes.mu.Unlock()
-	a := p.lane
-	if !a.failing() || a.probed.Equal(p.started) {
+	a, now := p.lane, p.lanes.now()
+	if !a.dead() || a.probed.Equal(p.started) {
 		return 0
 	}
 	delete(a.running, p)
-	if wait := a.refuse(now, p.lanes.random()); wait > 0 {
-		return wait
+	if !a.free(now) {
+		return a.turnAway(now, p.lanes.random())
 	}
-	a.running[p] = struct{}{}
-	a.probed = now
+	a.start(p, now)
 	return 0
 }
 
@@ -179,7 +233,7 @@ func (p *place) answered(a Answer) {
 	}
 	switch {
 	case a.OK():
-		if at.failing() {
+		if at.dead() {
 			at.next = time.Time{} // those who come now need not stand behind those who waited
 		}
 		at.failures, at.closed = 0, time.Time{}
@@ -193,10 +247,18 @@ func (p *place) answered(a Answer) {
 	}
 }
 
+// leave gives the place to whoever waits.
 func (p *place) leave() {
 	p.lanes.mu.Lock()
 	defer p.lanes.mu.Unlock()
-	delete(p.lane.running, p)
+	a, now := p.lane, p.lanes.now()
+	delete(a.running, p)
+	for len(a.waiters) > 0 && a.free(now) {
+		next := a.waiters[0]
+		a.waiters = a.waiters[1:]
+		a.start(next, now)
+		close(next.granted)
+	}
 }
 
 // sweep forgets lanes that nobody uses.
@@ -206,7 +268,7 @@ func (l *lanes) sweep(now time.Time) {
 	}
 	l.swept = now
 	for id, at := range l.open {
-		if len(at.running) == 0 && now.Sub(at.used) > forgetAfter {
+		if len(at.running)+len(at.waiters) == 0 && now.Sub(at.used) > forgetAfter {
 			delete(l.open, id)
 		}
 	}

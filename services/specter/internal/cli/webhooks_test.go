@@ -62,14 +62,14 @@ func newHooked(t *testing.T) (*hooked, config.Source) {
 		answer(w, 201, api.CreatedEndpoint{Endpoint: f.endpoint, Secret: "whsec_new"})
 	})
 	mux.HandleFunc("PATCH "+base+"/{id}", func(w http.ResponseWriter, r *http.Request) { note(r); answer(w, 200, f.endpoint) })
-	mux.HandleFunc("DELETE "+base+"/{id}", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(204) })
+	mux.HandleFunc("DELETE "+base+"/{id}", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST "+base+"/{id}/rotate-secret", func(w http.ResponseWriter, r *http.Request) {
 		note(r)
 		rotated, until := f.endpoint, now.Add(48*time.Hour)
 		rotated.SecretOverlapUntil = &until
 		answer(w, 200, api.CreatedEndpoint{Endpoint: rotated, Secret: "whsec_rotated"})
 	})
-	mux.HandleFunc("POST "+base+"/{id}/test", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(202) })
+	mux.HandleFunc("POST "+base+"/{id}/test", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(http.StatusAccepted) })
 	mux.HandleFunc("POST "+base+"/{id}/recover", func(w http.ResponseWriter, r *http.Request) {
 		note(r)
 		answer(w, 202, api.RecoveryBegun{Deliveries: 7})
@@ -79,7 +79,7 @@ func newHooked(t *testing.T) (*hooked, config.Source) {
 		answer(w, 200, api.DeliveryPage{Items: []api.Delivery{f.delivery}})
 	})
 	mux.HandleFunc("GET "+base+"/{id}/deliveries/{delivery}", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, f.delivery) })
-	mux.HandleFunc("POST "+base+"/{id}/deliveries/{delivery}/resend", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(202) })
+	mux.HandleFunc("POST "+base+"/{id}/deliveries/{delivery}/resend", func(w http.ResponseWriter, r *http.Request) { note(r); w.WriteHeader(http.StatusAccepted) })
 	mux.HandleFunc("GET /api/v1/webhook-events/stream", func(w http.ResponseWriter, r *http.Request) {
 		note(r)
 		for i, data := range f.events {

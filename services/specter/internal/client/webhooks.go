@@ -67,7 +67,7 @@ func (c *Client) Deliveries(ctx context.Context, id uuid.UUID, wanted api.ListDe
 	var all []api.Delivery
 	for len(all) < count {
 		var page api.DeliveryPage
-		n := api.Limit(min(pageLimit, count-len(all)))
+		n := min(pageLimit, count-len(all))
 		wanted.Limit = &n
 		err := call(ctx, true, &page, func(ctx context.Context) (*http.Response, error) { return c.api.ListDeliveries(ctx, id, &wanted) })
 		if err != nil {
