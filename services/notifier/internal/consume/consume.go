@@ -22,8 +22,8 @@ const (
 	durable = "notifier"
 	ordered = "notifier_deployments"
 
-	// handlers accept events at once; each waits for the database most of the time.
-	handlers = 8
+	// handlers accept events at once. Each takes a connection to the database, and attempts need some too.
+	handlers = 3
 )
 
 // Accounts is what events are handed to; delivery.Deliverer is one.

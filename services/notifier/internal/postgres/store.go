@@ -33,9 +33,14 @@ type Scheduler interface {
 	Schedule(ctx context.Context, tx pgx.Tx, tasks ...delivery.Task) error
 }
 
+// loadShare of the pool's connections may be used to begin attempts: what was answered must be recorded
+// soon, and not wait behind those who are about to send.
+const loadShare = 3
+
 // Store implements delivery.Store.
 type Store struct {
 	pool   *pgxpool.Pool
+	loads  chan struct{} // holds one for each attempt that is being read
 	outbox outbox.Outbox
 	tasks  Scheduler
 	newID  func() (uuid.UUID, error)
@@ -45,7 +50,8 @@ var _ delivery.Store = (*Store)(nil)
 
 // NewStore keeps deliveries in pool, which has the notifier's role.
 func NewStore(pool *pgxpool.Pool, box outbox.Outbox, tasks Scheduler, newID func() (uuid.UUID, error)) *Store {
-	return &Store{pool: pool, outbox: box, tasks: tasks, newID: newID}
+	loads := make(chan struct{}, max(1, pool.Config().MaxConns/loadShare))
+	return &Store{pool: pool, loads: loads, outbox: box, tasks: tasks, newID: newID}
 }
 
 // Accept implements delivery.Store.
@@ -109,6 +115,12 @@ func subscribers(ctx context.Context, q *db.Queries, e delivery.Event) (endpoint
 
 // Load implements delivery.Store.
 func (s *Store) Load(ctx context.Context, t delivery.Task) (d delivery.Delivery, e delivery.Endpoint, err error) {
+	select {
+	case s.loads <- struct{}{}:
+		defer func() { <-s.loads }()
+	case <-ctx.Done():
+		return d, e, ctx.Err()
+	}
 	err = tenant.Tx(ctx, s.pool, t.AccountID, func(tx pgx.Tx) error {
 		row, err := db.New(tx).Delivery(ctx, db.DeliveryParams{AccountID: t.AccountID, ID: t.DeliveryID})
 		d, e = toDelivery(t, row), toEndpoint(t, row)
