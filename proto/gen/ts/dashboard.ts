@@ -1876,10 +1876,8 @@ export interface components {
             next_attempt_at?: string;
             /** Format: date-time */
             finished_at?: string;
-            /** @description What is sent; only of a single delivery. */
-            body?: {
-                [key: string]: unknown;
-            };
+            /** @description The JSON that is sent, byte for byte as it is signed; only of a single delivery. */
+            body?: string;
             log?: components["schemas"]["DeliveryAttempt"][];
         };
         /** @enum {string} */

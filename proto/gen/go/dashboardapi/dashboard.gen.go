@@ -806,9 +806,9 @@ type DeletionRequest struct {
 type Delivery struct {
 	Attempts int `json:"attempts"`
 
-	// Body What is sent; only of a single delivery.
-	Body      *map[string]interface{} `json:"body,omitempty"`
-	CreatedAt time.Time               `json:"created_at"`
+	// Body The JSON that is sent, byte for byte as it is signed; only of a single delivery.
+	Body      *string   `json:"body,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
 
 	// DeploymentId What is told of one deployment arrives in order: it waits for what is pending before it.
 	DeploymentId *openapi_types.UUID `json:"deployment_id,omitempty"`

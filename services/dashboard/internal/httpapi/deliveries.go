@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
@@ -58,13 +57,7 @@ func toDelivery(d endpoint.Delivery) (contract.Delivery, error) {
 		Id: d.ID, EventId: d.EventID, EventType: d.EventType, Status: contract.DeliveryStatus(d.Status), Reason: optional(d.Reason), Attempts: d.Attempts, Resends: d.Resends,
 		DeploymentId: d.DeploymentID, CreatedAt: d.CreatedAt.UTC(), NextAttemptAt: utc(d.NextAttemptAt), FinishedAt: utc(d.FinishedAt), Log: &log,
 	}
-	if len(d.Body) > 0 {
-		body, err := document[map[string]any](d.Body)
-		if err != nil {
-			return out, fmt.Errorf("reading the body of delivery %s: %w", d.ID, err)
-		}
-		out.Body = &body
-	}
+	out.Body = optional(string(d.Body))
 	return out, nil
 }
 

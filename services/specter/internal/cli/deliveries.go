@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -193,11 +194,11 @@ func (a *app) tellDelivery(d api.Delivery) error {
 	a.out.linef("%s %s", a.out.bold(d.EventType), a.out.dim(d.Id.String()))
 	a.out.linef("%s · webhook-id %s · created %s", stateOf(d), d.EventId, moment(&d.CreatedAt))
 	if d.Body != nil {
-		body, err := json.MarshalIndent(*d.Body, "  ", "  ")
-		if err != nil {
-			return err
+		var body bytes.Buffer
+		if err := json.Indent(&body, []byte(*d.Body), "  ", "  "); err != nil {
+			return fmt.Errorf("reading the body: %w", err)
 		}
-		a.out.line("  " + string(body))
+		a.out.line("  " + body.String())
 	}
 	if d.Log == nil {
 		return nil

@@ -35,11 +35,11 @@ type hooked struct {
 
 func newHooked(t *testing.T) (*hooked, config.Source) {
 	t.Helper()
-	code, failed, server, url := 500, "answered 500", map[string]string{"server": "nginx"}, "https://example.com/in?…"
+	code, failed, sent, server, url := 500, "answered 500", `{"type":"proposal.created"}`, map[string]string{"server": "nginx"}, "https://example.com/in?…"
 	f := &hooked{endpoint: api.Endpoint{Id: uuid.New(), Url: "https://example.com/in", Events: []string{"*"}, Enabled: true, Status: api.Failing, CreatedAt: now}}
 	reason := "exhausted"
 	f.delivery = api.Delivery{
-		Id: uuid.New(), EventId: uuid.New(), EventType: "proposal.created", Status: api.DeliveryStatusFailed, Reason: &reason, Attempts: 1, CreatedAt: now, Body: &map[string]any{"type": "proposal.created"},
+		Id: uuid.New(), EventId: uuid.New(), EventType: "proposal.created", Status: api.DeliveryStatusFailed, Reason: &reason, Attempts: 1, CreatedAt: now, Body: &sent,
 		Log: &[]api.DeliveryAttempt{{Attempt: 1, At: now, DurationMs: 12, StatusCode: &code, Error: &failed, RequestUrl: &url, ResponseHeaders: &server}},
 	}
 	mux := http.NewServeMux()

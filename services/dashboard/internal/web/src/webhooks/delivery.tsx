@@ -1,4 +1,4 @@
-import { asCount, asMoment } from "../format";
+import { asCount, asMoment, prettyJson } from "../format";
 import { Button, Failure, Loading } from "../parts/ui";
 import { resend, useChange, useDelivery } from "./queries";
 import type { Attempt, Endpoint } from "./words";
@@ -25,7 +25,7 @@ export function DeliveryDetail({ endpoint, id }: { endpoint: Endpoint; id: strin
       <div>
         <h3 className="mb-1 text-xs font-medium">Body</h3>
         <pre tabIndex={0} aria-label="Body" className="max-h-72 overflow-auto rounded-lg bg-ground p-3 text-xs">
-          {JSON.stringify(delivery.data.body, null, 2)}
+          {prettyJson(delivery.data.body ?? "")}
         </pre>
       </div>
       <ol className="space-y-3">{delivery.data.log?.map((attempt) => <OneAttempt key={attempt.attempt} attempt={attempt} />)}</ol>
