@@ -307,3 +307,22 @@ func TestAnAccountThatIsClosedStillHasItsEndpointsAndTellsThem(t *testing.T) {
 	require.NoError(t, w.db.Owner(t).QueryRow(t.Context(), `SELECT enabled AND deleted_at IS NULL FROM webhook_endpoints WHERE id = $1`, made.str("endpoint.id")).Scan(&listening))
 	require.True(t, listening)
 }
+
+func TestWhatPeopleDecideAndReportIsPublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	approved := c.post("/api/v1/proposals/"+w.proposal(tenant, "Yes", 1).String()+"/decision", map[string]any{"decision": "approved"})
+	require.Equal(t, http.StatusOK, approved.status, approved.text)
+	rejected := c.post("/api/v1/proposals/"+w.proposal(tenant, "No", 2).String()+"/decision", map[string]any{"decision": "rejected", "reason_code": "wont_fix"})
+	require.Equal(t, http.StatusOK, rejected.status, rejected.text)
+	deployment := approved.str("deployment_id")
+	reported := c.post("/api/v1/deployments/"+deployment+"/report", map[string]any{})
+	require.Less(t, reported.status, 300, reported.text)
+	testkit.Eventually(t, func() bool { return len(published(w, event.DeploymentDeployed, tenant.AccountID)) == 1 }, "deployment.deployed")
+	require.Equal(t, deployment, published(w, event.DeploymentDeployed, tenant.AccountID)[0].Body.GetDeploymentId())
+	require.Equal(t, deployment, published(w, event.ProposalApproved, tenant.AccountID)[0].Body.GetDeploymentId())
+	require.Equal(t, deployment, published(w, event.DeploymentCreated, tenant.AccountID)[0].Body.GetDeploymentId())
+	require.Equal(t, "wont_fix", published(w, event.ProposalRejected, tenant.AccountID)[0].Body.GetReasonCode())
+}

@@ -249,3 +249,41 @@ func TestPausingEndsWhatIsPending(t *testing.T) {
 	testkit.Eventually(t, func() bool { return s.count(`status = 'dropped' AND reason = 'paused'`) == 2 }, "both are dropped")
 	require.Len(t, r.all(), 1)
 }
+
+// TestEveryEventReachesAnEndpoint: those that people were told of, each under its name and with its data.
+func TestEveryEventReachesAnEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := newReceiver(t, always(200))
+	s.endpoint(r.URL, "*")
+	s.start(loopback)
+	verdict := func() *eventv1.Verdict { return &eventv1.Verdict{DeploymentId: uuid.NewString(), Outcome: "x"} }
+	tell(s, event.SignalFirstReceived, &eventv1.SignalFirstReceived{ProductId: "p"})
+	tell(s, event.AnalysisCompleted, &eventv1.AnalysisCompleted{ProductId: "p"})
+	tell(s, event.ProposalCreated, &eventv1.ProposalCreated{ProductId: "p"})
+	tell(s, event.ProposalApproved, &eventv1.ProposalApproved{ProductId: "p"})
+	tell(s, event.ProposalRejected, &eventv1.ProposalRejected{ProductId: "p"})
+	tell(s, event.ProposalExpired, &eventv1.ProposalExpired{ProductId: "p"})
+	tell(s, event.DeploymentCreated, &eventv1.DeploymentCreated{ProductId: "p"})
+	tell(s, event.DeploymentDeployed, &eventv1.DeploymentDeployed{ProductId: "p"})
+	tell(s, event.DeploymentVerified, &eventv1.DeploymentVerified{Verdict: verdict()})
+	tell(s, event.DeploymentRegressed, &eventv1.DeploymentRegressed{Verdict: verdict()})
+	tell(s, event.DeploymentInconclusive, &eventv1.DeploymentInconclusive{Verdict: verdict()})
+	tell(s, event.QuotaWarning, &eventv1.QuotaWarning{Quota: &eventv1.Quota{Used: 80, Limit: 100}})
+	tell(s, event.QuotaExceeded, &eventv1.QuotaExceeded{Quota: &eventv1.Quota{Used: 100, Limit: 100}})
+	tell(s, event.AccountDeletionScheduled, &eventv1.AccountDeletionScheduled{DeletionId: "d"})
+	const all = 14
+	testkit.Eventually(t, func() bool { return len(r.all()) == all }, "all of them arrive")
+	seen := map[string]bool{}
+	for _, got := range r.all() {
+		var envelope struct {
+			Type string
+			Data map[string]any
+		}
+		require.NoError(t, json.Unmarshal(got.body, &envelope))
+		require.NotEmpty(t, envelope.Data, envelope.Type)
+		require.True(t, webhook.IsName(envelope.Type))
+		seen[envelope.Type] = true
+	}
+	require.Len(t, seen, all)
+}
