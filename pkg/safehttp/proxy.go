@@ -20,11 +20,16 @@ const maxProxyAnswer = 16 << 10
 // dialProxy asks the operator's proxy for a tunnel to target, "host:port". The proxy's own address is
 // the operator's word and not judged.
 func (g *Guard) dialProxy(ctx context.Context, target string) (_ net.Conn, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrProxy, err)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, g.policy.Timeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", proxyAddress(g.policy.Proxy))
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the egress proxy: %w", err)
+		return nil, fmt.Errorf("connecting: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -34,7 +39,7 @@ func (g *Guard) dialProxy(ctx context.Context, target string) (_ net.Conn, err e
 	if g.policy.Proxy.Scheme == "https" {
 		secured := tls.Client(conn, &tls.Config{ServerName: g.policy.Proxy.Hostname(), MinVersion: tls.VersionTLS12})
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("connecting to the egress proxy: %w", err)
+			return nil, fmt.Errorf("connecting: %w", err)
 		}
 		conn = secured
 	}
@@ -45,7 +50,7 @@ func (g *Guard) dialProxy(ctx context.Context, target string) (_ net.Conn, err e
 		return nil, errors.Join(err, ctx.Err())
 	}
 	if !unhook() {
-		return nil, fmt.Errorf("asking the egress proxy for a tunnel: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("asking for a tunnel: %w", context.Cause(ctx))
 	}
 	return conn, nil
 }
@@ -65,19 +70,19 @@ func askTunnel(conn net.Conn, proxy *url.URL, target string) error {
 		ask.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password)))
 	}
 	if err := ask.Write(conn); err != nil {
-		return fmt.Errorf("asking the egress proxy for a tunnel: %w", err)
+		return fmt.Errorf("asking for a tunnel: %w", err)
 	}
 	read := bufio.NewReader(io.LimitReader(conn, maxProxyAnswer))
 	answer, err := http.ReadResponse(read, ask)
 	if err != nil {
-		return fmt.Errorf("reading the egress proxy's answer: %w", err)
+		return fmt.Errorf("reading its answer: %w", err)
 	}
 	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the egress proxy answered %d", answer.StatusCode)
+		return fmt.Errorf("it answered %d", answer.StatusCode)
 	}
 	if read.Buffered() > 0 {
-		return errors.New("the egress proxy sent something before the tunnel was used")
+		return errors.New("it sent something before the tunnel was used")
 	}
 	return nil
 }

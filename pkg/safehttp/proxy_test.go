@@ -127,7 +127,7 @@ func TestAProxyThatRefusesOrBabblesIsAFailure(t *testing.T) {
 			p := newConnectProxy(t, answer, "")
 			g := safehttp.New(p.policy(t), safehttp.WithResolver(always{netip.MustParseAddr("9.9.9.9")}))
 			_, err := g.Client().Get("http://hooks.example.com/")
-			require.ErrorContains(t, err, "proxy")
+			require.ErrorIs(t, err, safehttp.ErrProxy)
 			require.NotContains(t, err.Error(), "word")
 		})
 	}

@@ -11,18 +11,23 @@ import (
 
 const (
 	// newLimit attempts run at once to an endpoint that has not answered yet, of one instance; each
-	// success allows one more, a failure halves them, silence leaves one.
-	newLimit = 2
-	maxLimit = 16
+	// success allows one more, a failure halves them, silence leaves one. Those who answer slowly are
+	// allowed fewer: at quickPace maxLimit, at four times that and beyond slowLimit.
+	newLimit  = 2
+	maxLimit  = 16
+	slowLimit = 4
+	quickPace = 200 * time.Millisecond
 	// hanging is when a receiver is taken for slow: while it keeps a request for so long it gets no other.
 	hanging = time.Second
 	// minWait and maxWait bound how long a task steps back from a lane that is full.
 	minWait = 200 * time.Millisecond
 	maxWait = 15 * time.Second
 	// patience is how long a task waits on its worker for a place in a lane that moves, and maxWaiters how
-	// many do: jobs are fetched several at a time, and most places are free again in milliseconds.
-	patience   = 250 * time.Millisecond
-	maxWaiters = 16
+	// many do, of an endpoint and of all: jobs are fetched several at a time, and most places are free again
+	// in milliseconds.
+	patience      = 250 * time.Millisecond
+	maxWaiters    = 8
+	maxAllWaiters = 48
 	// probeEvery is how often an endpoint is asked that fails by not answering. One that answers, but never
 	// well, is asked by one after the other: it costs us little.
 	probeEvery = 30 * time.Second
@@ -44,9 +49,10 @@ type lanes struct {
 	now    func() time.Time
 	random func() float64 // in [0,1)
 
-	mu    sync.Mutex
-	open  map[uuid.UUID]*lane
-	swept time.Time
+	mu      sync.Mutex
+	open    map[uuid.UUID]*lane
+	waiting int // in all lanes
+	swept   time.Time
 }
 
 // lane is one endpoint. Its lock is the lanes'.
@@ -116,7 +122,8 @@ func (l *lanes) ask(endpoint uuid.UUID) (*place, time.Duration) {
 	switch {
 	case at.free(now) && len(at.waiters) == 0:
 		at.start(p, now)
-	case at.moves(now) && len(at.waiters) < maxWaiters:
+	case at.moves(now) && len(at.waiters) < maxWaiters && l.waiting < maxAllWaiters:
+		l.waiting++
 		p.granted = make(chan struct{})
 		at.waiters = append(at.waiters, p)
 	default:
@@ -134,6 +141,7 @@ func (p *place) giveUp() (*place, time.Duration) {
 		return p, 0
 	default:
 	}
+	p.lanes.waiting--
 	p.lane.waiters = slices.DeleteFunc(p.lane.waiters, func(w *place) bool { return w == p })
 	return nil, p.lane.turnAway(p.lanes.now(), p.lanes.random())
 }
@@ -188,6 +196,11 @@ func (a *lane) turnAway(now time.Time, random float64) time.Duration {
 	return wait + time.Duration(random*float64(minWait))
 }
 
+// most is how many attempts may ever run at once, by how soon the endpoint answers.
+func (a *lane) most() int {
+	return max(slowLimit, min(maxLimit, int(maxLimit*quickPace/max(a.pace, 1))))
+}
+
 func (a *lane) hangs(now time.Time) bool {
 	for p := range a.running {
 		if now.Sub(p.started) > hanging {
@@ -237,7 +250,7 @@ func (p *place) answered(a Answer) {
 			at.next = time.Time{} // those who come now need not stand behind those who waited
 		}
 		at.failures, at.closed = 0, time.Time{}
-		at.limit = min(at.limit+1, maxLimit)
+		at.limit = min(at.limit+1, at.most())
 	case a.Silent():
 		at.failures++
 		at.silent, at.limit = true, 1
@@ -256,6 +269,7 @@ func (p *place) leave() {
 	for len(a.waiters) > 0 && a.free(now) {
 		next := a.waiters[0]
 		a.waiters = a.waiters[1:]
+		p.lanes.waiting--
 		a.start(next, now)
 		close(next.granted)
 	}

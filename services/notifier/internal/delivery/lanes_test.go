@@ -119,6 +119,40 @@ func TestWhoAnswersWellGetsMoreAtOnceAndWhoDoesNotLess(t *testing.T) {
 	})
 }
 
+func TestWhoAnswersSlowlyGetsLessAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lanes) {
+		id := uuid.New()
+		for range 100 {
+			answer(t, l, id, Answer{Code: 200, Took: 900 * time.Millisecond})
+		}
+		require.Equal(t, slowLimit, l.open[id].limit, "workers are for everybody")
+	})
+}
+
+func TestFewWorkersWaitWhateverTheNumberOfEndpoints(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lanes) {
+		var waiting sync.WaitGroup
+		turnedAway := make(chan struct{}, 1000)
+		for range 20 {
+			id := uuid.New()
+			for range newLimit {
+				enter(t, l, id)
+			}
+			for range maxWaiters {
+				waiting.Go(func() {
+					began := time.Now()
+					if _, wait := l.enter(t.Context(), id); wait > 0 && time.Since(began) == 0 {
+						turnedAway <- struct{}{}
+					}
+				})
+			}
+		}
+		waiting.Wait()
+		require.Len(t, turnedAway, 20*maxWaiters-maxAllWaiters)
+		require.Zero(t, l.waiting)
+	})
+}
+
 func TestNobodyIsSentToBehindARequestThatHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lanes) {
 		id := uuid.New()

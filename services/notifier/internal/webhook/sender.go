@@ -118,16 +118,22 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// describe says what went wrong without the URL, whose query may hold a secret.
+// describe says what went wrong without the URL, whose query may hold a secret, and without addresses,
+// which tell of the network that Specter is in.
 func describe(err error) string {
 	var refused *safehttp.Error
 	var wrapped *url.Error
 	var network net.Error
+	var operation *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		return cut(refused.Error(), maxError)
 	case errors.As(err, &network) && network.Timeout():
 		return "no answer in time"
+	case errors.Is(err, safehttp.ErrProxy):
+		return "the way out of Specter's network failed; its operator can find out why"
+	case errors.As(err, &operation):
+		return cut(operation.Op+": "+operation.Err.Error(), maxError)
 	case errors.As(err, &wrapped):
 		return cut(wrapped.Err.Error(), maxError)
 	default:
