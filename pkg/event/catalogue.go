@@ -39,8 +39,13 @@ var (
 	AccountDeletionCancelled = define[*eventv1.AccountDeletionCancelled](facts, "account.deletion_cancelled", 1, OneAccount)
 	AccountDeleted           = define[*eventv1.AccountDeleted](facts, "account.deleted", 1, OneAccount)
 
-	EndpointTested   = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
-	EndpointDisabled = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
+	EndpointTested            = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
+	EndpointDisabled          = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
+	EndpointRecoveryRequested = define[*eventv1.EndpointRecoveryRequested](facts, "endpoint.recovery_requested", 1, OneAccount)
+	DeliveryResendRequested   = define[*eventv1.DeliveryResendRequested](facts, "delivery.resend_requested", 1, OneAccount)
+
+	QuotaWarning  = define[*eventv1.QuotaWarning](facts, "quota.warning", 1, OneAccount)
+	QuotaExceeded = define[*eventv1.QuotaExceeded](facts, "quota.exceeded", 1, OneAccount)
 )
 
 // All lists the catalogue in the order of a signal's life.
@@ -53,7 +58,8 @@ func All() []Info {
 		DeploymentCreated, DeploymentDeployed, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,
-		EndpointTested, EndpointDisabled,
+		EndpointTested, EndpointDisabled, EndpointRecoveryRequested, DeliveryResendRequested,
+		QuotaWarning, QuotaExceeded,
 	}
 	infos := make([]Info, len(types))
 	for i, t := range types {

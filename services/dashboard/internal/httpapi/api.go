@@ -43,6 +43,7 @@ type Options struct {
 	Decisions   *decision.Service
 	Deployments *deployment.Service
 	Endpoints   *endpoint.Service
+	Live        endpoint.Live
 	Imports     *importing.Service
 	Usage       *usage.Service
 	Refusals    *refusal.Service

@@ -113,6 +113,8 @@ type DeliveryAttempt struct {
 	StatusCode      *int32
 	Error           string
 	ResponseExcerpt string
+	Request         []byte
+	ResponseHeaders []byte
 }
 
 // writer: dashboard. Created in the approval's transaction; what people report about shipping.
@@ -194,15 +196,17 @@ type WebSession struct {
 
 // writer: dashboard. Where webhooks go.
 type WebhookEndpoint struct {
-	ID           uuid.UUID
-	AccountID    uuid.UUID
-	Url          string
-	Description  string
-	Events       []string
-	SecretSealed []byte
-	Enabled      bool
-	Version      int32
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeletedAt    *time.Time
+	ID                   uuid.UUID
+	AccountID            uuid.UUID
+	Url                  string
+	Description          string
+	Events               []string
+	SecretSealed         []byte
+	Enabled              bool
+	Version              int32
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
+	DeletedAt            *time.Time
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
 }

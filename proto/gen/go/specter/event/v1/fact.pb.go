@@ -2473,6 +2473,291 @@ func (x *EndpointDisabled) GetDisabledAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// EndpointRecoveryRequested: a person asked to send an endpoint again what did
+// not reach it since a moment.
+type EndpointRecoveryRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId    string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointRecoveryRequested) Reset() {
+	*x = EndpointRecoveryRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointRecoveryRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointRecoveryRequested) ProtoMessage() {}
+
+func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
+func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *EndpointRecoveryRequested) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *EndpointRecoveryRequested) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *EndpointRecoveryRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+// DeliveryResendRequested: a person asked to send one event to one endpoint
+// again, whatever became of it.
+type DeliveryResendRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DeliveryId    string                 `protobuf:"bytes,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	EndpointId    string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryResendRequested) Reset() {
+	*x = DeliveryResendRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryResendRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryResendRequested) ProtoMessage() {}
+
+func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
+func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *DeliveryResendRequested) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+func (x *DeliveryResendRequested) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *DeliveryResendRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+// QuotaWarning: an account has used most of what it may send in a month.
+type QuotaWarning struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Quota         *Quota                 `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuotaWarning) Reset() {
+	*x = QuotaWarning{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuotaWarning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuotaWarning) ProtoMessage() {}
+
+func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
+func (*QuotaWarning) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *QuotaWarning) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// QuotaExceeded: an account has used up what it may send in a month; signals
+// are refused until the next one.
+type QuotaExceeded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Quota         *Quota                 `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuotaExceeded) Reset() {
+	*x = QuotaExceeded{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuotaExceeded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuotaExceeded) ProtoMessage() {}
+
+func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
+func (*QuotaExceeded) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *QuotaExceeded) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// Quota is how an account stands against its monthly limit.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first moment of the calendar month (UTC), and of the next one.
+	Month         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	ResetsAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=resets_at,json=resetsAt,proto3" json:"resets_at,omitempty"`
+	Used          uint64                 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	Limit         uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Quota) GetMonth() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Month
+	}
+	return nil
+}
+
+func (x *Quota) GetResetsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetsAt
+	}
+	return nil
+}
+
+func (x *Quota) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Quota) GetLimit() uint64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 var File_specter_event_v1_fact_proto protoreflect.FileDescriptor
 
 const file_specter_event_v1_fact_proto_rawDesc = "" +
@@ -2772,7 +3057,27 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vdisabled_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"disabledAtB\xc7\x01\n" +
+	"disabledAt\"\x91\x01\n" +
+	"\x19EndpointRecoveryRequested\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\"~\n" +
+	"\x17DeliveryResendRequested\x12\x1f\n" +
+	"\vdelivery_id\x18\x01 \x01(\tR\n" +
+	"deliveryId\x12\x1f\n" +
+	"\vendpoint_id\x18\x02 \x01(\tR\n" +
+	"endpointId\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\"=\n" +
+	"\fQuotaWarning\x12-\n" +
+	"\x05quota\x18\x01 \x01(\v2\x17.specter.event.v1.QuotaR\x05quota\">\n" +
+	"\rQuotaExceeded\x12-\n" +
+	"\x05quota\x18\x01 \x01(\v2\x17.specter.event.v1.QuotaR\x05quota\"\x9c\x01\n" +
+	"\x05Quota\x120\n" +
+	"\x05month\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05month\x127\n" +
+	"\tresets_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bresetsAt\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x04R\x04used\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x04R\x05limitB\xc7\x01\n" +
 	"\x14com.specter.event.v1B\tFactProtoP\x01ZBgithub.com/draftlabs/specter/proto/gen/go/specter/event/v1;eventv1\xa2\x02\x03SEX\xaa\x02\x10Specter.Event.V1\xca\x02\x10Specter\\Event\\V1\xe2\x02\x1cSpecter\\Event\\V1\\GPBMetadata\xea\x02\x12Specter::Event::V1b\x06proto3"
 
 var (
@@ -2787,73 +3092,83 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_specter_event_v1_fact_proto_goTypes = []any{
-	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
-	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
-	(*AnalysisRequested)(nil),        // 2: specter.event.v1.AnalysisRequested
-	(*AnalysisCompleted)(nil),        // 3: specter.event.v1.AnalysisCompleted
-	(*FindingOpened)(nil),            // 4: specter.event.v1.FindingOpened
-	(*FindingRenewed)(nil),           // 5: specter.event.v1.FindingRenewed
-	(*ProposalCreated)(nil),          // 6: specter.event.v1.ProposalCreated
-	(*ProposalUpdated)(nil),          // 7: specter.event.v1.ProposalUpdated
-	(*ProposalApproved)(nil),         // 8: specter.event.v1.ProposalApproved
-	(*ProposalRejected)(nil),         // 9: specter.event.v1.ProposalRejected
-	(*ProposalSnoozed)(nil),          // 10: specter.event.v1.ProposalSnoozed
-	(*ProposalDuplicated)(nil),       // 11: specter.event.v1.ProposalDuplicated
-	(*ProposalReopened)(nil),         // 12: specter.event.v1.ProposalReopened
-	(*ProposalRewriteRequested)(nil), // 13: specter.event.v1.ProposalRewriteRequested
-	(*ProposalEdited)(nil),           // 14: specter.event.v1.ProposalEdited
-	(*ProposalExpired)(nil),          // 15: specter.event.v1.ProposalExpired
-	(*DeploymentCreated)(nil),        // 16: specter.event.v1.DeploymentCreated
-	(*DeploymentDeployed)(nil),       // 17: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),      // 18: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 19: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 20: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 21: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 22: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 23: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 24: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 25: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 26: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 27: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 28: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 29: google.protobuf.Timestamp
+	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
+	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
+	(*AnalysisRequested)(nil),         // 2: specter.event.v1.AnalysisRequested
+	(*AnalysisCompleted)(nil),         // 3: specter.event.v1.AnalysisCompleted
+	(*FindingOpened)(nil),             // 4: specter.event.v1.FindingOpened
+	(*FindingRenewed)(nil),            // 5: specter.event.v1.FindingRenewed
+	(*ProposalCreated)(nil),           // 6: specter.event.v1.ProposalCreated
+	(*ProposalUpdated)(nil),           // 7: specter.event.v1.ProposalUpdated
+	(*ProposalApproved)(nil),          // 8: specter.event.v1.ProposalApproved
+	(*ProposalRejected)(nil),          // 9: specter.event.v1.ProposalRejected
+	(*ProposalSnoozed)(nil),           // 10: specter.event.v1.ProposalSnoozed
+	(*ProposalDuplicated)(nil),        // 11: specter.event.v1.ProposalDuplicated
+	(*ProposalReopened)(nil),          // 12: specter.event.v1.ProposalReopened
+	(*ProposalRewriteRequested)(nil),  // 13: specter.event.v1.ProposalRewriteRequested
+	(*ProposalEdited)(nil),            // 14: specter.event.v1.ProposalEdited
+	(*ProposalExpired)(nil),           // 15: specter.event.v1.ProposalExpired
+	(*DeploymentCreated)(nil),         // 16: specter.event.v1.DeploymentCreated
+	(*DeploymentDeployed)(nil),        // 17: specter.event.v1.DeploymentDeployed
+	(*DeploymentCancelled)(nil),       // 18: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),      // 19: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),        // 20: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),       // 21: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),    // 22: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                   // 23: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil),  // 24: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil),  // 25: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),            // 26: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),            // 27: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 28: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 29: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 30: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 31: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 32: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 33: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	29, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	29, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	29, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	29, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	29, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	29, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	29, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	29, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	29, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	29, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	29, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	29, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	29, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	29, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	29, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	29, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	29, // 19: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	34, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	34, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	34, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	34, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	34, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	34, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	34, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	34, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	34, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	34, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	34, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	34, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	34, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	34, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	34, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	34, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	34, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	34, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	34, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	34, // 19: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
 	23, // 20: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
 	23, // 21: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
 	23, // 22: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	29, // 23: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	29, // 24: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	29, // 25: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	29, // 26: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	29, // 27: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	34, // 23: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	34, // 24: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	34, // 25: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	34, // 26: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	34, // 27: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	34, // 28: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	33, // 29: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	33, // 30: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	34, // 31: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	34, // 32: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2867,7 +3182,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { api, unwrap, type Session } from "../api";
+import { DisabledBanner } from "../webhooks/banner";
 import { Button } from "./ui";
 
 const pages = [
@@ -57,6 +58,7 @@ export function Shell({ product, page, session, children }: ShellProps) {
         </nav>
         <SignOut email={session.email} />
       </header>
+      <DisabledBanner product={product} />
       <main id="content" className="pt-6">
         {children}
       </main>
