@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -92,6 +93,9 @@ func absolute(t *target, address string) string {
 	return address
 }
 
+// wholeHours rounds up: what was asked to work for half an hour works for one.
+func wholeHours(d time.Duration) int { return int(math.Ceil(d.Hours())) }
+
 func graceFlag(cmd *cobra.Command, grace *time.Duration) {
 	cmd.Flags().DurationVar(grace, "grace", 0, "for how long the one before still works, at most 168h")
 }
@@ -105,7 +109,7 @@ func (a *app) rotateHook(product *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ofProduct(cmd, *product, func(t *target, p api.Product) error {
-				made, err := t.RotateDeployHook(cmd.Context(), p.Id, int(grace.Hours()), uuid.NewString())
+				made, err := t.RotateDeployHook(cmd.Context(), p.Id, wholeHours(grace), uuid.NewString())
 				if err != nil {
 					return err
 				}
@@ -135,7 +139,7 @@ func (a *app) gitHubSecret(product *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ofProduct(cmd, *product, func(t *target, p api.Product) error {
-				made, err := t.RotateGitHubSecret(cmd.Context(), p.Id, int(grace.Hours()), uuid.NewString())
+				made, err := t.RotateGitHubSecret(cmd.Context(), p.Id, wholeHours(grace), uuid.NewString())
 				if err != nil {
 					return err
 				}

@@ -13,7 +13,7 @@ export function DeploymentFacts({ deployment }: { deployment: Deployment }) {
     deployment.deployed_at !== undefined && `deployed ${asMoment(deployment.deployed_at)}`,
     deployment.environment !== undefined && `to ${deployment.environment}`,
     deployment.canary_share !== undefined && deployment.canary_share !== 100 && `${deployment.canary_share} % of the traffic`,
-    deployment.reported_via !== undefined && `noticed ${viaWords(deployment.reported_via)}`,
+    deployment.reported_via !== undefined && viaWords(deployment.reported_via),
     deployment.rolled_back_at !== undefined && `rolled back ${asMoment(deployment.rolled_back_at)}`,
   ].filter((part) => part !== false);
   const merged = deployment.merged;

@@ -37,7 +37,7 @@ describe("a step of the history", () => {
   it("says what, and what changed", () => {
     expect(stepWords(step("deployment.deployed", { version: "2", via: "hook", canary_share: 10 }))).toEqual({
       what: "Deployed",
-      how: ["version 2", "to 10 % of the traffic", "noticed by the deploy hook"],
+      how: ["version 2", "to 10 % of the traffic", "reported by a pipeline"],
     });
     expect(stepWords(step("deployment.edited", { canary_share: 50, old_canary_share: 10, version: "", old_version: "2" })).how).toEqual([
       "version nothing instead of 2",

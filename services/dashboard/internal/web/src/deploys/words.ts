@@ -6,18 +6,18 @@ type Step = Schemas["DeploymentStep"];
 export type Receipt = Schemas["DeployReceipt"];
 
 const vias: Record<Via, string> = {
-  web: "marked here",
-  cli: "by the command line",
-  sdk: "by an SDK",
-  api: "by the API",
-  hook: "by the deploy hook",
-  github_deployment: "by a GitHub deployment",
-  github_release: "by a GitHub release",
-  github_pull_request: "by a merged pull request",
-  github_push: "by a push",
+  web: "marked by hand",
+  cli: "reported on the command line",
+  sdk: "reported by an SDK",
+  api: "reported by the API",
+  hook: "reported by a pipeline",
+  github_deployment: "noticed by a GitHub deployment",
+  github_release: "noticed by a GitHub release",
+  github_pull_request: "noticed by a merged pull request",
+  github_push: "noticed by a push",
 };
 
-/** How it was noticed, after "noticed". */
+/** How it was noticed. */
 export function viaWords(via: Via): string {
   return vias[via];
 }
@@ -91,7 +91,7 @@ export function stepWords(step: Step): { what: string; how: string[] } {
   changed("environment", "to");
   if (step.action === "deployment.edited") changed("canary_share", "traffic", (share) => `${share} %`);
   else if (typeof detail.canary_share === "number" && detail.canary_share !== 100) how.push(`to ${detail.canary_share} % of the traffic`);
-  if (text("via") in vias) how.push("noticed " + viaWords(text("via") as Via));
+  if (text("via") in vias) how.push(viaWords(text("via") as Via));
   if (text("outcome") !== "") how.push(outcomes[text("outcome")] ?? text("outcome"));
   return { what: stepNames[step.action] ?? step.action.replace("deployment.", "").replaceAll("_", " "), how };
 }

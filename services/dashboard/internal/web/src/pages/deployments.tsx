@@ -79,7 +79,7 @@ export function DeploymentsPage({ product }: { product: string }) {
           />
         ))}
       </div>
-      {items.length > 0 && <p className="mt-4 text-xs text-soft">Keys: J and K go through the list, D marks the one with the frame as deployed.</p>}
+      {items.length > 1 && <p className="mt-4 text-xs text-soft">Keys: J and K go through the list, D marks the one with the frame as deployed.</p>}
     </>
   );
 }
