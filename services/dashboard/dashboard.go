@@ -19,6 +19,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
@@ -93,6 +94,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
+		Hooks:       hook.New(postgres.Hooks{Store: store}, now),
 		Endpoints:   endpoint.New(postgres.Endpoints{Store: store, Now: now}, safehttp.New(policy), now),
 		Live:        broker.NewLive(p.Bus),
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),

@@ -51,7 +51,7 @@ func (a *app) listEndpoints() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "STATUS", "LAST SUCCESS", "EVENTS", "URL"}}
 			for _, e := range all {
-				rows = append(rows, []string{e.Id.String(), string(e.Status), moment(e.LastSuccessAt), strings.Join(e.Events, ","), printable(e.Url)})
+				rows = append(rows, []string{e.Id.String(), string(e.Status), first(moment(e.LastSuccessAt), "–"), strings.Join(e.Events, ","), printable(e.Url)})
 			}
 			a.out.table(rows)
 			return nil
@@ -211,11 +211,4 @@ func (t *target) endpoint(ctx context.Context, wanted string) (api.Endpoint, err
 	default:
 		return api.Endpoint{}, usage(errors.New("there is more than one such endpoint"), hint)
 	}
-}
-
-func moment(at *time.Time) string {
-	if at == nil {
-		return "–"
-	}
-	return at.UTC().Format("2006-01-02 15:04 UTC")
 }

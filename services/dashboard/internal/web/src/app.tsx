@@ -14,12 +14,14 @@ const load = {
   signals: () => import("./pages/signals").then((page) => ({ default: page.SignalsPage })),
   proposals: () => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })),
   deployments: () => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })),
+  "deploy-hook": () => import("./pages/deploy-hook").then((page) => ({ default: page.DeployHookPage })),
   settings: () => import("./pages/settings").then((page) => ({ default: page.SettingsPage })),
 };
 const ContextsPage = lazy(load.contexts);
 const SignalsPage = lazy(load.signals);
 const ProposalsPage = lazy(load.proposals);
 const DeploymentsPage = lazy(load.deployments);
+const DeployHookPage = lazy(load["deploy-hook"]);
 const SettingsPage = lazy(load.settings);
 
 // The page of this address comes while the session is asked for.
@@ -71,6 +73,8 @@ function Page({ product, page }: { product: string; page: string }) {
       return <ProposalsPage product={product} />;
     case "deployments":
       return <DeploymentsPage product={product} />;
+    case "deploy-hook":
+      return <DeployHookPage product={product} />;
     case "settings":
       return <SettingsPage product={product} />;
     default:

@@ -72,7 +72,7 @@ func shared(index string, frameworks ...string) api.Plugin {
 }
 
 // typed are the declarations that belong to the package: of the entry points, and what these import.
-var typed = []string{"index", "react", "vue", "node", "types", "webhook"}
+var typed = []string{"index", "react", "vue", "node", "deployments", "types", "webhook"}
 
 // writeTypes keeps, of what TypeScript has declared, the part that is public, once for ESM (.d.ts)
 // and once for CommonJS (.d.cts).

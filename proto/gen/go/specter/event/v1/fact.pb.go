@@ -1616,14 +1616,24 @@ func (x *DeploymentCreated) GetContextId() string {
 
 // DeploymentDeployed: it shipped at deployed_at (which may lie in the past).
 type DeploymentDeployed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeploymentId  string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
-	ProposalId    string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
-	ProductId     string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	ContextId     string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	DeployedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
-	Version       string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	ReportedBy    string                 `protobuf:"bytes,7,opt,name=reported_by,json=reportedBy,proto3" json:"reported_by,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	DeploymentId string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	ProposalId   string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId    string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId    string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	DeployedAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
+	Version      string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	ReportedBy   string                 `protobuf:"bytes,7,opt,name=reported_by,json=reportedBy,proto3" json:"reported_by,omitempty"`
+	Commit       string                 `protobuf:"bytes,8,opt,name=commit,proto3" json:"commit,omitempty"`
+	// A link to the release, the pipeline's run or the commit.
+	Url string `protobuf:"bytes,9,opt,name=url,proto3" json:"url,omitempty"`
+	// As the pipeline names it; empty when nobody said.
+	Environment string `protobuf:"bytes,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	// Percent of the traffic that gets the change, 0–100; unset means all of it.
+	CanaryShare *float64 `protobuf:"fixed64,11,opt,name=canary_share,json=canaryShare,proto3,oneof" json:"canary_share,omitempty"`
+	// How it was noticed: "web", "cli", "sdk", "api", "hook", "github_deployment",
+	// "github_release", "github_pull_request", "github_push".
+	ReportedVia   string `protobuf:"bytes,12,opt,name=reported_via,json=reportedVia,proto3" json:"reported_via,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1707,6 +1717,201 @@ func (x *DeploymentDeployed) GetReportedBy() string {
 	return ""
 }
 
+func (x *DeploymentDeployed) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetCanaryShare() float64 {
+	if x != nil && x.CanaryShare != nil {
+		return *x.CanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentDeployed) GetReportedVia() string {
+	if x != nil {
+		return x.ReportedVia
+	}
+	return ""
+}
+
+// DeploymentEdited: what was reported of a deployment was corrected, or its
+// share of the traffic changed. Each pair is what was said before and now; equal
+// when that part stays.
+type DeploymentEdited struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	DeploymentId   string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	ProposalId     string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId      string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId      string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	EditedBy       string                 `protobuf:"bytes,5,opt,name=edited_by,json=editedBy,proto3" json:"edited_by,omitempty"`
+	OldDeployedAt  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=old_deployed_at,json=oldDeployedAt,proto3" json:"old_deployed_at,omitempty"`
+	DeployedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
+	OldCanaryShare float64                `protobuf:"fixed64,8,opt,name=old_canary_share,json=oldCanaryShare,proto3" json:"old_canary_share,omitempty"`
+	CanaryShare    float64                `protobuf:"fixed64,9,opt,name=canary_share,json=canaryShare,proto3" json:"canary_share,omitempty"`
+	// From when the share holds; set when it changed.
+	CanarySince   *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=canary_since,json=canarySince,proto3" json:"canary_since,omitempty"`
+	OldVersion    string                 `protobuf:"bytes,11,opt,name=old_version,json=oldVersion,proto3" json:"old_version,omitempty"`
+	Version       string                 `protobuf:"bytes,12,opt,name=version,proto3" json:"version,omitempty"`
+	OldCommit     string                 `protobuf:"bytes,13,opt,name=old_commit,json=oldCommit,proto3" json:"old_commit,omitempty"`
+	Commit        string                 `protobuf:"bytes,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	Url           string                 `protobuf:"bytes,15,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeploymentEdited) Reset() {
+	*x = DeploymentEdited{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeploymentEdited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeploymentEdited) ProtoMessage() {}
+
+func (x *DeploymentEdited) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeploymentEdited.ProtoReflect.Descriptor instead.
+func (*DeploymentEdited) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DeploymentEdited) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetEditedBy() string {
+	if x != nil {
+		return x.EditedBy
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetOldDeployedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldDeployedAt
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetDeployedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeployedAt
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetOldCanaryShare() float64 {
+	if x != nil {
+		return x.OldCanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentEdited) GetCanaryShare() float64 {
+	if x != nil {
+		return x.CanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentEdited) GetCanarySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CanarySince
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetOldVersion() string {
+	if x != nil {
+		return x.OldVersion
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetOldCommit() string {
+	if x != nil {
+		return x.OldCommit
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 // DeploymentCancelled: it will not ship.
 type DeploymentCancelled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1721,7 +1926,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1938,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1951,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1799,7 +2004,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +2016,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +2029,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1879,7 +2084,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2096,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2109,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1924,7 +2129,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2141,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2154,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -1969,7 +2174,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2186,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2199,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -2037,7 +2242,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2254,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2267,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -2210,7 +2415,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2427,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2440,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -2269,7 +2474,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2281,7 +2486,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2294,7 +2499,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -2317,7 +2522,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2534,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2547,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -2376,7 +2581,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2593,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2606,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2424,7 +2629,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2641,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2654,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2486,7 +2691,7 @@ type EndpointRecoveryRequested struct {
 
 func (x *EndpointRecoveryRequested) Reset() {
 	*x = EndpointRecoveryRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2498,7 +2703,7 @@ func (x *EndpointRecoveryRequested) String() string {
 func (*EndpointRecoveryRequested) ProtoMessage() {}
 
 func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2511,7 +2716,7 @@ func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
 func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EndpointRecoveryRequested) GetEndpointId() string {
@@ -2548,7 +2753,7 @@ type DeliveryResendRequested struct {
 
 func (x *DeliveryResendRequested) Reset() {
 	*x = DeliveryResendRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2560,7 +2765,7 @@ func (x *DeliveryResendRequested) String() string {
 func (*DeliveryResendRequested) ProtoMessage() {}
 
 func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2573,7 +2778,7 @@ func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
 func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeliveryResendRequested) GetDeliveryId() string {
@@ -2607,7 +2812,7 @@ type QuotaWarning struct {
 
 func (x *QuotaWarning) Reset() {
 	*x = QuotaWarning{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2824,7 @@ func (x *QuotaWarning) String() string {
 func (*QuotaWarning) ProtoMessage() {}
 
 func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2837,7 @@ func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
 func (*QuotaWarning) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *QuotaWarning) GetQuota() *Quota {
@@ -2653,7 +2858,7 @@ type QuotaExceeded struct {
 
 func (x *QuotaExceeded) Reset() {
 	*x = QuotaExceeded{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2870,7 @@ func (x *QuotaExceeded) String() string {
 func (*QuotaExceeded) ProtoMessage() {}
 
 func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2883,7 @@ func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
 func (*QuotaExceeded) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *QuotaExceeded) GetQuota() *Quota {
@@ -2702,7 +2907,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2919,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2932,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Quota) GetMonth() *timestamppb.Timestamp {
@@ -2969,7 +3174,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
 	"\n" +
-	"context_id\x18\x04 \x01(\tR\tcontextId\"\x90\x02\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\"\xb8\x03\n" +
 	"\x12DeploymentDeployed\x12#\n" +
 	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
 	"\vproposal_id\x18\x02 \x01(\tR\n" +
@@ -2982,7 +3187,37 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"deployedAt\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x12\x1f\n" +
 	"\vreported_by\x18\a \x01(\tR\n" +
-	"reportedBy\"\xbc\x01\n" +
+	"reportedBy\x12\x16\n" +
+	"\x06commit\x18\b \x01(\tR\x06commit\x12\x10\n" +
+	"\x03url\x18\t \x01(\tR\x03url\x12 \n" +
+	"\venvironment\x18\n" +
+	" \x01(\tR\venvironment\x12&\n" +
+	"\fcanary_share\x18\v \x01(\x01H\x00R\vcanaryShare\x88\x01\x01\x12!\n" +
+	"\freported_via\x18\f \x01(\tR\vreportedViaB\x0f\n" +
+	"\r_canary_share\"\xc4\x04\n" +
+	"\x10DeploymentEdited\x12#\n" +
+	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
+	"\vproposal_id\x18\x02 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\x12\x1b\n" +
+	"\tedited_by\x18\x05 \x01(\tR\beditedBy\x12B\n" +
+	"\x0fold_deployed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\roldDeployedAt\x12;\n" +
+	"\vdeployed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"deployedAt\x12(\n" +
+	"\x10old_canary_share\x18\b \x01(\x01R\x0eoldCanaryShare\x12!\n" +
+	"\fcanary_share\x18\t \x01(\x01R\vcanaryShare\x12=\n" +
+	"\fcanary_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\vcanarySince\x12\x1f\n" +
+	"\vold_version\x18\v \x01(\tR\n" +
+	"oldVersion\x12\x18\n" +
+	"\aversion\x18\f \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"old_commit\x18\r \x01(\tR\toldCommit\x12\x16\n" +
+	"\x06commit\x18\x0e \x01(\tR\x06commit\x12\x10\n" +
+	"\x03url\x18\x0f \x01(\tR\x03url\"\xbc\x01\n" +
 	"\x13DeploymentCancelled\x12#\n" +
 	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
 	"\vproposal_id\x18\x02 \x01(\tR\n" +
@@ -3092,7 +3327,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
@@ -3112,63 +3347,67 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*ProposalExpired)(nil),           // 15: specter.event.v1.ProposalExpired
 	(*DeploymentCreated)(nil),         // 16: specter.event.v1.DeploymentCreated
 	(*DeploymentDeployed)(nil),        // 17: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),       // 18: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),      // 19: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),        // 20: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),       // 21: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),    // 22: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                   // 23: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil),  // 24: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil),  // 25: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),            // 26: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),            // 27: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),          // 28: specter.event.v1.EndpointDisabled
-	(*EndpointRecoveryRequested)(nil), // 29: specter.event.v1.EndpointRecoveryRequested
-	(*DeliveryResendRequested)(nil),   // 30: specter.event.v1.DeliveryResendRequested
-	(*QuotaWarning)(nil),              // 31: specter.event.v1.QuotaWarning
-	(*QuotaExceeded)(nil),             // 32: specter.event.v1.QuotaExceeded
-	(*Quota)(nil),                     // 33: specter.event.v1.Quota
-	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
+	(*DeploymentEdited)(nil),          // 18: specter.event.v1.DeploymentEdited
+	(*DeploymentCancelled)(nil),       // 19: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),      // 20: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),        // 21: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),       // 22: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),    // 23: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                   // 24: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil),  // 25: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil),  // 26: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),            // 27: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),            // 28: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 29: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 30: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 31: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 32: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 33: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 34: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 35: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	34, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	34, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	34, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	34, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	34, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	34, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	34, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	34, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	34, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	34, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	34, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	34, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	34, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	34, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	34, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	34, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	34, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	34, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	34, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	34, // 19: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	23, // 20: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	23, // 21: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	23, // 22: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	34, // 23: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	34, // 24: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	34, // 25: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	34, // 26: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	34, // 27: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	34, // 28: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
-	33, // 29: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
-	33, // 30: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
-	34, // 31: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
-	34, // 32: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	35, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	35, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	35, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	35, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	35, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	35, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	35, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	35, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	35, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	35, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	35, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	35, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	35, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	35, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	35, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	35, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	24, // 23: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	24, // 24: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	24, // 25: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	35, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	35, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	35, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	35, // 29: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	35, // 30: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	35, // 31: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	34, // 32: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	34, // 33: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	35, // 34: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	35, // 35: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -3176,13 +3415,14 @@ func file_specter_event_v1_fact_proto_init() {
 	if File_specter_event_v1_fact_proto != nil {
 		return
 	}
+	file_specter_event_v1_fact_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
