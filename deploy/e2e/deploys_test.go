@@ -76,6 +76,33 @@ func testDeploymentsAreNoticed(t *testing.T, s *system) {
 	require.EqualValues(t, "rolled_back", deployment().Status)
 }
 
+// TestNodeReportsWhatShipped runs the Node package's example both ways: with a token, and with a hook's address alone.
+func TestNodeReportsWhatShipped(t *testing.T) {
+	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
+	product, approved := approvedProposal(t, s, "Node")
+	runIn(t, root(t), "scripts/npm-ci.sh", filepath.Join(root(t), "pkg", "sdk", "js"))
+	built := t.TempDir()
+	runIn(t, filepath.Join(root(t), "services", "gateway", "internal", "script"), "go", "run", "./build", "examples", built)
+	node, err := exec.LookPath("node")
+	require.NoError(t, err)
+	deploy := func(version string, env ...string) string {
+		cmd := exec.CommandContext(t.Context(), node, filepath.Join(built, "node", "deploy.mjs"), version)
+		cmd.Env = append(program.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return string(out)
+	}
+	said := deploy("2.3.2", "SPECTER_URL="+s.URL, "SPECTER_TOKEN="+s.Token, "SPECTER_PRODUCT="+product.String())
+	require.Equal(t, approved.Title+": deployed\n", said)
+	shipped := call[api.Deployment](t, s, http.MethodGet, "/api/v1/deployments/"+approved.DeploymentId.String(), nil)
+	require.EqualValues(t, "sdk", *shipped.ReportedVia)
+
+	hook := call[api.DeployHookToken](t, s, http.MethodPost, "/api/v1/products/"+product.String()+"/deploy-hook/token", map[string]any{})
+	address := "SPECTER_DEPLOY_HOOK=" + s.URL + hookPath(t, hook.Url)
+	require.Contains(t, deploy("2.3.2", address), "unchanged: It was reported as deployed already.")
+	require.Contains(t, deploy("2.3.3", address), "unmatched: Nothing is planned.")
+}
+
 // approvedProposal is a product with a trouble that was found and whose remedy was approved.
 func approvedProposal(t *testing.T, s *system, name string) (uuid.UUID, api.Proposal) {
 	t.Helper()

@@ -118,7 +118,7 @@ func examples(sdk, out string) error {
 		}
 		alias[strings.TrimSuffix("@draftlabs/specter/"+name, "/index")] = source
 	}
-	for _, program := range []string{"npm/main.js", "react/main.jsx", "vue/main.js", "node/server.mjs"} {
+	for _, program := range []string{"npm/main.js", "react/main.jsx", "vue/main.js", "node/server.mjs", "node/deploy.mjs"} {
 		options := common(false)
 		options.EntryPoints = []string{filepath.Join(sdk, "examples", program)}
 		options.Outfile = filepath.Join(out, program)
@@ -129,6 +129,7 @@ func examples(sdk, out string) error {
 		options.Write = true
 		if strings.HasPrefix(program, "node/") {
 			options.Platform = api.PlatformNode
+			options.Target = api.ES2022 // Node's own programs may await at the top
 		}
 		for name, value := range map[string]string{
 			"process.env.NODE_ENV": `"production"`,
