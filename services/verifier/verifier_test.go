@@ -67,7 +67,7 @@ func newWorld(t *testing.T, ago time.Duration) *world {
 	w.deploy(w.deployment, w.proposal, w.deployedAt)
 
 	registry := prometheus.NewRegistry()
-	service, err := verifier.New(verifier.Config{Settle: time.Minute, MaxWait: 6 * time.Hour}, svcmain.Platform{
+	service, err := verifier.New(verifier.Config{Settle: time.Minute, MaxWait: 6 * time.Hour, Days: 14}, svcmain.Platform{
 		Log: zaptest.NewLogger(t), Bus: w.bus, DB: db.Pool(t, "specter_verifier"), Metrics: registry, Now: time.Now,
 	})
 	require.NoError(t, err)
@@ -315,9 +315,10 @@ func TestTheModuleRefusesUnusableSettings(t *testing.T) {
 	m := verifier.Module()
 	require.Equal(t, "verifier", m.Name)
 	require.True(t, m.NeedsDB)
-	require.Len(t, m.Settings, 2)
+	require.Len(t, m.Settings, 3)
 	require.NoError(t, m.Validate(config.Source{}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_SETTLE": "25h"}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_MAX_WAIT": "-1s"}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_MAX_WAIT": "soon"}))
+	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_DAYS": "20"}))
 }
