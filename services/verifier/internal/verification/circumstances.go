@@ -122,7 +122,7 @@ func (in *Inputs) settings(v Verification) {
 	note := func(code, format string, args ...any) {
 		in.Notes = append(in.Notes, Note{Code: code, Detail: fmt.Sprintf(format, args...)})
 	}
-	if v.Plan.Metric == MetricRatio && !(sameTypes(v.PositiveTypes, v.Plan.PositiveTypes) && sameTypes(v.NegativeTypes, v.Plan.NegativeTypes)) {
+	if v.Plan.Metric == MetricRatio && (!sameTypes(v.PositiveTypes, v.Plan.PositiveTypes) || !sameTypes(v.NegativeTypes, v.Plan.NegativeTypes)) {
 		note("types_edited", "The context's types were edited since the deployment; the test counts the ones that were registered.")
 	}
 	if v.TimeZone != v.Plan.TimeZone {

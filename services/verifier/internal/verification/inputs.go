@@ -200,17 +200,17 @@ func gaps(g dayGrid, hours []Hour) (dates []string) {
 	}
 	for i := g.history; i < len(g.starts); i++ {
 		end := g.starts[i].Add(24 * time.Hour)
-		silent, missed, any, found := 0, int64(0), false, false
+		silent, missed, came, found := 0, int64(0), false, false
 		for hour := g.starts[i]; hour.Before(end); hour = hour.Add(time.Hour) {
 			if at[hour] > 0 {
-				silent, missed, any = 0, 0, true
+				silent, missed, came = 0, 0, true
 				continue
 			}
 			silent++
 			missed += usual(hour)
 			found = found || silent >= gapHours && missed >= usualInGap
 		}
-		if any && found {
+		if came && found {
 			dates = append(dates, g.days.date(g.starts[i]))
 		}
 	}
