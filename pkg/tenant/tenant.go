@@ -66,11 +66,12 @@ type Lookup struct {
 	SessionHash []byte
 	KeyHash     []byte
 	UserID      uuid.UUID
+	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
-// exactly the row that matches l (an access token, a web session, an API key, or
-// the accounts of a user) and nothing else.
+// exactly the row that matches l (an access token, a web session, an API key, a
+// deploy hook, or the accounts of a user) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -97,6 +98,9 @@ func (l Lookup) settings() []string {
 	}
 	if l.UserID != uuid.Nil {
 		set("user_id", l.UserID.String())
+	}
+	if l.HookProduct != uuid.Nil {
+		set("hook_product", l.HookProduct.String())
 	}
 	return calls
 }

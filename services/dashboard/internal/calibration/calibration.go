@@ -47,7 +47,7 @@ type Verified struct {
 	Status         string // of the verification
 	ReasonCode     string
 	RolledBack     bool
-	CanaryShare    int // percent
+	CanaryShare    float64 // percent
 	DecidedAt      time.Time
 	Promise        Promise
 	Measured       *Measured // nil when nothing could be measured

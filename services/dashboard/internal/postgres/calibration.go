@@ -44,7 +44,7 @@ func (s Calibration) Verified(ctx context.Context, accountID, productID uuid.UUI
 func toVerified(row db.VerifiedPredictionsRow) (calibration.Verified, error) {
 	v := calibration.Verified{
 		DeploymentID: row.DeploymentID, Title: row.Title, Family: row.Family, Engine: row.Engine, Status: row.Status, ReasonCode: row.ReasonCode,
-		RolledBack: row.RolledBack, CanaryShare: int(row.CanaryShare), DecidedAt: row.DecidedAt,
+		RolledBack: row.RolledBack, CanaryShare: row.CanaryShare, DecidedAt: row.DecidedAt,
 	}
 	var promise struct {
 		Metric                         string

@@ -98,7 +98,7 @@ func TestWhatForbidsAVerdictNeverBecomesAnImprovement(t *testing.T) {
 			v.Plan.NegativeTypes, v.NegativeTypes = []string{"js_error", "rage_click"}, []string{"js_error", "rage_click"}
 			d.types = []TypeCount{{"purchase", 40000, 10000}, {"js_error", 6000, 0}, {"rage_click", 3000, 0}}
 		}, pcf.ReasonInstrumentationChanged, "type_vanished"},
-		{"a change that nobody has", better, func(v *Verification, _ *data) { v.Plan.CanaryShare, v.CanaryShare = 0, 0 }, reasonCanary, "canary"},
+		{"a change that nobody has", better, func(v *Verification, d *data) { d.shares = []CanaryShare{{v.DeployedAt, 0}} }, reasonCanary, "canary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -179,11 +179,11 @@ func TestOnACanaryAnImprovementIsToldAndNoEffectIsNot(t *testing.T) {
 		status Status
 	}{{better, "improved"}, {unchanged, "inconclusive"}} {
 		v, d := tested(t, c.since)
-		v.Plan.CanaryShare, v.CanaryShare = 20, 20
+		d.shares = []CanaryShare{{v.DeployedAt, .5}}
 		end := last(lookUntilFinal(t, v, d))
 		require.Equal(t, c.status, end.Status, end.Result.Reason)
 		require.True(t, warned(end.Result, "canary"))
-		require.Equal(t, 20, end.Result.CanaryShare)
+		require.InDelta(t, .5, end.Result.CanaryShare, 0)
 	}
 	v, d := tested(t, unchanged)
 	end := last(lookUntilFinal(t, v, d))
@@ -193,10 +193,11 @@ func TestOnACanaryAnImprovementIsToldAndNoEffectIsNot(t *testing.T) {
 func TestWhatPeopleEditedMeanwhileIsToldAndTheRegisteredTestGoesOn(t *testing.T) {
 	t.Parallel()
 	v, d := tested(t, better)
-	v.PositiveTypes, v.TimeZone, v.CanaryShare = []string{"purchase", "signup"}, "America/New_York", 50
+	v.PositiveTypes, v.TimeZone = []string{"purchase", "signup"}, "America/New_York"
+	d.shares = []CanaryShare{{v.DeployedAt, 50}, {v.Plan.WindowFrom.AddDate(0, 0, 2), 100}}
 	end := last(lookUntilFinal(t, v, d))
 	require.Equal(t, Status("improved"), end.Status)
-	require.Equal(t, []string{"types_edited", "time_zone_edited", "canary_share_edited"}, end.Result.WarningCodes)
+	require.Equal(t, []string{"types_edited", "time_zone_edited", "canary_share_changed"}, end.Result.WarningCodes)
 }
 
 func TestHoursThatUsuallyCarrySignalsAndHaveNoneAreTold(t *testing.T) {
@@ -271,12 +272,12 @@ func TestTheSameStoredInputsGiveTheSameBytes(t *testing.T) {
 		in := Inputs{
 			Dates: grid.dates(), FirstWeekday: grid.starts[0].In(days.zone).Weekday(), HistoryDays: grid.history, Gap: grid.gap,
 			Trigger: []int{grid.history - 3, grid.history - 2}, Measure: series("measure"), Controls: []Series{series("control")},
-			CanaryShare: rapid.IntRange(0, 100).Draw(rt, "canary"), OtherDeployments: rapid.IntRange(0, 1).Draw(rt, "others"),
+			Canary: Canary{Most: float64(rapid.IntRange(0, 100).Draw(rt, "canary"))}, OtherDeployments: rapid.IntRange(0, 1).Draw(rt, "others"),
 		}
 		digest := func(plan Plan, in Inputs) string {
 			result, verdict, err := Judge(plan, look, in)
 			require.NoError(rt, err)
-			if in.CanaryShare == 0 || in.OtherDeployments > 0 {
+			if in.Canary.Most == 0 || in.OtherDeployments > 0 {
 				require.NotContains(rt, []pcf.Verdict{pcf.Improved, pcf.NoEffect}, verdict)
 			}
 			stored, err := json.Marshal(result)

@@ -131,7 +131,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 	if err != nil {
 		return Result{}, "", fmt.Errorf("judging look %d: %w", look.Number, err)
 	}
-	if err := holdBack(in, special, inputs.CanaryShare, &judged); err != nil {
+	if err := holdBack(in, special, inputs.Canary, &judged); err != nil {
 		return Result{}, "", err
 	}
 
@@ -154,7 +154,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 // holdBack takes back a verdict that should not be given. One that rests on special days waits for ordinary ones; when
 // most days up to the horizon are special, that is how it is now. A regression is told all the same: it is better to
 // look in vain.
-func holdBack(in pcf.Input, special []int, canaryShare int, judged *pcf.Result) error {
+func holdBack(in pcf.Input, special []int, canary Canary, judged *pcf.Result) error {
 	last := judged.Look.Day >= judged.Horizon
 	hold := func(reason pcf.Reason) {
 		judged.Verdict, judged.Reason = pcf.Collecting, reason
@@ -162,7 +162,7 @@ func holdBack(in pcf.Input, special []int, canaryShare int, judged *pcf.Result) 
 			judged.Verdict = pcf.Inconclusive
 		}
 	}
-	if canaryShare == 0 && judged.Verdict.Final() || canaryShare < wholeTraffic && judged.Verdict == pcf.NoEffect {
+	if canary.Most == 0 && judged.Verdict.Final() || canary.Least < wholeTraffic && judged.Verdict == pcf.NoEffect {
 		hold(reasonCanary)
 		return nil
 	}

@@ -61,7 +61,7 @@ type Result struct {
 	Controls []ControlUse `json:"controls,omitempty"`
 	Mix      *Mix         `json:"mix,omitempty"`
 	// CanaryShare is the percentage of the traffic that had the change.
-	CanaryShare int `json:"canary_share"`
+	CanaryShare float64 `json:"canary_share"`
 	// SpecialDays since the deployment stand out by how much came.
 	SpecialDays []string `json:"special_days,omitempty"`
 
@@ -166,7 +166,7 @@ func newResult(plan Plan, in Inputs, j, promised pcf.Result) Result {
 		IntervalLevel: 1 - j.Look.NominalP, NominalP: j.Look.NominalP,
 		Look: j.Look.Number, PostDays: j.Look.Day,
 		Before: counts(j.Before), After: counts(j.After),
-		Metric: m.Metric, Described: sentenceCase(m.Name()), CanaryShare: in.CanaryShare,
+		Metric: m.Metric, Described: sentenceCase(m.Name()), CanaryShare: in.Canary.Share,
 		Warnings: []string{}, WarningCodes: []string{}, Predicted: plan.Predicted, Method: j.Method,
 	}
 	if m.scale() == pcf.Ratio {
