@@ -30,6 +30,9 @@ const (
 	mixValues = 12
 	// mixCover is the share of the signals that must carry the dimension.
 	mixCover = .6
+	// A dimension of which this share lies in values of (nearly) one polarity says what happened and not who came: the
+	// page after a purchase is seen by buyers.
+	outcomeShare, outcomePurity = .25, .95
 )
 
 // circumstances adds what the series do not tell: other deployments, the product's settings, signal types, who came.
@@ -185,7 +188,7 @@ func widestMix(values []ValueCount) *MixSeen {
 	for _, name := range names {
 		segments := folded(byDimension[name])
 		before, after := totals(segments)
-		if before == 0 || after == 0 || len(segments) < 2 || before+after < mixCover*all {
+		if before == 0 || after == 0 || len(segments) < 2 || before+after < mixCover*all || tellsOutcome(segments) {
 			continue
 		}
 		moved := 0.
@@ -197,6 +200,21 @@ func widestMix(values []ValueCount) *MixSeen {
 		}
 	}
 	return widest
+}
+
+// tellsOutcome reports whether the values of a dimension follow from the polarity, judged by what was before.
+func tellsOutcome(segments []Segment) bool {
+	var all, positive, pure float64
+	for _, s := range segments {
+		n := float64(s.PositiveBefore + s.NegativeBefore)
+		all += n
+		positive += float64(s.PositiveBefore)
+		if float64(max(s.PositiveBefore, s.NegativeBefore)) > outcomePurity*n {
+			pure += n
+		}
+	}
+	mixed := max(positive, all-positive) <= outcomePurity*all
+	return mixed && pure > outcomeShare*all
 }
 
 func totals(segments []Segment) (before, after float64) {

@@ -231,7 +231,8 @@ func TestAnotherMixIsToldWithTheEffectItWouldHaveHadWithout(t *testing.T) {
 	d.values = []ValueCount{
 		value("browser", "Firefox", 5000, 1000, 2500, 500), value("browser", "Safari", 5000, 1000, 2600, 520), // stayed
 		value("country", "DE", 9000, 500, 1000, 56), value("country", "FR", 1000, 1500, 4100, 6000), // moved
-		value("path", "/", 10, 90, 90, 10), // few carry it
+		value("path", "/cart", 100, 2000, 10, 200), value("path", "/thanks", 9900, 0, 5100, 0), // follows from what happened
+		value("plan", "free", 10, 90, 90, 10), value("plan", "paid", 90, 10, 10, 90), // few carry it
 	}
 	end := last(lookUntilFinal(t, v, d))
 	require.Equal(t, "country", end.Result.Mix.Dimension)
