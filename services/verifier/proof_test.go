@@ -68,7 +68,7 @@ func TestWhatNobodyShouldBelieveEndsInconclusiveWithItsWarning(t *testing.T) {
 		{"tracking stopped", 20 * days, func(w *world) { w.scale(0, 2, 1.2, .5); w.scale(2, 16, 0, 0) }, "instrumentation_broken", "missing_days"},
 		{"a deployment at the weekend", saturday(), func(w *world) { w.scale(0, 1, 1.3, .6) }, "", "weekend"},
 		{"two overlapping deployments", 20 * days, func(w *world) { w.scale(0, 20, 1.2, .4); w.ship(w.deployedAt.AddDate(0, 0, 3)) }, "another_deployment", "another_deployment"},
-		{"a holiday spike", 20 * days, func(w *world) { w.scale(3, 6, 8, 2) }, "", "holiday"},
+		{"a holiday spike", 20 * days, func(w *world) { w.scale(3, 6, 8, 2) }, "", "special_days"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -2123,9 +2123,9 @@ export interface components {
             fit: "below" | "within" | "above";
             /**
              * Format: double
-             * @description Of the promised change that came: 1 is all of it.
+             * @description Of the promised gain that came: 1 is all of it; absent when there was nothing left to gain.
              */
-            share: number;
+            share?: number;
             /** Format: double */
             effect: number;
             effect_95?: number[];

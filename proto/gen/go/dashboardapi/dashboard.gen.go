@@ -1760,8 +1760,8 @@ type Promised struct {
 	Observed  float64     `json:"observed"`
 	Predicted float64     `json:"predicted"`
 
-	// Share Of the promised change that came: 1 is all of it.
-	Share float64 `json:"share"`
+	// Share Of the promised gain that came: 1 is all of it; absent when there was nothing left to gain.
+	Share *float64 `json:"share,omitempty"`
 }
 
 // PromisedFit defines model for Promised.Fit.

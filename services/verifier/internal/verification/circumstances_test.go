@@ -87,7 +87,7 @@ func TestWhatForbidsAVerdictNeverBecomesAnImprovement(t *testing.T) {
 				return Hour{Positive: 9 * usual.Positive, Negative: 2 * usual.Negative}
 			}
 			return usual
-		}, nil, "", "holiday"},
+		}, nil, "", "special_days"},
 		{"a positive type that was never sent before", better, func(_ *Verification, d *data) {
 			d.types = []TypeCount{{"purchase", 0, 5000}, {"js_error", 9000, 1500}}
 		}, pcf.ReasonInstrumentationChanged, "instrumentation_changed"},
@@ -142,7 +142,7 @@ func TestAVerdictWaitsForOrdinaryDaysUnlessThereAreNoneAnyMore(t *testing.T) {
 			require.Equal(t, c.day, end.Taken.Day)
 			require.Equal(t, string(reasonSpecialDays), steps[4].Result.ReasonCode)
 			require.Equal(t, c.days, len(end.Result.SpecialDays))
-			require.True(t, warned(end.Result, "holiday"))
+			require.True(t, warned(end.Result, "special_days"))
 		})
 	}
 }

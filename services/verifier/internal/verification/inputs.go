@@ -239,6 +239,11 @@ func (in Inputs) input(plan Plan, m Measure, series Series) pcf.Input {
 			NewTypes: in.NewTypes, VanishedTypes: in.VanishedTypes, ClockChanged: in.ClockChanged,
 		},
 	}
+	if out.Metric == pcf.Count { // before its first signal there was nothing to count, which is not the same as none
+		for i := 0; i < in.HistoryDays && out.History[i].Positive == 0; i++ {
+			out.History[i].Missing = true
+		}
+	}
 	if in.Gap {
 		out.History[in.HistoryDays-1] = pcf.Day{Missing: true}
 	}

@@ -123,7 +123,6 @@ const (
 func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, error) {
 	in := inputs.input(plan, plan.Measure, inputs.Measure)
 	special := specialDays(in)
-	in.Known.Holidays = special
 	if plan.Promised == nil {
 		in.Predicted = plan.PromisedRange
 	}
@@ -144,9 +143,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 		}
 	}
 	result := newResult(plan, inputs, judged, promised)
-	for _, day := range special {
-		result.SpecialDays = append(result.SpecialDays, inputs.Dates[inputs.HistoryDays+day])
-	}
+	result.standOut(inputs, special)
 	result.placeboDates(in, inputs, look)
 	return result, judged.Verdict, nil
 }

@@ -33,14 +33,12 @@ function Chart({ points, metric, described, promised, width }: BeforeAfterProps 
   const rows = points.map((p) => ({ ...p, value: valueOf(p) }));
   const values = rows.flatMap((p) => [p.value, p.low, p.high, p.expected]).filter((v) => v !== undefined);
   if (values.length < 2) return <p className="p-6 text-sm text-soft">There is nothing to draw yet.</p>;
-  const all = promised === undefined ? values : [...values, promised.low, promised.high];
-  const low = Math.min(...all);
-  const high = Math.max(...all);
+  const [low, high] = domain(rows, promised);
   const span = Math.max(high - low, high * 0.02, 1e-9);
   const step = (width - margin.left - margin.right) / rows.length;
   const x = (i: number) => margin.left + (i + 0.5) * step;
   const edge = (i: number) => margin.left + i * step;
-  const y = (v: number) => height - margin.bottom - ((v - low) / span) * (height - margin.top - margin.bottom);
+  const y = (v: number) => height - margin.bottom - ((Math.min(high, Math.max(low, v)) - low) / span) * (height - margin.top - margin.bottom);
   const bottom = height - margin.bottom;
   const first = rows.findIndex((p) => p.post === true);
   const after = first < 0 ? rows.length : first;
@@ -107,6 +105,16 @@ function Chart({ points, metric, described, promised, width }: BeforeAfterProps 
       </text>
     </svg>
   );
+}
+
+/** What is measured fills the chart; of a hopelessly wide band the part near it is shown. */
+function domain(rows: { value: number | undefined; expected?: number; low?: number; high?: number }[], promised: { low: number; high: number } | undefined): [number, number] {
+  const defined = (list: (number | undefined)[]) => list.filter((v) => v !== undefined);
+  const core = defined([...rows.flatMap((p) => [p.value, p.expected]), promised?.low, promised?.high]);
+  const band = defined(rows.flatMap((p) => [p.low, p.high]));
+  const [low, high] = [Math.min(...core), Math.max(...core)];
+  const room = 0.6 * (high - low);
+  return [Math.max(Math.min(low, ...band), low - room), Math.min(Math.max(high, ...band), high + room)];
 }
 
 // Looks of long ago carry counts alone.

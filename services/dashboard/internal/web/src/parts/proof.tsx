@@ -126,7 +126,7 @@ function Prediction({ promised, part }: { promised: Schemas["Promised"]; part: b
       <p className="text-sm">
         {amount(promised.metric, promised.low)} to {amount(promised.metric, promised.high)} predicted, {amount(promised.metric, promised.observed)} measured:{" "}
         <span className="font-medium">{fitWords[promised.fit]}</span>
-        <span className="text-soft"> · {asPercent(promised.share)} of the promised change came</span>
+        <span className="text-soft"> · {promised.share === undefined ? "nothing was left to gain when it shipped" : `${asPercent(promised.share)} of the promised gain came`}</span>
       </p>
       <div aria-hidden="true" className="relative mt-2 h-8 rounded-lg border border-line bg-ground">
         <span className="absolute top-2 bottom-2 rounded bg-good/25" style={{ left: at(promised.low), right: `calc(100% - ${at(promised.high)})` }} />
