@@ -39,8 +39,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	store := postgres.NewStore(p.DB, box, timers.NewScheduler(setting.Client(), p.Now))
-	domain := verification.NewService(store, verification.Timing{Settle: c.Settle, MaxWait: c.MaxWait}, p.Now, uuid.NewV7)
-	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Log, p.Metrics)})
+	domain := verification.NewService(store, verification.Timing{Settle: c.Settle, MaxWait: c.MaxWait, HorizonDays: c.Days}, p.Now, uuid.NewV7)
+	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Now, p.Log, p.Metrics)})
 	if err != nil {
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}

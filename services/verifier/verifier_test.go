@@ -28,10 +28,11 @@ func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 
 // world is a product with a deployment, a running verifier and a listener to what it says.
 type world struct {
-	t      *testing.T
-	owner  *pgxpool.Pool
-	bus    *bus.Bus
-	tenant testkit.Tenant
+	t       *testing.T
+	owner   *pgxpool.Pool
+	service *pgxpool.Pool // as the verifier's role
+	bus     *bus.Bus
+	tenant  testkit.Tenant
 
 	deployment, proposal uuid.UUID
 	deployedAt           time.Time
@@ -66,18 +67,24 @@ func newWorld(t *testing.T, ago time.Duration) *world {
 		w.proposal, w.tenant.AccountID, w.tenant.ProductID, w.tenant.ContextID, finding)
 	w.deploy(w.deployment, w.proposal, w.deployedAt)
 
-	registry := prometheus.NewRegistry()
-	service, err := verifier.New(verifier.Config{Settle: time.Minute, MaxWait: 6 * time.Hour}, svcmain.Platform{
-		Log: zaptest.NewLogger(t), Bus: w.bus, DB: db.Pool(t, "specter_verifier"), Metrics: registry, Now: time.Now,
-	})
-	require.NoError(t, err)
-	require.Nil(t, service.Handler())
-	run(t, lifecycle.Group(service,
+	w.service = db.Pool(t, "specter_verifier")
+	run(t, lifecycle.Group(w.verifier(),
 		listen(w, event.DeploymentVerified, (*eventv1.DeploymentVerified).GetVerdict),
 		listen(w, event.DeploymentRegressed, (*eventv1.DeploymentRegressed).GetVerdict),
 		listen(w, event.DeploymentInconclusive, (*eventv1.DeploymentInconclusive).GetVerdict),
 	))
 	return w
+}
+
+// verifier is one instance of the service.
+func (w *world) verifier() *verifier.Service {
+	w.t.Helper()
+	service, err := verifier.New(verifier.Config{Settle: time.Minute, MaxWait: 6 * time.Hour, Days: 14}, svcmain.Platform{
+		Log: zaptest.NewLogger(w.t), Bus: w.bus, DB: w.service, Metrics: prometheus.NewRegistry(), Now: time.Now,
+	})
+	require.NoError(w.t, err)
+	require.Nil(w.t, service.Handler())
+	return service
 }
 
 // run starts a service and stops it after the test, before the database and the broker go.
@@ -244,9 +251,7 @@ func TestNothingChangedIsToldWithTheSmallestEffectThatCouldHaveBeenSeen(t *testi
 	t.Parallel()
 	w := newWorld(t, 20*days)
 	w.signals(6, 2, 1)
-	other, proposal := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
-	w.exec(`INSERT INTO proposals SELECT (p).* FROM (SELECT jsonb_populate_record(p, jsonb_build_object('id', $1::uuid, 'finding_id', $1::uuid)) AS p FROM proposals p) x`, proposal)
-	w.deploy(other, proposal, w.deployedAt.AddDate(0, 0, 3))
+	w.ship(w.deployedAt.AddDate(0, 0, 3))
 	w.reportDeployed(uuid.Must(uuid.NewV7()))
 
 	v := w.verdict()
@@ -315,9 +320,10 @@ func TestTheModuleRefusesUnusableSettings(t *testing.T) {
 	m := verifier.Module()
 	require.Equal(t, "verifier", m.Name)
 	require.True(t, m.NeedsDB)
-	require.Len(t, m.Settings, 2)
+	require.Len(t, m.Settings, 3)
 	require.NoError(t, m.Validate(config.Source{}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_SETTLE": "25h"}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_MAX_WAIT": "-1s"}))
 	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_MAX_WAIT": "soon"}))
+	require.Error(t, m.Validate(config.Source{"SPECTER_VERIFY_DAYS": "20"}))
 }

@@ -14,6 +14,8 @@ type Regressed struct {
 	ContextID uuid.UUID
 	AsOf      time.Time
 	Verdict   Regression
+	// Part: the verdict is about a part of the traffic or another metric than the positive ratio.
+	Part bool
 }
 
 // regressionBaseline is what the time since a deployment is compared with.
@@ -54,7 +56,11 @@ func (s *Service) Regression(ctx context.Context, r Regressed) error {
 		evidence.Deployment = &verdict
 		evidence.Subject = Subject{Kind: SubjectRatio}
 		evidence.Series = run.series(asOf)
-		evidence.Ratio.Expected, evidence.Ratio.Low, evidence.Ratio.High = counterfactual(evidence.Ratio.Window, verdict)
+		if r.Part { // the effect is not that of the context's ratio
+			evidence.Ratio.Expected, evidence.Ratio.Low, evidence.Ratio.High = wilson(evidence.Counts.Baseline)
+		} else {
+			evidence.Ratio.Expected, evidence.Ratio.Low, evidence.Ratio.High = counterfactual(evidence.Ratio.Window, verdict)
+		}
 		evidence.Score = Score{P: verdict.ProbabilityImproved, Evidence: -math.Log(math.Max(verdict.ProbabilityImproved, 1e-12))}
 		_, err = w.Open(ctx, Finding{
 			ID: s.newID(), Context: w.Context(), Family: DeploymentRegressed,

@@ -74,6 +74,7 @@ func RegressedDeployments(b *bus.Bus, durable string, r Regressions) lifecycle.S
 			}
 			return r.Regression(ctx, analysis.Regressed{
 				AccountID: d.AccountID, ContextID: ids[0], AsOf: asOf,
+				Part: v.GetSegment() != "" || v.GetMetric() != "" && v.GetMetric() != analysis.MetricRatio,
 				Verdict: analysis.Regression{
 					DeploymentID: ids[1], ProposalID: ids[2], VerificationID: ids[3],
 					Effect: v.GetEffect(), EffectLow: v.GetEffectLow(), EffectHigh: v.GetEffectHigh(),

@@ -53,11 +53,13 @@ func withTest(d deployment.Deployment) (deployment.Deployment, error) {
 	if d.Verification == nil {
 		return d, nil
 	}
-	detail, err := json.Marshal(map[string]any{"verification_id": d.Verification.ID, "method": d.Verification.Method})
-	if err != nil {
-		return d, fmt.Errorf("writing the history: %w", err)
+	for _, plan := range append(slices.Clone(d.Verification.Earlier), d.Verification.Plan) {
+		detail, err := json.Marshal(map[string]any{"verification_id": d.Verification.ID, "method": d.Verification.Method, "plan": plan.Revision})
+		if err != nil {
+			return d, fmt.Errorf("writing the history: %w", err)
+		}
+		d.Timeline = append(d.Timeline, deployment.Entry{At: plan.RegisteredAt, Actor: "service:verifier", Action: "deployment.collecting", Detail: detail})
 	}
-	d.Timeline = append(d.Timeline, deployment.Entry{At: d.Verification.RegisteredAt, Actor: "service:verifier", Action: "deployment.collecting", Detail: detail})
 	slices.SortStableFunc(d.Timeline, func(a, b deployment.Entry) int { return a.At.Compare(b.At) })
 	return d, nil
 }
@@ -91,8 +93,9 @@ func toDeployment(row db.DeploymentRow) deployment.Deployment {
 	}
 	if row.VerificationID != nil && row.VerificationRegisteredAt != nil {
 		d.Verification = &deployment.Verification{
-			ID: *row.VerificationID, Status: text(row.VerificationStatus), Method: text(row.VerificationMethod), Plan: row.VerificationPlan,
-			Result: row.VerificationResult, RegisteredAt: *row.VerificationRegisteredAt, DecidedAt: row.VerifiedAt,
+			ID: *row.VerificationID, Status: text(row.VerificationStatus), Method: text(row.VerificationMethod),
+			Plan:   deployment.Plan{Revision: 1, Document: row.VerificationPlan, RegisteredAt: *row.VerificationRegisteredAt},
+			Result: row.VerificationResult, DecidedAt: row.VerifiedAt,
 		}
 	}
 	return d
@@ -125,13 +128,22 @@ func addLooks(ctx context.Context, q *db.Queries, all []deployment.Deployment) (
 	if len(ids) == 0 {
 		return all, nil
 	}
+	plans, err := q.LaterPlans(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range plans {
+		v := of[p.VerificationID]
+		v.Earlier = append(v.Earlier, v.Plan)
+		v.Plan = deployment.Plan{Revision: int(p.Revision), Document: p.Plan, RegisteredAt: p.RegisteredAt}
+	}
 	looks, err := q.Looks(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range looks {
-		v := of[l.VerificationID]
-		v.Looks = append(v.Looks, deployment.Look{Day: int(l.LookDay), AsOf: l.AsOf, Result: l.Result})
+		plan := of[l.VerificationID].PlanOf(int(l.Revision))
+		plan.Looks = append(plan.Looks, deployment.Look{Day: int(l.LookDay), AsOf: l.AsOf, Result: l.Result})
 	}
 	return all, nil
 }

@@ -42,6 +42,10 @@ func message[M proto.Message](v verification.Verification, step verification.Ste
 
 func verdictMessage(v verification.Verification, step verification.Step) *eventv1.Verdict {
 	r := step.Result
+	segment := ""
+	if v.Plan.Segment != nil {
+		segment = v.Plan.Segment.String()
+	}
 	return &eventv1.Verdict{
 		DeploymentId:            v.DeploymentID.String(),
 		ProposalId:              v.ProposalID.String(),
@@ -62,6 +66,8 @@ func verdictMessage(v verification.Verification, step verification.Step) *eventv
 		AsOf:                    timestamppb.New(step.Taken.AsOf),
 		Warnings:                r.Warnings,
 		Reason:                  r.Reason,
+		Metric:                  r.Metric,
+		Segment:                 segment,
 	}
 }
 

@@ -20,11 +20,19 @@ import (
 type LookArgs struct {
 	AccountID      uuid.UUID `json:"account_id"`
 	VerificationID uuid.UUID `json:"verification_id"`
-	Number         int       `json:"number"`
+	// Revision is the plan the look belongs to; 0 in timers set before there was more than one.
+	Revision int `json:"revision"`
+	Number   int `json:"number"`
 }
 
 // Kind implements river.JobArgs.
 func (LookArgs) Kind() string { return "verifier.look" }
+
+const (
+	// neverGiveUp: a test whose look was given up would collect for ever. At one try an hour this is more than a year.
+	neverGiveUp  = 10_000
+	longestDelay = time.Hour
+)
 
 // Scheduler sets looks' timers.
 type Scheduler struct {
@@ -39,8 +47,8 @@ func NewScheduler(client *river.Client[pgx.Tx], now func() time.Time) Scheduler 
 
 // ScheduleLook implements postgres.Scheduler. A look whose time has passed is due at once.
 func (s Scheduler) ScheduleLook(ctx context.Context, tx pgx.Tx, due verification.Due) error {
-	args := LookArgs{AccountID: due.AccountID, VerificationID: due.VerificationID, Number: due.Number}
-	opts := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	args := LookArgs{AccountID: due.AccountID, VerificationID: due.VerificationID, Revision: due.Revision, Number: due.Number}
+	opts := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}, MaxAttempts: neverGiveUp}
 	if due.At.After(s.now()) {
 		opts.ScheduledAt = due.At // a time in the past would wait for River's next round of scheduling
 	}
@@ -56,9 +64,9 @@ type Looker interface {
 }
 
 // NewWorkers returns the workers of this package's jobs.
-func NewWorkers(looker Looker, log *zap.Logger, metrics prometheus.Registerer) *river.Workers {
+func NewWorkers(looker Looker, now func() time.Time, log *zap.Logger, metrics prometheus.Registerer) *river.Workers {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &lookWorker{looker: looker, log: log, looks: telemetry.MustRegister(metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	river.AddWorker(workers, &lookWorker{looker: looker, now: now, log: log, looks: telemetry.MustRegister(metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "specter_verifier_looks_total", Help: "Looks taken at running verifications, by what they concluded.",
 	}, []string{"conclusion"}))})
 	return workers
@@ -67,6 +75,7 @@ func NewWorkers(looker Looker, log *zap.Logger, metrics prometheus.Registerer) *
 type lookWorker struct {
 	river.WorkerDefaults[LookArgs]
 	looker Looker
+	now    func() time.Time
 	log    *zap.Logger
 	looks  *prometheus.CounterVec
 }
@@ -74,7 +83,7 @@ type lookWorker struct {
 // Work implements river.Worker.
 func (w *lookWorker) Work(ctx context.Context, job *river.Job[LookArgs]) error {
 	step, err := w.looker.Look(ctx, verification.Due{
-		AccountID: job.Args.AccountID, VerificationID: job.Args.VerificationID, Number: job.Args.Number, At: job.ScheduledAt,
+		AccountID: job.Args.AccountID, VerificationID: job.Args.VerificationID, Revision: max(1, job.Args.Revision), Number: job.Args.Number, At: job.ScheduledAt,
 	})
 	log := w.log.With(zap.Stringer("verification_id", job.Args.VerificationID), zap.Int("look", job.Args.Number))
 	switch {
@@ -83,6 +92,9 @@ func (w *lookWorker) Work(ctx context.Context, job *river.Job[LookArgs]) error {
 		return err // River tries again with growing delays
 	case step.Wait > 0:
 		return river.JobSnooze(step.Wait)
+	case step.Revised != nil:
+		log.Info("planned anew", zap.Int("revision", step.Revised.Verification.Plan.Revision))
+		return nil
 	case step.Status == "":
 		return nil // taken before, or decided meanwhile
 	}
@@ -91,6 +103,12 @@ func (w *lookWorker) Work(ctx context.Context, job *river.Job[LookArgs]) error {
 		log.Info("look taken", zap.Int("day", step.Taken.Day), zap.String("conclusion", string(step.Status)))
 	}
 	return nil
+}
+
+// NextRetry implements river.Worker: soon, then every hour.
+func (w *lookWorker) NextRetry(job *river.Job[LookArgs]) time.Time {
+	delay := time.Duration(job.Attempt) * time.Duration(job.Attempt) * time.Second
+	return w.now().Add(min(delay, longestDelay))
 }
 
 // Timeout bounds one look: a few reads and some milliseconds of arithmetic.

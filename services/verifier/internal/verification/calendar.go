@@ -35,3 +35,9 @@ func (c calendar) start(t time.Time, offset int) time.Time {
 
 // date names the day that begins at start.
 func (c calendar) date(start time.Time) string { return start.In(c.zone).Format(time.DateOnly) }
+
+// offset of the zone's clocks from UTC, in seconds.
+func (c calendar) offset(t time.Time) int {
+	_, seconds := t.In(c.zone).Zone()
+	return seconds
+}

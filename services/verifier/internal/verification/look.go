@@ -3,48 +3,83 @@ package verification
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/draftlabs/specter/pkg/pcf"
 )
 
-// evaluate takes look number of v, unless it was taken already, is not due, or still waits for its data.
-func (s *Service) evaluate(ctx context.Context, v Verification, number int, evidence Evidence) (Step, error) {
-	look, err := v.Plan.look(number)
-	if err != nil {
-		return Step{}, err
-	}
+// evaluate takes a look of v, unless it was taken already, is not due, belongs to an earlier plan, or still waits for
+// its data.
+func (s *Service) evaluate(ctx context.Context, v Verification, due Due, evidence Evidence) (Step, error) {
 	now := s.now()
 	switch {
-	case v.Status != StatusCollecting, look.Day <= v.LastLookDay:
+	case v.Status != StatusCollecting, due.Revision != v.Plan.revision():
 		return Step{}, nil
 	case v.RolledBack:
 		return Step{Status: StatusStopped, At: now}, nil
+	case !v.DeployedAt.Equal(v.Plan.DeployedAt):
+		return s.edited(ctx, v, evidence)
+	}
+	look, err := v.Plan.look(due.Number)
+	if err != nil {
+		return Step{}, err
+	}
+	if look.Day <= v.LastLookDay {
+		return Step{}, nil
 	}
 	if wait, err := s.wait(ctx, v, look, now, evidence); err != nil || wait > 0 {
 		return Step{Wait: wait}, err
 	}
 
-	result, verdict, err := measure(ctx, v.Plan, look, evidence)
+	inputs, err := gather(ctx, v, look, evidence)
 	if err != nil {
 		return Step{}, err
 	}
-	step := Step{Taken: &look, Result: result, Status: Status(verdict), At: now}
+	result, verdict, err := Judge(v.Plan, look, inputs)
+	if err != nil {
+		return Step{}, err
+	}
+	step := Step{Taken: &look, Inputs: inputs, Result: result, Status: Status(verdict), At: now}
 	if verdict.Final() {
 		if step.EventID, err = s.newID(); err != nil {
 			return Step{}, fmt.Errorf("making an event id: %w", err)
 		}
 		return step, nil
 	}
-	next := s.due(v, v.Plan.Looks[number])
+	next := s.due(v, v.Plan.Looks[look.Number])
 	step.Next = &next
 	return step, nil
 }
 
+// edited makes the plan for a time that was edited since.
+func (s *Service) edited(ctx context.Context, v Verification, evidence Evidence) (Step, error) {
+	d, err := evidence.Deployment(ctx)
+	if err != nil {
+		return Step{}, fmt.Errorf("reading the edited deployment: %w", err)
+	}
+	revised, err := s.revise(ctx, d, v, evidence)
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{Revised: revised}, nil
+}
+
+// funnelSettle is how much longer a funnel's day takes: a session has an hour for its steps, and is counted with the
+// next analysis.
+const funnelSettle = 3 * time.Hour
+
+// settled is when the data of a look should be there.
+func (s *Service) settled(plan Plan, look PlannedLook) time.Time {
+	at := look.AsOf.Add(s.timing.Settle)
+	if plan.Metric == MetricConversion {
+		at = at.Add(funnelSettle)
+	}
+	return at
+}
+
 // due is the timer of a look.
 func (s *Service) due(v Verification, look PlannedLook) Due {
-	return Due{AccountID: v.AccountID, VerificationID: v.ID, Number: look.Number, At: look.AsOf.Add(s.timing.Settle)}
+	return Due{AccountID: v.AccountID, VerificationID: v.ID, Revision: v.Plan.revision(), Number: look.Number, At: s.settled(v.Plan, look)}
 }
 
 // lastHour of a day: a signal from it, or a later one, shows that the day's data has arrived.
@@ -53,7 +88,7 @@ const lastHour = time.Hour
 // wait is how long the look must still wait: until its day has ended and settled, and then until a signal from the end
 // of that day or later shows that everything before has arrived, or the product has been silent for too long to wait on.
 func (s *Service) wait(ctx context.Context, v Verification, look PlannedLook, now time.Time, evidence Evidence) (time.Duration, error) {
-	if due := look.AsOf.Add(s.timing.Settle); now.Before(due) {
+	if due := s.settled(v.Plan, look); now.Before(due) {
 		return due.Sub(now), nil
 	}
 	since := look.AsOf
@@ -74,126 +109,78 @@ func (s *Service) wait(ctx context.Context, v Verification, look PlannedLook, no
 	return min(max(waited/4, minRetry), maxRetry, s.timing.MaxWait-waited), nil
 }
 
-// measure reads what the look may see and judges it.
-func measure(ctx context.Context, plan Plan, look PlannedLook, evidence Evidence) (Result, pcf.Verdict, error) {
-	days, err := newCalendar(plan.TimeZone)
-	if err != nil {
-		return Result{}, "", err
-	}
-	hours, err := evidence.Hours(ctx, plan, plan.HistoryFrom, look.AsOf)
-	if err != nil {
-		return Result{}, "", fmt.Errorf("reading the hours: %w", err)
-	}
-	series := bucket(days, plan, look, hours)
+// The reasons this service adds to those of the method.
+const (
+	// reasonSpecialDays: without days on which far more or fewer came than usual, there is no verdict yet.
+	reasonSpecialDays pcf.Reason = "carried_by_special_days"
+	// reasonCanary: that all of the traffic shows no effect says little of the part that has the change; and nothing can
+	// be credited to a change that nobody has.
+	reasonCanary pcf.Reason = "canary_share"
+)
 
-	judged, err := pcf.Judge(series.input(days, plan), look.Number)
+// Judge computes a look's result from its plan and its inputs, and from nothing else: the same inputs give the same
+// bytes.
+func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, error) {
+	in := inputs.input(plan, plan.Measure, inputs.Measure)
+	special := specialDays(in)
+	if plan.Promised == nil {
+		in.Predicted = plan.PromisedRange
+	}
+	judged, err := pcf.Judge(in, look.Number)
 	if err != nil {
 		return Result{}, "", fmt.Errorf("judging look %d: %w", look.Number, err)
 	}
-	warnings, err := observedWarnings(ctx, plan, look, evidence)
-	if err != nil {
+	if err := holdBack(in, special, inputs.Canary, &judged); err != nil {
 		return Result{}, "", err
 	}
-	return newResult(judged, plan, series, warnings), judged.Verdict, nil
-}
 
-// daySeries are the complete days a look sees. The day of the deployment is kept for drawing even when it is in neither
-// side.
-type daySeries struct {
-	starts []time.Time
-	dates  []string
-	days   []pcf.Day
-	// history counts the days before the window, the day of the deployment among them when it is one of neither side
-	// (gap).
-	history int
-	gap     bool
-}
-
-// bucket sums hours into the days from the start of the history to the look.
-func bucket(days calendar, plan Plan, look PlannedLook, hours []Hour) daySeries {
-	s := daySeries{gap: plan.WindowFrom.After(plan.HistoryTo)}
-	for i := 0; ; i++ {
-		start := days.start(plan.HistoryFrom, i)
-		if !start.Before(look.AsOf) {
-			break
-		}
-		s.starts = append(s.starts, start)
-		s.dates = append(s.dates, days.date(start))
-		if start.Before(plan.WindowFrom) {
-			s.history = len(s.starts)
+	promised := judged
+	if plan.Promised != nil {
+		whole := inputs.input(plan, *plan.Promised, inputs.Promised)
+		whole.Predicted = plan.PromisedRange
+		if promised, err = pcf.Judge(whole, look.Number); err != nil {
+			return Result{}, "", fmt.Errorf("judging what was predicted: %w", err)
 		}
 	}
-	s.days = make([]pcf.Day, len(s.starts))
-	for _, hour := range hours {
-		// The day that holds an hour is the last one that starts at or before it.
-		day, exact := slices.BinarySearchFunc(s.starts, hour.Start, time.Time.Compare)
-		if !exact {
-			day--
-		}
-		s.days[day].Positive += float64(hour.Positive)
-		s.days[day].Negative += float64(hour.Negative)
-	}
-	return s
+	result := newResult(plan, inputs, judged, promised)
+	result.standOut(inputs, special)
+	result.placeboDates(in, inputs, look)
+	return result, judged.Verdict, nil
 }
 
-// input is the series as the method takes it.
-func (s daySeries) input(days calendar, plan Plan) pcf.Input {
-	in := pcf.Input{
-		Metric:       pcf.Ratio,
-		FirstWeekday: s.starts[0].In(days.zone).Weekday(),
-		History:      slices.Clone(s.days[:s.history]),
-		Window:       s.days[s.history:],
-		Schedule:     plan.schedule(),
-	}
-	if s.gap {
-		in.History[s.history-1] = pcf.Day{Missing: true}
-	}
-	if plan.Trigger != nil {
-		for i, start := range s.starts[:s.history] {
-			if !start.Before(plan.Trigger.From) && start.Before(plan.Trigger.To) {
-				in.Trigger = append(in.Trigger, i)
-			}
+// holdBack takes back a verdict that should not be given. One that rests on special days waits for ordinary ones; when
+// most days up to the horizon are special, that is how it is now. A regression is told all the same: it is better to
+// look in vain.
+func holdBack(in pcf.Input, special []int, canary Canary, judged *pcf.Result) error {
+	last := judged.Look.Day >= judged.Horizon
+	hold := func(reason pcf.Reason) {
+		judged.Verdict, judged.Reason = pcf.Collecting, reason
+		if last {
+			judged.Verdict = pcf.Inconclusive
 		}
 	}
-	return in
-}
-
-// A type counts as new or vanished from this many a week on the other side.
-const typeWeekly = 10
-
-// otherTypes adds up those beyond what an hour counts by themselves. Any type may be
-// among them, so none can be said to be new or to be gone.
-const otherTypes = ""
-
-// observedWarnings are those that need more than the series: other deployments and signal types.
-func observedWarnings(ctx context.Context, plan Plan, look PlannedLook, evidence Evidence) ([]string, error) {
-	var warnings []string
-	others, err := evidence.OtherDeployments(ctx, Span{From: plan.HistoryTo, To: look.AsOf})
+	if canary.Most == 0 && judged.Verdict.Final() || canary.Least < wholeTraffic && judged.Verdict == pcf.NoEffect {
+		hold(reasonCanary)
+		return nil
+	}
+	if judged.Verdict != pcf.Improved && judged.Verdict != pcf.NoEffect {
+		return nil
+	}
+	if len(special) == 0 || last && 2*len(special) > len(in.Window) {
+		return nil
+	}
+	window := make([]pcf.Day, len(in.Window))
+	copy(window, in.Window)
+	for _, day := range special {
+		window[day] = pcf.Day{Missing: true}
+	}
+	in.Window = window
+	ordinary, err := pcf.Judge(in, judged.Look.Number)
 	if err != nil {
-		return nil, fmt.Errorf("counting other deployments: %w", err)
+		return fmt.Errorf("judging the ordinary days: %w", err)
 	}
-	if others > 0 {
-		warnings = append(warnings, fmt.Sprintf("Other deployments of this product shipped in the same days (%d); the effect may be theirs.", others))
+	if ordinary.Verdict != judged.Verdict {
+		hold(reasonSpecialDays)
 	}
-
-	const week = 7 * 24 * time.Hour
-	before := Span{From: plan.HistoryTo.Add(-4 * week), To: plan.HistoryTo}
-	after := Span{From: plan.WindowFrom, To: look.AsOf}
-	types, err := evidence.Types(ctx, before, after)
-	if err != nil {
-		return nil, fmt.Errorf("comparing signal types: %w", err)
-	}
-	if slices.ContainsFunc(types, func(t TypeCount) bool { return t.Type == otherTypes }) {
-		return warnings, nil
-	}
-	share := float64(after.To.Sub(after.From)) / float64(week)
-	for _, t := range types {
-		switch {
-		case t.After == 0 && float64(t.Before)/4*min(share, 1) >= typeWeekly:
-			warnings = append(warnings, fmt.Sprintf("The signal type %q has not been seen since the deployment.", t.Type))
-		case t.Before == 0 && float64(t.After) >= typeWeekly:
-			warnings = append(warnings, fmt.Sprintf("The signal type %q is new since the deployment.", t.Type))
-		}
-	}
-	return warnings, nil
+	return nil
 }

@@ -23,15 +23,32 @@ type data struct {
 	before, now Hour
 	others      int
 	types       []TypeCount
+	values      []ValueCount
+	candidates  []ControlCandidate
+	shares      []CanaryShare
+	of          map[string]func(hour time.Time) Hour // by the name of a measure; others are as above
+	deployment  Deployment
 }
 
-func (d data) Hours(_ context.Context, plan Plan, from, to time.Time) ([]Hour, error) {
+func (d data) Hours(_ context.Context, m Measure, from, to time.Time) ([]Hour, error) {
 	require.False(d.t, to.After(d.asOf), "no look-ahead")
 	var hours []Hour
 	for hour := from; hour.Before(to) && hour.Before(d.until); hour = hour.Add(time.Hour) {
 		h := d.before
 		if !hour.Before(d.changeAt) {
 			h = d.now
+		}
+		if of, ok := d.of[m.Name()]; ok {
+			h = of(hour)
+			if h.Positive+h.Negative == 0 {
+				continue
+			}
+			h.Start = hour
+			hours = append(hours, h)
+			continue
+		}
+		if h.Positive+h.Negative == 0 {
+			continue
 		}
 		h.Start = hour
 		// A little weather, so that the noise has a scale.
@@ -51,7 +68,23 @@ func (d data) Types(_ context.Context, _, after Span) ([]TypeCount, error) {
 	return d.types, nil
 }
 
-func (d data) OtherDeployments(_ context.Context, span Span) (int, error) {
+func (d data) CanaryShares(_ context.Context, before time.Time) ([]CanaryShare, error) {
+	require.False(d.t, before.After(d.asOf), "no look-ahead")
+	return d.shares, nil
+}
+
+func (d data) Values(_ context.Context, _ Measure, _ []string, _, after Span) ([]ValueCount, error) {
+	require.False(d.t, after.To.After(d.asOf), "no look-ahead")
+	return d.values, nil
+}
+
+func (d data) ControlCandidates(context.Context, uuid.UUID) ([]ControlCandidate, error) {
+	return d.candidates, nil
+}
+
+func (d data) Deployment(context.Context) (Deployment, error) { return d.deployment, nil }
+
+func (d data) OtherDeployments(_ context.Context, span Span, _ time.Time) (int, error) {
 	require.False(d.t, span.To.After(d.asOf), "no look-ahead")
 	return d.others, nil
 }
@@ -61,22 +94,30 @@ func (d data) Arrived(_ context.Context, since time.Time) (bool, error) {
 }
 
 func testService(now time.Time) *Service {
-	return NewService(nil, Timing{Settle: 15 * time.Minute, MaxWait: 6 * time.Hour}, func() time.Time { return now }, uuid.NewV7)
+	return NewService(nil, Timing{Settle: 15 * time.Minute, MaxWait: 6 * time.Hour, HorizonDays: 14}, func() time.Time { return now }, uuid.NewV7)
 }
 
 func registered(t *testing.T, deployedAt string, at time.Time) Verification {
 	t.Helper()
-	plan, err := newPlan(deployment(t, deployedAt))
-	require.NoError(t, err)
-	return Verification{ID: uuid.New(), AccountID: uuid.New(), Plan: plan, Status: StatusCollecting, RegisteredAt: at}
+	return verificationOf(planOf(t, deployment(t, deployedAt)), at)
 }
+
+func verificationOf(plan Plan, at time.Time) Verification {
+	return Verification{
+		ID: uuid.New(), AccountID: uuid.New(), Plan: plan, Status: StatusCollecting, RegisteredAt: at,
+		DeployedAt: plan.DeployedAt, TimeZone: plan.TimeZone, PositiveTypes: plan.PositiveTypes, NegativeTypes: plan.NegativeTypes,
+	}
+}
+
+// first is look number n of the first plan.
+func first(n int) Due { return Due{Revision: 1, Number: n} }
 
 func TestALookWaitsUntilItsDayHasEndedAndSettled(t *testing.T) {
 	t.Parallel()
 	deployedAt := at(t, "2026-06-10T09:30:00Z")
 	v := registered(t, "2026-06-10T09:30:00Z", deployedAt)
 	asOf := v.Plan.Looks[0].AsOf
-	step, err := testService(asOf.Add(-time.Hour)).evaluate(t.Context(), v, 1, data{t: t})
+	step, err := testService(asOf.Add(-time.Hour)).evaluate(t.Context(), v, first(1), data{t: t})
 	require.NoError(t, err)
 	require.Equal(t, Step{Wait: time.Hour + 15*time.Minute}, step)
 }
@@ -88,7 +129,7 @@ func TestALookWaitsForItsDataAndThenJudgesTheSilence(t *testing.T) {
 	silent := data{t: t, asOf: asOf, until: asOf.Add(-3 * time.Hour), changeAt: v.Plan.WindowFrom, before: Hour{Positive: 50, Negative: 10}, now: Hour{Positive: 50, Negative: 10}}
 
 	for _, waited := range []time.Duration{20 * time.Minute, 2 * time.Hour, 6*time.Hour - time.Second} {
-		step, err := testService(asOf.Add(waited)).evaluate(t.Context(), v, 1, silent)
+		step, err := testService(asOf.Add(waited)).evaluate(t.Context(), v, first(1), silent)
 		require.NoError(t, err)
 		require.Positive(t, step.Wait)
 		require.LessOrEqual(t, step.Wait, 15*time.Minute)
@@ -96,13 +137,13 @@ func TestALookWaitsForItsDataAndThenJudgesTheSilence(t *testing.T) {
 		require.Nil(t, step.Taken)
 	}
 
-	step, err := testService(asOf.Add(6*time.Hour)).evaluate(t.Context(), v, 1, silent)
+	step, err := testService(asOf.Add(6*time.Hour)).evaluate(t.Context(), v, first(1), silent)
 	require.NoError(t, err)
 	require.NotNil(t, step.Taken)
 
 	for _, until := range []time.Time{asOf, asOf.Add(time.Hour)} { // a signal from the day's last hour or later: the day is complete
 		silent.until = until
-		step, err = testService(asOf.Add(20*time.Minute)).evaluate(t.Context(), v, 1, silent)
+		step, err = testService(asOf.Add(20*time.Minute)).evaluate(t.Context(), v, first(1), silent)
 		require.NoError(t, err)
 		require.NotNil(t, step.Taken)
 	}
@@ -114,9 +155,11 @@ func TestTypesThatAreNotAllCountedWarnOfNothing(t *testing.T) {
 	t.Parallel()
 	v := registered(t, "2026-06-10T09:30:00Z", at(t, "2027-01-01T00:00:00Z"))
 	d := data{types: []TypeCount{{"", 0, 900}, {"wishlist", 400, 0}, {"one_click", 0, 80}}, t: t, asOf: v.Plan.Looks[0].AsOf}
-	warnings, err := observedWarnings(t.Context(), v.Plan, v.Plan.Looks[0], d)
-	require.NoError(t, err)
-	require.Empty(t, warnings)
+	var in Inputs
+	require.NoError(t, in.circumstances(t.Context(), calendar{time.UTC}, v, v.Plan.Looks[0], d))
+	require.Empty(t, in.NewTypes)
+	require.Empty(t, in.VanishedTypes)
+	require.Empty(t, in.Instrumentation)
 }
 
 // lookUntilFinal takes the looks in order at a time long after all of them.
@@ -126,7 +169,7 @@ func lookUntilFinal(t *testing.T, v Verification, d data) []Step {
 	var steps []Step
 	for number := 1; ; {
 		d.asOf = v.Plan.Looks[number-1].AsOf
-		step, err := service.evaluate(t.Context(), v, number, d)
+		step, err := service.evaluate(t.Context(), v, first(number), d)
 		require.NoError(t, err)
 		require.NotNil(t, step.Taken)
 		steps = append(steps, step)
@@ -147,10 +190,10 @@ func TestAPastDeploymentTakesItsLooksInOrderEachAsOfItsDay(t *testing.T) {
 	d := data{
 		t: t, until: at(t, "2027-01-01T00:00:00Z"), changeAt: v.Plan.WindowFrom,
 		before: Hour{Positive: 40, Negative: 20}, now: Hour{Positive: 50, Negative: 10},
-		others: 1, types: []TypeCount{{"purchase", 5000, 900}, {"wishlist", 400, 0}, {"one_click", 0, 80}, {"rare", 3, 0}},
+		types: []TypeCount{{"purchase", 5000, 900}, {"wishlist", 400, 0}, {"one_click", 0, 80}, {"rare", 3, 0}},
 	}
 	steps := lookUntilFinal(t, v, d)
-	require.Len(t, steps, 5, "an improvement is called on day 7")
+	require.Equal(t, 5, len(steps), "an improvement is called on day 7")
 	last := steps[4]
 	require.Equal(t, Status("improved"), last.Status)
 	require.Equal(t, "improved", last.Result.Outcome)
@@ -162,7 +205,8 @@ func TestAPastDeploymentTakesItsLooksInOrderEachAsOfItsDay(t *testing.T) {
 	require.InDelta(t, .83, *last.Result.RatioAfter, .03)
 	require.Len(t, last.Result.Daily, 28+7)
 	require.Contains(t, last.Result.Reason, "improved")
-	require.Len(t, last.Result.Warnings, 3)
+	require.Equal(t, []string{"type_vanished", "type_new"}, last.Result.WarningCodes)
+	require.Len(t, last.Result.Warnings, 2)
 
 	stored, err := json.Marshal(last.Result)
 	require.NoError(t, err)
@@ -205,8 +249,8 @@ func TestARegressionEndsTheTestOnItsFirstDay(t *testing.T) {
 func TestSilenceSinceTheDeploymentIsInconclusive(t *testing.T) {
 	t.Parallel()
 	v := registered(t, "2026-06-10T09:30:00Z", at(t, "2026-06-10T09:30:00Z"))
-	steps := lookUntilFinal(t, v, data{t: t, until: v.Plan.HistoryTo, before: Hour{Positive: 50, Negative: 10}})
-	require.Len(t, steps, 7)
+	steps := lookUntilFinal(t, v, data{t: t, until: v.Plan.HistoryTo, changeAt: v.Plan.WindowFrom, before: Hour{Positive: 50, Negative: 10}})
+	require.Equal(t, 7, len(steps))
 	last := steps[6]
 	require.Equal(t, Status("inconclusive"), last.Status)
 	require.Equal(t, string(pcf.ReasonZeroTraffic), last.Result.ReasonCode)
@@ -221,23 +265,23 @@ func TestAnEndedOrTakenLookChangesNothing(t *testing.T) {
 
 	decided := v
 	decided.Status = Status("improved")
-	step, err := testService(now).evaluate(t.Context(), decided, 2, data{t: t})
+	step, err := testService(now).evaluate(t.Context(), decided, first(2), data{t: t})
 	require.NoError(t, err)
 	require.Equal(t, Step{}, step)
 
 	taken := v
 	taken.LastLookDay = 2
-	step, err = testService(now).evaluate(t.Context(), taken, 2, data{t: t})
+	step, err = testService(now).evaluate(t.Context(), taken, first(2), data{t: t})
 	require.NoError(t, err)
 	require.Equal(t, Step{}, step)
 
 	withdrawn := v
 	withdrawn.RolledBack = true
-	step, err = testService(now).evaluate(t.Context(), withdrawn, 1, data{t: t})
+	step, err = testService(now).evaluate(t.Context(), withdrawn, first(1), data{t: t})
 	require.NoError(t, err)
 	require.Equal(t, Step{Status: StatusStopped, At: now}, step)
 
-	_, err = testService(now).evaluate(t.Context(), v, 8, data{t: t})
+	_, err = testService(now).evaluate(t.Context(), v, first(8), data{t: t})
 	require.Error(t, err)
 }
 
@@ -247,7 +291,7 @@ var errUnreadable = errors.New("unreadable")
 type broken struct{ data }
 
 func (broken) Arrived(context.Context, time.Time) (bool, error) { return false, errUnreadable }
-func (broken) Hours(context.Context, Plan, time.Time, time.Time) ([]Hour, error) {
+func (broken) Hours(context.Context, Measure, time.Time, time.Time) ([]Hour, error) {
 	return nil, errUnreadable
 }
 
@@ -256,7 +300,7 @@ func TestAFailedReadIsAnErrorAndNotAVerdict(t *testing.T) {
 	v := registered(t, "2026-06-10T09:30:00Z", at(t, "2026-06-10T09:30:00Z"))
 	asOf := v.Plan.Looks[0].AsOf
 	for _, now := range []time.Time{asOf.Add(time.Hour), asOf.AddDate(0, 0, 1)} {
-		_, err := testService(now).evaluate(t.Context(), v, 1, broken{})
+		_, err := testService(now).evaluate(t.Context(), v, first(1), broken{})
 		require.ErrorIs(t, err, errUnreadable)
 	}
 }

@@ -13,15 +13,22 @@ import (
 func deployment(t *testing.T, deployedAt string) Deployment {
 	t.Helper()
 	return Deployment{
-		Deployed: true, DeployedAt: at(t, deployedAt), TimeZone: "Europe/Berlin",
+		Deployed: true, DeployedAt: at(t, deployedAt), TimeZone: "Europe/Berlin", CanaryShare: wholeTraffic,
 		PositiveTypes: []string{"purchase"}, NegativeTypes: []string{"js_error"}, Predicted: json.RawMessage(`{"metric":"positive_ratio"}`),
 	}
 }
 
+// planOf registers on a past in which nothing happened.
+func planOf(t *testing.T, d Deployment) Plan {
+	t.Helper()
+	plan, err := newPlan(t.Context(), d, 14, data{t: t, asOf: d.DeployedAt})
+	require.NoError(t, err)
+	return plan
+}
+
 func TestThePlanFixesWindowsAndLooksInTheProductsTimeZone(t *testing.T) {
 	t.Parallel()
-	plan, err := newPlan(deployment(t, "2026-06-10T09:30:00Z"))
-	require.NoError(t, err)
+	plan := planOf(t, deployment(t, "2026-06-10T09:30:00Z"))
 
 	require.Equal(t, at(t, "2026-06-09T22:00:00Z"), plan.HistoryTo)
 	require.Equal(t, at(t, "2026-06-10T22:00:00Z"), plan.WindowFrom, "the day of the deployment belongs to neither side")
@@ -45,8 +52,7 @@ func TestThePlanFixesWindowsAndLooksInTheProductsTimeZone(t *testing.T) {
 
 func TestADeploymentAtMidnightLosesNoDay(t *testing.T) {
 	t.Parallel()
-	plan, err := newPlan(deployment(t, "2026-06-09T22:00:00Z"))
-	require.NoError(t, err)
+	plan := planOf(t, deployment(t, "2026-06-09T22:00:00Z"))
 	require.Equal(t, plan.HistoryTo, plan.WindowFrom)
 	require.Equal(t, at(t, "2026-06-10T22:00:00Z"), plan.Looks[0].AsOf)
 }
@@ -64,9 +70,8 @@ func TestTheTriggerIsTheSpanFromTheFindingsStartToItsDetection(t *testing.T) {
 			t.Parallel()
 			d := deployment(t, "2026-06-10T09:30:00Z")
 			started, detected := at(t, c.started), at(t, c.detected)
-			d.FindingStartedAt, d.FindingDetectedAt = &started, &detected
-			plan, err := newPlan(d)
-			require.NoError(t, err)
+			d.Finding = &Finding{StartedAt: started, DetectedAt: detected}
+			plan := planOf(t, d)
 			if c.from == "" {
 				require.Nil(t, plan.Trigger)
 				return
@@ -74,15 +79,13 @@ func TestTheTriggerIsTheSpanFromTheFindingsStartToItsDetection(t *testing.T) {
 			require.Equal(t, &Span{From: at(t, c.from), To: at(t, c.to)}, plan.Trigger)
 		})
 	}
-	plan, err := newPlan(deployment(t, "2026-06-10T09:30:00Z"))
-	require.NoError(t, err)
+	plan := planOf(t, deployment(t, "2026-06-10T09:30:00Z"))
 	require.Nil(t, plan.Trigger, "without a finding there is nothing to guard against")
 }
 
 func TestHoursFallIntoTheirLocalDays(t *testing.T) {
 	t.Parallel()
-	plan, err := newPlan(deployment(t, "2026-06-10T09:30:00Z"))
-	require.NoError(t, err)
+	plan := planOf(t, deployment(t, "2026-06-10T09:30:00Z"))
 	days, err := newCalendar(plan.TimeZone)
 	require.NoError(t, err)
 	look := plan.Looks[1]
@@ -91,19 +94,37 @@ func TestHoursFallIntoTheirLocalDays(t *testing.T) {
 	for hour := plan.HistoryFrom; hour.Before(look.AsOf); hour = hour.Add(time.Hour) {
 		hours = append(hours, Hour{Start: hour, Positive: 2, Negative: 1})
 	}
-	series := bucket(days, plan, look, hours)
-	require.Len(t, series.days, pcf.MaxHistoryDays+1+2, "history, the day of the deployment, two days since")
-	require.Equal(t, pcf.MaxHistoryDays+1, series.history)
-	for i, day := range series.days {
+	grid := newGrid(days, plan, look)
+	series := grid.bucket(hours)
+	require.Len(t, series, pcf.MaxHistoryDays+1+2, "history, the day of the deployment, two days since")
+	require.Equal(t, pcf.MaxHistoryDays+1, grid.history)
+	dates := grid.dates()
+	for i, day := range series {
 		want := 24.
-		if series.dates[i] == "2026-03-29" {
+		if dates[i] == "2026-03-29" {
 			want = 23
 		}
-		require.Equal(t, pcf.Day{Positive: 2 * want, Negative: want}, day, series.dates[i])
+		require.Equal(t, [2]float64{2 * want, want}, day, dates[i])
 	}
-	in := series.input(days, plan)
+	inputs := Inputs{Dates: dates, FirstWeekday: grid.starts[0].In(days.zone).Weekday(), HistoryDays: grid.history, Gap: grid.gap, Measure: series}
+	in := inputs.input(plan, plan.Measure, series)
 	require.True(t, in.History[len(in.History)-1].Missing)
-	require.False(t, series.days[series.history-1].Missing, "it is still drawn")
+	require.Equal(t, [2]float64{48, 24}, series[grid.history-1], "it is still drawn")
 	require.Equal(t, time.Wednesday, in.FirstWeekday)
 	require.Len(t, in.Window, 2)
+}
+
+func TestSampledHoursCountByWhatTheyStandForAndWeighAsMuchAsWasSampled(t *testing.T) {
+	t.Parallel()
+	plan := planOf(t, deployment(t, "2026-06-10T09:30:00Z"))
+	days, err := newCalendar(plan.TimeZone)
+	require.NoError(t, err)
+	grid := newGrid(days, plan, plan.Looks[0])
+	noon := plan.WindowFrom.Add(12 * time.Hour)
+	series := grid.bucket([]Hour{
+		{Start: noon, Positive: 100, Negative: 100},                            // 200 sessions
+		{Start: noon.Add(time.Hour), Positive: 150, Negative: 50, Halvings: 3}, // 1,600 sessions
+	})
+	// (100 + 8·150) / (200 + 8·200) of 400 that were looked at.
+	require.Equal(t, [2]float64{289, 111}, series[grid.history])
 }

@@ -89,7 +89,7 @@ WHERE s.id = $1;
 -- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
        d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
@@ -101,11 +101,6 @@ WHERE s.product_id = sqlc.arg(product_id)
   AND (sqlc.narg(reported)::boolean IS NULL OR CASE WHEN sqlc.narg(reported)::boolean THEN d.status IN ('deployed', 'rolled_back') ELSE d.status = 'planned' END)
   AND (sqlc.narg(before_at)::timestamptz IS NULL OR (s.created_at, s.id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
 ORDER BY s.created_at DESC, s.id DESC LIMIT sqlc.arg(row_limit);
-
--- name: Looks :many
-SELECT verification_id, look_day, as_of, result FROM verification_looks
-WHERE verification_id = ANY(sqlc.arg(verification_ids)::uuid[])
-ORDER BY verification_id, look_day;
 
 -- name: ListAnalyses :many
 SELECT * FROM analyses

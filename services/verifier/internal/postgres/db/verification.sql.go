@@ -12,34 +12,9 @@ import (
 	"github.com/google/uuid"
 )
 
-const countOtherDeployments = `-- name: CountOtherDeployments :one
-SELECT count(*) FROM deployments
-WHERE product_id = $1 AND id <> $2
-  AND deployed_at >= $3 AND deployed_at < $4
-`
-
-type CountOtherDeploymentsParams struct {
-	ProductID    uuid.UUID
-	DeploymentID uuid.UUID
-	FromAt       *time.Time
-	ToAt         *time.Time
-}
-
-func (q *Queries) CountOtherDeployments(ctx context.Context, arg CountOtherDeploymentsParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countOtherDeployments,
-		arg.ProductID,
-		arg.DeploymentID,
-		arg.FromAt,
-		arg.ToAt,
-	)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deployedSubject = `-- name: DeployedSubject :one
-SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, p.time_zone, c.positive_types, c.negative_types,
-       pr.predicted_impact, f.started_at AS finding_started_at, f.detected_at AS finding_detected_at
+SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, d.canary_share, p.time_zone, c.positive_types, c.negative_types,
+       pr.predicted_impact, f.started_at AS finding_started_at, f.detected_at AS finding_detected_at, f.evidence AS finding_evidence
 FROM deployments d
 JOIN products p ON p.account_id = d.account_id AND p.id = d.product_id
 JOIN contexts c ON c.account_id = d.account_id AND c.id = d.context_id
@@ -55,12 +30,14 @@ type DeployedSubjectRow struct {
 	ContextID         uuid.UUID
 	Status            string
 	DeployedAt        *time.Time
+	CanaryShare       float64
 	TimeZone          string
 	PositiveTypes     []string
 	NegativeTypes     []string
 	PredictedImpact   []byte
 	FindingStartedAt  *time.Time
 	FindingDetectedAt *time.Time
+	FindingEvidence   []byte
 }
 
 // What is known of a deployment when its test is registered.
@@ -74,100 +51,31 @@ func (q *Queries) DeployedSubject(ctx context.Context, id uuid.UUID) (DeployedSu
 		&i.ContextID,
 		&i.Status,
 		&i.DeployedAt,
+		&i.CanaryShare,
 		&i.TimeZone,
 		&i.PositiveTypes,
 		&i.NegativeTypes,
 		&i.PredictedImpact,
 		&i.FindingStartedAt,
 		&i.FindingDetectedAt,
+		&i.FindingEvidence,
 	)
 	return i, err
 }
 
-const hasSignalsSince = `-- name: HasSignalsSince :one
-SELECT EXISTS (
-    SELECT 1 FROM rollup_hourly
-    WHERE account_id = $1 AND product_id = $2 AND hour >= $3
-)
-`
-
-type HasSignalsSinceParams struct {
-	AccountID uuid.UUID
-	ProductID uuid.UUID
-	Since     time.Time
-}
-
-func (q *Queries) HasSignalsSince(ctx context.Context, arg HasSignalsSinceParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasSignalsSince, arg.AccountID, arg.ProductID, arg.Since)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const hourlyPolarities = `-- name: HourlyPolarities :many
-SELECT hour,
-       coalesce(sum(n) FILTER (WHERE type = ANY($1::text[])), 0)::bigint AS positive,
-       coalesce(sum(n) FILTER (WHERE type = ANY($2::text[])), 0)::bigint AS negative
-FROM rollup_hourly
-WHERE account_id = $3 AND context_id = $4
-  AND hour >= $5 AND hour < $6
-  AND type = ANY($1::text[] || $2::text[])
-GROUP BY hour
-ORDER BY hour
-`
-
-type HourlyPolaritiesParams struct {
-	PositiveTypes []string
-	NegativeTypes []string
-	AccountID     uuid.UUID
-	ContextID     uuid.UUID
-	FromHour      time.Time
-	ToHour        time.Time
-}
-
-type HourlyPolaritiesRow struct {
-	Hour     time.Time
-	Positive int64
-	Negative int64
-}
-
-func (q *Queries) HourlyPolarities(ctx context.Context, arg HourlyPolaritiesParams) ([]HourlyPolaritiesRow, error) {
-	rows, err := q.db.Query(ctx, hourlyPolarities,
-		arg.PositiveTypes,
-		arg.NegativeTypes,
-		arg.AccountID,
-		arg.ContextID,
-		arg.FromHour,
-		arg.ToHour,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []HourlyPolaritiesRow
-	for rows.Next() {
-		var i HourlyPolaritiesRow
-		if err := rows.Scan(&i.Hour, &i.Positive, &i.Negative); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const insertLook = `-- name: InsertLook :exec
-INSERT INTO verification_looks (account_id, verification_id, look_day, as_of, result, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO verification_looks (account_id, verification_id, revision, look_day, as_of, inputs, result, result_sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertLookParams struct {
 	AccountID      uuid.UUID
 	VerificationID uuid.UUID
+	Revision       int32
 	LookDay        int32
 	AsOf           time.Time
+	Inputs         []byte
 	Result         []byte
+	ResultSha256   []byte
 	CreatedAt      time.Time
 }
 
@@ -175,10 +83,42 @@ func (q *Queries) InsertLook(ctx context.Context, arg InsertLookParams) error {
 	_, err := q.db.Exec(ctx, insertLook,
 		arg.AccountID,
 		arg.VerificationID,
+		arg.Revision,
 		arg.LookDay,
 		arg.AsOf,
+		arg.Inputs,
 		arg.Result,
+		arg.ResultSha256,
 		arg.CreatedAt,
+	)
+	return err
+}
+
+const insertPlan = `-- name: InsertPlan :exec
+INSERT INTO verification_plans (account_id, verification_id, revision, plan, method, deployed_at, because, registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type InsertPlanParams struct {
+	AccountID      uuid.UUID
+	VerificationID uuid.UUID
+	Revision       int32
+	Plan           []byte
+	Method         string
+	DeployedAt     time.Time
+	Because        string
+	RegisteredAt   time.Time
+}
+
+func (q *Queries) InsertPlan(ctx context.Context, arg InsertPlanParams) error {
+	_, err := q.db.Exec(ctx, insertPlan,
+		arg.AccountID,
+		arg.VerificationID,
+		arg.Revision,
+		arg.Plan,
+		arg.Method,
+		arg.DeployedAt,
+		arg.Because,
+		arg.RegisteredAt,
 	)
 	return err
 }
@@ -224,30 +164,39 @@ func (q *Queries) InsertVerification(ctx context.Context, arg InsertVerification
 
 const lockVerification = `-- name: LockVerification :one
 SELECT v.id, v.account_id, v.product_id, v.context_id, v.deployment_id, v.proposal_id, v.plan, v.status, v.registered_at,
-       d.status AS deployment_status,
-       coalesce((SELECT max(l.look_day) FROM verification_looks l WHERE l.account_id = v.account_id AND l.verification_id = v.id), 0)::int AS last_look_day
+       d.status AS deployment_status, d.deployed_at AS deployment_deployed_at, p.time_zone, c.positive_types, c.negative_types
 FROM verifications v
 JOIN deployments d ON d.account_id = v.account_id AND d.id = v.deployment_id
-WHERE v.id = $1
+JOIN products p ON p.account_id = v.account_id AND p.id = v.product_id
+JOIN contexts c ON c.account_id = v.account_id AND c.id = v.context_id
+WHERE ($1::uuid IS NULL OR v.id = $1::uuid) AND ($2::uuid IS NULL OR v.deployment_id = $2::uuid)
 FOR UPDATE OF v
 `
 
-type LockVerificationRow struct {
-	ID               uuid.UUID
-	AccountID        uuid.UUID
-	ProductID        uuid.UUID
-	ContextID        uuid.UUID
-	DeploymentID     uuid.UUID
-	ProposalID       uuid.UUID
-	Plan             []byte
-	Status           string
-	RegisteredAt     time.Time
-	DeploymentStatus string
-	LastLookDay      int32
+type LockVerificationParams struct {
+	ID           *uuid.UUID
+	DeploymentID *uuid.UUID
 }
 
-func (q *Queries) LockVerification(ctx context.Context, id uuid.UUID) (LockVerificationRow, error) {
-	row := q.db.QueryRow(ctx, lockVerification, id)
+type LockVerificationRow struct {
+	ID                   uuid.UUID
+	AccountID            uuid.UUID
+	ProductID            uuid.UUID
+	ContextID            uuid.UUID
+	DeploymentID         uuid.UUID
+	ProposalID           uuid.UUID
+	Plan                 []byte
+	Status               string
+	RegisteredAt         time.Time
+	DeploymentStatus     string
+	DeploymentDeployedAt *time.Time
+	TimeZone             string
+	PositiveTypes        []string
+	NegativeTypes        []string
+}
+
+func (q *Queries) LockVerification(ctx context.Context, arg LockVerificationParams) (LockVerificationRow, error) {
+	row := q.db.QueryRow(ctx, lockVerification, arg.ID, arg.DeploymentID)
 	var i LockVerificationRow
 	err := row.Scan(
 		&i.ID,
@@ -260,9 +209,65 @@ func (q *Queries) LockVerification(ctx context.Context, id uuid.UUID) (LockVerif
 		&i.Status,
 		&i.RegisteredAt,
 		&i.DeploymentStatus,
-		&i.LastLookDay,
+		&i.DeploymentDeployedAt,
+		&i.TimeZone,
+		&i.PositiveTypes,
+		&i.NegativeTypes,
 	)
 	return i, err
+}
+
+const looksTaken = `-- name: LooksTaken :one
+SELECT count(*)::int AS taken, coalesce(max(look_day) FILTER (WHERE revision = $1), 0)::int AS last_day
+FROM verification_looks WHERE verification_id = $2
+`
+
+type LooksTakenParams struct {
+	Revision       int32
+	VerificationID uuid.UUID
+}
+
+type LooksTakenRow struct {
+	Taken   int32
+	LastDay int32
+}
+
+func (q *Queries) LooksTaken(ctx context.Context, arg LooksTakenParams) (LooksTakenRow, error) {
+	row := q.db.QueryRow(ctx, looksTaken, arg.Revision, arg.VerificationID)
+	var i LooksTakenRow
+	err := row.Scan(&i.Taken, &i.LastDay)
+	return i, err
+}
+
+const newestPlan = `-- name: NewestPlan :many
+SELECT revision, plan, registered_at FROM verification_plans WHERE verification_id = $1 ORDER BY revision DESC LIMIT 1
+`
+
+type NewestPlanRow struct {
+	Revision     int32
+	Plan         []byte
+	RegisteredAt time.Time
+}
+
+// The plan in force when there is one after the first: no row, or one.
+func (q *Queries) NewestPlan(ctx context.Context, verificationID uuid.UUID) ([]NewestPlanRow, error) {
+	rows, err := q.db.Query(ctx, newestPlan, verificationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NewestPlanRow
+	for rows.Next() {
+		var i NewestPlanRow
+		if err := rows.Scan(&i.Revision, &i.Plan, &i.RegisteredAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const stopVerification = `-- name: StopVerification :execrows
@@ -282,61 +287,8 @@ func (q *Queries) StopVerification(ctx context.Context, arg StopVerificationPara
 	return result.RowsAffected(), nil
 }
 
-const typesBeforeAndAfter = `-- name: TypesBeforeAndAfter :many
-SELECT type,
-       coalesce(sum(n) FILTER (WHERE hour < $1), 0)::bigint AS before,
-       coalesce(sum(n) FILTER (WHERE hour >= $2), 0)::bigint AS after
-FROM rollup_hourly
-WHERE account_id = $3 AND context_id = $4
-  AND hour >= $5 AND hour < $6
-GROUP BY type
-ORDER BY type
-`
-
-type TypesBeforeAndAfterParams struct {
-	BeforeTo   time.Time
-	AfterFrom  time.Time
-	AccountID  uuid.UUID
-	ContextID  uuid.UUID
-	BeforeFrom time.Time
-	AfterTo    time.Time
-}
-
-type TypesBeforeAndAfterRow struct {
-	Type   string
-	Before int64
-	After  int64
-}
-
-func (q *Queries) TypesBeforeAndAfter(ctx context.Context, arg TypesBeforeAndAfterParams) ([]TypesBeforeAndAfterRow, error) {
-	rows, err := q.db.Query(ctx, typesBeforeAndAfter,
-		arg.BeforeTo,
-		arg.AfterFrom,
-		arg.AccountID,
-		arg.ContextID,
-		arg.BeforeFrom,
-		arg.AfterTo,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TypesBeforeAndAfterRow
-	for rows.Next() {
-		var i TypesBeforeAndAfterRow
-		if err := rows.Scan(&i.Type, &i.Before, &i.After); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const updateVerification = `-- name: UpdateVerification :exec
-UPDATE verifications SET status = $2, result = $3, as_of = $4, decided_at = $5 WHERE id = $1
+const updateVerification = `-- name: UpdateVerification :execrows
+UPDATE verifications SET status = $2, result = $3, as_of = $4, decided_at = $5 WHERE id = $1 AND status = 'collecting'
 `
 
 type UpdateVerificationParams struct {
@@ -347,13 +299,17 @@ type UpdateVerificationParams struct {
 	DecidedAt *time.Time
 }
 
-func (q *Queries) UpdateVerification(ctx context.Context, arg UpdateVerificationParams) error {
-	_, err := q.db.Exec(ctx, updateVerification,
+// A test that has ended is not touched: one deployment, one verdict.
+func (q *Queries) UpdateVerification(ctx context.Context, arg UpdateVerificationParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updateVerification,
 		arg.ID,
 		arg.Status,
 		arg.Result,
 		arg.AsOf,
 		arg.DecidedAt,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

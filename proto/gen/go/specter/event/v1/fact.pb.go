@@ -2219,7 +2219,7 @@ type Verdict struct {
 	VerificationId string                 `protobuf:"bytes,5,opt,name=verification_id,json=verificationId,proto3" json:"verification_id,omitempty"`
 	// "improved", "regressed", "no_effect", "inconclusive".
 	Outcome string `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// Change of the odds of a positive signal, e.g. 0.21 for +21 %.
+	// Change of the odds of what was measured (of its count for a volume), e.g. 0.21 for +21 %.
 	Effect     float64 `protobuf:"fixed64,7,opt,name=effect,proto3" json:"effect,omitempty"`
 	EffectLow  float64 `protobuf:"fixed64,8,opt,name=effect_low,json=effectLow,proto3" json:"effect_low,omitempty"`
 	EffectHigh float64 `protobuf:"fixed64,9,opt,name=effect_high,json=effectHigh,proto3" json:"effect_high,omitempty"`
@@ -2232,10 +2232,14 @@ type Verdict struct {
 	// Smallest change of the odds the test could have shown, as |effect|.
 	MinimumDetectableEffect float64 `protobuf:"fixed64,15,opt,name=minimum_detectable_effect,json=minimumDetectableEffect,proto3" json:"minimum_detectable_effect,omitempty"`
 	// Day of the look that decided.
-	LookDay       uint32                 `protobuf:"varint,16,opt,name=look_day,json=lookDay,proto3" json:"look_day,omitempty"`
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	Warnings      []string               `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	Reason        string                 `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`
+	LookDay  uint32                 `protobuf:"varint,16,opt,name=look_day,json=lookDay,proto3" json:"look_day,omitempty"`
+	AsOf     *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	Warnings []string               `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Reason   string                 `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What was measured: "positive_ratio", "type_share", "error_free_share", "funnel_conversion" or
+	// "share_of_usual_volume", and the part of the traffic as "dimension = value", empty for all of it.
+	Metric        string `protobuf:"bytes,20,opt,name=metric,proto3" json:"metric,omitempty"`
+	Segment       string `protobuf:"bytes,21,opt,name=segment,proto3" json:"segment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2399,6 +2403,20 @@ func (x *Verdict) GetWarnings() []string {
 func (x *Verdict) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *Verdict) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *Verdict) GetSegment() string {
+	if x != nil {
+		return x.Segment
 	}
 	return ""
 }
@@ -3243,7 +3261,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\x13DeploymentRegressed\x123\n" +
 	"\averdict\x18\x01 \x01(\v2\x19.specter.event.v1.VerdictR\averdict\"M\n" +
 	"\x16DeploymentInconclusive\x123\n" +
-	"\averdict\x18\x01 \x01(\v2\x19.specter.event.v1.VerdictR\averdict\"\xb7\x05\n" +
+	"\averdict\x18\x01 \x01(\v2\x19.specter.event.v1.VerdictR\averdict\"\xe9\x05\n" +
 	"\aVerdict\x12#\n" +
 	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
 	"\vproposal_id\x18\x02 \x01(\tR\n" +
@@ -3269,7 +3287,9 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\blook_day\x18\x10 \x01(\rR\alookDay\x12/\n" +
 	"\x05as_of\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x1a\n" +
 	"\bwarnings\x18\x12 \x03(\tR\bwarnings\x12\x16\n" +
-	"\x06reason\x18\x13 \x01(\tR\x06reason\"\xb1\x01\n" +
+	"\x06reason\x18\x13 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06metric\x18\x14 \x01(\tR\x06metric\x12\x18\n" +
+	"\asegment\x18\x15 \x01(\tR\asegment\"\xb1\x01\n" +
 	"\x18AccountDeletionScheduled\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
 	"deletionId\x12=\n" +

@@ -1,14 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link } from "wouter";
-import { api, unwrap, type Deployment, type Schemas, type Verification } from "../api";
+import { Link, useSearchParams } from "wouter";
+import { api, unwrap, type Deployment } from "../api";
 import { DeploymentActions, useMarkDeployed } from "../deploys/actions";
 import { DeploymentFacts, DeploymentHistory } from "../deploys/facts";
-import { useKeys } from "../deploys/keys";
+import { useShortcuts } from "../keys";
 import { emptyForm, type Form } from "../deploys/words";
-import { asCount, asOddsChange, asMoment, asPercent } from "../format";
-import { BeforeAfter } from "../parts/before-after";
-import { Card, Chip, Empty, Fact, Failure, Loading, Title, type Tone } from "../parts/ui";
+import { asMoment } from "../format";
+import { Proof } from "../parts/proof";
+import { Card, Chip, Empty, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
+import { Scoreboard } from "./scoreboard";
 
 const statusLooks: Record<Deployment["status"], [Tone, string]> = {
   planned: ["accent", "○ planned"],
@@ -22,7 +23,32 @@ const statusLooks: Record<Deployment["status"], [Tone, string]> = {
   rolled_back: ["warn", "↩ rolled back"],
 };
 
+const views = [
+  ["deployments", "Deployments"],
+  ["predictions", "Predictions"],
+] as const;
+
 export function DeploymentsPage({ product }: { product: string }) {
+  const [search] = useSearchParams();
+  const view = search.get("view") === "predictions" ? "predictions" : "deployments";
+  return (
+    <>
+      <Title
+        aside={
+          <Link href={`/p/${product}/deploy-hook`} className="text-sm font-medium text-accent underline">
+            Have them noticed by themselves
+          </Link>
+        }
+      >
+        Deployments
+      </Title>
+      <Tabs label="Deployments" current={view} tabs={views} href={(name) => `/p/${product}/deployments${name === "deployments" ? "" : `?view=${name}`}`} />
+      {view === "predictions" ? <Scoreboard product={product} /> : <Deployments product={product} />}
+    </>
+  );
+}
+
+function Deployments({ product }: { product: string }) {
   const deployments = useQuery({
     queryKey: ["deployments", product],
     queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/deployments", { params: { path: { product_id: product } } })),
@@ -38,7 +64,7 @@ export function DeploymentsPage({ product }: { product: string }) {
     choose(next.id);
     document.getElementById(next.id)?.scrollIntoView({ block: "nearest" });
   };
-  useKeys({
+  useShortcuts({
     j: () => step(1),
     k: () => step(-1),
     d: () => {
@@ -47,15 +73,6 @@ export function DeploymentsPage({ product }: { product: string }) {
   });
   return (
     <>
-      <Title
-        aside={
-          <Link href={`/p/${product}/deploy-hook`} className="text-sm font-medium text-accent underline">
-            Have them noticed by themselves
-          </Link>
-        }
-      >
-        Deployments
-      </Title>
       <div role="status" className="text-sm">
         {mark.data !== undefined && !mark.isPending && !mark.error && (
           <p className="mb-4 rounded-lg border border-good/50 p-3">
@@ -103,73 +120,9 @@ function DeploymentCard({ deployment, product, current, marking, onMark }: CardP
         </div>
         <DeploymentFacts deployment={deployment} />
         <DeploymentActions deployment={deployment} product={product} marking={marking} onMark={onMark} />
-        {deployment.verification && <Proof id={deployment.id} verification={deployment.verification} />}
+        {deployment.verification && <Proof deployment={deployment} />}
         <DeploymentHistory id={deployment.id} />
       </Card>
     </div>
   );
-}
-
-function Proof({ id, verification }: { id: string; verification: Verification }) {
-  // The list carries no daily series; one deployment on its own does.
-  const detail = useQuery({
-    queryKey: ["deployment", id],
-    queryFn: () => unwrap(api.GET("/api/v1/deployments/{deployment_id}", { params: { path: { deployment_id: id } } })),
-  });
-  const result = detail.data?.verification?.result ?? verification.result;
-  if (result === undefined) {
-    return <p className="mt-4 text-sm text-soft">Collecting: the first look is a day after the deployment.</p>;
-  }
-  return (
-    <div className="mt-4 space-y-4">
-      <p className="font-medium">{sentence(verification.status, result)}</p>
-      <dl className="grid grid-cols-2 gap-3 sm:grid-cols-4">
-        <Fact name="Effect on the odds">{asOddsChange(result.effect)}</Fact>
-        <Fact name={result.interval_level === undefined ? "Interval" : `${asPercent(result.interval_level)} interval`}>
-          {asOddsChange(result.effect_low)} to {asOddsChange(result.effect_high)}
-        </Fact>
-        <Fact name="Probability it improved">{asPercent(result.probability_improved)}</Fact>
-        <Fact name="Smallest effect it could see">{result.minimum_detectable_effect === undefined ? "–" : asOddsChange(result.minimum_detectable_effect)}</Fact>
-        <Fact name="Before">
-          {asCount(result.before.positive)} good, {asCount(result.before.negative)} bad
-        </Fact>
-        <Fact name="After">
-          {asCount(result.after.positive)} good, {asCount(result.after.negative)} bad
-        </Fact>
-        <Fact name="Positive ratio">
-          {asPercent(result.ratio_before)} → {asPercent(result.ratio_after)}
-          {result.expected_ratio !== undefined && <span className="text-xs font-normal text-soft"> (expected {asPercent(result.expected_ratio)})</span>}
-        </Fact>
-        <Fact name="Days">
-          {result.history_days ?? "–"} before, {result.post_days ?? "–"} after
-        </Fact>
-      </dl>
-      {result.daily && <BeforeAfter points={result.daily} />}
-      {result.warnings.length > 0 && (
-        <ul className="space-y-1 text-sm text-warn">
-          {result.warnings.map((warning) => (
-            <li key={warning}>⚠ {warning}</li>
-          ))}
-        </ul>
-      )}
-    </div>
-  );
-}
-
-function sentence(status: Verification["status"], result: Schemas["LookResult"]): string {
-  const effect = asOddsChange(result.effect);
-  switch (status) {
-    case "improved":
-      return `It helped: the odds of a positive signal changed by ${effect}, more than chance and season explain.`;
-    case "regressed":
-      return `It made things worse: the odds of a positive signal changed by ${effect}.`;
-    case "no_effect":
-      return "No effect: the change is within ±5 %, and the test could have seen more.";
-    case "inconclusive":
-      return `Inconclusive. ${result.reason ?? ""}`;
-    case "stopped":
-      return "The test was stopped because the deployment was taken back.";
-    case "collecting":
-      return `Collecting: ${result.post_days ?? 0} days since the deployment. ${result.reason ?? ""}`;
-  }
 }
