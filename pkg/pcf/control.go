@@ -65,7 +65,7 @@ func (t *track) subtract(in Input, skipped int, weekly bool) (owed []float64, us
 			continue
 		}
 		others[i] = newTrack(past, post, t.first, weekly)
-		own := others[i].estimate(weekly)
+		own := others[i].estimate(weekly, false)
 		low, high := own.Interval(Alpha)
 		uses[i].Change, uses[i].PValue = Range{expm1(low), expm1(own.D), expm1(high)}, own.PValue()
 	}
@@ -75,7 +75,11 @@ func (t *track) subtract(in Input, skipped int, weekly bool) (owed []float64, us
 			if taken[i] {
 				continue
 			}
-			if b, r2 := slope(t.contrasts(others[i]), len(t.post)); r2 > shared {
+			c := t.contrasts(others[i])
+			if len(c.own) < minContrasts*len(t.post) {
+				continue
+			}
+			if b, r2 := slope(c, len(t.post)); r2 > shared {
 				best, beta, shared = i, b, r2
 			}
 		}
@@ -142,9 +146,6 @@ func (t *track) contrasts(other track) contrasts {
 // share of own that other explains.
 func slope(c contrasts, h int) (beta, shared float64) {
 	independent := float64(len(c.own)) / float64(h)
-	if independent < minContrasts {
-		return 0, 0
-	}
 	var xx, xy, yy float64
 	for i := range c.own {
 		xx += c.other[i] * c.other[i]
@@ -156,5 +157,5 @@ func slope(c contrasts, h int) (beta, shared float64) {
 	}
 	shared = xy * xy / (xx * yy)
 	strength := independent * shared / math.Max(1-shared, minScale) // the F of the coefficient
-	return xy / xx * math.Max(0, 1-1/strength), shared
+	return xy / xx * math.Max(0, 1-1/math.Max(strength, minScale)), shared
 }

@@ -84,13 +84,13 @@ func forecast(in Input) (Estimate, error) {
 	if observedDays(t.past) < MinReadDays || observedDays(t.post) == 0 { // the controls' gaps left nothing
 		return forecast(in.withoutControls())
 	}
-	e := t.estimate(in.Weekly)
+	e := t.estimate(in.Weekly, in.guarded)
 	e.owed, e.Controls = owed, uses
 	return e, nil
 }
 
 // estimate is steps 4 to 9 of the method, on a track with data on both sides.
-func (t *track) estimate(weekly bool) Estimate {
+func (t *track) estimate(weekly, guarded bool) Estimate {
 	filtered := filterLevel(clipped(t.past))
 	e := Estimate{
 		HistoryDays: len(t.past), WindowDays: len(t.post), ObservedDays: observedDays(t.post),
@@ -100,7 +100,7 @@ func (t *track) estimate(weekly bool) Estimate {
 	after, noise := windowMean(t.post)
 	e.D = after - filtered.last
 	e.Median = median(observedValues(t.post)) - filtered.last
-	e.spread(t.past, noise, weekly)
+	e.spread(t.past, noise, weekly, guarded)
 	return e
 }
 
@@ -134,12 +134,15 @@ func windowMean(window []point) (value, noise float64) {
 }
 
 // spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance.
-func (e *Estimate) spread(past []point, noise float64, weekly bool) {
+func (e *Estimate) spread(past []point, noise float64, weekly, guarded bool) {
 	h, n := float64(e.WindowDays), float64(e.ObservedDays)
 	scale := e.level.scale
 	e.ModelVariance = scale * (e.level.variance + e.level.q*(h+1)*(2*h+1)/(6*h) + 1/n)
 
-	oldNoise := e.runPlacebos(past)
+	origins, oldNoise := e.runPlacebos(past)
+	if guarded {
+		e.comeBack(clipped(past), origins)
+	}
 	placeboDegrees := 1.0
 	e.PlaceboVariance = e.ModelVariance
 	if origins := len(e.Placebos); origins >= e.WindowDays {
@@ -163,29 +166,39 @@ func (e *Estimate) spread(past []point, noise float64, weekly bool) {
 	e.S = math.Sqrt(max(variance, noise, minScale))
 }
 
-// runPlacebos forecasts every earlier window of the same length from the level before it, and returns the mean sampling
-// variance of those windows. The days are not clipped: real bad days are part of what can happen by itself. When the
-// real window starts after a gap, the placebos forecast across the same gap.
-func (e *Estimate) runPlacebos(past []point) (oldNoise float64) {
-	gap := 0
-	for gap < len(past) && !past[len(past)-1-gap].observed {
-		gap++
-	}
+// origin is a past date: the first day of a window, and the last day before it with data on the far side of the gap.
+type origin struct{ day, from int }
+
+// runPlacebos forecasts every earlier window of the same length from the level before it, and returns where they begin
+// and the mean sampling variance of those windows. The days are not clipped: real bad days are part of what can happen
+// by itself. When the real window starts after a gap, the placebos forecast across the same gap.
+func (e *Estimate) runPlacebos(past []point) (origins []origin, oldNoise float64) {
+	gap := gapBefore(past)
 	need := (e.WindowDays + 1) / 2
-	for origin := min(placeboStart, len(past)/3); origin+e.WindowDays <= len(past); origin++ {
-		from := origin - 1 - gap
-		window := past[origin : origin+e.WindowDays]
+	for day := min(placeboStart, len(past)/3); day+e.WindowDays <= len(past); day++ {
+		from := day - 1 - gap
+		window := past[day : day+e.WindowDays]
 		if from < 0 || observedDays(window) < need {
 			continue
 		}
 		value, noise := windowMean(window)
 		e.Placebos = append(e.Placebos, value-e.level.path[from])
+		origins = append(origins, origin{day, from})
 		oldNoise += noise
 	}
 	if len(e.Placebos) == 0 {
-		return 0
+		return nil, 0
 	}
-	return oldNoise / float64(len(e.Placebos))
+	return origins, oldNoise / float64(len(e.Placebos))
+}
+
+// gapBefore is how many days at the end of the history carry no data.
+func gapBefore(past []point) int {
+	gap := 0
+	for gap < len(past) && !past[len(past)-1-gap].observed {
+		gap++
+	}
+	return gap
 }
 
 func (e Estimate) student() distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: e.Nu} }
