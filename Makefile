@@ -13,6 +13,7 @@ BENCHMARKS := ./pkg/anomaly ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./se
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 DETECT ?= # flags of bench-detect: -without measures what each view earns
+VERIFY ?= # flags of bench-verify: -seeds, -from
 FAULTS ?= full
 RUN ?= .
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
@@ -106,6 +107,10 @@ bench-ingest: build ## the way in, durable, against bare handlers, the bare brok
 .PHONY: bench-detect
 bench-detect: ## the detector of `specter detect` on simulated and real series, beside plain ones (1 min)
 	@go run ./deploy/bench/cmd/detect $(DETECT)
+
+.PHONY: bench-verify
+bench-verify: ## the before/after test of verdicts on simulated and real series, beside others (3 min)
+	@go run ./deploy/bench/cmd/verify $(VERIFY)
 
 .PHONY: bench-analysis
 bench-analysis: ## what analyses find in simulated products, and that their time does not grow (12 min)
