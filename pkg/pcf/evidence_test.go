@@ -141,6 +141,28 @@ func TestAHolidayIsNoImprovement(t *testing.T) {
 	require.Equal(t, pcf.Inconclusive, run(t, in).Verdict)
 }
 
+func TestACountThatStopsIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(23, 23))
+	days := make([]pcf.Day, 126)
+	for i := range days {
+		days[i].Positive = math.Round(400 + 20*random.NormFloat64())
+		if i >= 115 {
+			days[i].Positive = 0
+		}
+	}
+	in := deployed(days, 112)
+	in.Metric = pcf.Count
+	r := run(t, in)
+	require.Equal(t, pcf.Inconclusive, r.Verdict)
+	require.Equal(t, pcf.ReasonInstrumentation, r.Reason)
+	require.Contains(t, warningCodes(r), "fell_silent")
+	for i := 112; i < 126; i++ { // a few are left: that can be believed
+		days[i].Positive = 60
+	}
+	require.Equal(t, pcf.Regressed, run(t, in).Verdict)
+}
+
 func TestCircumstancesForbidAVerdict(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

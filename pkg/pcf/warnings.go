@@ -8,7 +8,7 @@ import (
 const (
 	volumeShift    = .25
 	scarceHistory  = 56 // days: below this the placebo distribution rests on few independent windows
-	vanishedEvents = 10 // expected in the window, none seen
+	vanishedEvents = 10 // expected, in the window or of a count on a day, and none seen
 	mixShift       = .1 // of the traffic
 )
 
@@ -88,6 +88,9 @@ func weekend(day int) bool { return day == int(time.Saturday) || day == int(time
 
 // ofVolume: whether as much came as before.
 func (n *notes) ofVolume(in Input, r Result) {
+	if fellSilent(in) {
+		n.add("fell_silent", "Nothing at all is counted any more; check that it is still measured.")
+	}
 	expected := expectedVolume(in)
 	if in.Metric != Ratio || !(expected > 0) || r.After.Days == 0 {
 		return

@@ -55,7 +55,7 @@ func (r Result) worst(method int) (name string, rate float64) {
 
 // Summary of the product's method.
 func (r Result) Summary() Summary {
-	all, real := r.total(everyKind), r.total(realKinds)
+	all, field := r.total(everyKind), r.total(realKinds)
 	own, extra := all.Rates[0], all.Extra
 	_, worst := r.worst(0)
 	return Summary{
@@ -63,7 +63,7 @@ func (r Result) Summary() Summary {
 		FalseImprovedTriggered: round(share(own.FalselyImproved, own.Triggered)),
 		Power10:                round(share(own.Found10, own.Powers)), Power20: round(share(own.Found20, own.Powers)),
 		Coverage: round(share(extra.Covering, extra.Intervals)), NaiveZFalse: round(all.Rates[naive].Fixed()),
-		FalseFixedReal: round(real.Rates[0].Fixed()), FalsePeekingReal: round(share(real.Rates[0].Peeking, real.Rates[0].Dates)),
+		FalseFixedReal: round(field.Rates[0].Fixed()), FalsePeekingReal: round(share(field.Rates[0].Peeking, field.Rates[0].Dates)),
 		FalseFixed56:   round(share(extra.ShortFalse, extra.Short)),
 		Power10Control: round(share(extra.Control10, extra.ControlPowers)), FalseControl: round(share(extra.ControlFalse, extra.Controls)),
 	}
@@ -80,7 +80,7 @@ func round(x float64) float64 {
 // Print writes the tables, and as the last line the summary as JSON.
 func (r Result) Print(out io.Writer) error {
 	p := &printer{w: out}
-	all, real := r.total(everyKind), r.total(realKinds)
+	all, field := r.total(everyKind), r.total(realKinds)
 	p.linef("%d series of %d kinds, %d dates at which nothing happened, %d of them with half a year of history, %d picked after bad days",
 		r.Series, len(r.Kinds), all.Rates[0].Dates, all.Rates[0].Powers, all.Rates[0].Triggered)
 	if r.NoReal != "" {
@@ -95,11 +95,11 @@ func (r Result) Print(out io.Writer) error {
 			percent(share(m.Peeking, m.Dates)), percent(rate), percent(share(m.FalselyImproved, m.Triggered)),
 			percent(share(m.Found10, m.Powers)), percent(share(m.Found20, m.Powers)), worst)
 	}
-	if real.Rates[0].Dates > 0 {
+	if field.Rates[0].Dates > 0 {
 		p.linef("")
-		p.linef("on the %d dates of real series alone", real.Rates[0].Dates)
+		p.linef("on the %d dates of real series alone", field.Rates[0].Dates)
 		for i, name := range r.Methods {
-			m := real.Rates[i]
+			m := field.Rates[i]
 			p.linef("%-46s %6s /%5s %9s %9s %9s %6s %6s", name, percent(share(m.Fixed7, m.Dates)), percent(share(m.Fixed14, m.Dates)),
 				percent(share(m.Peeking, m.Dates)), "", percent(share(m.FalselyImproved, m.Triggered)),
 				percent(share(m.Found10, m.Powers)), percent(share(m.Found20, m.Powers)))
