@@ -37,8 +37,10 @@ var (
 type Estimate struct {
 	// D is the mean of the window minus the level forecast from the history.
 	D float64
-	// Median is the same for the day in the middle of the window's days, by size.
-	Median float64
+	// Median is the same for the day in the middle of the window's days, by size. SteadyD and SteadyS are D and S with
+	// days that lie far off the window's middle pulled in, as in every past window. Both tell what few days carry; a
+	// window of fewer than five has D and S there.
+	Median, SteadyD, SteadyS float64
 	// S is the standard error of D, Nu the degrees of freedom of D/S.
 	S, Nu float64
 	// HistoryDays is the length T of the history that was used, from its first day with data.
@@ -91,17 +93,32 @@ func forecast(in Input) (Estimate, error) {
 
 // estimate is steps 4 to 9 of the method, on a track with data on both sides.
 func (t *track) estimate(weekly, guarded bool) Estimate {
-	filtered := filterLevel(clipped(t.past))
+	cleaned := clipped(t.past)
 	e := Estimate{
 		HistoryDays: len(t.past), WindowDays: len(t.post), ObservedDays: observedDays(t.post),
-		level: filtered, effects: t.effects, first: time.Weekday(weekdayOf(t.first, len(t.past))),
+		level: filterLevel(cleaned), effects: t.effects, first: time.Weekday(weekdayOf(t.first, len(t.past))),
 		owed: make([]float64, len(t.post)),
 	}
-	after, noise := windowMean(t.post)
-	e.D = after - filtered.last
-	e.Median = median(observedValues(t.post)) - filtered.last
-	e.spread(t.past, noise, weekly, guarded)
+	e.Median = median(observedValues(t.post)) - e.level.last
+	steady := e
+	e.measure(t, cleaned, weekly, guarded, windowMean)
+	e.SteadyD, e.SteadyS = e.D, e.S
+	if e.ObservedDays >= spikeDays {
+		steady.measure(t, cleaned, weekly, guarded, steadyMean(math.Sqrt(e.level.scale)))
+		e.SteadyD, e.SteadyS = steady.D, steady.S
+	}
 	return e
+}
+
+// measure holds the window against the level, and against what past windows did. mean is how a window is summed up.
+func (e *Estimate) measure(t *track, cleaned []point, weekly, guarded bool, mean summary) {
+	after, noise := mean(t.post)
+	e.D = after - e.level.last
+	origins, oldNoise := e.runPlacebos(t.past, mean)
+	if guarded {
+		e.comeBack(cleaned, origins)
+	}
+	e.spread(noise, oldNoise, weekly)
 }
 
 // usable cuts the history to at most MaxHistoryDays that begin with a day with data, and tells how many were cut.
@@ -119,6 +136,9 @@ func adjust(series []point, effects [7]float64, first time.Weekday) {
 	}
 }
 
+// summary takes a window with data for one number, and gives its sampling variance.
+type summary func(window []point) (value, noise float64)
+
 // windowMean is the mean over a window's days with data, and the sampling variance of that mean. The window has at
 // least one such day.
 func windowMean(window []point) (value, noise float64) {
@@ -133,16 +153,13 @@ func windowMean(window []point) (value, noise float64) {
 	return value / n, noise / (n * n)
 }
 
-// spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance.
-func (e *Estimate) spread(past []point, noise float64, weekly, guarded bool) {
+// spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance,
+// oldNoise that of the placebos' windows.
+func (e *Estimate) spread(noise, oldNoise float64, weekly bool) {
 	h, n := float64(e.WindowDays), float64(e.ObservedDays)
 	scale := e.level.scale
 	e.ModelVariance = scale * (e.level.variance + e.level.q*(h+1)*(2*h+1)/(6*h) + 1/n)
 
-	origins, oldNoise := e.runPlacebos(past)
-	if guarded {
-		e.comeBack(clipped(past), origins)
-	}
 	placeboDegrees := 1.0
 	e.PlaceboVariance = e.ModelVariance
 	if origins := len(e.Placebos); origins >= e.WindowDays {
@@ -172,7 +189,7 @@ type origin struct{ day, from int }
 // runPlacebos forecasts every earlier window of the same length from the level before it, and returns where they begin
 // and the mean sampling variance of those windows. The days are not clipped: real bad days are part of what can happen
 // by itself. When the real window starts after a gap, the placebos forecast across the same gap.
-func (e *Estimate) runPlacebos(past []point) (origins []origin, oldNoise float64) {
+func (e *Estimate) runPlacebos(past []point, mean summary) (origins []origin, oldNoise float64) {
 	gap := gapBefore(past)
 	need := (e.WindowDays + 1) / 2
 	for day := min(placeboStart, len(past)/3); day+e.WindowDays <= len(past); day++ {
@@ -181,7 +198,7 @@ func (e *Estimate) runPlacebos(past []point) (origins []origin, oldNoise float64
 		if from < 0 || observedDays(window) < need {
 			continue
 		}
-		value, noise := windowMean(window)
+		value, noise := mean(window)
 		e.Placebos = append(e.Placebos, value-e.level.path[from])
 		origins = append(origins, origin{day, from})
 		oldNoise += noise
@@ -200,6 +217,9 @@ func gapBefore(past []point) int {
 	}
 	return gap
 }
+
+// SteadyPValue is PValue with what few days do left out.
+func (e Estimate) SteadyPValue() float64 { return min(1, 2*e.student().CDF(-abs(e.SteadyD/e.SteadyS))) }
 
 func (e Estimate) student() distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: e.Nu} }
 

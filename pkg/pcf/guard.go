@@ -34,7 +34,6 @@ func (e *Estimate) comeBack(clipped []point, origins []origin) {
 		e.Placebos[i] -= tendency * off[i]
 	}
 	e.D -= tendency * now
-	e.Median -= tendency * now
 }
 
 // offUsual is how far the level at the end of a day lies off the mean of the last weeks.

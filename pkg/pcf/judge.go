@@ -187,7 +187,7 @@ func (r *Result) decide(last bool) {
 	direction := r.crossed()
 	switch {
 	case r.Reading == nil:
-	case direction != 0 && unmet == ReasonNone && !r.Reading.sustained():
+	case direction != 0 && unmet == ReasonNone && !r.Reading.sustained(r.Look.NominalP):
 		r.Reason = ReasonSpike
 	case direction < 0 && (unmet == ReasonNone || unmet == ReasonFewDays):
 		r.Verdict, r.Reason = Regressed, ReasonNone

@@ -119,7 +119,7 @@ func (n *notes) ofEvidence(r Result) {
 	if r.WithoutTrigger != nil && r.WithoutTrigger.side(r.Look.NominalP) != side {
 		n.add("trigger_days_matter", "With and without the days that led to the finding the answer is not the same.")
 	}
-	if side != 0 && !r.Reading.sustained() {
+	if side != 0 && !r.Reading.sustained(r.Look.NominalP) {
 		n.add("spike", "A few days carry the change (a holiday, an outage, a campaign?); most of the others are as expected.")
 	}
 	for _, c := range r.Reading.Estimate.Controls {
