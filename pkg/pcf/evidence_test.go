@@ -339,3 +339,21 @@ func TestTheErrorIsSpentOverAllLooks(t *testing.T) {
 		require.InDelta(t, pcf.Alpha, float64(crossed)/walks, .006, "%d looks", len(s))
 	}
 }
+
+func TestADayThatIsAlwaysClosedIsNotMissing(t *testing.T) {
+	t.Parallel()
+	days := shop(40, 126, 112, .8, 1000)
+	for i := range days {
+		if i%7 >= 5 { // weekends
+			days[i] = pcf.Day{Missing: true}
+		}
+	}
+	in := deployed(days, 112)
+	r := run(t, in)
+	require.Equal(t, pcf.Improved, r.Verdict)
+	require.Equal(t, 10, r.Look.Day, "seven days with data take nine")
+	require.NotContains(t, warningCodes(r), "missing_days")
+	require.NotContains(t, warningCodes(r), "missing_history")
+	days[115] = pcf.Day{Missing: true}
+	require.Contains(t, warningCodes(run(t, in)), "missing_days")
+}
