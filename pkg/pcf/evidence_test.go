@@ -92,6 +92,14 @@ func TestGapsInAControlCostNoVerdict(t *testing.T) {
 	require.NotNil(t, r.Reading)
 	require.Zero(t, r.Reading.Estimate.Controls[0].Beta)
 	require.Len(t, r.Reading.Estimate.Controls, 2)
+
+	in = controlled(5, .3, .25)
+	in.Controls[0].Window[3] = pcf.Day{Missing: true}
+	r, err := pcf.Judge(in, 6)
+	require.NoError(t, err)
+	require.NotZero(t, r.Reading.Estimate.Controls[0].Beta)
+	require.Equal(t, 9, r.Reading.Estimate.ObservedDays, "a day without its control is not compared")
+	require.InDelta(t, r.Reading.Days[2].Mid, r.Reading.Days[3].Mid, .2, "what is drawn for it is the metric's own forecast")
 }
 
 // Whatever controls there are, every number is finite and no look sees beyond its day.

@@ -82,7 +82,7 @@ func forecast(in Input) (Estimate, error) {
 		return Estimate{}, ErrEmptyWindow
 	}
 	t := newTrack(past, post, time.Weekday(weekdayOf(in.FirstWeekday, skipped)), in.Weekly)
-	owed, uses := t.subtract(in, skipped, in.Weekly)
+	owed, uses := t.subtract(in, skipped)
 	if observedDays(t.past) < MinReadDays || observedDays(t.post) == 0 { // the controls' gaps left nothing
 		return forecast(in.withoutControls())
 	}
