@@ -14,6 +14,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 DETECT ?= # flags of bench-detect: -without measures what each view earns
 NOTIFY ?= # flags of bench-notify, such as -rate -1
+VERIFY ?= # flags of bench-verify: -seeds, -from
 FAULTS ?= full
 RUN ?= .
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
@@ -107,6 +108,10 @@ bench-ingest: build ## the way in, durable, against bare handlers, the bare brok
 .PHONY: bench-detect
 bench-detect: ## the detector of `specter detect` on simulated and real series, beside plain ones (1 min)
 	@go run ./deploy/bench/cmd/detect $(DETECT)
+
+.PHONY: bench-verify
+bench-verify: ## the before/after test of verdicts on simulated and real series, beside others (3 min)
+	@go run ./deploy/bench/cmd/verify $(VERIFY)
 
 .PHONY: bench-analysis
 bench-analysis: ## what analyses find in simulated products, and that their time does not grow (12 min)
