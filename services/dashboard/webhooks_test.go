@@ -108,6 +108,8 @@ func TestTheDeliveryLogIsListedFilteredAndShown(t *testing.T) {
 	require.Equal(t, "nginx", one.str("log.0.response_headers.server"))
 	require.Equal(t, "1", one.str("log.0.request_headers.webhook-id"))
 
+	require.Len(t, c.get("/api/v1/webhook-endpoints").list("items.0.days"), 2)
+	require.Empty(t, c.get("/api/v1/webhook-endpoints?days=false").list("items.0.days"))
 	days := c.get(path).list("days")
 	require.Len(t, days, 2)
 	require.EqualValues(t, 1, days[0].(map[string]any)["delivered"])

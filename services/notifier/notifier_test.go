@@ -51,12 +51,14 @@ type stage struct {
 	owner *pgxpool.Pool
 	bus   *bus.Bus
 	who   testkit.Tenant
+	// timeout is what receivers are given.
+	timeout time.Duration
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	s := &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db)}
+	s := &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), who: testkit.SeedTenant(t, db), timeout: 2 * time.Second}
 	return s
 }
 
@@ -64,7 +66,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) start(allow ...netip.Prefix) (stop func()) {
 	s.t.Helper()
 	c := notifier.Config{SecretKey: secretKey, Egress: egress.Settings{
-		AllowPrivate: allow, AllowHTTP: true, AllowPorts: "1-65535", Timeout: 2 * time.Second,
+		AllowPrivate: allow, AllowHTTP: true, AllowPorts: "1-65535", Timeout: s.timeout,
 	}}
 	service, err := notifier.New(c, svcmain.Platform{
 		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_notifier"), Metrics: prometheus.NewRegistry(), Now: time.Now,

@@ -18,6 +18,8 @@ ALTER TABLE deliveries
     -- Why it ended without success.
     ADD COLUMN reason text NOT NULL DEFAULT '';
 CREATE INDEX deliveries_deployment ON deliveries (account_id, endpoint_id, deployment_id, sequence) WHERE status = 'pending' AND deployment_id IS NOT NULL;
+-- What became of an endpoint's deliveries by day is counted without reading them.
+CREATE INDEX deliveries_days ON deliveries (account_id, endpoint_id, created_at) INCLUDE (status);
 CREATE INDEX deliveries_unsent ON deliveries (account_id, endpoint_id, created_at) WHERE status IN ('pending', 'failed', 'dropped');
 
 ALTER TABLE delivery_attempts
@@ -44,6 +46,6 @@ GRANT SELECT, DELETE ON quota_notices TO specter_retention;
 -- +goose Down
 DROP TABLE quota_notices;
 ALTER TABLE delivery_attempts DROP COLUMN request, DROP COLUMN response_headers;
-DROP INDEX deliveries_deployment, deliveries_unsent;
+DROP INDEX deliveries_deployment, deliveries_days, deliveries_unsent;
 ALTER TABLE deliveries DROP COLUMN deployment_id, DROP COLUMN sequence, DROP COLUMN round_from, DROP COLUMN resends, DROP COLUMN reason;
 ALTER TABLE webhook_endpoints DROP COLUMN previous_secret_sealed, DROP COLUMN previous_secret_until;

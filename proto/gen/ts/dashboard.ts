@@ -4198,6 +4198,8 @@ export interface operations {
     listEndpoints: {
         parameters: {
             query?: {
+                /** @description Whether to count each endpoint's deliveries by day; absent means true. */
+                days?: boolean;
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];

@@ -101,7 +101,7 @@ type Store interface {
 	RemoveEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
 	TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Endpoint) error) error
 	Endpoint(ctx context.Context, account, id uuid.UUID) (Endpoint, error)
-	Endpoints(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Endpoint], error)
+	Endpoints(ctx context.Context, account uuid.UUID, days bool, r page.Request) (page.Of[Endpoint], error)
 	RotateSecret(ctx context.Context, a actor.Actor, id uuid.UUID, r Rotation) (Endpoint, error)
 	RevealSecret(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) (secret string, err error)
 	Deliveries

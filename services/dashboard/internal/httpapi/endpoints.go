@@ -21,7 +21,7 @@ func (a *api) ListEndpoints(ctx context.Context, r contract.ListEndpointsRequest
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.Endpoints.Endpoints(ctx, who(ctx).Account, request)
+	found, err := a.Endpoints.Endpoints(ctx, who(ctx).Account, r.Params.Days == nil || *r.Params.Days, request)
 	if err != nil {
 		return nil, err
 	}

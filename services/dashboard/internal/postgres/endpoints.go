@@ -180,8 +180,8 @@ func (s Endpoints) Endpoint(ctx context.Context, accountID, id uuid.UUID) (endpo
 	return out, wrap(err, "reading the webhook endpoint")
 }
 
-// Endpoints lists the account's endpoints.
-func (s Endpoints) Endpoints(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[endpoint.Endpoint], error) {
+// Endpoints lists the account's endpoints, with their days if these are asked for.
+func (s Endpoints) Endpoints(ctx context.Context, accountID uuid.UUID, days bool, r page.Request) (page.Of[endpoint.Endpoint], error) {
 	var out page.Of[endpoint.Endpoint]
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		rows, err := q.ListEndpoints(ctx, db.ListEndpointsParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
@@ -190,6 +190,9 @@ func (s Endpoints) Endpoints(ctx context.Context, accountID uuid.UUID, r page.Re
 		}
 		all := mapped(rows, func(row db.ListEndpointsRow) endpoint.Endpoint { return toEndpoint(db.EndpointRow(row)) })
 		out = page.Cut(all, r, func(e endpoint.Endpoint) page.Cursor { return page.AtID(e.CreatedAt, e.ID) })
+		if !days {
+			return nil
+		}
 		return s.addDays(ctx, q, out.Items)
 	})
 	return out, wrap(err, "listing webhook endpoints")

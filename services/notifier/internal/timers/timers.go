@@ -30,8 +30,9 @@ const (
 	// after that an attempt counts as lost with its process, so that another makes it.
 	attemptSlack = 15 * time.Second
 	rescueSlack  = 5 * time.Second
-	// maxRuns of a job whose run ended with an error of ours, such as a database that is away.
-	maxRuns = 100
+	// maxRuns of a job whose run ended with an error of ours, such as a database that is away: so many that
+	// none is given up in a week.
+	maxRuns = 10_000
 	// maxRunWait bounds the wait between such runs.
 	maxRunWait = time.Minute
 )

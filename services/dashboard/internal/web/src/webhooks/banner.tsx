@@ -1,10 +1,10 @@
 import { Link } from "wouter";
 import { asCount } from "../format";
-import { useEndpoints } from "./queries";
+import { useEndpointStates } from "./queries";
 
 /** Says on every page that Specter has stopped sending somewhere. */
 export function DisabledBanner({ product }: { product: string }) {
-  const endpoints = useEndpoints(60_000);
+  const endpoints = useEndpointStates();
   const disabled = endpoints.data?.items.filter((endpoint) => endpoint.status === "disabled") ?? [];
   const [first] = disabled;
   if (first === undefined) return null;

@@ -4,8 +4,17 @@ import type { DeliveryStatus } from "./words";
 
 const endpointPath = (id: string) => ({ params: { path: { endpoint_id: id } } });
 
-export function useEndpoints(refetchInterval = 15_000) {
-  return useQuery({ queryKey: ["endpoints"], queryFn: () => unwrap(api.GET("/api/v1/webhook-endpoints", { params: { query: { limit: 100 } } })), refetchInterval });
+export function useEndpoints() {
+  return useQuery({ queryKey: ["endpoints"], queryFn: () => unwrap(api.GET("/api/v1/webhook-endpoints", { params: { query: { limit: 100 } } })), refetchInterval: 15_000 });
+}
+
+/** How the endpoints stand, without their history: asked for on every page. */
+export function useEndpointStates() {
+  return useQuery({
+    queryKey: ["endpoints", "states"],
+    queryFn: () => unwrap(api.GET("/api/v1/webhook-endpoints", { params: { query: { limit: 100, days: false } } })),
+    refetchInterval: 60_000,
+  });
 }
 
 export function useEndpoint(id: string) {
