@@ -4,6 +4,7 @@ import { Redirect, Route, Switch } from "wouter";
 import { api, ApiError, rememberSession, unwrap } from "./api";
 import { ProductsPage } from "./pages/products";
 import { SignInPage } from "./pages/sign-in";
+import { Announcer } from "./parts/announce";
 import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
 
@@ -46,9 +47,11 @@ export function App() {
       <Route path="/p/:product/:page">
         {({ product, page }) => (
           <Shell product={product} page={page} session={session.data}>
-            <Suspense fallback={<Loading what="Opening the page" />}>
-              <Page product={product} page={page} />
-            </Suspense>
+            <Announcer>
+              <Suspense fallback={<Loading what="Opening the page" />}>
+                <Page product={product} page={page} />
+              </Suspense>
+            </Announcer>
           </Shell>
         )}
       </Route>

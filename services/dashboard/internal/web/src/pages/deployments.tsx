@@ -4,8 +4,8 @@ import { Link } from "wouter";
 import { api, unwrap, type Deployment, type Schemas, type Verification } from "../api";
 import { DeploymentActions, useMarkDeployed } from "../deploys/actions";
 import { DeploymentFacts, DeploymentHistory } from "../deploys/facts";
-import { useKeys } from "../deploys/keys";
 import { emptyForm, type Form } from "../deploys/words";
+import { useShortcuts } from "../keys";
 import { asCount, asOddsChange, asMoment, asPercent } from "../format";
 import { BeforeAfter } from "../parts/before-after";
 import { Card, Chip, Empty, Fact, Failure, Loading, Title, type Tone } from "../parts/ui";
@@ -38,7 +38,7 @@ export function DeploymentsPage({ product }: { product: string }) {
     choose(next.id);
     document.getElementById(next.id)?.scrollIntoView({ block: "nearest" });
   };
-  useKeys({
+  useShortcuts({
     j: () => step(1),
     k: () => step(-1),
     d: () => {
