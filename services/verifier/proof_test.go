@@ -193,8 +193,7 @@ func TestAnEditedTimeIsTestedByALaterPlanAndTheFirstIsKept(t *testing.T) {
 
 	w.deployedAt = w.deployedAt.AddDate(0, 0, -15)
 	w.exec(`UPDATE deployments SET deployed_at = $1`, w.deployedAt)
-	second := uuid.Must(uuid.NewV7())
-	w.reportDeployed(second)
+	w.reportEdited(uuid.Must(uuid.NewV7()))
 	v := w.verdict()
 	require.EqualValues(t, 14, v.body.GetLookDay(), v.body.GetReason())
 	require.NotEqual(t, "improved", v.body.GetOutcome(), "it became better two weeks after the time that is said now")
@@ -216,7 +215,7 @@ func TestAnEditedTimeIsTestedByALaterPlanAndTheFirstIsKept(t *testing.T) {
 	// The verdict stands, whatever time is said afterwards.
 	w.exec(`UPDATE deployments SET deployed_at = deployed_at - interval '1 day'`)
 	third := uuid.Must(uuid.NewV7())
-	w.reportDeployed(third)
+	w.reportEdited(third)
 	testkit.Eventually(t, func() bool { return w.claimed(third) }, "the third report is processed")
 	require.NoError(t, w.owner.QueryRow(t.Context(), `SELECT count(*) FROM verification_plans`).Scan(&later))
 	require.Equal(t, 1, later)
