@@ -34,6 +34,9 @@ const (
 // finds that proposal. Nothing was stored.
 var ErrOvertaken = errors.New("the finding itself was handled meanwhile")
 
+// ErrClosed means that the proposal is decided, expired or gone.
+var ErrClosed = errors.New("the proposal is not open")
+
 // Outcome is what became of a finding.
 type Outcome string
 
@@ -51,9 +54,11 @@ type Store interface {
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
 	// Onset reads the interval in which a finding may have begun; zero where that is not known.
 	Onset(ctx context.Context, f Finding) (Span, error)
-	// OpenMatter is the fingerprint of the open proposal that shows the finding's evidence, or "", and whether anything
-	// became of the finding yet.
-	OpenMatter(ctx context.Context, f Finding) (fingerprint string, known bool, err error)
+	// Matter is the fingerprint of the newest proposal that shows or absorbed the finding, or "", and whether that is
+	// open for a decision.
+	Matter(ctx context.Context, f Finding) (fingerprint string, open bool, err error)
+	// Open reads what the proposal is about, as newer evidence of its finding would tell it; ErrClosed when it is not open.
+	Open(ctx context.Context, account, id uuid.UUID) (f Finding, fingerprint string, evidenceAt time.Time, err error)
 	// Outcomes are how the account's predictions of a family turned out, the newest first.
 	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
 	// History reads what is known of a matter; rejections since a moment.
@@ -118,25 +123,43 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 }
 
 // FindingRenewed brings the open proposal of a finding up to date: what goes on is explained better now, or has become
-// worse. It stays the same matter, whatever explains it now. What was decided stays as it was decided on. The news may
-// come before the finding itself, and then stand for it.
+// worse. It stays the same matter, whatever explains it now. What was decided stays as it was decided on; what was
+// skipped is judged anew. The news may come before the finding itself, and then stand for it.
 func (s *Service) FindingRenewed(ctx context.Context, f Finding) (Outcome, error) {
 	e, err := readEvidence(f.Evidence)
 	if err != nil {
 		return "", err
 	}
 	f.Renewed = true
-	matter, known, err := s.store.OpenMatter(ctx, f)
+	matter, open, err := s.store.Matter(ctx, f)
 	switch {
 	case err != nil:
 		return "", err
-	case matter != "":
-		return s.propose(ctx, f, e, matter, e.AsOf)
-	case known:
+	case matter == "":
+		return s.propose(ctx, f, e, fingerprint(f, e), e.AsOf)
+	case !open:
 		return Known, nil
 	default:
-		return s.propose(ctx, f, e, fingerprint(f, e), e.AsOf)
+		return s.propose(ctx, f, e, matter, e.AsOf)
 	}
+}
+
+// RewriteRequested has an open proposal written anew from the evidence it has: the model may have been away, or say it
+// better this time. Decided meanwhile, it stays as it was decided on.
+func (s *Service) RewriteRequested(ctx context.Context, event, account, id uuid.UUID) (Outcome, error) {
+	f, matter, evidenceAt, err := s.store.Open(ctx, account, id)
+	if errors.Is(err, ErrClosed) {
+		return Known, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	f.EventID = event
+	e, err := readEvidence(f.Evidence)
+	if err != nil {
+		return "", err
+	}
+	return s.propose(ctx, f, e, matter, evidenceAt)
 }
 
 func (s *Service) propose(ctx context.Context, f Finding, e Evidence, matter string, evidenceAt time.Time) (Outcome, error) {

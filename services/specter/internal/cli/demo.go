@@ -176,7 +176,7 @@ func (d *demoRun) awaitProposal(ctx context.Context, product uuid.UUID) (api.Pro
 	var found api.Proposal
 	var since time.Time // when it was seen first as it is: evidence of later hours is still on its way to it
 	err := await(ctx, d.wait, func(ctx context.Context) (bool, error) {
-		all, err := d.target.Proposals(ctx, product)
+		all, err := d.target.Proposals(ctx, product, nil)
 		if err != nil {
 			return false, err
 		}
@@ -236,7 +236,7 @@ func (d *demoRun) ship(ctx context.Context, proposal api.Proposal) (api.Deployme
 	}
 	d.say("✓", "approved")
 	if deployment.Status == api.DeploymentStatusPlanned {
-		if deployment, err = d.target.ReportDeployment(ctx, deployment.Id, d.story.FixAt, d.story.FixRelease); err != nil {
+		if deployment, err = d.target.ReportDeployment(ctx, deployment.Id, api.DeploymentReport{DeployedAt: &d.story.FixAt, Version: &d.story.FixRelease}); err != nil {
 			return deployment, fmt.Errorf("reporting the deployment: %w", err)
 		}
 	}
