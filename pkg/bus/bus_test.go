@@ -525,6 +525,51 @@ func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
 	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
 }
 
+// What is open begins with the first message that was not settled, given or not.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	b := connect(t, testkit.NATS(t), bus.Options{})
+	behind := func() bus.Behind {
+		got, err := b.Behind(t.Context(), event.ProposalCreated, "test")
+		require.NoError(t, err)
+		return got
+	}
+	published := func(title string) time.Time {
+		stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
+		require.NoError(t, err)
+		raw, err := stream.GetMsg(t.Context(), publish(t, b, created(title)).Sequence)
+		require.NoError(t, err)
+		return raw.Time
+	}
+	require.Zero(t, behind(), "no message, and no consumer")
+	_, err := bus.Publish(t.Context(), b, event.ProposalRejected, bus.Message[*eventv1.ProposalRejected]{
+		ID: uuid.New(), AccountID: account, Time: time.Now(), Body: &eventv1.ProposalRejected{},
+	})
+	require.NoError(t, err)
+	require.Zero(t, behind(), "of another type")
+	first := published("first")
+	require.Equal(t, bus.Behind{Open: first, Waiting: first}, behind(), "nobody consumes yet")
+
+	let := make(chan error)
+	stop := run(t, bus.Consume(b, event.ProposalCreated, fast(), func(ctx context.Context, _ bus.Delivery[*eventv1.ProposalCreated]) error {
+		select {
+		case err := <-let:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}))
+	let <- errors.New("not now")
+	require.Equal(t, bus.Behind{Open: first}, behind(), "it comes again")
+	let <- nil
+	eventually(t, "it is settled", func() bool { return behind() == bus.Behind{} })
+	second := published("second")
+	eventually(t, "it is given", func() bool { return behind() == bus.Behind{Open: second} })
+	require.NoError(t, stop())
+	third := published("third")
+	require.Equal(t, bus.Behind{Open: second, Waiting: third}, behind(), "one was given, and one waits")
+}
+
 func settled(t *testing.T, b *bus.Bus) {
 	t.Helper()
 	eventually(t, "everything is settled", func() bool {

@@ -49,7 +49,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	scheduler := timers.NewScheduler(setting.Client(), c.AnalysisDelay, p.Now)
 	signals := postgres.NewSignals(p.DB, box, p.Now, scheduler.Due, scheduler.Stored)
 	analyses, turns := postgres.NewAnalyses(p.DB, box, p.Now, scheduler.LookAgain), postgres.NewTurns(p.DB)
-	service := analysis.New(analyses, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
+	storing := consume.NewStoring(p.Bus, name, p.Now)
+	service := analysis.New(analyses, storing.Until, p.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	working, err := timer.New(timer.Options{
 		Service: name, DB: p.DB, Log: p.Log, Periodic: timers.Periodic(), Queues: timers.Queues(),
 		Workers: timers.NewWorkers(timers.Deps{
@@ -58,10 +59,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 				_, floor, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
 				return floor, err
 			},
-			Pending: func(ctx context.Context) (uint64, error) {
-				pending, _, err := p.Bus.ConsumerPending(ctx, event.SignalBatch, name)
-				return pending, err
-			},
+			Stored:    storing.Until,
 			Reconcile: consume.NewReconciler(p.Bus, name, signals, metrics, p.Log).Run,
 		}),
 	})

@@ -3,8 +3,8 @@
 // Consumes:  signal.batch (stream SIGNALS); analysis.requested, import.completed,
 // deployment.regressed.
 //
-// Produces:  signal.first_received, analysis.completed, finding.opened, each in the
-// transaction that makes it true.
+// Produces:  signal.first_received, analysis.completed, finding.opened, finding.renewed, each
+// in the transaction that makes it true.
 //
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
 // rollup_dimension_hourly, rollup_funnel_hourly, session_samples, product_activity,

@@ -68,7 +68,7 @@ func TestAModelWritesTheProposal(t *testing.T) {
 	require.Len(t, rows, 1)
 	p := rows[0]
 	require.Equal(t, "Look into what changed in “Checkout”", p.title)
-	require.Contains(t, p.diagnosis, "402 times where 61 were expected")
+	require.Contains(t, p.diagnosis, "402 where 61 were expected")
 	require.NotContains(t, p.diagnosis, "jane.doe")
 	require.JSONEq(t, string(f.evidence.JSON(t)), string(p.evidence))
 	require.Positive(t, p.priority, "the server computes what is a number")

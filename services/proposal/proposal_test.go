@@ -80,13 +80,14 @@ type finding struct {
 	event, id, context, deployment uuid.UUID
 	family                         string
 	detected                       time.Time
+	severity                       float64
 	evidence                       evidencetest.Document
 }
 
 func (s *stage) finding() finding {
 	detected := evidencetest.Start.Add(31 * time.Hour)
 	return finding{
-		event: uuid.New(), id: uuid.New(), context: s.who.ContextID, family: "rage_clicks", detected: detected, evidence: evidencetest.New(detected),
+		event: uuid.New(), id: uuid.New(), context: s.who.ContextID, family: "rage_clicks", detected: detected, severity: 0.7, evidence: evidencetest.New(detected),
 	}
 }
 
@@ -94,7 +95,7 @@ func (s *stage) publish(f finding) bus.Ack {
 	s.t.Helper()
 	body := &eventv1.FindingOpened{
 		FindingId: f.id.String(), ProductId: s.who.ProductID.String(), ContextId: f.context.String(), Family: f.family, Fingerprint: "ratio@1",
-		StartedAt: timestamppb.New(evidencetest.Start), DetectedAt: timestamppb.New(f.detected), Severity: 0.7, EvidenceJson: f.evidence.JSON(s.t),
+		StartedAt: timestamppb.New(evidencetest.Start), DetectedAt: timestamppb.New(f.detected), Severity: f.severity, EvidenceJson: f.evidence.JSON(s.t),
 	}
 	if f.deployment != uuid.Nil {
 		body.DeploymentId = f.deployment.String()
@@ -256,7 +257,7 @@ func TestAFindingBecomesAProposalOnce(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(p.provenance, &from))
 	require.Equal(t, "built-in", from.Engine)
-	require.Equal(t, "2", from.EngineVersion)
+	require.Equal(t, "3", from.EngineVersion)
 	require.Nil(t, from.PromptVersion)
 	require.Zero(t, from.Cost)
 	require.WithinDuration(t, evidencetest.Start, from.Window.From, 0)

@@ -25,7 +25,7 @@ func (s *stage) renew(f finding, evidence evidencetest.Document, asOf time.Time)
 	ack, err := bus.Publish(s.t.Context(), s.bus, event.FindingRenewed, bus.Message[*eventv1.FindingRenewed]{
 		ID: uuid.New(), AccountID: s.who.AccountID, Time: time.Now(), Body: &eventv1.FindingRenewed{
 			FindingId: f.id.String(), ProductId: s.who.ProductID.String(), ContextId: f.context.String(), Family: f.family, Fingerprint: "ratio@1",
-			StartedAt: timestamppb.New(evidencetest.Start), DetectedAt: timestamppb.New(f.detected), Severity: 0.8, EvidenceJson: evidence.JSON(s.t),
+			StartedAt: timestamppb.New(evidencetest.Start), DetectedAt: timestamppb.New(f.detected), Severity: f.severity, EvidenceJson: evidence.JSON(s.t),
 			AsOf: timestamppb.New(asOf),
 		},
 	})
@@ -80,6 +80,51 @@ func TestRenewedEvidenceMayComeBeforeItsFinding(t *testing.T) {
 	rows := s.rows()
 	require.Len(t, rows, 1)
 	require.Contains(t, rows[0].diagnosis, "9.9.9")
+}
+
+// A rejection stands in the way of what was rejected, not of what has become much worse since.
+func TestAFindingThatWasSkippedIsProposedWhenItGetsMuchWorse(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	s.handled(s.publish(s.finding()))
+	s.reject(s.rows()[0].id, "not_a_problem", day)
+	f := s.again(1)
+	s.handled(s.publish(f))
+	require.Len(t, s.skips(), 1)
+
+	later := f.detected.Add(6 * time.Hour)
+	s.renew(f, evidencetest.New(later), later)
+	require.Len(t, s.rows(), 1, "it is as bad as it was")
+	f.severity = 0.95
+	evenLater := f.detected.Add(12 * time.Hour)
+	s.renew(f, evidencetest.New(evenLater), evenLater)
+	rows := s.rows()
+	require.Len(t, rows, 2)
+	require.Equal(t, f.id, rows[1].findingID)
+}
+
+// What a proposal absorbed belongs to it: newer evidence of an earlier finding is no reason for a twin of what was
+// decided, and is absorbed while nobody has.
+func TestRenewedEvidenceOfAnAbsorbedFindingGoesWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	first, second := s.finding(), s.again(1)
+	s.handled(s.publish(first))
+	s.handled(s.publish(second))
+	require.Equal(t, second.id, s.rows()[0].findingID)
+	later := second.detected.Add(6 * time.Hour)
+	better := evidencetest.New(later)
+	better.Lead("rage_click", "release", "9.9.9")
+	s.renew(first, better, later)
+	require.Len(t, s.rows(), 1)
+	require.Contains(t, s.rows()[0].diagnosis, "9.9.9")
+
+	s.decide(s.rows()[0].id, "approved", nil)
+	evenLater := second.detected.Add(12 * time.Hour)
+	s.renew(second, evidencetest.New(evenLater), evenLater)
+	require.Len(t, s.rows(), 1)
 }
 
 // Verdicts of a family scale its next predictions, and the impact says from how many.

@@ -69,14 +69,19 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	if err != nil {
 		return Evidence{}, reports{}, err
 	}
+	var names placeless
+	if l.blind != signal.Error {
+		names = placelessOf(byValue)
+		names.totals(byValue)
+	}
 	e.Counts = l.counts(byType, byValue)
 	e.Ratio = Ratio{Window: e.Counts.Window.ratio(), Baseline: e.Counts.Baseline.ratio()}
 	seen, err := sampled(ctx, w, window, baseline, l.types)
 	if err != nil {
 		return Evidence{}, reports{}, err
 	}
-	observed := l.signals(seen.window)
-	joint := jointOf(observed, l.signals(seen.baseline))
+	observed := names.observations(l.signals(seen.window))
+	joint := jointOf(observed, names.observations(l.signals(seen.baseline)))
 	types := explain.Explain(input(e, typeCells(l, byType), nil))
 	cells, leading := valueCells(l, byValue)
 	in := input(e, cells, joint)
@@ -93,12 +98,12 @@ func contrast(ctx context.Context, w Work, l lens, window, baseline Window) (Evi
 	values := explain.Explain(in)
 	e.Types = typeEvidence(l, types, byType)
 	e.Segments = segmentEvidence(e, values, leading)
-	e.RuledOut = ruledOut(values)
+	e.RuledOut = ruledOut(values, "negatives")
 	for _, m := range values.Mix {
 		e.Mix = append(e.Mix, MixEvidence(m))
 	}
 	countSessions(&e, seen, observed)
-	return e, reports{types: types, values: values}, illustrate(ctx, w, &e, l, home.PayloadKeys)
+	return e, reports{types: types, values: values}, illustrate(ctx, w, &e, l, names, home.PayloadKeys)
 }
 
 // reports of a contrast.
@@ -254,8 +259,9 @@ func segmentEvidence(e Evidence, r explain.Report, leading map[Condition]string)
 	return out
 }
 
-// ruledOut lists the dimensions in which no value worsened more than the rest.
-func ruledOut(r explain.Report) []RuledOut {
+// ruledOut lists the dimensions in which no value worsened more than the rest; what is the
+// plural of what there is more of.
+func ruledOut(r explain.Report, what string) []RuledOut {
 	guilty := make(map[string]bool)
 	for _, s := range r.Segments {
 		guilty[s.Conditions[0].Dimension] = true
@@ -277,8 +283,8 @@ func ruledOut(r explain.Report) []RuledOut {
 			continue
 		}
 		seen[dimension] = true
-		reason := fmt.Sprintf("no value worsened more than the rest: %q, the worst of %d, has %.0f %% of the negatives where an even worsening gives %.0f %%",
-			value, values[dimension], 100*s.Lift*s.ExpectedShare, 100*s.ExpectedShare)
+		reason := fmt.Sprintf("no value worsened more than the rest: %q, the worst of %d, has %.0f %% of the %s where an even worsening gives %.0f %%",
+			value, values[dimension], 100*s.Lift*s.ExpectedShare, what, 100*s.ExpectedShare)
 		if values[dimension] == 1 {
 			reason = fmt.Sprintf("only one value was seen, %q, so it cannot be told from the rest", value)
 		}
@@ -322,7 +328,7 @@ func countSessions(e *Evidence, seen visits, observed []observation) {
 func round(x float64) int64 { return int64(x + 0.5) }
 
 // illustrate adds examples from the raw signals, those of the explanation first.
-func illustrate(ctx context.Context, w Work, e *Evidence, l lens, payloadKeys []string) error {
+func illustrate(ctx context.Context, w Work, e *Evidence, l lens, names placeless, payloadKeys []string) error {
 	raw, err := w.Raw(ctx, e.Window.From, e.Window.To, l.bad)
 	if err != nil {
 		return err
@@ -330,7 +336,7 @@ func illustrate(ctx context.Context, w Work, e *Evidence, l lens, payloadKeys []
 	reader := signal.NewReader()
 	var others []uuid.UUID
 	for _, r := range raw {
-		dimensions := reader.Dimensions(r.Type, r.Payload, payloadKeys)
+		dimensions := names.dimensions(reader.Dimensions(r.Type, r.Payload, payloadKeys))
 		switch {
 		case l.of(r.Type, dimensions) != signal.Negative:
 		case len(e.Segments) > 0 && meets(dimensions, e.Segments[0].Conditions):

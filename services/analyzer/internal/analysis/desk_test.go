@@ -31,6 +31,7 @@ type desk struct {
 	pool    *pgxpool.Pool
 	reader  *pgxpool.Pool
 	now     time.Time
+	stored  time.Time // all that was accepted before; zero: now
 	r       *rand.Rand
 	serial  uint64
 	again   []look
@@ -44,6 +45,13 @@ func (d *desk) lookAgain(_ context.Context, _ pgx.Tx, _ signal.Area, at, last ti
 	return nil
 }
 
+func (d *desk) storedUntil(context.Context) (time.Time, error) {
+	if d.stored.IsZero() {
+		return d.now, nil
+	}
+	return d.stored, nil
+}
+
 func newDesk(t *testing.T, now time.Time, seed ...testkit.Seed) *desk {
 	t.Helper()
 	db := testkit.Postgres(t)
@@ -51,7 +59,7 @@ func newDesk(t *testing.T, now time.Time, seed ...testkit.Seed) *desk {
 	clock := func() time.Time { return d.now }
 	d.pool = db.Pool(t, "specter_analyzer")
 	d.store = postgres.NewSignals(d.pool, outbox.New("analyzer"), clock, func(uuid.UUID) time.Time { return clock() }, func(context.Context, pgx.Tx, []signal.Area) error { return nil })
-	d.service = analysis.New(postgres.NewAnalyses(d.pool, outbox.New("analyzer"), clock, d.lookAgain), clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
+	d.service = analysis.New(postgres.NewAnalyses(d.pool, outbox.New("analyzer"), clock, d.lookAgain), d.storedUntil, clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	return d
 }
 

@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,6 +84,34 @@ func TestErrorSpike(t *testing.T) {
 	require.Equal(t, "js_error", f.Evidence.Types[0].Type)
 	require.NotEmpty(t, f.Evidence.Examples)
 	require.NotEmpty(t, f.Evidence.RuledOut)
+}
+
+// Senders begin to tell where errors happen shortly before some of them get worse: what got
+// worse is not the errors that have a place.
+func TestErrorsThatGetAPlaceExplainNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, hoursAgo(0))
+	upgrade, breaks := hoursAgo(16), hoursAgo(12)
+	d.shop(hoursAgo(month), hoursAgo(0), 30, func(p *person) string {
+		share := 0.05
+		if !p.at.Before(breaks) && p.browser == "Safari" {
+			share = 0.6
+		}
+		p.message = "x is undefined"
+		if p.r.IntN(10) == 0 {
+			p.message = "y is undefined"
+		}
+		if !p.at.Before(upgrade) {
+			p.message += " @ pay (checkout.js)" // as it is stored
+		}
+		return p.one("purchase", "js_error", share)
+	})
+	d.hourly(breaks, hoursAgo(0))
+	f := d.only()
+	require.Equal(t, []analysis.Condition{{Dimension: "browser", Value: "Safari"}}, f.Evidence.Segments[0].Conditions)
+	for _, s := range f.Evidence.Segments {
+		require.False(t, s.FirstSeen, "%v", s.Conditions)
+	}
 }
 
 // A release explains it; taken back, its trouble is over though its series has no more
@@ -185,6 +214,28 @@ func TestNewErrorWithoutSessions(t *testing.T) {
 	require.Empty(t, f.Evidence.Segments)
 	require.Empty(t, f.Evidence.RuledOut)
 	require.NotEmpty(t, f.Evidence.Examples)
+}
+
+// A new error that ceased is over, though it is still young.
+func TestNewErrorThatCeased(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, hoursAgo(0), testkit.Seed{NegativeTypes: []string{"rage_click"}})
+	breaks, ceased := hoursAgo(36), hoursAgo(30)
+	d.shop(hoursAgo(month), hoursAgo(0), 30, func(p *person) string {
+		if !p.at.Before(breaks) && p.at.Before(ceased) && p.r.IntN(2) == 0 {
+			p.message = "cart is null"
+			return "js_error"
+		}
+		return usually(p)
+	})
+	d.hourly(breaks, ceased.Add(time.Hour))
+	o := d.run(hoursAgo(20))
+	require.Contains(t, o.Reason, "is known and goes on")
+	require.NotEmpty(t, o.Detail.OpenFindingID)
+	o = d.run(hoursAgo(2))
+	require.NotNil(t, d.only().Resolved)
+	require.NotContains(t, o.Reason, "goes on")
+	require.Empty(t, o.Detail.OpenFindingID)
 }
 
 // Senders begin to tell where errors happen: none of them is new.
@@ -306,6 +357,8 @@ func TestVolumeCollapse(t *testing.T) {
 	require.Equal(t, analysis.Subject{Kind: analysis.SubjectVolume}, f.Evidence.Subject)
 	require.WithinDuration(t, breaks, f.Started, 3*time.Hour)
 	require.Equal(t, []analysis.Condition{{Dimension: "country", Value: "DE"}}, f.Evidence.Segments[0].Conditions)
+	browsers := slices.IndexFunc(f.Evidence.RuledOut, func(r analysis.RuledOut) bool { return r.Dimension == "browser" })
+	require.Contains(t, f.Evidence.RuledOut[browsers].Reason, "% of the missing signals")
 	v := f.Evidence.Volume
 	require.Less(t, float64(v.Window), v.Low)
 	require.Equal(t, v.Window, d.count(`SELECT sum(r.n) FROM rollup_hourly r, findings f

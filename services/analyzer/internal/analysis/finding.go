@@ -67,15 +67,18 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 		l = typeLens(on.subject.Name)
 	}
 	var r reports
-	var err error
-	// What explains the change may show its start more sharply than what gave the alarm.
-	for range 2 {
+	gather := func() (err error) {
 		window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
-		if f.Evidence, r, err = contrast(ctx, w, l, window, baseline); err != nil {
+		f.Evidence, r, err = contrast(ctx, w, l, window, baseline)
+		return err
+	}
+	if err := gather(); err != nil {
+		return err
+	}
+	// What explains the change may show its start more sharply than what gave the alarm.
+	if f.sharpen(run) {
+		if err := gather(); err != nil {
 			return err
-		}
-		if !f.sharpen(run) {
-			break
 		}
 	}
 	f.Evidence.Ratio.Expected, f.Evidence.Ratio.Low, f.Evidence.Ratio.High = expectedRatio(f.Evidence, run.points, l)

@@ -3,6 +3,7 @@ package analysis
 import (
 	"time"
 
+	"github.com/draftlabs/specter/services/analyzer/internal/session"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
@@ -15,10 +16,10 @@ type Hour struct {
 	Recent bool
 	Values []ValueCount
 	Errors []ErrorCount
-	// Funnel has one entry a step of the context's funnel after the first, of the
-	// sampled sessions that entered it funnelDelay hours before: by now it is known
-	// whether they went on.
-	Funnel []FunnelStep
+	// Funnel are the hours of the context's funnel of which it became known whether the
+	// sessions that entered in them went on: funnelDelay hours ago, and before that back
+	// to the last hour with signals.
+	Funnel []session.FunnelHour
 }
 
 // ErrorCount is how many signals of a type had an error's fingerprint.

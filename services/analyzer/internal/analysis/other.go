@@ -48,7 +48,7 @@ func fewer(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	for i := range e.Segments {
 		e.Segments[i].Type, e.Segments[i].Window = kind, e.Segments[i].Counts.Window.Positive
 	}
-	e.RuledOut = ruledOut(report)
+	e.RuledOut = ruledOut(report, "missing signals")
 	now, then := c.Observed/math.Max(1, c.Expected), 1.0
 	e.Counterfactual = &Counterfactual{
 		Metric: MetricVolume, Now: clampShare(now, c.Expected), Then: clampShare(then, c.Expected),
@@ -127,7 +127,7 @@ func dropOff(ctx context.Context, w Work, f *Finding, on alarm) error {
 	for i := range e.Segments {
 		e.Segments[i].Type = from
 	}
-	e.RuledOut = ruledOut(report)
+	e.RuledOut = ruledOut(report, "sessions that left")
 	e.Funnel = &Funnel{Steps: home.Funnel, From: from, To: to, Expected: e.Ratio.Expected, Low: e.Ratio.Low, High: e.Ratio.High}
 	hours, err := session.FunnelHistory(ctx, w, home.Funnel, baseline.From, window.To, window.To)
 	if err != nil {

@@ -39,8 +39,7 @@ func (s *Service) Regression(ctx context.Context, r Regressed) error {
 		window := Window{From: start, To: asOf}
 		baseline := Window{From: start.Add(-time.Hour - regressionBaseline), To: start.Add(-time.Hour)}
 		home := w.Context()
-		from := weekOf(baseline.From)
-		hours, err := history(ctx, w, from, from, asOf)
+		hours, err := w.History(ctx, weekOf(baseline.From), asOf, asOf) // the ratio's series needs no values
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 var ErrNoContext = errors.New("the context does not exist")
 
 // Store opens a context for one analysis: everything fn does is one transaction,
-// and no other analysis of the context runs meanwhile.
+// and no other analysis of the context runs meanwhile. It fails when one does for long.
 type Store interface {
 	InContext(ctx context.Context, account, contextID uuid.UUID, fn func(Work) error) error
 }
@@ -61,16 +61,20 @@ type Work interface {
 	LookAgain(ctx context.Context, at, last time.Time) error
 }
 
+// Stored is the moment before which everything that was accepted is stored.
+type Stored func(ctx context.Context) (time.Time, error)
+
 // Service runs analyses.
 type Service struct {
-	store Store
-	now   func() time.Time
-	newID func() uuid.UUID
+	store  Store
+	stored Stored
+	now    func() time.Time
+	newID  func() uuid.UUID
 }
 
 // New returns a service; newID must give UUIDv7s.
-func New(store Store, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{store: store, now: now, newID: newID}
+func New(store Store, stored Stored, now func() time.Time, newID func() uuid.UUID) *Service {
+	return &Service{store: store, stored: stored, now: now, newID: newID}
 }
 
 // Request of one analysis.
@@ -82,9 +86,6 @@ type Request struct {
 	RequestedBy string
 	AsOf        time.Time // zero: now
 	DryRun      bool      // say what would be found, and open nothing
-	// QuietSince, when set, is the last hour with signals: with a later one there is no
-	// silence to look at, and nothing is recorded.
-	QuietSince time.Time
 }
 
 // Run judges a context as of one moment. A context that is gone is not an error.
@@ -96,22 +97,25 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 	if asOf.IsZero() || asOf.After(started) {
 		asOf = started
 	}
-	if !asOf.UTC().Truncate(time.Hour).Equal(started.UTC().Truncate(time.Hour)) {
+	past := !asOf.UTC().Truncate(time.Hour).Equal(started.UTC().Truncate(time.Hour))
+	if past {
 		asOf = asOf.UTC().Truncate(time.Hour)
 	}
 	if r.ID == uuid.Nil {
 		r.ID = s.newID()
 	}
-	err := s.store.InContext(ctx, r.AccountID, r.ContextID, func(w Work) error {
+	stored, err := s.stored(ctx)
+	if err != nil {
+		return fmt.Errorf("asking how far signals are stored: %w", err)
+	}
+	whole := settled(asOf, earlier(started, stored))
+	err = s.store.InContext(ctx, r.AccountID, r.ContextID, func(w Work) error {
 		from := weekOf(asOf.Add(-lookback))
 		hours, err := history(ctx, w, from, weekOf(asOf.Add(-recent)), asOf)
 		if err != nil {
 			return err
 		}
 		home := w.Context()
-		if n := len(hours); !r.QuietSince.IsZero() && n > 0 && hours[n-1].Hour.After(r.QuietSince) {
-			return nil
-		}
 		counts := countAll(&home, hours)
 		a := Analysis{
 			ID: r.ID, Context: home, Trigger: r.Trigger, RequestedBy: r.RequestedBy, DryRun: r.DryRun,
@@ -123,7 +127,6 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return w.Record(ctx, a)
 		}
 		run := newWatch(&home, w.Watched())
-		whole := settled(asOf, started)
 		for _, h := range hours {
 			run.push(h, !h.Hour.Add(time.Hour).After(whole))
 		}
@@ -132,10 +135,10 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return err
 		}
 		a.FinishedAt = s.now()
-		if err := w.Record(ctx, a); err != nil || r.DryRun {
+		if err := w.Record(ctx, a); err != nil || r.DryRun || past {
 			return err
 		}
-		return lookAgain(ctx, w, run, asOf)
+		return lookAgain(ctx, w, run)
 	})
 	return ignoreGone(err)
 }
@@ -150,37 +153,33 @@ func history(ctx context.Context, w Work, from, recent, to time.Time) ([]Hour, e
 	if err != nil || len(home.Funnel) == 0 {
 		return hours, err
 	}
-	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent, to, to)
+	// Its last hours may have become known in the first of these.
+	funnel, err := session.FunnelHistory(ctx, w, home.Funnel, recent.AddDate(0, 0, -1), to, to)
 	if err != nil {
 		return nil, err
 	}
-	byHour := make(map[int64]session.FunnelHour, len(funnel))
-	for _, f := range funnel {
-		byHour[hourOf(f.Hour)] = f
-	}
 	for i := range hours {
-		f, ok := byHour[hourOf(hours[i].Hour)-funnelDelay]
-		if !ok {
+		if !hours[i].Recent {
 			continue
 		}
-		for step := 1; step < len(home.Funnel); step++ {
-			hours[i].Funnel = append(hours[i].Funnel, FunnelStep{Entered: int64(f.Reached[step-1]), Continued: int64(f.Reached[step])})
+		known := hourOf(hours[i].Hour) - funnelDelay
+		n := 0
+		for n < len(funnel) && hourOf(funnel[n].Hour) <= known {
+			n++
 		}
+		hours[i].Funnel, funnel = funnel[:n:n], funnel[n:]
 	}
 	return hours, nil
 }
 
-// lookAgain makes sure that silence is noticed, though no signal will ask for it.
-func lookAgain(ctx context.Context, w Work, run *watch, asOf time.Time) error {
+// lookAgain makes sure that silence is noticed, though no signal will ask for it. Where
+// signals are stored late, that moment may have passed.
+func lookAgain(ctx context.Context, w Work, run *watch) error {
 	hour, ok := run.volume.SilentAfter(longestSilence)
 	if !ok {
 		return nil
 	}
-	at := timeOf(hour + 1).Add(onTheWay + time.Minute)
-	if at.Before(asOf) {
-		return nil
-	}
-	return w.LookAgain(ctx, at, timeOf(run.last))
+	return w.LookAgain(ctx, timeOf(hour+1).Add(onTheWay+time.Minute), timeOf(run.last))
 }
 
 // longestSilence is how many hours ahead a silence is waited for: within them, the last
@@ -236,7 +235,7 @@ func (s *Service) conclude(ctx context.Context, w Work, a *Analysis, run *watch,
 const maxOpened = 3
 
 // incidents opens a finding for each alarm that nobody was told about, the strongest
-// first, and returns the newest that tells of one already. A dry run opens none.
+// first, and returns one that tells of what goes on already. A dry run opens none.
 func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch, on []alarm) (opened []*Finding, known *Known, err error) {
 	if len(on) == 0 {
 		return nil, nil, nil
@@ -256,9 +255,6 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 	}
 	for _, one := range on {
 		if k := one.knownAs(around); k != nil {
-			if known == nil {
-				known = k
-			}
 			// It had looked better for a while; what was resolved later still was not then.
 			if on, _ := run.on(*k); k.ResolvedAt != nil && !k.ResolvedAt.After(a.AsOf) && on && !a.DryRun {
 				if err := w.Resolve(ctx, k.ID, nil); err != nil {
@@ -266,13 +262,16 @@ func (s *Service) incidents(ctx context.Context, w Work, a *Analysis, run *watch
 				}
 				k.ResolvedAt = nil
 			}
+			if known == nil && (k.ResolvedAt == nil || k.ResolvedAt.After(a.AsOf)) {
+				known = k
+			}
 			if err := s.renew(ctx, w, a, run, one, k); err != nil {
 				return nil, nil, err
 			}
 			continue
 		}
 		if len(opened) == maxOpened {
-			break
+			continue
 		}
 		if elsewhere, err := s.knownElsewhere(ctx, w, one); err != nil || elsewhere {
 			if err != nil {

@@ -24,7 +24,11 @@ type Walk struct {
 // per finding and one that sums the walk up. Walking again changes nothing.
 func (s *Service) Walk(ctx context.Context, in Walk) error {
 	started := s.now()
-	err := s.store.InContext(ctx, in.AccountID, in.ContextID, func(w Work) error {
+	stored, err := s.stored(ctx)
+	if err != nil {
+		return fmt.Errorf("asking how far signals are stored: %w", err)
+	}
+	err = s.store.InContext(ctx, in.AccountID, in.ContextID, func(w Work) error {
 		home := w.Context()
 		end := in.To.UTC().Truncate(time.Hour).Add(time.Hour)
 		if end.After(started) {
@@ -35,7 +39,7 @@ func (s *Service) Walk(ctx context.Context, in Walk) error {
 			RequestedBy: "import:" + in.ImportID.String(), From: in.From, AsOf: end, StartedAt: started,
 		}
 		run := newWatch(&home, w.Watched())
-		l := walking{Walk: in, service: s, work: w, run: run, started: started, end: end}
+		l := walking{Walk: in, service: s, work: w, run: run, stored: earlier(started, stored), end: end}
 		if err := l.all(ctx); err != nil {
 			return err
 		}
@@ -70,7 +74,7 @@ type walking struct {
 	service *Service
 	work    Work
 	run     *watch
-	started time.Time
+	stored  time.Time // all that was accepted before
 	end     time.Time
 	tail    []HourCount // of the last day
 	open    []Known     // findings that are not resolved, later ones included
@@ -106,7 +110,7 @@ func (l *walking) quiet(ctx context.Context, until int64) error {
 	if l.run.first == 0 {
 		return nil
 	}
-	until = min(until, l.run.hour+24, hourOf(settled(l.end, l.started)))
+	until = min(until, l.run.hour+24, hourOf(settled(l.end, l.stored)))
 	for hour := l.run.hour + 1; hour < until; hour++ {
 		l.run.silence(hour + 1)
 		if err := l.judge(ctx, timeOf(hour+1)); err != nil {
@@ -125,7 +129,7 @@ func (l *walking) hour(ctx context.Context, h Hour) error {
 	}
 	end := h.Hour.Add(time.Hour)
 	asOf := earlier(end, l.end)
-	whole := !end.After(settled(asOf, l.started))
+	whole := !end.After(settled(asOf, l.stored))
 	if whole {
 		l.run.silence(hourOf(h.Hour))
 	}

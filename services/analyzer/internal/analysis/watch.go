@@ -58,6 +58,7 @@ type watch struct {
 
 	first, hour int64 // of signals, and the one judged last
 	last        int64 // hour with signals
+	funnel      int64 // hour of the funnel that was judged last
 	whole       int64 // hour whose volume was judged last
 	judged      int
 	points      []Point
@@ -160,10 +161,16 @@ func (w *watch) pushParts(hour int64, h *Hour, c HourCount) {
 		}
 		feed(hour, w.part(hour, Subject{Kind: SubjectType, Name: t.Type}, maxRises, c.All-t.N, n, c), c.All-t.N, n)
 	}
-	for i, step := range h.Funnel {
-		if i+1 < len(w.home.Funnel) {
-			s, left := Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i+1]}, step.Entered-step.Continued
-			feed(hour-funnelDelay, w.part(hour-funnelDelay, s, maxFunnel, step.Continued, left, c), step.Continued, left)
+	for _, f := range h.Funnel {
+		at := hourOf(f.Hour)
+		if at <= w.funnel {
+			continue // read once more
+		}
+		w.funnel = at
+		for i := 1; i < len(w.home.Funnel); i++ {
+			s := Subject{Kind: SubjectFunnel, Name: w.home.Funnel[i]}
+			entered, went := int64(f.Reached[i-1]), int64(f.Reached[i])
+			feed(at, w.part(at, s, maxFunnel, went, entered-went, c), went, entered-went)
 		}
 	}
 	// That what is bad did not happen in an hour is as good to know as that it did.
@@ -377,9 +384,10 @@ func (w *watch) spread(a alarm) float64 {
 // onTheWay is how late signals of an hour may be stored and still count as in time.
 const onTheWay = 10 * time.Minute
 
-// settled is the moment before which hours are whole as of another: what was sent in one
-// that ended just now may still be on its way.
-func settled(asOf, now time.Time) time.Time { return earlier(asOf, now.Add(-onTheWay)) }
+// settled is the moment before which hours are whole as of another, when all is stored that
+// was accepted before a third: what was sent in an hour that ended just now may still be on
+// its way. A service that stores late is no silent product.
+func settled(asOf, stored time.Time) time.Time { return earlier(asOf, stored.Add(-onTheWay)) }
 
 // active are the alarms that are on, the strongest first.
 func (w *watch) active() []alarm {

@@ -89,7 +89,7 @@ func (r *result) scale(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	again := func(context.Context, pgx.Tx, signal.Area, time.Time, time.Time) error { return nil }
-	service := analysis.New(postgres.NewAnalyses(pool, outbox.New("analyzer"), clock, again), clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
+	service := analysis.New(postgres.NewAnalyses(pool, outbox.New("analyzer"), clock, again), storedAtOnce, clock, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 	for range looks {
 		for _, s := range subjects {
 			began := time.Now()

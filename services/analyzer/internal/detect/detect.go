@@ -122,17 +122,6 @@ func (d *Detector) Drift() float64 { return d.state.Evidence.beyond(3) }
 // State to be stored. It shares memory with the detector until the next Push.
 func (d *Detector) State() State { return d.state }
 
-// Clone is an independent copy: judge an unfinished hour on it and throw it away.
-func (d *Detector) Clone() *Detector {
-	c := *d
-	c.state.Ring = append([]point(nil), d.state.Ring...)
-	if d.state.Incident != nil {
-		incident := *d.state.Incident
-		c.state.Incident = &incident
-	}
-	return &c
-}
-
 // Status is the judgement after an hour.
 type Status struct {
 	Ready     bool    // enough history to judge

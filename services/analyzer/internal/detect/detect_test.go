@@ -83,20 +83,6 @@ func TestStateContinues(t *testing.T) {
 	})
 }
 
-// Judging an unfinished hour on a clone leaves the detector untouched.
-func TestCloneIsIndependent(t *testing.T) {
-	t.Parallel()
-	s := site{perHour: 40, negative: 0.1}
-	series := s.simulate(rand.New(rand.NewPCG(7, 7)), 30*24, worsening{At: 25 * 24, Shift: 2})
-	plain, watched := detect.New(detect.Options{}), detect.New(detect.Options{})
-	for h, c := range series {
-		half := detect.Hour{Hour: epoch + int64(h), Positive: c.pos / 2, Negative: c.neg}
-		watched.Clone().Push(half)
-		full := detect.Hour{Hour: epoch + int64(h), Positive: c.pos, Negative: c.neg}
-		require.Equal(t, plain.Push(full), watched.Push(full))
-	}
-}
-
 // Counts of any size never break the arithmetic.
 func TestExtremeCounts(t *testing.T) {
 	t.Parallel()

@@ -44,12 +44,17 @@ func NewAnalyses(pool *pgxpool.Pool, box outbox.Outbox, now func() time.Time, ag
 	return &Analyses{db: pool, outbox: box, now: now, lookAgain: again}
 }
 
+// lockWait is how long an analysis waits for another of the same context. A walk over years of
+// history takes longer, and who waited for it would hold up the contexts of others: the analysis
+// fails, and is made later.
+const lockWait = "3s"
+
 // InContext runs fn in one transaction of the account, alone for the context.
 func (a *Analyses) InContext(ctx context.Context, account, contextID uuid.UUID, fn func(analysis.Work) error) error {
 	return tenant.Tx(ctx, a.db, account, func(tx pgx.Tx) error {
 		w := &work{account: account, tx: tx, q: db.New(tx), outbox: a.outbox, now: a.now, lookAgain: a.lookAgain}
-		if err := w.q.LockContext(ctx, contextID); err != nil {
-			return fmt.Errorf("locking the context: %w", err)
+		if err := w.lock(ctx, contextID); err != nil {
+			return err
 		}
 		row, err := w.q.ContextByID(ctx, contextID)
 		switch {
@@ -113,6 +118,19 @@ type work struct {
 	watched int
 
 	lookAgain LookAgain
+}
+
+func (w *work) lock(ctx context.Context, contextID uuid.UUID) error {
+	if _, err := w.tx.Exec(ctx, `SELECT set_config('lock_timeout', $1, true)`, lockWait); err != nil {
+		return fmt.Errorf("limiting the wait for the context: %w", err)
+	}
+	if err := w.q.LockContext(ctx, contextID); err != nil {
+		return fmt.Errorf("locking the context: %w", err)
+	}
+	if _, err := w.tx.Exec(ctx, `SET LOCAL lock_timeout TO DEFAULT`); err != nil {
+		return fmt.Errorf("waiting for all else as ever: %w", err)
+	}
+	return nil
 }
 
 func (w *work) Context() signal.Context { return w.home }

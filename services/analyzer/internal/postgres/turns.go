@@ -54,6 +54,18 @@ func queueAnalyses(round *pgx.Batch, account uuid.UUID, areas []signal.Area, at 
 		account, uuids(live), at, due)
 }
 
+// QueueQuiet queues a context that got no signals after the hour last, and runs begin, which
+// sees to it that the account has turns. With later signals it does nothing: they queued it.
+func (t *Turns) QueueQuiet(ctx context.Context, area signal.Area, last, now time.Time, begin func(tx pgx.Tx) error) error {
+	return t.in(ctx, area.AccountID, "queueing a quiet context", func(tx pgx.Tx, q *db.Queries) error {
+		queued, err := q.QueueQuiet(ctx, db.QueueQuietParams{ContextID: area.ContextID, Last: last, Now: now})
+		if err != nil || queued == 0 {
+			return err
+		}
+		return begin(tx)
+	})
+}
+
 // Begin puts back what a turn that never ended had taken.
 func (t *Turns) Begin(ctx context.Context, account uuid.UUID) error {
 	return t.in(ctx, account, "beginning a turn", func(_ pgx.Tx, q *db.Queries) error {

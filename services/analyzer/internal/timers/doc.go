@@ -4,6 +4,8 @@
 //     first of them, however many batches came. It analyses the contexts that wait
 //     and goes behind the other accounts (see below); an account whose contexts are
 //     idle has no job and costs nothing;
+//   - look_for_silence: at the hour in which no signals of a context would be a finding;
+//     if none came, the context is queued as if some had;
 //   - analyze_now: a person asked;
 //   - walk_import, walk_context: imported history, first waiting until all of it is
 //     stored, then one job per context;

@@ -7,24 +7,26 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Queues: walks are long and must not keep live contexts waiting, and neither of them a person who asked.
+// Queues: walks are long and must not keep live contexts waiting, and neither of them a person who asked. Upkeep would
+// wait for good behind accounts that always have something to analyse.
 const (
-	queueLive  = river.QueueDefault
-	queueAsked = "asked"
-	queueWalk  = "walk"
+	queueLive   = river.QueueDefault
+	queueAsked  = "asked"
+	queueWalk   = "walk"
+	queueUpkeep = "upkeep"
 )
 
 // Queues with the number of jobs that run at once in one process.
 func Queues() map[string]river.QueueConfig {
-	return map[string]river.QueueConfig{queueLive: {MaxWorkers: 2}, queueAsked: {MaxWorkers: 1}, queueWalk: {MaxWorkers: 1}}
+	return map[string]river.QueueConfig{queueLive: {MaxWorkers: 2}, queueAsked: {MaxWorkers: 1}, queueWalk: {MaxWorkers: 1}, queueUpkeep: {MaxWorkers: 1}}
 }
 
 // maxAttempts keeps a failing job for about two days (River backs off by the
 // fourth power of the attempt) before it is discarded and logged.
 const maxAttempts = 20
 
-// silenceArgs: a context is looked at although nothing came in. Due is rounded to the
-// hour, so that a busy context has one of these an hour.
+// silenceArgs: a context is queued although nothing came in. Due is of an hour, so that a
+// busy context has one of these an hour.
 type silenceArgs struct {
 	AccountID uuid.UUID `json:"account_id"`
 	ContextID uuid.UUID `json:"context_id" river:"unique"`
@@ -35,7 +37,7 @@ type silenceArgs struct {
 func (silenceArgs) Kind() string { return "look_for_silence" }
 
 func (silenceArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 5, Priority: 2, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	return river.InsertOpts{MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
 type requestedArgs struct {
@@ -90,7 +92,7 @@ type mergeArgs struct {
 func (mergeArgs) Kind() string { return "merge_blocks" }
 
 func (mergeArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 5, Priority: 3, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	return river.InsertOpts{MaxAttempts: 5, Queue: queueUpkeep, Priority: 2, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
 type keepHouseArgs struct{}
@@ -98,7 +100,7 @@ type keepHouseArgs struct{}
 func (keepHouseArgs) Kind() string { return "keep_house" }
 
 func (keepHouseArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 3, Priority: 4}
+	return river.InsertOpts{MaxAttempts: 3, Queue: queueUpkeep}
 }
 
 type reconcileArgs struct{}
@@ -106,7 +108,7 @@ type reconcileArgs struct{}
 func (reconcileArgs) Kind() string { return "reconcile" }
 
 func (reconcileArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 3, Priority: 4}
+	return river.InsertOpts{MaxAttempts: 3, Queue: queueUpkeep}
 }
 
 // Periodic jobs of the service.

@@ -92,6 +92,9 @@ func (f *fake) Walk(_ context.Context, w analysis.Walk) error {
 	return nil
 }
 
+func (f *fake) Ask(context.Context, signal.Area, time.Time) (string, error) { return "", nil }
+func (f *fake) Unask(context.Context, signal.Area, time.Time) error         { return nil }
+
 func (f *fake) Merge(context.Context, uuid.UUID) error                 { return nil }
 func (f *fake) Partitions(context.Context, time.Time, time.Time) error { return nil }
 func (f *fake) TrimPositions(context.Context) error                    { return nil }
@@ -108,7 +111,7 @@ func TestImportWaitsUntilStored(t *testing.T) {
 	var asked atomic.Int64
 	stored.Store(41)
 	working, err := timer.New(timer.Options{Service: "analyzer", DB: db, Log: zaptest.NewLogger(t), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
-		Analyst: f, Keeper: f, Contexts: f, Now: time.Now,
+		Analyst: f, Keeper: f, Contexts: f, Asking: f, Now: time.Now,
 		StoredUpTo: func(context.Context) (uint64, error) { asked.Add(1); return stored.Load(), nil },
 	})})
 	require.NoError(t, err)
@@ -137,78 +140,4 @@ func TestImportWaitsUntilStored(t *testing.T) {
 		}
 	}
 	require.Len(t, got, 2)
-}
-
-// quiet notes what was asked of the analyst.
-type quiet struct {
-	fake
-	asked chan analysis.Request
-}
-
-func (q *quiet) Run(_ context.Context, r analysis.Request) error {
-	q.asked <- r
-	return nil
-}
-
-// However often a context is analysed, it is looked at for one silence once; and not
-// before all signals are stored, for it may be this service that is silent.
-func TestLookForSilence(t *testing.T) {
-	t.Parallel()
-	db := testkit.Postgres(t).Pool(t, "specter_analyzer")
-	q := &quiet{asked: make(chan analysis.Request, 10)}
-	var pending atomic.Uint64
-	var polled atomic.Int64
-	pending.Store(3)
-	working, err := timer.New(timer.Options{Service: "analyzer", DB: db, Log: zaptest.NewLogger(t), Queues: timers.Queues(), Workers: timers.NewWorkers(timers.Deps{
-		Analyst: q, Keeper: q, Contexts: q, Now: time.Now,
-		Pending: func(context.Context) (uint64, error) { polled.Add(1); return pending.Load(), nil },
-	})})
-	require.NoError(t, err)
-	scheduler := timers.NewScheduler(working.Client(), time.Minute, time.Now)
-	area := signal.Area{AccountID: uuid.New(), ContextID: uuid.New()}
-	other := signal.Area{AccountID: area.AccountID, ContextID: uuid.New()}
-	last := time.Now().UTC().Truncate(time.Hour).Add(-5 * time.Hour)
-	due := last.Add(4 * time.Hour)
-	look := func(area signal.Area, at, last time.Time) {
-		require.NoError(t, pg.InTx(context.Background(), db, func(tx pgx.Tx) error {
-			return scheduler.LookAgain(context.Background(), tx, area, at, last)
-		}))
-	}
-	for range 5 {
-		look(area, due, last)
-	}
-	require.Equal(t, 1, jobs(t, db, "look_for_silence"))
-	look(area, time.Now().Add(time.Hour), last.Add(time.Hour))
-	look(other, due.Add(10*time.Hour), last)
-	require.Equal(t, 3, jobs(t, db, "look_for_silence"), "another hour, and another context")
-	rolledBack := errors.New("rolled back")
-	require.ErrorIs(t, pg.InTx(context.Background(), db, func(tx pgx.Tx) error {
-		require.NoError(t, scheduler.LookAgain(context.Background(), tx, area, due.Add(20*time.Hour), last))
-		return rolledBack
-	}), rolledBack)
-	require.Equal(t, 3, jobs(t, db, "look_for_silence"), "with the analysis that asked for it, or not at all")
-
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- working.Run(ctx, func() {}) }()
-	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
-	snoozed := func() bool {
-		var n int
-		err := db.QueryRow(ctx, `SELECT count(*) FROM river_analyzer.river_job WHERE kind = 'look_for_silence' AND state = 'scheduled' AND args ->> 'context_id' = $1
-			AND scheduled_at BETWEEN now() AND now() + interval '2 minutes'`, area.ContextID.String()).Scan(&n)
-		return err == nil && n == 1 && polled.Load() > 0
-	}
-	require.Eventually(t, snoozed, patience, 20*time.Millisecond, "it asks again in a minute")
-	require.Empty(t, q.asked)
-
-	pending.Store(0)
-	_, err = db.Exec(ctx, `UPDATE river_analyzer.river_job SET scheduled_at = now() WHERE kind = 'look_for_silence' AND state = 'scheduled' AND scheduled_at < now() + interval '2 minutes'`)
-	require.NoError(t, err)
-	select {
-	case r := <-q.asked:
-		require.Equal(t, analysis.Request{AccountID: area.AccountID, ContextID: area.ContextID, Trigger: analysis.Timer, QuietSince: last}, r)
-	case <-time.After(patience):
-		t.Fatal("nobody looked for a silence")
-	}
-	require.Empty(t, q.asked)
 }

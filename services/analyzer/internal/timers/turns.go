@@ -15,6 +15,7 @@ import (
 
 	"github.com/draftlabs/specter/services/analyzer/internal/allowance"
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
+	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
 
 const (
@@ -33,6 +34,8 @@ const (
 
 // Turns keeps the contexts of each account that wait for their analysis.
 type Turns interface {
+	// QueueQuiet queues a context that got no signals after the hour last, and runs begin then.
+	QueueQuiet(ctx context.Context, area signal.Area, last, now time.Time, begin func(tx pgx.Tx) error) error
 	// Begin puts back what a turn that never ended had taken.
 	Begin(ctx context.Context, account uuid.UUID) error
 	// Next takes the context that waits longest and may be analysed, and counts it; ok is false when there is none.

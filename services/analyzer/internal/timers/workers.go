@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/services/analyzer/internal/allowance"
 	"github.com/draftlabs/specter/services/analyzer/internal/analysis"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
@@ -19,8 +20,10 @@ const (
 	walkTimeout = 10 * time.Minute
 	// storedPoll is how often an import looks whether all of it is stored.
 	storedPoll = 2 * time.Second
-	// pendingPoll is how often a look for silence asks whether all signals are stored.
-	pendingPoll = time.Minute
+	// refusedPoll is how often an import for which no analyses are left asks again.
+	refusedPoll = 10 * time.Minute
+	// latePoll is how often a look for silence asks whether all signals are stored.
+	latePoll = time.Minute
 )
 
 // Analyst judges contexts.
@@ -41,7 +44,7 @@ type Contexts interface {
 	ContextsWithHours(ctx context.Context, account, product uuid.UUID, from, to time.Time) ([]uuid.UUID, error)
 }
 
-// Asking counts the analyses that people ask for.
+// Asking counts the analyses that people ask for, by importing history among others.
 type Asking interface {
 	// Ask counts one, or says why it may not be.
 	Ask(ctx context.Context, area signal.Area, now time.Time) (refusal string, err error)
@@ -61,8 +64,8 @@ type Deps struct {
 	Log    *zap.Logger
 	// StoredUpTo is the sequence of the SIGNALS stream up to which all is stored.
 	StoredUpTo func(ctx context.Context) (uint64, error)
-	// Pending is how many messages of signals are not stored yet.
-	Pending func(ctx context.Context) (uint64, error)
+	// Stored is the moment before which everything that was accepted is stored.
+	Stored analysis.Stored
 	// Reconcile compares what was acknowledged with what is stored.
 	Reconcile func(ctx context.Context) error
 	Now       func() time.Time
@@ -75,7 +78,7 @@ func NewWorkers(d Deps) *river.Workers {
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[silenceArgs]) error { return d.lookForSilence(ctx, job.Args) }))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[requestedArgs]) error { return d.asked(ctx, job.Args) }))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[importArgs]) error { return d.walkImport(ctx, job.Args) }))
-	river.AddWorker(w, &walker{analyst: d.Analyst})
+	river.AddWorker(w, &walker{Deps: d})
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, job *river.Job[mergeArgs]) error {
 		return d.Keeper.Merge(ctx, job.Args.AccountID)
 	}))
@@ -89,17 +92,27 @@ func NewWorkers(d Deps) *river.Workers {
 	return w
 }
 
-// lookForSilence judges a context although nothing came in. As long as the stream holds
-// signals that are not stored, the silence may be this service's own.
+// lookForSilence has a context judged although nothing came in, in its account's turn like any
+// other. As long as signals of then wait to be stored, the silence may be this service's own.
 func (d Deps) lookForSilence(ctx context.Context, in silenceArgs) error {
-	pending, err := d.Pending(ctx)
+	stored, err := d.Stored(ctx)
 	if err != nil {
-		return fmt.Errorf("asking what is not stored yet: %w", err)
+		return fmt.Errorf("asking how far signals are stored: %w", err)
 	}
-	if pending > 0 {
-		return river.JobSnooze(pendingPoll)
+	if stored.Before(time.Unix(in.Due, 0)) {
+		return river.JobSnooze(latePoll)
 	}
-	return d.Analyst.Run(ctx, analysis.Request{AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Timer, QuietSince: in.Last})
+	client, err := river.ClientFromContextSafely[pgx.Tx](ctx)
+	if err != nil {
+		return err
+	}
+	area := signal.Area{AccountID: in.AccountID, ContextID: in.ContextID}
+	return d.Turns.QueueQuiet(ctx, area, in.Last, d.Now(), func(tx pgx.Tx) error {
+		if _, err := client.InsertTx(ctx, tx, turnArgs{AccountID: in.AccountID}, nil); err != nil {
+			return fmt.Errorf("scheduling a turn: %w", err)
+		}
+		return nil
+	})
 }
 
 // asked runs an analysis that a person asked for, or records that the day's are used up.
@@ -158,15 +171,33 @@ func (d Deps) walkImport(ctx context.Context, in importArgs) error {
 // walker judges one context's imported history.
 type walker struct {
 	river.WorkerDefaults[walkArgs]
-	analyst Analyst
+	Deps
 }
 
 // Timeout of one walk: two years of hours of a busy context.
 func (*walker) Timeout(*river.Job[walkArgs]) time.Duration { return walkTimeout }
 
-// Work walks.
+// Work walks, which counts as one analysis. When the day's are used up it says so and waits.
 func (w *walker) Work(ctx context.Context, job *river.Job[walkArgs]) error {
-	return w.analyst.Walk(ctx, analysis.Walk{
-		AccountID: job.Args.AccountID, ContextID: job.Args.ContextID, ImportID: job.Args.ImportID, From: job.Args.From, To: job.Args.To,
-	})
+	in, now := job.Args, w.Now()
+	area := signal.Area{AccountID: in.AccountID, ContextID: in.ContextID}
+	refusal, err := w.Asking.Ask(ctx, area, now)
+	if err != nil {
+		return err
+	}
+	if refusal != "" {
+		err := w.Refuse(ctx, analysis.Request{
+			ID:        uuid.NewSHA1(in.ImportID, []byte("refused "+in.ContextID.String()+now.UTC().Format(" "+time.DateOnly))), // once a day
+			AccountID: in.AccountID, ContextID: in.ContextID, Trigger: analysis.Import, RequestedBy: "import:" + in.ImportID.String(),
+		}, refusal)
+		if err != nil {
+			return err
+		}
+		return river.JobSnooze(min(refusedPoll, allowance.Resets(now).Sub(now)))
+	}
+	err = w.Analyst.Walk(ctx, analysis.Walk{AccountID: in.AccountID, ContextID: in.ContextID, ImportID: in.ImportID, From: in.From, To: in.To})
+	if err != nil {
+		return errors.Join(err, w.Asking.Unask(context.WithoutCancel(ctx), area, w.Now()))
+	}
+	return nil
 }

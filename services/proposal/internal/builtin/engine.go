@@ -8,7 +8,10 @@ import (
 )
 
 // version changes whenever a template does.
-const version = "2"
+const version = "3"
+
+// frameMark stands in an error's name before the frame that threw it.
+const frameMark = " @ "
 
 // Engine implements proposal.Engine.
 type Engine struct{}
@@ -79,7 +82,7 @@ func ratioDiagnosis(b proposal.Brief) []string {
 	return []string{
 		sentences(lead(b), reach(b)),
 		sentences(began(b), level(b)),
-		sentences(alarm(b), alsoChanged(b)),
+		sentences(alarm(b), byType(b)),
 		ruledOut(b),
 	}
 }
@@ -88,31 +91,25 @@ func worseTitle(b proposal.Brief) string {
 	if value(b, "error") != "" {
 		return errorTitle(b)
 	}
-	if place := titlePlace(b); place != "" {
-		return "Fix what got worse " + within(place, b)
+	if titlePlace(b) == "" {
+		return "Find out why " + titleArea(b) + " got worse"
 	}
-	return "Find out why " + titleArea(b) + " got worse"
+	return "Repair " + at(b)
 }
 
 func worseSteps(b proposal.Brief) []string {
 	if value(b, "error") != "" {
 		return errorSteps(b)
 	}
-	return append(placeSteps(b), wholeArea(b), doneWhen(b))
+	return append(placeSteps(b), wholeArea(b), justBefore(b), doneWhen(b))
 }
 
 func otherTitle(b proposal.Brief) string {
-	if place := titlePlace(b); place != "" {
-		return "Look into what changed " + within(place, b)
-	}
-	return "Look into what changed in " + titleArea(b)
+	return "Look into what changed in " + at(b)
 }
 
 func slowTitle(b proposal.Brief) string {
-	if place := titlePlace(b); place != "" {
-		return "Stop the slow decline " + within(place, b)
-	}
-	return "Stop the slow decline of " + titleArea(b)
+	return "Stop the slow decline of " + at(b)
 }
 
 func slowDiagnosis(b proposal.Brief) []string {
@@ -133,10 +130,7 @@ func errorTitle(b proposal.Brief) string {
 	if message := value(b, "error"); message != "" {
 		return "Fix the error " + short(message) + " in " + titleArea(b)
 	}
-	if place := titlePlace(b); place != "" {
-		return "Fix the errors " + within(place, b)
-	}
-	return "Fix the errors in " + titleArea(b)
+	return "Fix the errors of " + at(b)
 }
 
 func newErrorTitle(b proposal.Brief) string {
@@ -150,11 +144,15 @@ func newErrorTitle(b proposal.Brief) string {
 }
 
 func newErrorDiagnosis(b proposal.Brief) []string {
-	out := ratioDiagnosis(b)
-	if first := firstSeen(b); first != "" {
-		out[0] = sentences(first, out[0])
+	first, since := firstSeen(b), onset(b)
+	if first == "" {
+		since = began(b)
 	}
-	return out
+	return []string{
+		sentences(first, lead(b)),
+		since,
+		ruledOut(b),
+	}
 }
 
 func errorSteps(b proposal.Brief) []string {
@@ -169,7 +167,7 @@ func errorSteps(b proposal.Brief) []string {
 			step += " " + place
 		}
 		step += ": the example signals hold the addresses and messages it came with."
-		if strings.Contains(message, " at ") || strings.Contains(message, "@") {
+		if strings.Contains(message, frameMark) {
 			step += " The error names the frame it was thrown in: begin there."
 		}
 		steps = append(steps, step)
@@ -190,16 +188,13 @@ func rageTitle(b proposal.Brief) string {
 		}
 		return title + " respond in " + titleArea(b)
 	}
-	if place := titlePlace(b); place != "" {
-		return "Make what people click " + place + " respond in " + titleArea(b)
-	}
-	return "Make what people click in " + titleArea(b) + " respond"
+	return "Find what does not respond to clicks in " + at(b)
 }
 
 func rageSteps(b proposal.Brief) []string {
 	steps := placeSteps(b)
 	if value(b, "element") == "" {
-		steps = append(steps, "Look up in the example signals which elements were clicked again and again: a control that looks ready and does nothing is what to find.")
+		steps = append(steps, "See in the example signals which elements were clicked again and again, and look for a control that seems ready and does nothing.")
 	}
 	return append(steps,
 		"Show at once that a click was taken: disable the control while it works, and say so when it fails.",
@@ -218,33 +213,29 @@ func releaseSteps(b proposal.Brief) []string {
 	if v := value(b, "release"); v != "" {
 		release = "release " + quote(v)
 	}
-	compare := "Compare " + release + " with the release before it"
+	compare := "Read what changed between " + release + " and the one before it, dependencies and build settings included"
 	if place := placeWithout(b, "release"); place != "" {
-		compare += " and read first what touches the code behind what happens " + place
+		compare += "; begin with the code behind what people do " + place
 	}
 	return append([]string{
-		"Stop the rollout of " + release + " and put the release before it back: the trouble is bound to it, so that this ends it soonest.",
-		compare + ", dependencies and build settings included.",
+		"Stop the rollout of " + release + " and go back to the one before it: that ends it soonest.",
+		compare + ".",
 	}, append(placeStepsWithout(b, "release"),
-		"Ship the repaired release to a small share of the traffic and watch "+leadType(b, "the negative signals")+" there before the rest gets it.",
-		doneWhen(b))...)
+		"Give the repaired release to a small share of the traffic first, and watch "+leadType(b, "the negative signals")+" there before all get it.",
+		ratioBack(b))...)
 }
 
 func funnelTitle(b proposal.Brief) string {
 	if f := b.Evidence.Funnel; f != nil && named(f.From) && named(f.To) {
 		return "Find what keeps people from " + short(f.To) + " after " + short(f.From) + " in " + titleArea(b)
 	}
-	if place := titlePlace(b); place != "" {
-		return "Remove the obstacle " + within(place, b)
-	}
-	return "Remove the obstacle in " + titleArea(b)
+	return "Remove the obstacle in " + at(b)
 }
 
 func funnelDiagnosis(b proposal.Brief) []string {
 	return []string{
 		sentences(step(b), began(b)),
-		sentences(lead(b), reach(b)),
-		sentences(alsoChanged(b), level(b)),
+		lead(b),
 		ruledOut(b),
 	}
 }
@@ -262,7 +253,7 @@ func funnelSteps(b proposal.Brief) []string {
 		"Check the step's usual obstacles: a field that became required, a validation that refuses good input, a sign-in or a consent that was put in between, " +
 			"a price or a fee that appears late, a button below the fold, a payment method that is gone.",
 	}, append(placeSteps(b),
-		"Take out what was put into this step around "+moment(b.StartedAt)+", or make the way on the most visible thing of the page again.",
+		"Undo what was added to this step around "+moment(b.StartedAt)+", or make the way onward the most visible thing on the page again.",
 		funnelDone(b))...)
 }
 
@@ -272,23 +263,19 @@ func silenceTitle(b proposal.Brief) string {
 
 func silenceDiagnosis(b proposal.Brief) []string {
 	return []string{
-		sentences(volume(b), "People who change their mind leave a trickle; this is the integration that broke, not the users, and what they do now is not seen."),
-		began(b),
+		sentences(volume(b), "People who lose interest leave a trickle. Where everything stops at once the integration broke, not the users, and what they do is not seen."),
+		onset(b),
 	}
 }
 
 func silenceSteps(b proposal.Brief) []string {
-	since := moment(b.StartedAt)
-	if v := b.Evidence.Volume; v != nil && v.LastSignalAt != nil {
-		since = moment(*v.LastSignalAt)
-	}
 	return []string{
-		"Open a page of " + area(b) + " and search its source for the script tag: a deployment around " + since + " may have removed the snippet or the bundle that holds the SDK.",
-		"Look at the rejected signals and the key's state: a revoked or rolled key, or an origin that is not allowed any more, is refused and counted there.",
-		"Read the browser's console for a content security policy that blocks the script or the address it sends to.",
-		"Load the page with an ad blocker and without: if only the blocker makes it silent, serve the script from a path of your own.",
-		"If a server sends them, check that its job still runs, that it reaches Specter, and that its clock is right.",
-		"It is repaired when the live view shows signals of " + area(b) + " again; what happened meanwhile is lost, so look at your own logs for it.",
+		"Open a page of " + area(b) + " and search its source for the script tag: a deployment around " + moment(b.StartedAt) + " may have removed the snippet or the bundle that holds the SDK.",
+		"Look at the refused signals and at the key: what is sent with a revoked or rolled key, or from an origin that is not allowed, is counted there.",
+		"Look in the browser's console for a content security policy that blocks the script or the address it sends to.",
+		"Load the page with an ad blocker and without: if only the blocker silences it, serve the script from a path of your own.",
+		"If a server sends the signals, check that its job still runs and that it reaches Specter.",
+		"It is repaired when the live view shows signals of " + area(b) + " again. What happened meanwhile was not recorded: look for it in your own logs.",
 	}
 }
 
@@ -301,19 +288,24 @@ func volumeTitle(b proposal.Brief) string {
 
 func volumeDiagnosis(b proposal.Brief) []string {
 	return []string{
-		sentences(volume(b), began(b)),
-		sentences(lead(b), alsoChanged(b)),
+		sentences(volume(b), onset(b)),
+		lead(b),
 		ruledOut(b),
 	}
 }
 
 func volumeSteps(b proposal.Brief) []string {
-	return append([]string{
-		"Follow the ways in that lead to " + area(b) + " as a visitor: a menu entry, a link in an e-mail or a redirect that broke around " + moment(b.StartedAt) + " takes people elsewhere.",
-		"Ask whether a campaign, a partner's link or a search ranking ended at that time: then the fall is real and nothing is broken.",
-		"Check whether a consent banner was added or changed: who does not agree may send nothing any more.",
-		"Look for an outage or slow answers of what serves these pages since then, also at the CDN and the name servers.",
-	}, append(placeSteps(b), volumeDone(b))...)
+	var steps []string
+	if s := b.Evidence.Subject; s.Kind == proposal.SubjectType && named(s.Name) {
+		steps = append(steps, "Do yourself what sends "+quote(s.Name)+" and watch the live view: if nothing comes, the call that sends it was lost around "+
+			moment(b.StartedAt)+", and not the visitors.")
+	}
+	return append(append(steps,
+		"Follow the ways that lead to "+area(b)+" as a visitor: a menu entry, a link in an e-mail or a redirect that broke around "+moment(b.StartedAt)+" takes people elsewhere.",
+		"Ask whether a campaign, a partner's link or a search ranking ended then: if so, the fall is real and nothing is broken.",
+		"Check whether a consent banner was added or changed: whoever declines may send nothing any more.",
+		"Look for an outage or slow answers of whatever serves these pages since then, the CDN and the name servers included.",
+	), append(placeSteps(b), volumeDone(b))...)
 }
 
 func regressedTitle(b proposal.Brief) string {
@@ -324,7 +316,7 @@ func regressedTitle(b proposal.Brief) string {
 }
 
 func regressedDiagnosis(b proposal.Brief) []string {
-	return append([]string{sentences(shipped(b), verdict(b))}, sentences(lead(b), reach(b)), sentences(level(b), alsoChanged(b)), ruledOut(b))
+	return append([]string{sentences(shipped(b), verdict(b))}, sentences(lead(b), reach(b)), sentences(level(b), byType(b)), ruledOut(b))
 }
 
 func regressedSteps(b proposal.Brief) []string {
@@ -333,8 +325,8 @@ func regressedSteps(b proposal.Brief) []string {
 		version = "version " + quote(b.Shipped.Version)
 	}
 	return append([]string{
-		"Roll " + version + " back now and report it as rolled back; the positive ratio should return to what it was before.",
+		"Roll " + version + " back and report it as rolled back; the positive ratio should then return to what it was before.",
 	}, append(placeSteps(b),
-		"Find out which part of the change did it by shipping the parts one after the other, each with its own deployment report, instead of trying the whole again.",
+		"Find out which part of the change did it: ship the parts one after the other, each with its own deployment report, instead of trying the whole again.",
 		doneWhen(b))...)
 }

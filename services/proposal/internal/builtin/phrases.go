@@ -19,40 +19,79 @@ const (
 // lead says which part of the traffic explains the change, and how much of it.
 func lead(b proposal.Brief) string {
 	s, ok := b.Evidence.Lead()
-	if !ok {
+	place := placeOf(b)
+	switch {
+	case !ok && b.Evidence.Metric == proposal.MetricErrorFree:
+		return "" // without sessions its parts cannot be compared
+	case !ok || place == "":
 		return "No part of the traffic stands out: the change runs through all of " + area(b) + "."
 	}
-	out := "Signals"
-	if named(s.Type) {
-		out = quote(s.Type)
+	out := capital(place) + ", " + came(b, s) + most(b, s)
+	if b.Evidence.OfSample() {
+		out = part(b, s, place)
 	}
-	if place := placeOf(b); place != "" {
-		out += " " + place
-	}
-	out += ": "
-	if s.ShareOfChange > 0 {
-		out += figure.Part(s.ShareOfChange) + " of the extra negative signals"
-		switch {
-		case s.ShareOfSessions != nil && *s.ShareOfSessions > 0 && *s.ShareOfSessions <= 1:
-			out += ", from " + figure.Part(*s.ShareOfSessions) + " of the sessions"
-		case s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1:
-			out += ", on " + figure.Part(s.ShareOfTraffic) + " of the traffic"
-		}
-		out += "; "
-	}
-	out += figure.Count(s.Window) + " came where " + expected(s.Expected)
-	if s.RateRatio > 1 && !s.FirstSeen {
-		out += ", " + figure.Count(s.RateRatio) + " times the usual rate"
-	}
-	out += "."
 	// New is the place (a release, an error), not the type: what was expected there comes from the rest.
-	if s.FirstSeen && len(s.Conditions) > 0 && b.Evidence.FirstSeen == nil {
+	if s.FirstSeen && b.Evidence.FirstSeen == nil {
 		out += " Nothing was seen there before."
 	}
 	if !s.Explains && s.ShareOfChange > 0 && s.ShareOfChange < mostOfIt {
 		out += " The rest of the change is spread over other parts."
 	}
 	return out
+}
+
+// part says what part of the change a segment has whose counts are a sample's.
+func part(b proposal.Brief, s proposal.Segment, place string) string {
+	share := capital(figure.Part(s.ShareOfChange))
+	switch {
+	case s.ShareOfChange <= 0:
+		return ""
+	case b.Evidence.Metric == proposal.MetricConversion:
+		return share + " of the extra sessions that stop here are " + place + "; of all that get this far, " + figure.Part(s.ShareOfTraffic) + " are."
+	default:
+		return share + " of the rise is " + place + "."
+	}
+}
+
+// came says how many signals a segment has, and what part of the change that is.
+func came(b proposal.Brief, s proposal.Segment) string {
+	kind, change := "negative signals", "the extra ones"
+	switch b.Evidence.Metric {
+	case proposal.MetricVolume:
+		kind, change = counted(b), "what is missing"
+	case proposal.MetricTypeShare:
+		kind = typed(s.Type)
+	}
+	out := figure.Count(s.Window) + " " + kind + " came where " + expected(s.Expected)
+	if s.Sampled {
+		out = "about " + out
+	}
+	if s.ShareOfChange <= 0 {
+		return out + "."
+	}
+	out += ": " + figure.Part(s.ShareOfChange) + " of " + change
+	switch {
+	case b.Evidence.Metric == proposal.MetricVolume: // of little it says nothing that little of it is here
+	case s.ShareOfSessions != nil && *s.ShareOfSessions > 0 && *s.ShareOfSessions <= 1:
+		out += ", from " + figure.Part(*s.ShareOfSessions) + " of the sessions"
+	case s.ShareOfTraffic > 0 && s.ShareOfTraffic <= 1:
+		out += ", from " + figure.Part(s.ShareOfTraffic) + " of the traffic"
+	}
+	return out + "."
+}
+
+// most names the most frequent of a segment's negative signals, which is known for its first condition.
+func most(b proposal.Brief, s proposal.Segment) string {
+	if b.Evidence.Metric != proposal.MetricRatio || !named(s.Type) {
+		return ""
+	}
+	if len(usable(s.Conditions)) == 1 {
+		return " Most frequent among them is " + quote(s.Type) + "."
+	}
+	if first := phrase(s.Conditions[:1], quote); first != "" {
+		return " The most frequent negative signal " + first + " is " + quote(s.Type) + "."
+	}
+	return ""
 }
 
 func reach(b proposal.Brief) string {
@@ -66,10 +105,22 @@ func reach(b proposal.Brief) string {
 	}
 }
 
+// onset is began for a text that has said since when: what is left to say is how sure that is.
+func onset(b proposal.Brief) string {
+	if !uncertain(b) {
+		return ""
+	}
+	return began(b)
+}
+
+func uncertain(b proposal.Brief) bool {
+	return b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero()
+}
+
 // began says since when, and how sure that is.
 func began(b proposal.Brief) string {
 	out := "It began on " + moment(b.StartedAt)
-	if b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero() {
+	if uncertain(b) {
 		out += " (between " + moment(b.StartedLow) + " and " + moment(b.StartedHigh) + ")"
 	}
 	return out + "."
@@ -79,22 +130,47 @@ func began(b proposal.Brief) string {
 func level(b proposal.Brief) string {
 	e := b.Evidence
 	all := e.Counts.Window.Positive + e.Counts.Window.Negative
-	if all == 0 {
+	switch {
+	case all == 0:
+		return ""
+	case e.Metric == proposal.MetricTypeShare:
+		return typeLevel(b, all)
+	case e.Metric != proposal.MetricRatio:
 		return ""
 	}
 	out := "Since then " + figure.Ratio(e.Counts.Window.Share()) + " of the signals that count in " + area(b) + " were positive (" +
 		figure.Count(e.Counts.Window.Positive) + " of " + figure.Count(all) + ")"
 	if e.Ratio.Expected > 0 {
-		out += ", where its own history predicted " + figure.Ratio(e.Ratio.Expected)
+		expected := figure.Ratio(e.Ratio.Expected)
 		if e.Ratio.High > e.Ratio.Low {
-			out += " (" + figure.Ratio(e.Ratio.Low) + " to " + figure.Ratio(e.Ratio.High) + ")"
+			expected += " (" + figure.Ratio(e.Ratio.Low) + " to " + figure.Ratio(e.Ratio.High) + ")"
+		}
+		if b.Family == proposal.DeploymentRegressed {
+			out += "; without the deployment it would be " + expected
+		} else {
+			out += ", where its own history predicted " + expected
 		}
 	}
 	out += "."
-	if c := e.Counterfactual; c != nil && c.Metric == "positive_ratio" && c.Then > c.Now && c.Then <= 1 {
-		out += " Had this part stayed as it was, it would be " + figure.Ratio(c.Then) + "."
+	if s, _ := e.Lead(); s.Explains && e.Counterfactual != nil && e.Counterfactual.Then > e.Counterfactual.Now {
+		out += " Had this part stayed as it was, the ratio would be " + figure.Ratio(e.Counterfactual.Then) + "."
 	}
 	return out
+}
+
+// typeLevel is level for the share that one type has of all signals.
+func typeLevel(b proposal.Brief, all float64) string {
+	name := b.Evidence.Subject.Name
+	if !named(name) {
+		return ""
+	}
+	out := "Since then " + figure.Count(b.Evidence.Counts.Window.Negative) + " of the " + figure.Count(all) + " signals in " + area(b) + " were " + quote(name)
+	for _, t := range b.Evidence.Types {
+		if t.Type == name {
+			out += ", where " + expected(t.Expected)
+		}
+	}
+	return out + "."
 }
 
 // alarm names the series that gave it, where the rest of the text would not.
@@ -119,19 +195,21 @@ func changed(t proposal.TypeChange) bool {
 	return math.Abs(t.Excess) >= leastExcess && math.Abs(t.Window-t.Expected) >= leastShift*t.Expected
 }
 
-// alsoChanged names other signal types that changed.
-func alsoChanged(b proposal.Brief) string {
+// byType names the signal types that changed.
+func byType(b proposal.Brief) string {
+	if b.Evidence.Metric != proposal.MetricRatio {
+		return ""
+	}
 	var parts []string
 	for _, t := range b.Evidence.Types {
-		if t.Type == firstType(b) || !named(t.Type) || !changed(t) || len(parts) == maxListed {
-			continue
+		if named(t.Type) && changed(t) && len(parts) < maxListed {
+			parts = append(parts, quote(t.Type)+" ("+figure.Count(t.Window)+" where "+expected(t.Expected)+")")
 		}
-		parts = append(parts, quote(t.Type)+" ("+figure.Count(t.Window)+" where "+expected(t.Expected)+")")
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Also changed: " + list(parts) + "."
+	return "By type, in all of " + area(b) + ": " + list(parts) + "."
 }
 
 // ruledOut names the dimensions that do not explain it, and those that cannot be judged.
@@ -148,10 +226,14 @@ func ruledOut(b proposal.Brief) string {
 	}
 	var out []string
 	if len(even) > 0 {
-		out = append(out, "Ruled out: no value of "+either(even)+" worsened more than the rest by more than chance.")
+		verb := "worsened"
+		if b.Evidence.Metric == proposal.MetricVolume {
+			verb = "fell"
+		}
+		out = append(out, "Ruled out: no value of "+either(even)+" "+verb+" more than the rest by more than chance.")
 	}
 	if len(single) > 0 {
-		out = append(out, "Not to be judged: "+list(first(single))+", for want of a second value to compare with.")
+		out = append(out, "Could not be judged, because only one value was seen: "+list(first(single))+".")
 	}
 	return strings.Join(out, " ")
 }
@@ -169,7 +251,7 @@ func firstSeen(b proposal.Brief) string {
 	if f.Sessions != nil && *f.Sessions >= 1 {
 		out += ", in about " + figure.Count(*f.Sessions) + " sessions"
 		if f.ShareOfSessions != nil && *f.ShareOfSessions > 0 && *f.ShareOfSessions <= 1 {
-			out += " (" + figure.Part(*f.ShareOfSessions) + " of them all)"
+			out += " (" + figure.Part(*f.ShareOfSessions) + " of all)"
 		}
 	}
 	return out + "."
@@ -206,11 +288,7 @@ func volume(b proposal.Brief) string {
 			figure.Count(w.Negative) + " negative signals; from " + moment(e.Baseline.From) + " to " + moment(e.Baseline.To) + " there were " +
 			figure.Count(before.Positive) + " and " + figure.Count(before.Negative) + "."
 	}
-	what := "signals"
-	if s := e.Subject; s.Kind == proposal.SubjectType && named(s.Name) {
-		what = quote(s.Name) + " signals"
-	}
-	out := area(b) + " sent " + figure.Count(v.Window) + " " + what + " from " + moment(e.Window.From) + " to " + moment(e.Window.To) + ", where " +
+	out := area(b) + " sent " + figure.Count(v.Window) + " " + counted(b) + " from " + moment(e.Window.From) + " to " + moment(e.Window.To) + ", where " +
 		expected(v.Expected)
 	if v.High > v.Low {
 		out += " (" + figure.Count(v.Low) + " to " + figure.Count(v.High) + ")"
@@ -220,9 +298,24 @@ func volume(b proposal.Brief) string {
 	}
 	out += "."
 	if v.LastSignalAt != nil && !v.LastSignalAt.IsZero() && v.Window == 0 {
-		out += " The last one came on " + moment(*v.LastSignalAt) + "."
+		out += " The last ones came in the hour from " + moment(*v.LastSignalAt) + "."
 	}
 	return out
+}
+
+// counted is what a volume counts.
+func counted(b proposal.Brief) string {
+	if s := b.Evidence.Subject; s.Kind == proposal.SubjectType {
+		return typed(s.Name)
+	}
+	return "signals"
+}
+
+func typed(name string) string {
+	if named(name) {
+		return quote(name) + " signals"
+	}
+	return "signals"
 }
 
 // shipped names the deployment that made things worse.
@@ -247,7 +340,7 @@ func verdict(b proposal.Brief) string {
 		return ""
 	}
 	return "The odds of a positive signal changed by " + figure.Signed(d.Effect) + " (" + figure.Signed(d.EffectLow) + " to " + figure.Signed(d.EffectHigh) +
-		"), as the look on day " + figure.Count(d.LookDay) + " found."
+		") by day " + figure.Count(d.LookDay) + " of its verification."
 }
 
 // expected says how many should have come; less than half a signal reads as none.

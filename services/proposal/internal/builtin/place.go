@@ -31,17 +31,8 @@ func titlePlace(b proposal.Brief) string {
 	return phrase(list[:min(len(list), 2)], short)
 }
 
-// within puts a title's place into its area.
-func within(place string, b proposal.Brief) string {
-	switch {
-	case strings.HasPrefix(place, "in "):
-		return place + " of " + titleArea(b)
-	case strings.Contains(place, "”, "):
-		return place + ", in " + titleArea(b)
-	default:
-		return place + " in " + titleArea(b)
-	}
-}
+// at puts a title's area and place together.
+func at(b proposal.Brief) string { return strings.TrimSpace(titleArea(b) + " " + titlePlace(b)) }
 
 func placeWithout(b proposal.Brief, dimension string) string {
 	var rest []proposal.Condition
@@ -123,6 +114,9 @@ func orHere(place string, b proposal.Brief) string {
 	}
 	return "in " + area(b)
 }
+
+// capital begins a sentence with a text that begins with a letter or a digit.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func firstType(b proposal.Brief) string {
 	s, _ := b.Evidence.Lead()

@@ -23,19 +23,19 @@ func placeStep(b proposal.Brief, c proposal.Condition) string {
 	v := quote(c.Value)
 	switch c.Dimension {
 	case "element":
-		return "Click " + v + " with the browser's network panel open: is its handler attached, does a request hang or answer slowly, does anything lie on top of the element?"
+		return "Click " + v + " with the browser's network panel open: does its handler run, does a request hang or fail, does anything lie on top of the element?"
 	case "path":
-		return "List what shipped for the page " + v + " around " + moment(b.StartedAt) + ": templates, scripts, experiments and third-party tags, also by others."
+		return "List what changed on the page " + v + " around " + moment(b.StartedAt) + ": templates, scripts, experiments and third-party tags, those of other teams included."
 	case "error":
-		return "Reproduce " + v + " with one of the example signals and follow it to the topmost frame of your own code."
+		return "Reproduce " + v + " from one of the example signals and follow it to the topmost frame of your own code."
 	case "release":
-		return "Compare release " + v + " with the release before it, what touches this place first; if the cause is not found soon, roll it back."
+		return "Compare release " + v + " with the one before it, beginning with the code behind this place, and roll it back if the cause is not found soon."
 	case "browser":
-		return "Repeat it in the browser " + v + ", in the versions people have: a missing feature, a blocked cookie or a layout that hides the control shows only there."
+		return "Walk through " + area(b) + " in " + v + ", in the versions your visitors have: look for a feature it lacks, a cookie it blocks, or a layout that hides a control."
 	case "country":
-		return "Repeat it as a visitor from " + v + ": the CDN's nearest edge, the payment providers offered there, currency, address formats and translations."
+		return "Walk through " + area(b) + " as a visitor from " + v + ": check the CDN's nearest edge, the payment methods offered, currency, address formats and translations."
 	default:
-		return "Compare a session where " + quote(c.Dimension) + " is " + v + " with another where it is not, step by step, and note the first difference."
+		return "Compare a session where " + quote(c.Dimension) + " is " + v + " with one where it is not, step by step, and note the first difference."
 	}
 }
 
@@ -46,10 +46,18 @@ func beside(b proposal.Brief) string {
 	}
 	for _, r := range b.Evidence.RuledOut {
 		if r.Dimension == "release" && !r.Unjudged() {
-			return "The releases are ruled out, so look at what the page calls: the answers of your services and the third-party scripts that changed by themselves."
+			return "No release stands out, so look at what the page calls: the answers of your services, and third-party scripts that change on their own."
 		}
 	}
-	return "See whether a release went out just before; if none did, look at the answers of the services and the third-party scripts that the page calls."
+	return "See whether a release went out just before; if none did, look at what the page calls: the answers of your services, and third-party scripts."
+}
+
+// justBefore is where to read what people wanted.
+func justBefore(b proposal.Brief) string {
+	if t := firstType(b); named(t) {
+		return "Read the example signals, and see what these visitors tried just before " + quote(t) + "."
+	}
+	return ""
 }
 
 // wholeArea is where to begin when no place stands out.
@@ -64,17 +72,33 @@ func wholeArea(b proposal.Brief) string {
 // doneWhen says how to know that it is over.
 func doneWhen(b proposal.Brief) string {
 	s, ok := b.Evidence.Lead()
-	switch {
-	case !ok || !named(s.Type) || s.Window <= s.Expected || s.Expected < 0:
+	kind := "negative signals"
+	if b.Evidence.Metric == proposal.MetricTypeShare {
+		kind = typed(s.Type)
+	}
+	switch f := b.Evidence.FirstSeen; {
+	case f != nil && named(f.Value):
+		return "It is repaired when " + quote(f.Value) + " does not come any more."
+	case !ok || b.Evidence.OfSample() || s.Window <= s.Expected || s.Expected < 0:
 	case s.Expected < 1:
-		return "It is repaired when " + quote(s.Type) + " does not come from there any more."
+		return "It is repaired when no " + kind + " come from there any more."
 	default:
-		return "It is repaired when the same length of time brings about " + figure.Count(s.Expected) + " " + quote(s.Type) + " signals there instead of " + figure.Count(s.Window) + "."
+		return "It is repaired when about " + figure.Count(s.Expected) + " " + kind + " come from there in the same length of time, instead of " + figure.Count(s.Window) + "."
 	}
-	if e := b.Evidence.Ratio; e.Expected > 0 {
-		return "It is repaired when the positive ratio of " + area(b) + " is back at about " + figure.Ratio(e.Expected) + "."
+	return ratioBack(b)
+}
+
+// ratioBack says it by the whole: of a release that is rolled back nothing comes, good or bad.
+func ratioBack(b proposal.Brief) string {
+	e := b.Evidence
+	back := e.Ratio.Expected
+	if s, _ := e.Lead(); s.Explains && e.Counterfactual != nil {
+		back = e.Counterfactual.Then
 	}
-	return ""
+	if e.Metric != proposal.MetricRatio || back <= 0 {
+		return ""
+	}
+	return "It is repaired when the positive ratio of " + area(b) + " is back at about " + figure.Ratio(back) + "."
 }
 
 func funnelDone(b proposal.Brief) string {
@@ -85,8 +109,9 @@ func funnelDone(b proposal.Brief) string {
 }
 
 func volumeDone(b proposal.Brief) string {
-	if v := b.Evidence.Volume; v != nil && v.High > v.Low {
-		return "It is over when the same length of time brings " + figure.Count(v.Low) + " to " + figure.Count(v.High) + " again."
+	v := b.Evidence.Volume
+	if v == nil || v.High <= v.Low {
+		return ""
 	}
-	return ""
+	return "It is over when " + figure.Count(v.Low) + " to " + figure.Count(v.High) + " " + counted(b) + " come in the same length of time again."
 }

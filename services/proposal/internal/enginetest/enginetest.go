@@ -33,12 +33,12 @@ func Families(t testing.TB) []Example {
 	t.Helper()
 	regression := map[string]any{"effect": -0.312, "effect_low": -0.42, "effect_high": -0.183, "look_day": 3}
 	shipped := &proposal.Shipped{Title: "Make “button#pay” respond in “Checkout”", Version: "v42", DeployedAt: evidencetest.Start}
-	const message = "TypeError: Cannot read properties of undefined (reading <text>) at renderBasket (basket.js)"
+	const message = "TypeError: Cannot read properties of undefined (reading <text>) @ renderBasket (basket.js)"
 	fresh := func() evidencetest.Document { return evidencetest.New(Detected) }
 	example := func(family string, d evidencetest.Document) Example {
 		return Example{Name: family, Brief: Brief(t, family, d)}
 	}
-	regressed := example(proposal.DeploymentRegressed, fresh().With("deployment", regression))
+	regressed := example(proposal.DeploymentRegressed, fresh().With("deployment", regression).With("counterfactual", nil))
 	regressed.Brief.Shipped = shipped
 	return []Example{
 		example(proposal.RatioWorsening, fresh().Lead("abandon", "path", "/checkout", "browser", "Safari")),
@@ -46,11 +46,11 @@ func Families(t testing.TB) []Example {
 			"kind": "segment", "conditions": evidencetest.Conditions("path", "/search"),
 		})),
 		example(proposal.ErrorSpike, fresh().Lead("http_error", "path", "/api/v2/cart").With("subject", map[string]any{"kind": "type", "name": "js_error"})),
-		example(proposal.NewError, fresh().Lead("js_error", "error", message, "release", "2026.5.2").LeadWith("first_seen", true).LeadWith("expected", 0.4).FirstSeen("js_error", message)),
+		example(proposal.NewError, fresh().Lead("js_error", "path", "/basket", "release", "2026.5.2").LeadWith("expected", 0.4).FirstSeen("js_error", message)),
 		example(proposal.RageClicks, fresh().Lead("rage_click", "element", "button#pay", "path", "/checkout", "release", "2.3.1").LeadWith("share_of_change", 0.71).LeadWith("share_of_sessions", 0.08)),
 		example(proposal.BrokenRelease, fresh().Lead("js_error", "release", "2.3.1", "path", "/checkout")),
 		example(proposal.FunnelDrop, fresh().Lead("abandon", "path", "/checkout/payment", "plan_tier", "pro").Funnel("begin_checkout", "purchase")),
-		example(proposal.Silence, fresh().With("segments", []any{}).With("types", []any{}).Volume(0).With("counts", map[string]any{
+		example(proposal.Silence, fresh().With("segments", []any{}).Volume(0).With("counts", map[string]any{
 			"window": map[string]any{"positive": 0, "negative": 0}, "baseline": map[string]any{"positive": 26120, "negative": 7893},
 		}).With("affected_sessions", nil)),
 		example(proposal.VolumeCollapse, fresh().With("segments", []any{}).Volume(842).With("subject", map[string]any{"kind": "volume"})),
@@ -218,10 +218,10 @@ func renumber(b *proposal.Brief, change func(float64) float64) {
 	apply(&e.Ratio.Window, &e.Ratio.Baseline, &e.Ratio.Expected, &e.Ratio.Low, &e.Ratio.High, e.AffectedSessions)
 	for i := range e.Segments {
 		s := &e.Segments[i]
-		apply(&s.Window, &s.Expected, &s.Excess, &s.ShareOfChange, &s.ShareOfTraffic, s.ShareOfSessions, &s.RateRatio)
+		apply(&s.Window, &s.Expected, &s.Excess, &s.ShareOfChange, &s.ShareOfTraffic, s.ShareOfSessions)
 	}
 	for i := range e.Types {
-		apply(&e.Types[i].Window, &e.Types[i].Expected, &e.Types[i].Excess, &e.Types[i].RateRatio)
+		apply(&e.Types[i].Window, &e.Types[i].Expected, &e.Types[i].Excess)
 	}
 	if v := e.Volume; v != nil {
 		apply(&v.Window, &v.Expected, &v.Low, &v.High)

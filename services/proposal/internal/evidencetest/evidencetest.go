@@ -30,11 +30,11 @@ func New(asOf time.Time) Document {
 				map[string]any{"dimension": "path", "value": "/checkout"}, map[string]any{"dimension": "element", "value": "button#pay"},
 			},
 			"type": "rage_click", "window": 402, "expected": 61.4, "excess": 340.6, "share_of_change": 0.83, "share_of_traffic": 0.214,
-			"share_of_sessions": 0.19, "rate_ratio": 6.55, "q": 0.0001, "first_seen": false, "explains": true,
+			"share_of_sessions": 0.19, "q": 0.0001, "first_seen": false, "explains": true,
 		}},
 		"types": []any{
-			map[string]any{"type": "rage_click", "polarity": "negative", "window": 512, "expected": 150.2, "excess": 361.8, "rate_ratio": 3.41, "q": 0.0001},
-			map[string]any{"type": "js_error", "polarity": "negative", "window": 500, "expected": 455.5, "excess": 44.5, "rate_ratio": 1.1, "q": 0.03},
+			map[string]any{"type": "rage_click", "polarity": "negative", "window": 512, "expected": 150.2, "excess": 361.8, "q": 0.0001},
+			map[string]any{"type": "js_error", "polarity": "negative", "window": 500, "expected": 455.5, "excess": 44.5, "q": 0.03},
 		},
 		"ruled_out":         []any{map[string]any{"dimension": "browser", "reason": `no value worsened more than the rest: "Chrome", the worst of 3, has 40 % of the negatives`}, map[string]any{"dimension": "country", "reason": `only one value was seen, "DE", so it cannot be told from the rest`}},
 		"examples":          []any{"0196a2f2-0000-7000-8000-000000000001"},
@@ -74,14 +74,19 @@ func Conditions(pairs ...string) []any {
 func (d Document) Volume(window int) Document {
 	volume := map[string]any{"window": window, "expected": 2104.6, "low": 1890, "high": 2310}
 	if window == 0 {
-		volume["last_signal_at"] = Start.Add(-4 * time.Minute)
+		volume["last_signal_at"] = Start.Add(-time.Hour)
 	}
-	return d.With("volume", volume)
+	return d.of("share_of_usual_volume").With("volume", volume)
+}
+
+// of makes the document one of a metric other than the positive ratio: signals are not counted by type then.
+func (d Document) of(metric string) Document {
+	return d.With("metric", metric).With("types", []any{}).With("counterfactual", nil)
 }
 
 // Funnel adds a step between two types.
 func (d Document) Funnel(from, to string) Document {
-	return d.With("funnel", map[string]any{
+	return d.of("funnel_conversion").LeadWith("share_of_sessions", nil).With("funnel", map[string]any{
 		"steps": []any{"page_view", from, to}, "from": from, "to": to,
 		"window": map[string]any{"entered": 1210, "continued": 487}, "baseline": map[string]any{"entered": 15020, "continued": 8290},
 		"expected": 0.552, "low": 0.521, "high": 0.583,
@@ -90,8 +95,8 @@ func (d Document) Funnel(from, to string) Document {
 
 // FirstSeen adds an error that was never seen before.
 func (d Document) FirstSeen(signalType, message string) Document {
-	return d.With("first_seen", map[string]any{
-		"dimension": "error", "value": message, "type": signalType, "first_at": Start.Add(12 * time.Minute), "count": 402, "sessions": 118, "share_of_sessions": 0.084,
+	return d.of("error_free_share").With("first_seen", map[string]any{
+		"dimension": "error", "value": message, "type": signalType, "first_at": Start, "count": 402, "sessions": 118, "share_of_sessions": 0.084,
 	}).With("subject", map[string]any{"kind": "error", "name": message})
 }
 

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"strings"
 	"time"
 
 	"github.com/draftlabs/specter/services/proposal/internal/figure"
@@ -26,11 +27,13 @@ type evidence struct {
 	Found             string     `json:"found"`
 	Window            []string   `json:"window"`
 	Baseline          []string   `json:"baseline"`
+	Metric            string     `json:"metric,omitempty"`
 	PositiveRatio     *interval  `json:"positive_ratio,omitempty"`
 	SignalsInWindow   *tally     `json:"signals_in_window,omitempty"`
 	SignalsInBaseline *tally     `json:"signals_in_baseline,omitempty"`
 	AffectedSessions  string     `json:"affected_sessions,omitempty"`
 	Alarm             *alarm     `json:"alarm,omitempty"`
+	SegmentsCount     string     `json:"what_segments_count,omitempty"`
 	Segments          []segment  `json:"segments,omitempty"`
 	Types             []types    `json:"changed_signal_types,omitempty"`
 	NotToBlame        []string   `json:"dimensions_ruled_out,omitempty"`
@@ -61,11 +64,11 @@ type alarm struct {
 
 type segment struct {
 	Where           map[string]string `json:"where,omitempty"`
-	Type            string            `json:"signal_type,omitempty"`
-	Seen            string            `json:"seen"`
-	Expected        string            `json:"expected"`
-	TimesUsual      string            `json:"times_the_usual_rate,omitempty"`
-	ShareOfChange   string            `json:"share_of_the_extra_negatives,omitempty"`
+	MostFrequent    string            `json:"most_frequent_negative_signal_type,omitempty"`
+	Seen            string            `json:"seen,omitempty"`
+	Expected        string            `json:"expected,omitempty"`
+	TimesExpected   string            `json:"times_the_expected,omitempty"`
+	ShareOfChange   string            `json:"share_of_the_change,omitempty"`
 	ShareOfTraffic  string            `json:"share_of_the_traffic,omitempty"`
 	ShareOfSessions string            `json:"share_of_the_sessions,omitempty"`
 	New             bool              `json:"never_seen_before,omitempty"`
@@ -83,14 +86,14 @@ type volume struct {
 	Expected   string `json:"expected"`
 	Low        string `json:"low"`
 	High       string `json:"high"`
-	LastSignal string `json:"last_signal,omitempty"`
+	LastSignal string `json:"last_signals_in_the_hour_from,omitempty"`
 }
 
 type firstSeen struct {
 	Dimension string `json:"dimension,omitempty"`
 	Value     string `json:"value,omitempty"`
 	Type      string `json:"signal_type,omitempty"`
-	First     string `json:"first,omitempty"`
+	First     string `json:"first_in_the_hour_from,omitempty"`
 	Count     string `json:"count"`
 	Sessions  string `json:"sessions,omitempty"`
 }
@@ -119,14 +122,17 @@ func factsOf(b proposal.Brief) evidence {
 	out := evidence{
 		Family: b.Family, Area: name(b.Context.Name), PositiveTypes: names(b.Context.PositiveTypes), NegativeTypes: names(b.Context.NegativeTypes),
 		Began: moment(b.StartedAt), Found: moment(b.DetectedAt), Window: []string{moment(e.Window.From), moment(e.Window.To)},
-		Baseline:          []string{moment(e.Baseline.From), moment(e.Baseline.To)},
-		SignalsInWindow:   &tally{figure.Count(e.Counts.Window.Positive), figure.Count(e.Counts.Window.Negative)},
-		SignalsInBaseline: &tally{figure.Count(e.Counts.Baseline.Positive), figure.Count(e.Counts.Baseline.Negative)},
+		Baseline: []string{moment(e.Baseline.From), moment(e.Baseline.To)},
+		Metric:   strings.ReplaceAll(e.Metric, "_", " "),
+	}
+	if e.Metric == proposal.MetricRatio || e.Metric == proposal.MetricVolume {
+		out.SignalsInWindow = &tally{figure.Count(e.Counts.Window.Positive), figure.Count(e.Counts.Window.Negative)}
+		out.SignalsInBaseline = &tally{figure.Count(e.Counts.Baseline.Positive), figure.Count(e.Counts.Baseline.Negative)}
 	}
 	if b.StartedLow.Before(b.StartedHigh) && !b.StartedLow.IsZero() {
 		out.BeganBetween = []string{moment(b.StartedLow), moment(b.StartedHigh)}
 	}
-	if e.Ratio.Expected > 0 {
+	if e.Metric == proposal.MetricRatio && e.Ratio.Expected > 0 {
 		out.PositiveRatio = &interval{figure.Ratio(e.Ratio.Window), figure.Ratio(e.Ratio.Expected), figure.Ratio(e.Ratio.Low), figure.Ratio(e.Ratio.High)}
 	}
 	if n := e.AffectedSessions; n != nil && *n > 0 {
@@ -136,7 +142,8 @@ func factsOf(b proposal.Brief) evidence {
 		out.Alarm = &alarm{Kind: e.Subject.Kind, Name: name(e.Subject.Name), Where: where(e.Subject.Conditions)}
 	}
 	for _, s := range e.Segments[:min(len(e.Segments), maxSegments)] {
-		out.Segments = append(out.Segments, segmentOf(s))
+		out.Segments = append(out.Segments, segmentOf(e, s))
+		out.SegmentsCount = segmentsCount[e.Metric]
 	}
 	for _, t := range e.Types[:min(len(e.Types), maxTypes)] {
 		out.Types = append(out.Types, types{name(t.Type), figure.Count(t.Window), figure.Count(t.Expected)})
@@ -146,24 +153,37 @@ func factsOf(b proposal.Brief) evidence {
 			out.NotToBlame = append(out.NotToBlame, name(r.Dimension))
 		}
 	}
-	if c := e.Counterfactual; c != nil && c.Then > 0 && c.Then <= 1 {
+	if c := e.Counterfactual; c != nil && c.Then > 0 && c.Then <= 1 && (e.Metric == proposal.MetricRatio || e.Metric == proposal.MetricConversion) {
 		out.WithoutTrouble = figure.Ratio(c.Then)
 	}
 	out.Volume, out.FirstSeen, out.Funnel, out.Shipped = volumeOf(e.Volume), firstSeenOf(e.FirstSeen), funnelOf(e.Funnel), shippedOf(b)
 	return out
 }
 
-func segmentOf(s proposal.Segment) segment {
-	out := segment{
-		Where: where(s.Conditions), Type: name(s.Type), Seen: figure.Count(s.Window), Expected: figure.Count(s.Expected), New: s.FirstSeen, Explains: s.Explains,
+// segmentsCount says what a segment's seen, expected and share of the change are of.
+var segmentsCount = map[string]string{
+	proposal.MetricRatio:      "negative signals of all types",
+	proposal.MetricTypeShare:  "signals of the type that gave the alarm",
+	proposal.MetricVolume:     "signals; the change is what is missing",
+	proposal.MetricErrorFree:  "occurrences of the error",
+	proposal.MetricConversion: "sessions that do not go on",
+}
+
+func segmentOf(e proposal.Evidence, s proposal.Segment) segment {
+	out := segment{Where: where(s.Conditions), New: s.FirstSeen, Explains: s.Explains}
+	if e.Metric == proposal.MetricRatio && len(s.Conditions) == 1 { // of more it is the first one's
+		out.MostFrequent = name(s.Type)
 	}
-	if s.RateRatio > 1 && !s.FirstSeen {
-		out.TimesUsual = figure.Count(s.RateRatio)
+	if !e.OfSample() {
+		out.Seen, out.Expected = figure.Count(s.Window), figure.Count(s.Expected)
+		if s.Expected >= 1 && s.Window > s.Expected {
+			out.TimesExpected = figure.Count(s.Window / s.Expected)
+		}
 	}
 	if s.ShareOfChange > 0 {
 		out.ShareOfChange = figure.Part(s.ShareOfChange)
 	}
-	if s.ShareOfTraffic > 0 {
+	if s.ShareOfTraffic > 0 && e.Metric != proposal.MetricVolume && e.Metric != proposal.MetricErrorFree { // there it is another traffic's
 		out.ShareOfTraffic = figure.Part(s.ShareOfTraffic)
 	}
 	if s.ShareOfSessions != nil && *s.ShareOfSessions > 0 {

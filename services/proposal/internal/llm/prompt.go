@@ -10,7 +10,7 @@ import (
 )
 
 // PromptVersion changes whenever prompt.txt, the document or the words around it do.
-const PromptVersion = "1"
+const PromptVersion = "2"
 
 //go:embed prompt.txt
 var systemPrompt string

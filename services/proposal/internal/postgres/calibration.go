@@ -48,7 +48,7 @@ func (s *Store) Outcomes(ctx context.Context, account uuid.UUID, family string) 
 
 // outcome compares a prediction with an effect on the odds. Only ratios are verified.
 func outcome(predicted proposal.Counterfactual, effect float64, interval *[2]float64) (impact.Outcome, bool) {
-	if predicted.Metric != "positive_ratio" || interval == nil || effect <= -1 || interval[0] <= -1 ||
+	if predicted.Metric != proposal.MetricRatio || interval == nil || effect <= -1 || interval[0] <= -1 ||
 		predicted.Now <= 0 || predicted.Now >= 1 || predicted.Then <= 0 || predicted.Then >= 1 {
 		return impact.Outcome{}, false
 	}

@@ -81,15 +81,15 @@ func insertSkip(ctx context.Context, q *db.Queries, f proposal.Finding, skip pro
 	return nil
 }
 
-// OpenMatter implements proposal.Store.
-func (s *Store) OpenMatter(ctx context.Context, f proposal.Finding) (fingerprint string, known bool, err error) {
+// Matter implements proposal.Store.
+func (s *Store) Matter(ctx context.Context, f proposal.Finding) (fingerprint string, open bool, err error) {
 	err = tenant.Tx(ctx, s.pool, f.AccountID, func(tx pgx.Tx) error {
-		row, err := db.New(tx).OpenMatter(ctx, db.OpenMatterParams{AccountID: f.AccountID, FindingID: f.ID})
-		if err != nil {
+		row, err := db.New(tx).Matter(ctx, db.MatterParams{ContextID: f.ContextID, FindingID: f.ID})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("looking for the finding's proposal: %w", err)
 		}
-		fingerprint, known = row.Fingerprint, row.Known
+		fingerprint, open = row.Fingerprint, row.Open
 		return nil
 	})
-	return fingerprint, known, err
+	return fingerprint, open, err
 }

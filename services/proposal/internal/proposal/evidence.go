@@ -40,6 +40,16 @@ type Evidence struct {
 	Counterfactual   *Counterfactual `json:"counterfactual"`
 }
 
+// Metrics: what a finding's ratio is of, and what its counts and its segments' count.
+const (
+	MetricRatio     = "positive_ratio"        // signals by polarity; segments: the negative ones of all types
+	MetricTypeShare = "type_share"            // signals that are not of the subject's type; segments: those that are
+	MetricVolume    = "share_of_usual_volume" // signals of the subject's type, or all
+	// The counts of segments below are those of a sample of sessions: only their shares tell of the whole.
+	MetricErrorFree  = "error_free_share"  // signals without the error; segments: those with it
+	MetricConversion = "funnel_conversion" // sessions that go on; segments: those that stop
+)
+
 // Kinds of a Subject.
 const (
 	SubjectSegment = "segment" // the positive ratio of one value of a dimension
@@ -54,6 +64,9 @@ type Subject struct {
 	Name       string      `json:"name"`
 	Conditions []Condition `json:"conditions"`
 }
+
+// OfSample reports whether the counts of segments are a sample's.
+func (e Evidence) OfSample() bool { return e.Metric == MetricErrorFree || e.Metric == MetricConversion }
 
 // Volume is how many signals came, against how many were to be expected (95 %).
 type Volume struct {
@@ -157,7 +170,8 @@ type Condition struct {
 	Value     string `json:"value"`
 }
 
-// Segment is a part of the traffic in which a type is over-represented.
+// Segment is a part of the traffic that is worse off than the rest. Type is the most frequent of what it counts, at its
+// first condition.
 type Segment struct {
 	Conditions      []Condition `json:"conditions"`
 	Type            string      `json:"type"`
@@ -167,20 +181,19 @@ type Segment struct {
 	ShareOfChange   float64     `json:"share_of_change"`
 	ShareOfTraffic  float64     `json:"share_of_traffic"`
 	ShareOfSessions *float64    `json:"share_of_sessions"`
-	RateRatio       float64     `json:"rate_ratio"`
 	FirstSeen       bool        `json:"first_seen"`
 	Explains        bool        `json:"explains"`
+	Sampled         bool        `json:"sampled"` // its counts are estimates
 	Counts          Counts      `json:"counts"`
 }
 
 // TypeChange is how one signal type changed.
 type TypeChange struct {
-	Type      string  `json:"type"`
-	Polarity  string  `json:"polarity"`
-	Window    float64 `json:"window"`
-	Expected  float64 `json:"expected"`
-	Excess    float64 `json:"excess"`
-	RateRatio float64 `json:"rate_ratio"`
+	Type     string  `json:"type"`
+	Polarity string  `json:"polarity"`
+	Window   float64 `json:"window"`
+	Expected float64 `json:"expected"`
+	Excess   float64 `json:"excess"`
 }
 
 // RuledOut is a dimension in which nothing stands out; Reason is the analyzer's.

@@ -138,20 +138,25 @@ func (e Evidence) numbers() []fact {
 		counts(t.Positive, t.Negative, t.total())
 		optional(counts, t.Sessions)
 	}
-	tally(e.Counts.Window)
-	tally(e.Counts.Baseline)
+	if e.Metric != MetricConversion {
+		tally(e.Counts.Window)
+		tally(e.Counts.Baseline)
+	}
+	shares(e.Counts.Window.Share(), e.Counts.Baseline.Share())
 	shares(e.Ratio.Window, e.Ratio.Baseline, e.Ratio.Expected, e.Ratio.Low, e.Ratio.High)
 	for _, s := range e.Segments {
-		counts(s.Window, s.Expected, s.Excess, s.RateRatio)
 		// More than all of it reads as all of it: other segments became better.
 		shares(s.ShareOfChange, math.Min(1, s.ShareOfChange), s.ShareOfTraffic)
 		optional(shares, s.ShareOfSessions)
-		tally(s.Counts.Window)
-		tally(s.Counts.Baseline)
 		shares(s.Counts.Window.Share(), s.Counts.Baseline.Share())
+		if !e.OfSample() {
+			counts(s.Window, s.Expected, s.Excess, share(s.Window, s.Expected))
+			tally(s.Counts.Window)
+			tally(s.Counts.Baseline)
+		}
 	}
 	for _, t := range e.Types {
-		counts(t.Window, t.Expected, t.Excess, t.RateRatio)
+		counts(t.Window, t.Expected, t.Excess)
 	}
 	optional(counts, e.AffectedSessions)
 	if d := e.Deployment; d != nil {

@@ -19,7 +19,7 @@ import (
 func facts(t testing.TB) proposal.Facts {
 	t.Helper()
 	return proposal.NewFacts(enginetest.Brief(t, proposal.RageClicks, evidencetest.New(enginetest.Detected).Lead("rage_click",
-		"path", "/checkout", "element", "button#pay", "error", enginetest.Injection).Funnel("cart", "purchase").With("deployment", map[string]any{
+		"path", "/checkout", "element", "button#pay", "error", enginetest.Injection).Funnel("cart", "purchase").With("metric", proposal.MetricRatio).With("deployment", map[string]any{
 		"effect": -0.312, "effect_low": -0.42, "effect_high": -0.183, "look_day": 3,
 	})))
 }
@@ -33,7 +33,7 @@ func TestWhatTheEvidenceSaysIsGrounded(t *testing.T) {
 		"1840 of 2,852",
 		"64.52% and 65 % and 64.5 percent",
 		"74.8–78.2 %, 74.8 to 78.2 %, 74.8 % to 78.2 %",
-		"6.5 times, 6.55 times, 6.6x",
+		"6.5 times, 6.55 times, 6.5x",
 		"changed by −31.2 % (-42 % to −18.3 %)",
 		"Since 4 May 2026 14:00 UTC in “Checkout” at “button#pay”.",
 		"The page “/check…” with 402 where 61 were expected.",
@@ -126,6 +126,18 @@ func TestWhatTheEvidenceDoesNotSayIsRefused(t *testing.T) {
 			kinds = append(kinds, v.Kind)
 		}
 		require.Contains(t, kinds, kind, text)
+	}
+}
+
+// TestCountsOfASampleAreNotGrounds: of a funnel and of a new error the segments are counted in a sample of sessions.
+func TestCountsOfASampleAreNotGrounds(t *testing.T) {
+	t.Parallel()
+	for _, e := range enginetest.Families(t) {
+		if e.Name == proposal.FunnelDrop || e.Name == proposal.NewError {
+			f := proposal.NewFacts(e.Brief)
+			require.Empty(t, f.Check("83 % of the change"), e.Name)
+			require.NotEmpty(t, f.Check("61 were expected"), e.Name)
+		}
 	}
 }
 

@@ -26,12 +26,6 @@ type Impact struct {
 	Verdicts         int      `json:"verdicts"`
 }
 
-// Metrics that impact is predicted in; both are shares.
-const (
-	positiveRatio = "positive_ratio"
-	usualVolume   = "share_of_usual_volume"
-)
-
 // estimate is the size of the trouble: the impact of ending it, how sure that is, and how much it matters.
 type estimate struct {
 	impact     Impact
@@ -44,8 +38,12 @@ type estimate struct {
 func estimateImpact(f Finding, e Evidence, c Context, k impact.Calibration) estimate {
 	metric, without := counterfactual(f, e, c)
 	p := impact.Predict(without, k)
+	now := without.Now
+	if v := e.Volume; v != nil && v.Window == 0 && metric == MetricVolume {
+		now = 0 // the counterfactual keeps off it by half a signal
+	}
 	out := estimate{impact: Impact{
-		Metric: metric, Baseline: without.Now, Predicted: p.Value, Low: p.Low, High: p.High,
+		Metric: metric, Baseline: now, Predicted: p.Value, Low: p.Low, High: p.High,
 		AffectedSessions: affectedSessions(e), Calibration: k.Mean, Verdicts: k.N,
 	}}
 	out.confidence = confidence(f, e, impact.Gain(without.Now, without.Then), without.SD)
@@ -56,14 +54,14 @@ func estimateImpact(f Finding, e Evidence, c Context, k impact.Calibration) esti
 // counterfactual is the analyzer's, which knows the drift of the metric; without one it is computed from the counts.
 func counterfactual(f Finding, e Evidence, c Context) (metric string, without impact.Counterfactual) {
 	if given := e.Counterfactual; given != nil && inside(given.Now) && inside(given.Then) && given.SD >= 0 {
-		return given.Metric, impact.Counterfactual{Now: given.Now, Then: given.Then, SD: given.SD, Volume: given.Metric == usualVolume}
+		return given.Metric, impact.Counterfactual{Now: given.Now, Then: given.Then, SD: given.SD, Volume: given.Metric == MetricVolume}
 	}
 	if f.Family == Silence || f.Family == VolumeCollapse {
 		now, then, sd := volumeCounterfactual(e)
-		return usualVolume, impact.Counterfactual{Now: now, Then: then, SD: sd, Volume: true}
+		return MetricVolume, impact.Counterfactual{Now: now, Then: then, SD: sd, Volume: true}
 	}
 	now, then, sd := ratioCounterfactual(f, e, c)
-	return positiveRatio, impact.Counterfactual{Now: now, Then: then, SD: sd}
+	return MetricRatio, impact.Counterfactual{Now: now, Then: then, SD: sd}
 }
 
 func inside(share float64) bool { return share > 0 && share < 1 }

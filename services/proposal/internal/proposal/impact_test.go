@@ -71,9 +71,19 @@ func TestSilencePredictsTheUsualVolume(t *testing.T) {
 	e := counted(t, evidencetest.New(asOf))
 	e.Counts.Window = Tally{}
 	got := estimateImpact(Finding{Family: Silence}, e, Context{}, impact.Calibrate(nil))
-	require.Equal(t, usualVolume, got.impact.Metric)
+	require.Equal(t, MetricVolume, got.impact.Metric)
 	require.Less(t, got.impact.Baseline, 0.01)
 	require.Greater(t, got.impact.Predicted, 0.5)
+}
+
+// Nothing that came is 0 % of the usual volume, whatever half an observation makes of it.
+func TestSilenceIsNothingOfTheUsualVolume(t *testing.T) {
+	t.Parallel()
+	e := decode(t, evidencetest.New(asOf).Volume(0).With("segments", []any{}))
+	e.Counterfactual = &Counterfactual{Metric: MetricVolume, Now: 0.017, Then: 0.983, SD: 0.3}
+	got := estimateImpact(Finding{Family: Silence}, e, Context{}, impact.Calibrate(nil)).impact
+	require.Zero(t, got.Baseline)
+	require.InDelta(t, 0.017+0.7*(0.983-0.017), got.Predicted, 1e-9)
 }
 
 func TestConfidenceFallsWithDoubt(t *testing.T) {
@@ -134,9 +144,29 @@ func TestFingerprintNamesTheMatterNotTheIncident(t *testing.T) {
 	later := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf.Add(48*time.Hour))))
 	elsewhere := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf).Lead("rage_click", "element", "#other")))
 	kind := fingerprint(Finding{Family: ErrorSpike}, decode(t, evidencetest.New(asOf)))
+	busier := fingerprint(Finding{Family: RageClicks}, decode(t, evidencetest.New(asOf).LeadWith("type", "js_error")))
 	require.Equal(t, first, later)
+	require.Equal(t, first, busier, "which of two types is the more frequent may change any hour")
 	require.NotEqual(t, first, elsewhere)
 	require.NotEqual(t, first, kind)
+}
+
+// Two errors, steps or types that fail in one context are two matters, also when no segment explains them.
+func TestFingerprintTellsErrorsStepsAndTypesApart(t *testing.T) {
+	t.Parallel()
+	bare := func() evidencetest.Document { return evidencetest.New(asOf) }
+	without := func(d evidencetest.Document) Evidence { return decode(t, d.With("segments", []any{})) }
+	for family, of := range map[string]func(name string) Evidence{
+		NewError:   func(name string) Evidence { return without(bare().FirstSeen("js_error", name)) },
+		FunnelDrop: func(name string) Evidence { return without(bare().Funnel("cart", name)) },
+		VolumeCollapse: func(name string) Evidence {
+			return without(bare().Volume(842).With("subject", map[string]any{"kind": "type", "name": name}))
+		},
+	} {
+		f := Finding{Family: family}
+		require.Equal(t, fingerprint(f, of("one")), fingerprint(f, of("one")), family)
+		require.NotEqual(t, fingerprint(f, of("one")), fingerprint(f, of("another")), family)
+	}
 }
 
 func TestUnreadableEvidenceIsRefused(t *testing.T) {

@@ -119,13 +119,16 @@ func (p Proposal) Absorbing(id uuid.UUID, createdAt time.Time, findings []uuid.U
 }
 
 // fingerprint names the matter: the kind of trouble and the place where it shows, not the incident. Two incidents of the
-// same matter are one proposal while nobody has decided.
+// same matter are one proposal while nobody has decided. A trouble of one error, step or type is another than the next's;
+// of the positive ratio, what gave the alarm first is chance, and which negative type is the most frequent may change any hour.
 func fingerprint(f Finding, e Evidence) string {
 	parts := []string{f.Family}
+	if e.Metric != MetricRatio && e.Subject.Name != "" {
+		parts = append(parts, e.Subject.Name)
+	}
 	if f.DeploymentID != uuid.Nil {
 		parts = append(parts, f.DeploymentID.String())
 	} else if lead, ok := e.Lead(); ok {
-		parts = append(parts, lead.Type)
 		var where []string
 		for _, c := range lead.Conditions {
 			where = append(where, c.Dimension+"="+c.Value)

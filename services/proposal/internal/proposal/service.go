@@ -51,9 +51,9 @@ type Store interface {
 	Subject(ctx context.Context, f Finding) (Context, *Shipped, error)
 	// Onset reads the interval in which a finding may have begun; zero where that is not known.
 	Onset(ctx context.Context, f Finding) (Span, error)
-	// OpenMatter is the fingerprint of the open proposal that shows the finding's evidence, or "", and whether anything
-	// became of the finding yet.
-	OpenMatter(ctx context.Context, f Finding) (fingerprint string, known bool, err error)
+	// Matter is the fingerprint of the newest proposal that shows or absorbed the finding, or "", and whether that is
+	// open for a decision.
+	Matter(ctx context.Context, f Finding) (fingerprint string, open bool, err error)
 	// Outcomes are how the account's predictions of a family turned out, the newest first.
 	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
 	// History reads what is known of a matter; rejections since a moment.
@@ -118,24 +118,24 @@ func (s *Service) FindingOpened(ctx context.Context, f Finding) (Outcome, error)
 }
 
 // FindingRenewed brings the open proposal of a finding up to date: what goes on is explained better now, or has become
-// worse. It stays the same matter, whatever explains it now. What was decided stays as it was decided on. The news may
-// come before the finding itself, and then stand for it.
+// worse. It stays the same matter, whatever explains it now. What was decided stays as it was decided on; what was
+// skipped is judged anew. The news may come before the finding itself, and then stand for it.
 func (s *Service) FindingRenewed(ctx context.Context, f Finding) (Outcome, error) {
 	e, err := readEvidence(f.Evidence)
 	if err != nil {
 		return "", err
 	}
 	f.Renewed = true
-	matter, known, err := s.store.OpenMatter(ctx, f)
+	matter, open, err := s.store.Matter(ctx, f)
 	switch {
 	case err != nil:
 		return "", err
-	case matter != "":
-		return s.propose(ctx, f, e, matter, e.AsOf)
-	case known:
+	case matter == "":
+		return s.propose(ctx, f, e, fingerprint(f, e), e.AsOf)
+	case !open:
 		return Known, nil
 	default:
-		return s.propose(ctx, f, e, fingerprint(f, e), e.AsOf)
+		return s.propose(ctx, f, e, matter, e.AsOf)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func newDeciding(t *testing.T) (*deciding, config.Source) {
 		product: api.Product{Id: uuid.New(), Name: "shop"}, context: api.Context{Id: uuid.New(), Name: "Checkout"},
 		proposal: api.Proposal{
 			Id: uuid.New(), ContextName: "Checkout", Status: api.ProposalStatusPending, Title: "Make “#pay” respond", Diagnosis: "First line.\nSecond line.", SuggestedChange: "Change.",
-			Confidence: 0.9, Priority: 12.3, ContentHash: "abc", CreatedAt: now, PredictedImpact: api.PredictedImpact{Metric: "positive_ratio", Baseline: 0.5, Predicted: 0.6, Low: 0.55, High: 0.65},
+			Confidence: 0.9, Priority: 12.3, ContentHash: "abc", CreatedAt: now, PredictedImpact: api.PredictedImpact{Metric: "type_share", Baseline: 0.5, Predicted: 0.6, Low: 0.55, High: 0.65},
 			Reopens: &api.Reopens{ProposalId: uuid.New(), Title: "Earlier", After: api.ReopensAfterImproved},
 		},
 		analysis: api.Analysis{
@@ -74,10 +75,14 @@ func newDeciding(t *testing.T) (*deciding, config.Source) {
 		}
 		answer(w, f.analysis)
 	})
-	mux.HandleFunc("GET /api/v1/products/{id}/proposals", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /api/v1/products/{id}/proposals", func(w http.ResponseWriter, r *http.Request) {
 		rejected := f.proposal
 		rejected.Id, rejected.Status, rejected.Title = uuid.New(), api.ProposalStatusRejected, "Another"
-		answer(w, api.ProposalPage{Items: []api.Proposal{f.proposal, rejected}})
+		items := []api.Proposal{f.proposal, rejected}
+		if status := r.URL.Query().Get("status"); status != "" {
+			items = slices.DeleteFunc(items, func(p api.Proposal) bool { return string(p.Status) != status })
+		}
+		answer(w, api.ProposalPage{Items: items})
 	})
 	mux.HandleFunc("GET /api/v1/proposals/{id}", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.proposal) })
 	mux.HandleFunc("POST /api/v1/proposals/{id}/decision", func(w http.ResponseWriter, r *http.Request) {
@@ -164,7 +169,7 @@ func TestProposalsAreListedReadAndDecided(t *testing.T) {
 
 	code, out, errOut = run(t, src, "proposals", "show", id)
 	require.Zero(t, code, errOut)
-	for _, want := range []string{"Make “#pay” respond", "regressed again after “Earlier”", "  First line.\n  Second line.", "50.0 % → 60.0 %"} {
+	for _, want := range []string{"Make “#pay” respond", "regressed again after “Earlier”", "  First line.\n  Second line.", "signals of other types 50.0 % → 60.0 %"} {
 		require.Contains(t, out, want)
 	}
 	code, out, errOut = run(t, src, "proposals", "approve", id)

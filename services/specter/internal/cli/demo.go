@@ -176,7 +176,7 @@ func (d *demoRun) awaitProposal(ctx context.Context, product uuid.UUID) (api.Pro
 	var found api.Proposal
 	var since time.Time // when it was seen first as it is: evidence of later hours is still on its way to it
 	err := await(ctx, d.wait, func(ctx context.Context) (bool, error) {
-		all, err := d.target.Proposals(ctx, product)
+		all, err := d.target.Proposals(ctx, product, nil)
 		if err != nil {
 			return false, err
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +37,11 @@ func (a *app) listProposals() *cobra.Command {
 		Long:  "Lists a product's proposals by priority: affected sessions × expected gain × confidence.\n\n" + exitCodes,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if status != "all" && !api.ProposalStatus(status).Valid() {
+			only := new(api.ProposalStatus(status))
+			switch {
+			case status == "all":
+				only = nil
+			case !only.Valid():
 				return usage(fmt.Errorf("there is no status %q", status), "--status takes pending, approved, rejected, snoozed, duplicate, expired or all")
 			}
 			t, err := a.connect()
@@ -50,12 +53,9 @@ func (a *app) listProposals() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := t.Proposals(cmd.Context(), p.Id)
+			all, err := t.Proposals(cmd.Context(), p.Id, only)
 			if err != nil {
 				return err
-			}
-			if status != "all" {
-				all = slices.DeleteFunc(all, func(p api.Proposal) bool { return string(p.Status) != status })
 			}
 			if a.format == "json" {
 				return a.out.json(append([]api.Proposal{}, all...))
@@ -189,7 +189,7 @@ func (a *app) tellProposal(p api.Proposal) error {
 	i := p.PredictedImpact
 	for _, part := range [][2]string{
 		{"Diagnosis", p.Diagnosis}, {"Suggested change", p.SuggestedChange},
-		{"Predicted", fmt.Sprintf("%s %.1f %% → %.1f %% (80 %%: %.1f to %.1f %%)", strings.ReplaceAll(i.Metric, "_", " "), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High)},
+		{"Predicted", fmt.Sprintf("%s %.1f %% → %.1f %% (80 %%: %.1f to %.1f %%)", metricName(i.Metric), 100*i.Baseline, 100*i.Predicted, 100*i.Low, 100*i.High)},
 	} {
 		a.out.line("")
 		a.out.line(a.out.bold(part[0]))
@@ -202,6 +202,20 @@ func (a *app) tellProposal(p api.Proposal) error {
 		a.out.line(decided)
 	}
 	return nil
+}
+
+// metricName says what a predicted share is of; all of them are better when they are higher.
+func metricName(metric string) string {
+	switch metric {
+	case "type_share":
+		return "signals of other types"
+	case "error_free_share":
+		return "signals without the error"
+	case "funnel_conversion":
+		return "sessions that go on"
+	default:
+		return strings.ReplaceAll(metric, "_", " ") // positive ratio, share of usual volume
+	}
 }
 
 // reopened says what had become of the proposal before.

@@ -217,12 +217,12 @@ func (c *Client) Findings(ctx context.Context, product uuid.UUID) ([]api.Finding
 	})
 }
 
-// Proposals lists a product's proposals by priority.
-func (c *Client) Proposals(ctx context.Context, product uuid.UUID) ([]api.Proposal, error) {
+// Proposals lists a product's proposals by priority, nil for those of any status.
+func (c *Client) Proposals(ctx context.Context, product uuid.UUID, status *api.ProposalStatus) ([]api.Proposal, error) {
 	return pages(ctx, func(ctx context.Context, cursor *string) ([]api.Proposal, *string, error) {
 		var page api.ProposalPage
 		err := call(ctx, true, &page, func(ctx context.Context) (*http.Response, error) {
-			return c.api.ListProposals(ctx, product, &api.ListProposalsParams{Limit: limit(), Cursor: cursor})
+			return c.api.ListProposals(ctx, product, &api.ListProposalsParams{Limit: limit(), Cursor: cursor, Status: status})
 		})
 		return page.Items, page.NextCursor, err
 	})

@@ -180,6 +180,30 @@ func (q *Queries) PostponeContext(ctx context.Context, arg PostponeContextParams
 	return err
 }
 
+const queueQuiet = `-- name: QueueQuiet :execrows
+INSERT INTO analysis_queue (account_id, context_id, queued_at, due_at)
+SELECT c.account_id, c.id, $1::timestamptz, $1::timestamptz
+FROM contexts c
+WHERE c.id = $2
+  AND NOT EXISTS (SELECT FROM rollup_hourly r WHERE r.account_id = c.account_id AND r.context_id = c.id AND r.hour > $3::timestamptz)
+ON CONFLICT DO NOTHING
+`
+
+type QueueQuietParams struct {
+	Now       time.Time
+	ContextID uuid.UUID
+	Last      time.Time
+}
+
+// A context that got no signals after an hour, as if signals had made it due.
+func (q *Queries) QueueQuiet(ctx context.Context, arg QueueQuietParams) (int64, error) {
+	result, err := q.db.Exec(ctx, queueQuiet, arg.Now, arg.ContextID, arg.Last)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const returnContext = `-- name: ReturnContext :exec
 UPDATE analysis_queue t SET taken = false, due_at = $2, failures = $3
 WHERE t.context_id = $1 AND t.taken

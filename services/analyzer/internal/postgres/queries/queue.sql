@@ -9,6 +9,15 @@ DELETE FROM analysis_queue t WHERE t.taken AND EXISTS (SELECT FROM analysis_queu
 -- name: ReturnStale :exec
 UPDATE analysis_queue SET taken = false WHERE taken;
 
+-- name: QueueQuiet :execrows
+-- A context that got no signals after an hour, as if signals had made it due.
+INSERT INTO analysis_queue (account_id, context_id, queued_at, due_at)
+SELECT c.account_id, c.id, sqlc.arg(now)::timestamptz, sqlc.arg(now)::timestamptz
+FROM contexts c
+WHERE c.id = sqlc.arg(context_id)
+  AND NOT EXISTS (SELECT FROM rollup_hourly r WHERE r.account_id = c.account_id AND r.context_id = c.id AND r.hour > sqlc.arg(last)::timestamptz)
+ON CONFLICT DO NOTHING;
+
 -- name: FirstQueued :one
 SELECT q.context_id, q.queued_at, q.due_at, q.failures, EXISTS (SELECT FROM contexts c WHERE c.id = q.context_id)::boolean AS there
 FROM analysis_queue q

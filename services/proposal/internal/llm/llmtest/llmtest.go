@@ -137,12 +137,14 @@ func HonestAnswer(document map[string]any) Answer {
 	diagnosis := "It began on " + text(document["began"]) + " in " + area + "."
 	if segments, _ := document["segments"].([]any); len(segments) > 0 {
 		s, _ := segments[0].(map[string]any)
-		if kind := text(s["signal_type"]); kind != "" {
-			diagnosis += " Signals of “" + kind + "” came " + text(s["seen"]) + " times where " + text(s["expected"]) + " were expected"
-			if share := text(s["share_of_the_extra_negatives"]); share != "" {
-				diagnosis += ", which is " + share + " of the extra ones"
-			}
-			diagnosis += "."
+		if seen := text(s["seen"]); seen != "" {
+			diagnosis += " There came " + seen + " where " + text(s["expected"]) + " were expected."
+		}
+		if share := text(s["share_of_the_change"]); share != "" {
+			diagnosis += " That is " + share + " of the change."
+		}
+		if kind := text(s["most_frequent_negative_signal_type"]); kind != "" {
+			diagnosis += " Most of it is “" + kind + "”."
 		}
 		places, _ := s["where"].(map[string]any)
 		for _, place := range places {

@@ -257,32 +257,30 @@ func (q *Queries) LockMatter(ctx context.Context, matter string) error {
 	return err
 }
 
-const openMatter = `-- name: OpenMatter :one
-SELECT coalesce((SELECT p.fingerprint
-                 FROM proposals p
-                 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
-                 WHERE p.account_id = $1 AND p.finding_id = $2
-                   AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')), '')::text AS fingerprint,
-       (EXISTS (SELECT FROM proposals p WHERE p.account_id = $1 AND p.finding_id = $2)
-           OR EXISTS (SELECT FROM proposal_skips s WHERE s.account_id = $1 AND s.finding_id = $2))::boolean AS known
+const matter = `-- name: Matter :one
+SELECT p.fingerprint, (p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed'))::boolean AS open
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.context_id = $1 AND (p.finding_id = $2 OR p.provenance -> 'findings' ? $2::uuid::text)
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT 1
 `
 
-type OpenMatterParams struct {
-	AccountID uuid.UUID
+type MatterParams struct {
+	ContextID uuid.UUID
 	FindingID uuid.UUID
 }
 
-type OpenMatterRow struct {
+type MatterRow struct {
 	Fingerprint string
-	Known       bool
+	Open        bool
 }
 
-// The matter under which a finding's evidence is open for a decision (” when it is not), and whether anything became of
-// the finding.
-func (q *Queries) OpenMatter(ctx context.Context, arg OpenMatterParams) (OpenMatterRow, error) {
-	row := q.db.QueryRow(ctx, openMatter, arg.AccountID, arg.FindingID)
-	var i OpenMatterRow
-	err := row.Scan(&i.Fingerprint, &i.Known)
+// The matter of the newest proposal that shows or absorbed a finding, and whether it is open for a decision.
+func (q *Queries) Matter(ctx context.Context, arg MatterParams) (MatterRow, error) {
+	row := q.db.QueryRow(ctx, matter, arg.ContextID, arg.FindingID)
+	var i MatterRow
+	err := row.Scan(&i.Fingerprint, &i.Open)
 	return i, err
 }
 

@@ -49,16 +49,14 @@ WHERE p.context_id = $1 AND p.fingerprint = $2 AND p.expired_at IS NULL AND (d.s
 ORDER BY p.created_at DESC
 LIMIT 1;
 
--- name: OpenMatter :one
--- The matter under which a finding's evidence is open for a decision ('' when it is not), and whether anything became of
--- the finding.
-SELECT coalesce((SELECT p.fingerprint
-                 FROM proposals p
-                 LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
-                 WHERE p.account_id = sqlc.arg(account_id) AND p.finding_id = sqlc.arg(finding_id)
-                   AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')), '')::text AS fingerprint,
-       (EXISTS (SELECT FROM proposals p WHERE p.account_id = sqlc.arg(account_id) AND p.finding_id = sqlc.arg(finding_id))
-           OR EXISTS (SELECT FROM proposal_skips s WHERE s.account_id = sqlc.arg(account_id) AND s.finding_id = sqlc.arg(finding_id)))::boolean AS known;
+-- name: Matter :one
+-- The matter of the newest proposal that shows or absorbed a finding, and whether it is open for a decision.
+SELECT p.fingerprint, (p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed'))::boolean AS open
+FROM proposals p
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.context_id = sqlc.arg(context_id) AND (p.finding_id = sqlc.arg(finding_id) OR p.provenance -> 'findings' ? sqlc.arg(finding_id)::uuid::text)
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT 1;
 
 -- name: OpenProposal :one
 -- The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
