@@ -109,6 +109,19 @@ func predictVolume(c Counterfactual, k Calibration) Prediction {
 	return p
 }
 
+// Stated is the prediction that was once told as a value and the range of 80 % around it, all within 0 and 1. ok is
+// false for what is no such range.
+func Stated(value, low, high float64) (p Prediction, ok bool) {
+	if !(0 < value && value < 1 && 0 <= low && low <= value && value <= high && high <= 1) {
+		return Prediction{}, false
+	}
+	inside := func(x float64) float64 { return math.Max(1e-6, math.Min(1-1e-6, x)) }
+	return Prediction{
+		Value: value, Low: low, High: high, center: logit(value),
+		sd: math.Max(leastSD, (logit(inside(high))-logit(inside(low)))/(2*z80)),
+	}, true
+}
+
 // Covers tells whether an observed share lies within the range.
 func (p Prediction) Covers(share float64) bool { return p.Low <= share && share <= p.High }
 

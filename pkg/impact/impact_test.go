@@ -101,3 +101,21 @@ func TestCRPSRewardsSharpnessAndTruth(t *testing.T) {
 	require.Less(t, at(0.9, 0.1), at(0.9, 0.5))
 	require.Less(t, at(0.9, 0.1), at(0.86, 0.1))
 }
+
+// What was told is scored as it was predicted.
+func TestAStatedRangeIsThePredictionItCameFrom(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		share := rapid.Float64Range(0.05, 0.95)
+		p := impact.Predict(impact.Counterfactual{Now: share.Draw(rt, "now"), Then: share.Draw(rt, "then"), SD: rapid.Float64Range(0.01, 1).Draw(rt, "sd")}, impact.Calibrate(nil))
+		told, ok := impact.Stated(p.Value, p.Low, p.High)
+		require.True(rt, ok)
+		seen := share.Draw(rt, "seen")
+		require.InDelta(rt, p.CRPS(seen), told.CRPS(seen), 1e-6)
+		require.Equal(rt, p.Covers(seen), told.Covers(seen))
+	})
+	for _, bad := range [][3]float64{{0, 0, 0}, {1, .5, 1}, {.5, .6, .7}, {.5, .4, .45}, {.5, -.1, .6}, {math.NaN(), .1, .2}} {
+		_, ok := impact.Stated(bad[0], bad[1], bad[2])
+		require.False(t, ok, "%v", bad)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
+	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -90,6 +91,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
+		Calibration: calibration.New(postgres.Calibration{Store: store}),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
 		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),

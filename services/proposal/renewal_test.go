@@ -2,6 +2,7 @@ package proposal_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -155,20 +156,70 @@ func TestPredictionsLearnFromVerdicts(t *testing.T) {
 	require.Less(t, last.Predicted-last.Baseline, first.Predicted-first.Baseline)
 }
 
+// Only what was measured of the deployment, and of what was predicted, teaches.
+func TestPredictionsLearnFromWhatCanBeCreditedAlone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.start()
+	nothing := map[string]any{"effect": 0.02, "effect_95": [2]float64{-0.02, 0.06}}
+	with := func(name string, value any) map[string]any {
+		result := maps.Clone(nothing)
+		result[name] = value
+		return result
+	}
+	for i, told := range []struct {
+		deployment, status, plan string
+		share                    int
+		result                   map[string]any
+	}{
+		{"deployed", "inconclusive", "{}", 100, with("reason_code", "another_deployment")},
+		{"deployed", "inconclusive", "{}", 100, with("reason_code", "instrumentation_changed")},
+		{"deployed", "stopped", "{}", 100, nothing},
+		{"deployed", "no_effect", "{}", 10, nothing},
+		{"rolled_back", "improved", "{}", 100, nothing},
+		{"deployed", "no_effect", `{"promised":{}}`, 100, nothing},               // of a part, not of what was predicted
+		{"deployed", "no_effect", "{}", 100, with("metric", "error_free_share")}, // of something else
+		{"deployed", "inconclusive", "{}", 100, with("reason_code", "not_significant")},
+		{"deployed", "improved", `{"promised":{}}`, 100, map[string]any{"effect": 9., "effect_95": [2]float64{5, 15}, "promised": with("metric", "positive_ratio")}},
+	} {
+		f := s.again(i)
+		f.evidence.Lead("rage_click", "element", string(rune('a'+i)))
+		s.handled(s.publish(f))
+		s.verified(s.rows()[i].id, told.deployment, told.status, told.plan, told.share, told.result)
+	}
+	f := s.again(20)
+	f.evidence.Lead("rage_click", "element", "last")
+	s.handled(s.publish(f))
+	rows := s.rows()
+	var last struct {
+		Calibration float64
+		Verdicts    int
+	}
+	require.NoError(t, json.Unmarshal(rows[len(rows)-1].impact, &last))
+	require.Equal(t, 2, last.Verdicts, "the test without significance, and the one that measured what was predicted")
+	require.Less(t, last.Calibration, 0.5)
+}
+
 // judged has a proposal approved, shipped and verified with an effect on the odds.
 func (s *stage) judged(id uuid.UUID, effect float64, interval [2]float64) {
 	s.t.Helper()
+	s.verified(id, "deployed", "no_effect", "{}", 100, map[string]any{"effect": effect, "effect_95": interval})
+}
+
+// verified has a proposal approved, shipped to a share of the traffic, and its test ended.
+func (s *stage) verified(id uuid.UUID, deploymentStatus, status, plan string, share int, result map[string]any) {
+	s.t.Helper()
 	s.decide(id, "approved", nil)
 	deployment := uuid.New()
-	s.asDashboard(`INSERT INTO deployments (id, account_id, product_id, context_id, proposal_id, status, version_label, created_at, deployed_at)
-		VALUES ($1, $2, $3, $4, $5, 'deployed', 'v1', now(), now())`, deployment, s.who.AccountID, s.who.ProductID, s.who.ContextID, id)
-	result, err := json.Marshal(map[string]any{"effect": effect, "effect_95": interval})
+	s.asDashboard(`INSERT INTO deployments (id, account_id, product_id, context_id, proposal_id, status, version_label, created_at, deployed_at, canary_share)
+		VALUES ($1, $2, $3, $4, $5, $6, 'v1', now(), now(), $7)`, deployment, s.who.AccountID, s.who.ProductID, s.who.ContextID, id, deploymentStatus, share)
+	document, err := json.Marshal(result)
 	require.NoError(s.t, err)
 	require.NoError(s.t, tenant.Tx(s.t.Context(), s.db.Pool(s.t, "specter_verifier"), s.who.AccountID, func(tx pgx.Tx) error {
 		_, err := tx.Exec(s.t.Context(), `INSERT INTO verifications
 			(id, account_id, product_id, context_id, deployment_id, proposal_id, deployed_at, plan, method, status, result, registered_at, decided_at)
-			VALUES ($1, $2, $3, $4, $5, $6, now(), '{}', 'pcf/1', 'no_effect', $7, now(), now())`,
-			uuid.New(), s.who.AccountID, s.who.ProductID, s.who.ContextID, deployment, id, result)
+			VALUES ($1, $2, $3, $4, $5, $6, now(), $7, 'pcf/1', $8, $9, now(), now())`,
+			uuid.New(), s.who.AccountID, s.who.ProductID, s.who.ContextID, deployment, id, plan, status, document)
 		return err
 	}))
 }

@@ -651,6 +651,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/products/{product_id}/calibration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was predicted against what was measured
+         * @description The newest 200 verified predictions of the product, and how well each family and engine predicted.
+         */
+        get: operations["getCalibration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{deployment_id}": {
         parameters: {
             query?: never;
@@ -1538,17 +1558,41 @@ export interface components {
             /** @enum {string} */
             status: "collecting" | "improved" | "regressed" | "no_effect" | "inconclusive" | "stopped";
             method: string;
+            /**
+             * @description The plan in force, as it was registered when the deployment was reported; it never changes. `described` and
+             *     `because` say what is measured and why (`metric`, and `segment`, `type`, `error` or `funnel` and `step` where
+             *     they matter); `history_from`, `history_to`, `window_from` what is compared; `trigger` the days that led to the
+             *     finding; `looks` the days and boundaries; `thresholds`; `controls` and `control_rule`; `mix_dimensions`;
+             *     `canary_share`; `predicted` and, in the unit of the measure it is about, `promised_range`.
+             */
+            plan: {
+                [key: string]: unknown;
+            };
+            /** @description 1, or more when the time of the deployment was edited while the test collected. */
+            revision?: number;
+            /**
+             * Format: date-time
+             * @description Of the plan in force.
+             */
+            registered_at: string;
+            /** Format: date-time */
+            decided_at?: string;
+            result?: components["schemas"]["LookResult"];
+            /** @description Those of the plan in force, without their days and placebos. */
+            looks: components["schemas"]["Look"][];
+            /** Format: date-time */
+            next_look_at?: string;
+            /** @description Plans that were given up because the time was edited, the first one first. */
+            earlier_plans?: components["schemas"]["EarlierPlan"][];
+        };
+        EarlierPlan: {
+            revision: number;
             plan: {
                 [key: string]: unknown;
             };
             /** Format: date-time */
             registered_at: string;
-            /** Format: date-time */
-            decided_at?: string;
-            result?: components["schemas"]["LookResult"];
             looks: components["schemas"]["Look"][];
-            /** Format: date-time */
-            next_look_at?: string;
         };
         Look: {
             day: number;
@@ -1567,7 +1611,7 @@ export interface components {
             outcome?: components["schemas"]["Verdict"];
             /**
              * Format: double
-             * @description Change of the odds, 0.21 is +21 %.
+             * @description Change of the odds (of the count for share_of_usual_volume), 0.21 is +21 %.
              */
             effect?: number;
             /** Format: double */
@@ -1605,13 +1649,142 @@ export interface components {
             post_days?: number;
             before: components["schemas"]["Counts"];
             after: components["schemas"]["Counts"];
-            guard?: {
-                [key: string]: unknown;
-            };
+            /** @description positive_ratio, type_share, error_free_share, funnel_conversion or share_of_usual_volume. */
+            metric?: string;
+            /** @description What was measured, in words. */
+            described?: string;
+            /**
+             * Format: double
+             * @description What it was over the window: a share, or signals a day.
+             */
+            observed?: number;
+            /** Format: double */
+            expected_low?: number;
+            /** Format: double */
+            expected_high?: number;
+            /** @description The usual 95 % interval */
+            effect_95?: number[];
+            /** Format: double */
+            points_low?: number;
+            /** Format: double */
+            points_high?: number;
+            /** Format: double */
+            minimum_detectable_points?: number;
+            /** @description Number of the look. */
+            look?: number;
+            /** @description Too young for a verdict. */
+            early_read?: boolean;
+            reason_code?: string;
+            /** @description Percent of the traffic that had the change. */
+            canary_share?: number;
+            /** @description Days since the deployment that stand out by how much came. */
+            special_days?: string[];
+            guard?: components["schemas"]["OtherReading"];
+            /** @description The same test on other grounds. */
+            sensitivity?: components["schemas"]["OtherReading"][];
+            controls?: components["schemas"]["ControlUse"][];
+            mix?: components["schemas"]["MixChange"];
+            /** @description Effects the forecast finds at every earlier date. */
+            placebos?: number[];
+            /**
+             * Format: double
+             * @description Share of them that are at least as large.
+             */
+            placebo_share?: number;
+            /** @description The whole test at earlier dates. */
+            placebo_dates?: components["schemas"]["PlaceboDate"][];
+            promised?: components["schemas"]["Promised"];
             warnings: string[];
+            /** @description Names of the warnings, one for one. */
+            warning_codes?: string[];
             reason?: string;
             predicted?: components["schemas"]["PredictedImpact"];
             daily?: components["schemas"]["DailyPoint"][];
+        };
+        OtherReading: {
+            /** @description without_trigger, history_28, history_56, history_91 or without_controls. */
+            name?: string;
+            history_days: number;
+            /** Format: double */
+            effect: number;
+            /** Format: double */
+            effect_low: number;
+            /** Format: double */
+            effect_high: number;
+            /** Format: double */
+            p_value: number;
+        };
+        ControlUse: {
+            name: string;
+            /**
+             * Format: double
+             * @description By how much the measure moves with the control; 0 when it was not used.
+             */
+            beta: number;
+            /** @description The control left its own course. */
+            moved: boolean;
+            /** Format: double */
+            change: number;
+        };
+        MixChange: {
+            dimension: string;
+            /**
+             * Format: double
+             * @description Share of the traffic that changed its segment.
+             */
+            moved: number;
+            /**
+             * Format: double
+             * @description Points of ratio that come from another mix, within from other ratios inside it.
+             */
+            composition: number;
+            /** Format: double */
+            within: number;
+            /**
+             * Format: double
+             * @description Effect on the odds with the mix of before.
+             */
+            reweighted: number;
+        };
+        PlaceboDate: {
+            date: string;
+            /** Format: double */
+            effect: number;
+            /** Format: double */
+            effect_low: number;
+            /** Format: double */
+            effect_high: number;
+            /** Format: double */
+            p_value: number;
+            /** @description The boundary of the look was passed. */
+            crossed: boolean;
+        };
+        /** @description The prediction held against what came, in the unit it was made in. */
+        Promised: {
+            metric: string;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            predicted: number;
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            observed: number;
+            /**
+             * Format: double
+             * @description Without the deployment.
+             */
+            expected: number;
+            /** @enum {string} */
+            fit: "below" | "within" | "above";
+            /**
+             * Format: double
+             * @description Of the promised change that came: 1 is all of it.
+             */
+            share: number;
+            /** Format: double */
+            effect: number;
+            effect_95?: number[];
         };
         DailyPoint: {
             day: string;
@@ -1621,7 +1794,12 @@ export interface components {
             negative: number;
             /**
              * Format: double
-             * @description Counterfactual positive ratio.
+             * @description The measure on that day: a share, or a count.
+             */
+            value?: number;
+            /**
+             * Format: double
+             * @description The measure had nothing changed.
              */
             expected?: number;
             /** Format: double */
@@ -1629,6 +1807,75 @@ export interface components {
             /** Format: double */
             high?: number;
             post?: boolean;
+            /** @description The day of the deployment, which is in neither side. */
+            between?: boolean;
+            /** @description A day that led to the finding. */
+            trigger?: boolean;
+        };
+        Calibration: {
+            /**
+             * Format: double
+             * @description The share of measurements that a range should hold.
+             */
+            target: number;
+            groups: components["schemas"]["CalibrationGroup"][];
+            /** @description The newest first. */
+            outcomes: components["schemas"]["CalibrationOutcome"][];
+        };
+        CalibrationGroup: {
+            family: string;
+            engine: string;
+            /** @description Predictions that were measured. */
+            measured: number;
+            /** @description Predictions whose test ended without a measurement to credit: no traffic, another deployment, a rollback, a canary. */
+            unmeasured: number;
+            /** @description Measurements within the predicted range. */
+            covered: number;
+            /**
+             * Format: double
+             * @description covered / measured.
+             */
+            coverage?: number;
+            /**
+             * Format: double
+             * @description Mean of the measured over the predicted gain, each between -3 and 3; 1 is as predicted.
+             */
+            mean_ratio?: number;
+            /**
+             * Format: double
+             * @description Mean continuous ranked probability score of the predicted shares, in logits; 0 is perfect.
+             */
+            crps?: number;
+        };
+        CalibrationOutcome: {
+            /** Format: uuid */
+            deployment_id: string;
+            title: string;
+            family: string;
+            engine: string;
+            metric: string;
+            /** @enum {string} */
+            status: "improved" | "regressed" | "no_effect" | "inconclusive" | "stopped";
+            /** Format: double */
+            baseline: number;
+            /** Format: double */
+            predicted: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            /**
+             * Format: double
+             * @description Absent when there is no measurement to credit.
+             */
+            observed?: number;
+            covered?: boolean;
+            /** Format: double */
+            ratio?: number;
+            /** @description Why there is no measurement to credit. */
+            why_not?: string;
+            /** Format: date-time */
+            decided_at: string;
         };
         NewEndpoint: {
             url: string;
@@ -2894,6 +3141,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCalibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Calibration. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -64,6 +64,33 @@ func (e AnalysisTrigger) Valid() bool {
 	}
 }
 
+// Defines values for CalibrationOutcomeStatus.
+const (
+	CalibrationOutcomeStatusImproved     CalibrationOutcomeStatus = "improved"
+	CalibrationOutcomeStatusInconclusive CalibrationOutcomeStatus = "inconclusive"
+	CalibrationOutcomeStatusNoEffect     CalibrationOutcomeStatus = "no_effect"
+	CalibrationOutcomeStatusRegressed    CalibrationOutcomeStatus = "regressed"
+	CalibrationOutcomeStatusStopped      CalibrationOutcomeStatus = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the CalibrationOutcomeStatus enum.
+func (e CalibrationOutcomeStatus) Valid() bool {
+	switch e {
+	case CalibrationOutcomeStatusImproved:
+		return true
+	case CalibrationOutcomeStatusInconclusive:
+		return true
+	case CalibrationOutcomeStatusNoEffect:
+		return true
+	case CalibrationOutcomeStatusRegressed:
+		return true
+	case CalibrationOutcomeStatusStopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContextHealthStatus.
 const (
 	ContextHealthStatusGettingWorse  ContextHealthStatus = "getting_worse"
@@ -244,6 +271,27 @@ func (e Polarity) Valid() bool {
 	case Neutral:
 		return true
 	case Positive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PromisedFit.
+const (
+	Above  PromisedFit = "above"
+	Below  PromisedFit = "below"
+	Within PromisedFit = "within"
+)
+
+// Valid indicates whether the value is a known member of the PromisedFit enum.
+func (e PromisedFit) Valid() bool {
+	switch e {
+	case Above:
+		return true
+	case Below:
+		return true
+	case Within:
 		return true
 	default:
 		return false
@@ -655,6 +703,66 @@ type AuditEntryPage struct {
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
 
+// Calibration defines model for Calibration.
+type Calibration struct {
+	Groups []CalibrationGroup `json:"groups"`
+
+	// Outcomes The newest first.
+	Outcomes []CalibrationOutcome `json:"outcomes"`
+
+	// Target The share of measurements that a range should hold.
+	Target float64 `json:"target"`
+}
+
+// CalibrationGroup defines model for CalibrationGroup.
+type CalibrationGroup struct {
+	// Coverage covered / measured.
+	Coverage *float64 `json:"coverage,omitempty"`
+
+	// Covered Measurements within the predicted range.
+	Covered int `json:"covered"`
+
+	// Crps Mean continuous ranked probability score of the predicted shares, in logits; 0 is perfect.
+	Crps   *float64 `json:"crps,omitempty"`
+	Engine string   `json:"engine"`
+	Family string   `json:"family"`
+
+	// MeanRatio Mean of the measured over the predicted gain, each between -3 and 3; 1 is as predicted.
+	MeanRatio *float64 `json:"mean_ratio,omitempty"`
+
+	// Measured Predictions that were measured.
+	Measured int `json:"measured"`
+
+	// Unmeasured Predictions whose test ended without a measurement to credit: no traffic, another deployment, a rollback, a canary.
+	Unmeasured int `json:"unmeasured"`
+}
+
+// CalibrationOutcome defines model for CalibrationOutcome.
+type CalibrationOutcome struct {
+	Baseline     float64            `json:"baseline"`
+	Covered      *bool              `json:"covered,omitempty"`
+	DecidedAt    time.Time          `json:"decided_at"`
+	DeploymentId openapi_types.UUID `json:"deployment_id"`
+	Engine       string             `json:"engine"`
+	Family       string             `json:"family"`
+	High         float64            `json:"high"`
+	Low          float64            `json:"low"`
+	Metric       string             `json:"metric"`
+
+	// Observed Absent when there is no measurement to credit.
+	Observed  *float64                 `json:"observed,omitempty"`
+	Predicted float64                  `json:"predicted"`
+	Ratio     *float64                 `json:"ratio,omitempty"`
+	Status    CalibrationOutcomeStatus `json:"status"`
+	Title     string                   `json:"title"`
+
+	// WhyNot Why there is no measurement to credit.
+	WhyNot *string `json:"why_not,omitempty"`
+}
+
+// CalibrationOutcomeStatus defines model for CalibrationOutcome.Status.
+type CalibrationOutcomeStatus string
+
 // CodeCount defines model for CodeCount.
 type CodeCount struct {
 	Code   string     `json:"code"`
@@ -722,6 +830,17 @@ type ContextPatch struct {
 	PositiveTypes *[]string `json:"positive_types,omitempty"`
 }
 
+// ControlUse defines model for ControlUse.
+type ControlUse struct {
+	// Beta By how much the measure moves with the control; 0 when it was not used.
+	Beta   float64 `json:"beta"`
+	Change float64 `json:"change"`
+
+	// Moved The control left its own course.
+	Moved bool   `json:"moved"`
+	Name  string `json:"name"`
+}
+
 // Counts defines model for Counts.
 type Counts struct {
 	Days     int   `json:"days"`
@@ -756,15 +875,23 @@ type Credentials struct {
 
 // DailyPoint defines model for DailyPoint.
 type DailyPoint struct {
-	Day string `json:"day"`
+	// Between The day of the deployment, which is in neither side.
+	Between *bool  `json:"between,omitempty"`
+	Day     string `json:"day"`
 
-	// Expected Counterfactual positive ratio.
+	// Expected The measure had nothing changed.
 	Expected *float64 `json:"expected,omitempty"`
 	High     *float64 `json:"high,omitempty"`
 	Low      *float64 `json:"low,omitempty"`
 	Negative int64    `json:"negative"`
 	Positive int64    `json:"positive"`
 	Post     *bool    `json:"post,omitempty"`
+
+	// Trigger A day that led to the finding.
+	Trigger *bool `json:"trigger,omitempty"`
+
+	// Value The measure on that day: a share, or a count.
+	Value *float64 `json:"value,omitempty"`
 }
 
 // DayCount defines model for DayCount.
@@ -849,6 +976,14 @@ type DeploymentReport struct {
 
 // DeploymentStatus defines model for DeploymentStatus.
 type DeploymentStatus string
+
+// EarlierPlan defines model for EarlierPlan.
+type EarlierPlan struct {
+	Looks        []Look                 `json:"looks"`
+	Plan         map[string]interface{} `json:"plan"`
+	RegisteredAt time.Time              `json:"registered_at"`
+	Revision     int                    `json:"revision"`
+}
 
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
@@ -979,36 +1114,100 @@ type Look struct {
 
 // LookResult defines model for LookResult.
 type LookResult struct {
-	After  Counts        `json:"after"`
-	Before Counts        `json:"before"`
-	Daily  *[]DailyPoint `json:"daily,omitempty"`
+	After  Counts `json:"after"`
+	Before Counts `json:"before"`
 
-	// Effect Change of the odds, 0.21 is +21 %.
-	Effect     *float64 `json:"effect,omitempty"`
-	EffectHigh *float64 `json:"effect_high,omitempty"`
-	EffectLow  *float64 `json:"effect_low,omitempty"`
+	// CanaryShare Percent of the traffic that had the change.
+	CanaryShare *int          `json:"canary_share,omitempty"`
+	Controls    *[]ControlUse `json:"controls,omitempty"`
+	Daily       *[]DailyPoint `json:"daily,omitempty"`
+
+	// Described What was measured, in words.
+	Described *string `json:"described,omitempty"`
+
+	// EarlyRead Too young for a verdict.
+	EarlyRead *bool `json:"early_read,omitempty"`
+
+	// Effect Change of the odds (of the count for share_of_usual_volume), 0.21 is +21 %.
+	Effect *float64 `json:"effect,omitempty"`
+
+	// Effect95 The usual 95 % interval
+	Effect95     *[]float64 `json:"effect_95,omitempty"`
+	EffectHigh   *float64   `json:"effect_high,omitempty"`
+	EffectLow    *float64   `json:"effect_low,omitempty"`
+	ExpectedHigh *float64   `json:"expected_high,omitempty"`
+	ExpectedLow  *float64   `json:"expected_low,omitempty"`
 
 	// ExpectedRatio Positive ratio expected after without the change.
-	ExpectedRatio *float64                `json:"expected_ratio,omitempty"`
-	Guard         *map[string]interface{} `json:"guard,omitempty"`
-	HistoryDays   *int                    `json:"history_days,omitempty"`
+	ExpectedRatio *float64      `json:"expected_ratio,omitempty"`
+	Guard         *OtherReading `json:"guard,omitempty"`
+	HistoryDays   *int          `json:"history_days,omitempty"`
 
 	// IntervalLevel Two-sided level of the interval, e.g. 0.9879.
-	IntervalLevel           *float64 `json:"interval_level,omitempty"`
-	MinimumDetectableEffect *float64 `json:"minimum_detectable_effect,omitempty"`
+	IntervalLevel *float64 `json:"interval_level,omitempty"`
+
+	// Look Number of the look.
+	Look *int `json:"look,omitempty"`
+
+	// Metric positive_ratio, type_share, error_free_share, funnel_conversion or share_of_usual_volume.
+	Metric                  *string    `json:"metric,omitempty"`
+	MinimumDetectableEffect *float64   `json:"minimum_detectable_effect,omitempty"`
+	MinimumDetectablePoints *float64   `json:"minimum_detectable_points,omitempty"`
+	Mix                     *MixChange `json:"mix,omitempty"`
 
 	// NominalP Boundary of this look.
-	NominalP            *float64         `json:"nominal_p,omitempty"`
-	Outcome             *Verdict         `json:"outcome,omitempty"`
-	PValue              *float64         `json:"p_value,omitempty"`
+	NominalP *float64 `json:"nominal_p,omitempty"`
+
+	// Observed What it was over the window: a share, or signals a day.
+	Observed *float64 `json:"observed,omitempty"`
+	Outcome  *Verdict `json:"outcome,omitempty"`
+	PValue   *float64 `json:"p_value,omitempty"`
+
+	// PlaceboDates The whole test at earlier dates.
+	PlaceboDates *[]PlaceboDate `json:"placebo_dates,omitempty"`
+
+	// PlaceboShare Share of them that are at least as large.
+	PlaceboShare *float64 `json:"placebo_share,omitempty"`
+
+	// Placebos Effects the forecast finds at every earlier date.
+	Placebos            *[]float64       `json:"placebos,omitempty"`
 	Points              *float64         `json:"points,omitempty"`
+	PointsHigh          *float64         `json:"points_high,omitempty"`
+	PointsLow           *float64         `json:"points_low,omitempty"`
 	PostDays            *int             `json:"post_days,omitempty"`
 	Predicted           *PredictedImpact `json:"predicted,omitempty"`
 	ProbabilityImproved *float64         `json:"probability_improved,omitempty"`
-	RatioAfter          *float64         `json:"ratio_after,omitempty"`
-	RatioBefore         *float64         `json:"ratio_before,omitempty"`
-	Reason              *string          `json:"reason,omitempty"`
-	Warnings            []string         `json:"warnings"`
+
+	// Promised The prediction held against what came, in the unit it was made in.
+	Promised    *Promised `json:"promised,omitempty"`
+	RatioAfter  *float64  `json:"ratio_after,omitempty"`
+	RatioBefore *float64  `json:"ratio_before,omitempty"`
+	Reason      *string   `json:"reason,omitempty"`
+	ReasonCode  *string   `json:"reason_code,omitempty"`
+
+	// Sensitivity The same test on other grounds.
+	Sensitivity *[]OtherReading `json:"sensitivity,omitempty"`
+
+	// SpecialDays Days since the deployment that stand out by how much came.
+	SpecialDays *[]string `json:"special_days,omitempty"`
+
+	// WarningCodes Names of the warnings, one for one.
+	WarningCodes *[]string `json:"warning_codes,omitempty"`
+	Warnings     []string  `json:"warnings"`
+}
+
+// MixChange defines model for MixChange.
+type MixChange struct {
+	// Composition Points of ratio that come from another mix, within from other ratios inside it.
+	Composition float64 `json:"composition"`
+	Dimension   string  `json:"dimension"`
+
+	// Moved Share of the traffic that changed its segment.
+	Moved float64 `json:"moved"`
+
+	// Reweighted Effect on the odds with the mix of before.
+	Reweighted float64 `json:"reweighted"`
+	Within     float64 `json:"within"`
 }
 
 // NewAccessToken defines model for NewAccessToken.
@@ -1098,6 +1297,29 @@ type NotProposed struct {
 // NotProposedRule same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
 type NotProposedRule string
 
+// OtherReading defines model for OtherReading.
+type OtherReading struct {
+	Effect      float64 `json:"effect"`
+	EffectHigh  float64 `json:"effect_high"`
+	EffectLow   float64 `json:"effect_low"`
+	HistoryDays int     `json:"history_days"`
+
+	// Name without_trigger, history_28, history_56, history_91 or without_controls.
+	Name   *string `json:"name,omitempty"`
+	PValue float64 `json:"p_value"`
+}
+
+// PlaceboDate defines model for PlaceboDate.
+type PlaceboDate struct {
+	// Crossed The boundary of the look was passed.
+	Crossed    bool    `json:"crossed"`
+	Date       string  `json:"date"`
+	Effect     float64 `json:"effect"`
+	EffectHigh float64 `json:"effect_high"`
+	EffectLow  float64 `json:"effect_low"`
+	PValue     float64 `json:"p_value"`
+}
+
 // Polarity defines model for Polarity.
 type Polarity string
 
@@ -1155,6 +1377,27 @@ type ProductPatch struct {
 	Name     *string `json:"name,omitempty"`
 	TimeZone *string `json:"time_zone,omitempty"`
 }
+
+// Promised The prediction held against what came, in the unit it was made in.
+type Promised struct {
+	Effect   float64    `json:"effect"`
+	Effect95 *[]float64 `json:"effect_95,omitempty"`
+
+	// Expected Without the deployment.
+	Expected  float64     `json:"expected"`
+	Fit       PromisedFit `json:"fit"`
+	High      float64     `json:"high"`
+	Low       float64     `json:"low"`
+	Metric    string      `json:"metric"`
+	Observed  float64     `json:"observed"`
+	Predicted float64     `json:"predicted"`
+
+	// Share Of the promised change that came: 1 is all of it.
+	Share float64 `json:"share"`
+}
+
+// PromisedFit defines model for Promised.Fit.
+type PromisedFit string
 
 // Proposal defines model for Proposal.
 type Proposal struct {
@@ -1385,15 +1628,31 @@ type Verdict string
 
 // Verification defines model for Verification.
 type Verification struct {
-	DecidedAt    *time.Time             `json:"decided_at,omitempty"`
-	Id           openapi_types.UUID     `json:"id"`
-	Looks        []Look                 `json:"looks"`
-	Method       string                 `json:"method"`
-	NextLookAt   *time.Time             `json:"next_look_at,omitempty"`
-	Plan         map[string]interface{} `json:"plan"`
-	RegisteredAt time.Time              `json:"registered_at"`
-	Result       *LookResult            `json:"result,omitempty"`
-	Status       VerificationStatus     `json:"status"`
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+
+	// EarlierPlans Plans that were given up because the time was edited, the first one first.
+	EarlierPlans *[]EarlierPlan     `json:"earlier_plans,omitempty"`
+	Id           openapi_types.UUID `json:"id"`
+
+	// Looks Those of the plan in force, without their days and placebos.
+	Looks      []Look     `json:"looks"`
+	Method     string     `json:"method"`
+	NextLookAt *time.Time `json:"next_look_at,omitempty"`
+
+	// Plan The plan in force, as it was registered when the deployment was reported; it never changes. `described` and
+	// `because` say what is measured and why (`metric`, and `segment`, `type`, `error` or `funnel` and `step` where
+	// they matter); `history_from`, `history_to`, `window_from` what is compared; `trigger` the days that led to the
+	// finding; `looks` the days and boundaries; `thresholds`; `controls` and `control_rule`; `mix_dimensions`;
+	// `canary_share`; `predicted` and, in the unit of the measure it is about, `promised_range`.
+	Plan map[string]interface{} `json:"plan"`
+
+	// RegisteredAt Of the plan in force.
+	RegisteredAt time.Time   `json:"registered_at"`
+	Result       *LookResult `json:"result,omitempty"`
+
+	// Revision 1, or more when the time of the deployment was edited while the test collected.
+	Revision *int               `json:"revision,omitempty"`
+	Status   VerificationStatus `json:"status"`
 }
 
 // VerificationStatus defines model for Verification.Status.
@@ -2033,6 +2292,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/products/{product_id} (the `UpdateProduct` operationId).
 	UpdateProduct(ctx context.Context, productId ProductID, params *UpdateProductParams, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCalibration What was predicted against what was measured
+	//
+	// The newest 200 verified predictions of the product, and how well each family and engine predicted.
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/calibration (the `GetCalibration` operationId).
+	GetCalibration(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListContexts Contexts with their health
 	//
@@ -2853,6 +3119,23 @@ func (c *Client) UpdateProductWithBody(ctx context.Context, productId ProductID,
 // Corresponds with PATCH /api/v1/products/{product_id} (the `UpdateProduct` operationId).
 func (c *Client) UpdateProduct(ctx context.Context, productId ProductID, params *UpdateProductParams, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProductRequest(c.Server, productId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCalibration What was predicted against what was measured
+//
+// The newest 200 verified predictions of the product, and how well each family and engine predicted.
+//
+// Corresponds with GET /api/v1/products/{product_id}/calibration (the `GetCalibration` operationId).
+func (c *Client) GetCalibration(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCalibrationRequest(c.Server, productId)
 	if err != nil {
 		return nil, err
 	}
@@ -4775,6 +5058,40 @@ func NewUpdateProductRequestWithBody(server string, productId ProductID, params 
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetCalibrationRequest constructs an http.Request for the GetCalibration method
+func NewGetCalibrationRequest(server string, productId ProductID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/calibration", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -6719,6 +7036,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/products/{product_id} (the `UpdateProduct` operationId).
 	UpdateProductWithResponse(ctx context.Context, productId ProductID, params *UpdateProductParams, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProductResponse, error)
 
+	// GetCalibrationWithResponse What was predicted against what was measured
+	//
+	// The newest 200 verified predictions of the product, and how well each family and engine predicted.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/calibration (the `GetCalibration` operationId).
+	GetCalibrationWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*GetCalibrationResponse, error)
+
 	// ListContextsWithResponse Contexts with their health
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -8298,6 +8624,54 @@ func (r UpdateProductResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateProductResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetCalibrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Calibration
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCalibrationResponse) GetJSON200() *Calibration {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCalibrationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCalibrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCalibrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCalibrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCalibrationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10163,6 +10537,21 @@ func (c *ClientWithResponses) UpdateProductWithResponse(ctx context.Context, pro
 	return ParseUpdateProductResponse(rsp)
 }
 
+// GetCalibrationWithResponse What was predicted against what was measured
+//
+// The newest 200 verified predictions of the product, and how well each family and engine predicted.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{product_id}/calibration (the `GetCalibration` operationId).
+func (c *ClientWithResponses) GetCalibrationWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*GetCalibrationResponse, error) {
+	rsp, err := c.GetCalibration(ctx, productId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCalibrationResponse(rsp)
+}
+
 // ListContextsWithResponse Contexts with their health
 //
 // Returns a wrapper object for the known response body format(s).
@@ -11549,6 +11938,39 @@ func ParseUpdateProductResponse(rsp *http.Response) (*UpdateProductResponse, err
 	return response, nil
 }
 
+// ParseGetCalibrationResponse parses an HTTP response from a GetCalibrationWithResponse call
+func ParseGetCalibrationResponse(rsp *http.Response) (*GetCalibrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCalibrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Calibration
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListContextsResponse parses an HTTP response from a ListContextsWithResponse call
 func ParseListContextsResponse(rsp *http.Response) (*ListContextsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12569,6 +12991,9 @@ type ServerInterface interface {
 	// UpdateProduct Rename a product or change its time zone
 	// (PATCH /api/v1/products/{product_id})
 	UpdateProduct(ctx echo.Context, productId ProductID, params UpdateProductParams) error
+	// GetCalibration What was predicted against what was measured
+	// (GET /api/v1/products/{product_id}/calibration)
+	GetCalibration(ctx echo.Context, productId ProductID) error
 	// ListContexts Contexts with their health
 	// (GET /api/v1/products/{product_id}/contexts)
 	ListContexts(ctx echo.Context, productId ProductID, params ListContextsParams) error
@@ -13217,6 +13642,22 @@ func (w *ServerInterfaceWrapper) UpdateProduct(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateProduct(ctx, productId, params)
+	return err
+}
+
+// GetCalibration converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCalibration(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCalibration(ctx, productId)
 	return err
 }
 
@@ -14074,6 +14515,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.UndoDecision, options.OperationMiddlewares["undoDecision"]...)
 	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.DecideProposal, options.OperationMiddlewares["decideProposal"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deployments", wrapper.ListDeployments, options.OperationMiddlewares["listDeployments"]...)
+	router.GET(options.BaseURL+"/api/v1/products/:product_id/calibration", wrapper.GetCalibration, options.OperationMiddlewares["getCalibration"]...)
 	router.GET(options.BaseURL+"/api/v1/deployments/:deployment_id", wrapper.GetDeployment, options.OperationMiddlewares["getDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/report", wrapper.ReportDeployment, options.OperationMiddlewares["reportDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/cancel", wrapper.CancelDeployment, options.OperationMiddlewares["cancelDeployment"]...)
@@ -15168,6 +15610,45 @@ type UpdateProductdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateProductdefaultApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalibrationRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+}
+
+type GetCalibrationResponseObject interface {
+	VisitGetCalibrationResponse(w http.ResponseWriter) error
+}
+
+type GetCalibration200JSONResponse Calibration
+
+func (response GetCalibration200JSONResponse) VisitGetCalibrationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalibrationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCalibrationdefaultApplicationProblemPlusJSONResponse) VisitGetCalibrationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16420,6 +16901,9 @@ type StrictServerInterface interface {
 	// UpdateProduct Rename a product or change its time zone
 	// (PATCH /api/v1/products/{product_id})
 	UpdateProduct(ctx context.Context, request UpdateProductRequestObject) (UpdateProductResponseObject, error)
+	// GetCalibration What was predicted against what was measured
+	// (GET /api/v1/products/{product_id}/calibration)
+	GetCalibration(ctx context.Context, request GetCalibrationRequestObject) (GetCalibrationResponseObject, error)
 	// ListContexts Contexts with their health
 	// (GET /api/v1/products/{product_id}/contexts)
 	ListContexts(ctx context.Context, request ListContextsRequestObject) (ListContextsResponseObject, error)
@@ -17439,6 +17923,31 @@ func (sh *strictHandler) UpdateProduct(ctx echo.Context, productId ProductID, pa
 		return err
 	} else if validResponse, ok := response.(UpdateProductResponseObject); ok {
 		return validResponse.VisitUpdateProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCalibration operation middleware
+func (sh *strictHandler) GetCalibration(ctx echo.Context, productId ProductID) error {
+	var request GetCalibrationRequestObject
+
+	request.ProductId = productId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCalibration(ctx.Request().Context(), request.(GetCalibrationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCalibration")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCalibrationResponseObject); ok {
+		return validResponse.VisitGetCalibrationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -70,14 +70,31 @@ type Deployment struct {
 
 // Verification is the verifier's before/after test; its documents are passed on as they are.
 type Verification struct {
-	ID           uuid.UUID
-	Status       string
-	Method       string
-	Plan         []byte
-	Result       []byte
+	ID        uuid.UUID
+	Status    string
+	Method    string
+	Result    []byte
+	DecidedAt *time.Time
+	Plan             // in force
+	Earlier   []Plan // given up because the deployment's time was edited, the first one first
+}
+
+// Plan is what a test was registered to be, with the looks it took.
+type Plan struct {
+	Revision     int
+	Document     []byte
 	RegisteredAt time.Time
-	DecidedAt    *time.Time
 	Looks        []Look
+}
+
+// PlanOf is the plan of a revision; of one that is not known, the plan in force.
+func (v *Verification) PlanOf(revision int) *Plan {
+	for i := range v.Earlier {
+		if v.Earlier[i].Revision == revision {
+			return &v.Earlier[i]
+		}
+	}
+	return &v.Plan
 }
 
 // Look is one look at a running test.

@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
@@ -40,6 +41,7 @@ type Options struct {
 	Accounts    *account.Service
 	Products    *product.Service
 	Insights    *insight.Service
+	Calibration *calibration.Service
 	Decisions   *decision.Service
 	Deployments *deployment.Service
 	Endpoints   *endpoint.Service

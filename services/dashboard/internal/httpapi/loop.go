@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -170,55 +168,6 @@ func toDeployment(d deployment.Deployment) (contract.Deployment, error) {
 	v, err := toVerification(*d.Verification)
 	out.Verification = &v
 	return out, err
-}
-
-func toVerification(v deployment.Verification) (contract.Verification, error) {
-	out := contract.Verification{
-		Id: v.ID, Status: contract.VerificationStatus(v.Status), Method: v.Method, RegisteredAt: v.RegisteredAt.UTC(), DecidedAt: utc(v.DecidedAt), Looks: []contract.Look{},
-	}
-	var err error
-	if out.Plan, err = document[map[string]any](v.Plan); err != nil {
-		return out, err
-	}
-	for _, l := range v.Looks {
-		result, err := lookResult(l.Result)
-		if err != nil {
-			return out, err
-		}
-		out.Looks = append(out.Looks, contract.Look{Day: l.Day, AsOf: l.AsOf.UTC(), Result: result})
-	}
-	if v.Status == "collecting" {
-		out.NextLookAt = nextLook(v)
-	}
-	if len(v.Looks) == 0 {
-		return out, nil // registered; nothing was looked at yet
-	}
-	result, err := lookResult(v.Result)
-	out.Result = &result
-	return out, err
-}
-
-// nextLook is when the plan's first look that was not taken yet is due; nil when the plan does not say.
-func nextLook(v deployment.Verification) *time.Time {
-	var plan struct {
-		Looks []struct {
-			Day  int       `json:"day"`
-			AsOf time.Time `json:"as_of"`
-		} `json:"looks"`
-	}
-	if json.Unmarshal(v.Plan, &plan) != nil {
-		return nil // a plan of another version
-	}
-	taken := 0
-	if n := len(v.Looks); n > 0 {
-		taken = v.Looks[n-1].Day
-	}
-	for _, l := range plan.Looks {
-		if l.Day > taken && !l.AsOf.IsZero() {
-			return utc(&l.AsOf)
-		}
-	}
-	return nil
 }
 
 func lookResult(text []byte) (contract.LookResult, error) {

@@ -96,14 +96,15 @@ func toDeployment(row db.DeploymentRow) deployment.Deployment {
 	}
 	if row.VerificationID != nil && row.VerificationRegisteredAt != nil {
 		d.Verification = &deployment.Verification{
-			ID: *row.VerificationID, Status: text(row.VerificationStatus), Method: text(row.VerificationMethod), Plan: row.VerificationPlan,
-			Result: row.VerificationResult, RegisteredAt: *row.VerificationRegisteredAt, DecidedAt: row.VerifiedAt,
+			ID: *row.VerificationID, Status: text(row.VerificationStatus), Method: text(row.VerificationMethod),
+			Plan:   deployment.Plan{Revision: 1, Document: row.VerificationPlan, RegisteredAt: *row.VerificationRegisteredAt},
+			Result: row.VerificationResult, DecidedAt: row.VerifiedAt,
 		}
 	}
 	return d
 }
 
-// withLooks adds the looks of the deployments' verifications, in one query.
+// withLooks adds the later plans and the looks of a deployment's verification.
 func withLooks(ctx context.Context, q *db.Queries, d deployment.Deployment) (deployment.Deployment, error) {
 	all, err := addLooks(ctx, q, []deployment.Deployment{d})
 	if err != nil {
@@ -112,6 +113,7 @@ func withLooks(ctx context.Context, q *db.Queries, d deployment.Deployment) (dep
 	return all[0], nil
 }
 
+// addLooks does it for many, in two queries.
 func addLooks(ctx context.Context, q *db.Queries, all []deployment.Deployment) ([]deployment.Deployment, error) {
 	var ids []uuid.UUID
 	of := map[uuid.UUID]*deployment.Verification{}
@@ -124,13 +126,22 @@ func addLooks(ctx context.Context, q *db.Queries, all []deployment.Deployment) (
 	if len(ids) == 0 {
 		return all, nil
 	}
+	plans, err := q.LaterPlans(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range plans {
+		v := of[p.VerificationID]
+		v.Earlier = append(v.Earlier, v.Plan)
+		v.Plan = deployment.Plan{Revision: int(p.Revision), Document: p.Plan, RegisteredAt: p.RegisteredAt}
+	}
 	looks, err := q.Looks(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range looks {
-		v := of[l.VerificationID]
-		v.Looks = append(v.Looks, deployment.Look{Day: int(l.LookDay), AsOf: l.AsOf, Result: l.Result})
+		plan := of[l.VerificationID].PlanOf(int(l.Revision))
+		plan.Looks = append(plan.Looks, deployment.Look{Day: int(l.LookDay), AsOf: l.AsOf, Result: l.Result})
 	}
 	return all, nil
 }

@@ -30,14 +30,11 @@ func (s *Store) Outcomes(ctx context.Context, account uuid.UUID, family string) 
 		}
 		for _, r := range rows {
 			var predicted proposal.Counterfactual
-			var seen struct {
-				Effect   float64     `json:"effect"`
-				Effect95 *[2]float64 `json:"effect_95"`
-			}
+			seen := measured{Metric: positiveRatio} // the one metric of tests that do not name theirs
 			if json.Unmarshal(r.Predicted, &predicted) != nil || json.Unmarshal(r.Result, &seen) != nil {
 				return fmt.Errorf("decoding how a prediction of %q turned out", family)
 			}
-			if o, ok := outcome(predicted, seen.Effect, seen.Effect95); ok {
+			if o, ok := outcome(predicted, seen); ok {
 				out = append(out, o)
 			}
 		}
@@ -46,14 +43,28 @@ func (s *Store) Outcomes(ctx context.Context, account uuid.UUID, family string) 
 	return out, err
 }
 
-// outcome compares a prediction with an effect on the odds. Only ratios are verified.
-func outcome(predicted proposal.Counterfactual, effect float64, interval *[2]float64) (impact.Outcome, bool) {
-	if predicted.Metric != proposal.MetricRatio || interval == nil || effect <= -1 || interval[0] <= -1 ||
+// Metrics by the analyzer's names.
+const (
+	positiveRatio = "positive_ratio"
+	usualVolume   = "share_of_usual_volume"
+)
+
+// measured is an effect on the odds of a metric.
+type measured struct {
+	Metric   string      `json:"metric"`
+	Effect   float64     `json:"effect"`
+	Effect95 *[2]float64 `json:"effect_95"`
+}
+
+// outcome compares a prediction with what was measured of the same metric. A volume has no odds.
+func outcome(predicted proposal.Counterfactual, seen measured) (impact.Outcome, bool) {
+	interval := seen.Effect95
+	if predicted.Metric != seen.Metric || seen.Metric == usualVolume || interval == nil || seen.Effect <= -1 || interval[0] <= -1 ||
 		predicted.Now <= 0 || predicted.Now >= 1 || predicted.Then <= 0 || predicted.Then >= 1 {
 		return impact.Outcome{}, false
 	}
 	return impact.Outcome{
-		Predicted: impact.Gain(predicted.Now, predicted.Then), Observed: math.Log1p(effect),
+		Predicted: impact.Gain(predicted.Now, predicted.Then), Observed: math.Log1p(seen.Effect),
 		SD: (math.Log1p(interval[1]) - math.Log1p(interval[0])) / (2 * z95),
 	}, true
 }

@@ -376,7 +376,7 @@ func (q *Queries) ListAnalyses(ctx context.Context, arg ListAnalysesParams) ([]A
 const listDeployments = `-- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
 FROM deployment_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
@@ -691,7 +691,7 @@ func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([
 }
 
 const lockDeployment = `-- name: LockDeployment :one
-SELECT id, account_id, product_id, context_id, proposal_id, status, version_label, commit_sha, url, created_at, deployed_at, reported_at, reported_by, cancelled_at, rolled_back_at, version FROM deployments WHERE id = $1 FOR UPDATE
+SELECT id, account_id, product_id, context_id, proposal_id, status, version_label, commit_sha, url, created_at, deployed_at, reported_at, reported_by, cancelled_at, rolled_back_at, version, canary_share FROM deployments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockDeployment(ctx context.Context, id uuid.UUID) (Deployment, error) {
@@ -714,6 +714,7 @@ func (q *Queries) LockDeployment(ctx context.Context, id uuid.UUID) (Deployment,
 		&i.CancelledAt,
 		&i.RolledBackAt,
 		&i.Version,
+		&i.CanaryShare,
 	)
 	return i, err
 }
@@ -725,44 +726,6 @@ SELECT pg_advisory_xact_lock(hashtextextended('proposal:' || $1::uuid::text, 0))
 func (q *Queries) LockProposal(ctx context.Context, id uuid.UUID) error {
 	_, err := q.db.Exec(ctx, lockProposal, id)
 	return err
-}
-
-const looks = `-- name: Looks :many
-SELECT verification_id, look_day, as_of, result FROM verification_looks
-WHERE verification_id = ANY($1::uuid[])
-ORDER BY verification_id, look_day
-`
-
-type LooksRow struct {
-	VerificationID uuid.UUID
-	LookDay        int32
-	AsOf           time.Time
-	Result         []byte
-}
-
-func (q *Queries) Looks(ctx context.Context, verificationIds []uuid.UUID) ([]LooksRow, error) {
-	rows, err := q.db.Query(ctx, looks, verificationIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LooksRow
-	for rows.Next() {
-		var i LooksRow
-		if err := rows.Scan(
-			&i.VerificationID,
-			&i.LookDay,
-			&i.AsOf,
-			&i.Result,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const markReopened = `-- name: MarkReopened :exec

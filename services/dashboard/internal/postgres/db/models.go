@@ -133,6 +133,8 @@ type Deployment struct {
 	CancelledAt  *time.Time
 	RolledBackAt *time.Time
 	Version      int32
+	// percent of the traffic that got it
+	CanaryShare int16
 }
 
 // writer: dashboard. History brought in by the import operation.

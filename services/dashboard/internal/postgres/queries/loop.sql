@@ -72,7 +72,7 @@ WHERE s.id = $1;
 -- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
 FROM deployment_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
@@ -88,11 +88,6 @@ SELECT * FROM deployments WHERE id = $1 FOR UPDATE;
 UPDATE deployments SET status = $2, version_label = $3, commit_sha = $4, url = $5, deployed_at = $6, reported_at = $7, reported_by = $8,
     cancelled_at = $9, rolled_back_at = $10, version = version + 1
 WHERE id = $1;
-
--- name: Looks :many
-SELECT verification_id, look_day, as_of, result FROM verification_looks
-WHERE verification_id = ANY(sqlc.arg(verification_ids)::uuid[])
-ORDER BY verification_id, look_day;
 
 -- name: ListAnalyses :many
 SELECT * FROM analyses
