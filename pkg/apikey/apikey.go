@@ -8,10 +8,11 @@ import (
 	"hash/crc32"
 )
 
-// Prefixes of the two kinds of secret.
+// Prefixes of the kinds of secret.
 const (
 	Ingest = "spk_" // API key of one product: it ingests and can never read
 	Access = "spt_" // personal access token with scopes
+	Share  = "sps_" // end of a link that shows one proof page
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // ErrMalformed says that a text is no key of ours: wrong length, prefix, alphabet or checksum.
 var ErrMalformed = errors.New("malformed key")
 
-// New returns a fresh random key with the given prefix (Ingest or Access).
+// New returns a fresh random key with the given prefix (Ingest, Access or Share).
 func New(prefix string) string {
 	body := prefix + randomBase62(randomLength)
 	return body + checksum(body)
@@ -37,7 +38,7 @@ func Parse(s string) (prefix string, err error) {
 		return "", fmt.Errorf("%w: %d characters instead of %d", ErrMalformed, len(s), length)
 	}
 	prefix = s[:prefixLength]
-	if prefix != Ingest && prefix != Access {
+	if prefix != Ingest && prefix != Access && prefix != Share {
 		return "", fmt.Errorf("%w: unknown prefix", ErrMalformed)
 	}
 	for i := prefixLength; i < length; i++ {

@@ -47,13 +47,15 @@ func TestParseRefusesEverythingElse(t *testing.T) {
 func TestNewKeysParseAndDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for range 1000 {
-		key := apikey.New(apikey.Access)
-		prefix, err := apikey.Parse(key)
-		require.NoError(t, err)
-		require.Equal(t, apikey.Access, prefix)
-		require.False(t, seen[key])
-		seen[key] = true
+	for _, kind := range []string{apikey.Ingest, apikey.Access, apikey.Share} {
+		for range 1000 {
+			key := apikey.New(kind)
+			prefix, err := apikey.Parse(key)
+			require.NoError(t, err)
+			require.Equal(t, kind, prefix)
+			require.False(t, seen[key])
+			seen[key] = true
+		}
 	}
 }
 

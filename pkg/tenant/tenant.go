@@ -65,12 +65,13 @@ type Lookup struct {
 	TokenHash   []byte
 	SessionHash []byte
 	KeyHash     []byte
+	ShareHash   []byte
 	UserID      uuid.UUID
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
-// exactly the row that matches l (an access token, a web session, an API key, or
-// the accounts of a user) and nothing else.
+// exactly the row that matches l (an access token, a web session, an API key, a link to
+// a proof page, or the accounts of a user) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -94,6 +95,9 @@ func (l Lookup) settings() []string {
 	}
 	if len(l.KeyHash) > 0 {
 		set("key_hash", hex.EncodeToString(l.KeyHash))
+	}
+	if len(l.ShareHash) > 0 {
+		set("share_hash", hex.EncodeToString(l.ShareHash))
 	}
 	if l.UserID != uuid.Nil {
 		set("user_id", l.UserID.String())
