@@ -24,6 +24,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
+	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
@@ -49,6 +50,7 @@ type Options struct {
 	Usage       *usage.Service
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
+	Shares      *share.Service
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
@@ -58,6 +60,7 @@ type api struct {
 	Options
 	cookies cookies
 	tails   *tails
+	shared  *shared
 }
 
 var _ dashboardapi.StrictServerInterface = (*api)(nil)
@@ -80,7 +83,11 @@ func New(o Options) (http.Handler, error) {
 			return nil, fmt.Errorf("reading SPECTER_PUBLIC_URL: %w", err)
 		}
 	}
-	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval)}
+	pages, err := newShared(o.Shares, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval), shared: pages}
 
 	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer})
 	e.JSONSerializer = strictJSON{}
@@ -95,6 +102,8 @@ func New(o Options) (http.Handler, error) {
 		}
 	}
 	dashboardapi.RegisterHandlersWithOptions(e, dashboardapi.NewStrictHandler(a, nil), dashboardapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	e.GET(sharedPath+":link", pages.serve)
+	e.HEAD(sharedPath+":link", pages.serve)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))
