@@ -199,7 +199,7 @@ func TestLinksAreListedWithWhoAndWhen(t *testing.T) {
 	require.Equal(t, second, list.str("items.0.id"), "the newest first")
 	require.Equal(t, first, list.str("items.1.id"))
 	require.Equal(t, "One", list.str("items.1.title"))
-	require.Equal(t, "open", list.str("items.1.status"))
+	require.Equal(t, "active", list.str("items.1.status"))
 	require.Equal(t, expires.Format(time.RFC3339Nano), list.str("items.1.expires_at"))
 	require.Equal(t, "token:"+tenant.TokenID.String(), list.str("items.1.created_by"))
 	require.Nil(t, list.at("items.1.last_seen_at"))

@@ -195,19 +195,19 @@ func (e HealthSeriesStep) Valid() bool {
 
 // Defines values for ImportStatus.
 const (
-	ImportStatusAnalysing ImportStatus = "analysing"
-	ImportStatusDone      ImportStatus = "done"
-	ImportStatusOpen      ImportStatus = "open"
+	Analysing ImportStatus = "analysing"
+	Done      ImportStatus = "done"
+	Open      ImportStatus = "open"
 )
 
 // Valid indicates whether the value is a known member of the ImportStatus enum.
 func (e ImportStatus) Valid() bool {
 	switch e {
-	case ImportStatusAnalysing:
+	case Analysing:
 		return true
-	case ImportStatusDone:
+	case Done:
 		return true
-	case ImportStatusOpen:
+	case Open:
 		return true
 	default:
 		return false
@@ -343,6 +343,30 @@ func (e ProofEffectOf) Valid() bool {
 	case Number:
 		return true
 	case Odds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofFormat.
+const (
+	ProofCSV      ProofFormat = "csv"
+	ProofJSON     ProofFormat = "json"
+	ProofMarkdown ProofFormat = "md"
+	ProofSVG      ProofFormat = "svg"
+)
+
+// Valid indicates whether the value is a known member of the ProofFormat enum.
+func (e ProofFormat) Valid() bool {
+	switch e {
+	case ProofCSV:
+		return true
+	case ProofJSON:
+		return true
+	case ProofMarkdown:
+		return true
+	case ProofSVG:
 		return true
 	default:
 		return false
@@ -519,17 +543,17 @@ func (e Scope) Valid() bool {
 
 // Defines values for ShareStatus.
 const (
+	ShareStatusActive  ShareStatus = "active"
 	ShareStatusExpired ShareStatus = "expired"
-	ShareStatusOpen    ShareStatus = "open"
 	ShareStatusRevoked ShareStatus = "revoked"
 )
 
 // Valid indicates whether the value is a known member of the ShareStatus enum.
 func (e ShareStatus) Valid() bool {
 	switch e {
-	case ShareStatusExpired:
+	case ShareStatusActive:
 		return true
-	case ShareStatusOpen:
+	case ShareStatusExpired:
 		return true
 	case ShareStatusRevoked:
 		return true
@@ -649,30 +673,6 @@ func (e GetContextHealthParamsStep) Valid() bool {
 	case GetContextHealthParamsStepDay:
 		return true
 	case GetContextHealthParamsStepHour:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for GetProofParamsFormat.
-const (
-	Csv  GetProofParamsFormat = "csv"
-	Json GetProofParamsFormat = "json"
-	Md   GetProofParamsFormat = "md"
-	Svg  GetProofParamsFormat = "svg"
-)
-
-// Valid indicates whether the value is a known member of the GetProofParamsFormat enum.
-func (e GetProofParamsFormat) Valid() bool {
-	switch e {
-	case Csv:
-		return true
-	case Json:
-		return true
-	case Md:
-		return true
-	case Svg:
 		return true
 	default:
 		return false
@@ -1610,6 +1610,9 @@ type ProofEffect struct {
 // ProofEffectOf defines model for ProofEffect.Of.
 type ProofEffectOf string
 
+// ProofFormat defines model for ProofFormat.
+type ProofFormat string
+
 // ProofLook defines model for ProofLook.
 type ProofLook struct {
 	At       time.Time `json:"at"`
@@ -2126,11 +2129,8 @@ type GetContextHealthParamsStep string
 
 // GetProofParams defines parameters for GetProof.
 type GetProofParams struct {
-	Format *GetProofParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+	Format *ProofFormat `form:"format,omitempty" json:"format,omitempty"`
 }
-
-// GetProofParamsFormat defines parameters for GetProof.
-type GetProofParamsFormat string
 
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {

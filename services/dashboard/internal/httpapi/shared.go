@@ -52,7 +52,7 @@ func (s *shared) serve(c echo.Context) error {
 		return fault.New(fault.RateLimited, "rate_limited", "These pages are read too fast from your address. Try again in a moment.").After(wait)
 	}
 	secret, ending, document := strings.Cut(c.Param("link"), ".")
-	format := contract.GetProofParamsFormat(ending)
+	format := contract.ProofFormat(ending)
 	if document && !format.Valid() {
 		return s.gone(c)
 	}
@@ -77,9 +77,9 @@ func (s *shared) serve(c echo.Context) error {
 		return err
 	}
 	switch format {
-	case contract.Svg:
+	case contract.ProofSVG:
 		h.Set("Content-Security-Policy", s.renderer.PicturePolicy)
-	case contract.Csv:
+	case contract.ProofCSV:
 		h.Set("Content-Disposition", `attachment; filename="proof.csv"`)
 	}
 	return c.Blob(http.StatusOK, mediaType(format), text)

@@ -17,7 +17,7 @@ import (
 
 // GetProof answers GET /api/v1/deployments/{deployment_id}/report.
 func (a *api) GetProof(ctx context.Context, r contract.GetProofRequestObject) (contract.GetProofResponseObject, error) {
-	format := contract.Json
+	format := contract.ProofJSON
 	if r.Params.Format != nil {
 		format = *r.Params.Format
 	}
@@ -33,13 +33,13 @@ func (a *api) GetProof(ctx context.Context, r contract.GetProofRequestObject) (c
 }
 
 // written is a proof as a document.
-func written(p proof.Proof, format contract.GetProofParamsFormat) ([]byte, error) {
+func written(p proof.Proof, format contract.ProofFormat) ([]byte, error) {
 	switch format {
-	case contract.Md:
+	case contract.ProofMarkdown:
 		return p.Markdown(), nil
-	case contract.Svg:
+	case contract.ProofSVG:
 		return p.SVG(), nil
-	case contract.Csv:
+	case contract.ProofCSV:
 		return p.CSV(), nil
 	default:
 		text, err := json.Marshal(p)
@@ -50,13 +50,13 @@ func written(p proof.Proof, format contract.GetProofParamsFormat) ([]byte, error
 	}
 }
 
-func mediaType(format contract.GetProofParamsFormat) string {
+func mediaType(format contract.ProofFormat) string {
 	switch format {
-	case contract.Md:
+	case contract.ProofMarkdown:
 		return "text/markdown; charset=utf-8"
-	case contract.Svg:
+	case contract.ProofSVG:
 		return "image/svg+xml"
-	case contract.Csv:
+	case contract.ProofCSV:
 		return "text/csv; charset=utf-8"
 	default:
 		return "application/json"
@@ -66,14 +66,14 @@ func mediaType(format contract.GetProofParamsFormat) string {
 // proofDocument is an answer of a media type that the generated ones would not give a charset.
 type proofDocument struct {
 	text          []byte
-	format        contract.GetProofParamsFormat
+	format        contract.ProofFormat
 	picturePolicy string
 }
 
 // VisitGetProofResponse writes it.
 func (d proofDocument) VisitGetProofResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", mediaType(d.format))
-	if d.format == contract.Svg {
+	if d.format == contract.ProofSVG {
 		w.Header().Set("Content-Security-Policy", d.picturePolicy)
 	}
 	w.WriteHeader(http.StatusOK)

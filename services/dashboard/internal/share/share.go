@@ -1,8 +1,8 @@
 // Package share keeps the links to proof pages. A link is a secret: it is shown once, kept as its SHA-256, and opens one
 // deployment's proof to whoever holds it.
 //
-//	open ──▶ expired    when its time is over
-//	  └────▶ revoked    when somebody of the account takes it back
+//	active ──▶ expired    when its time is over
+//	   └─────▶ revoked    when somebody of the account takes it back
 //
 // From the outside an expired link, a revoked one, one of a closed account and one that never was are the same.
 package share
@@ -52,7 +52,7 @@ type Status string
 
 // The statuses.
 const (
-	Open    Status = "open"
+	Active  Status = "active"
 	Expired Status = "expired"
 	Revoked Status = "revoked"
 )
@@ -65,7 +65,7 @@ func (s Share) Status(now time.Time) Status {
 	case s.ExpiresAt != nil && !s.ExpiresAt.After(now):
 		return Expired
 	default:
-		return Open
+		return Active
 	}
 }
 
@@ -148,7 +148,7 @@ func (s *Service) Open(ctx context.Context, secret string) (proof.Proof, error) 
 		return proof.Proof{}, ErrGone
 	}
 	now := s.now()
-	src, ok, err := s.store.Shared(ctx, apikey.Hash(secret), now, now.Add(-seenGrain), func(share Share) bool { return share.Status(now) == Open })
+	src, ok, err := s.store.Shared(ctx, apikey.Hash(secret), now, now.Add(-seenGrain), func(share Share) bool { return share.Status(now) == Active })
 	if err != nil {
 		return proof.Proof{}, err
 	}
