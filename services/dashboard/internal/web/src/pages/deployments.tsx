@@ -3,6 +3,7 @@ import { useState } from "react";
 import { api, unwrap, type Deployment, type Schemas, type Verification } from "../api";
 import { asCount, asOddsChange, asMoment, asPercent } from "../format";
 import { BeforeAfter } from "../parts/before-after";
+import { Share } from "../parts/share";
 import { Button, Card, Chip, Empty, Fact, Failure, Field, inputClass, Loading, Title, type Tone } from "../parts/ui";
 
 const statusLooks: Record<Deployment["status"], [Tone, string]> = {
@@ -52,6 +53,7 @@ function DeploymentCard({ deployment, product }: { deployment: Deployment; produ
       </p>
       {deployment.status === "planned" && <Report deployment={deployment} product={product} />}
       {deployment.verification && <Proof id={deployment.id} verification={deployment.verification} />}
+      {deployment.deployed_at !== undefined && <Share deployment={deployment.id} />}
     </Card>
   );
 }
