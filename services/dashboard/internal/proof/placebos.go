@@ -48,7 +48,7 @@ func (p *Proof) placeboChart(name string, width int) string {
 			continue
 		}
 		height := math.Max(2, placeboPlot*float64(n)/float64(most))
-		fmt.Fprintf(b, `<rect class="sp-band" x="%s" y="%s" width="%s" height="%s"/>`, px(side+float64(i)*bar), px(8+placeboPlot-height), px(bar-1), px(height))
+		fmt.Fprintf(b, `<rect class="sp-bar" x="%s" y="%s" width="%s" height="%s"/>`, px(side+float64(i)*bar), px(8+placeboPlot-height), px(bar-1), px(height))
 	}
 	fmt.Fprintf(b, `<path class="sp-grid" d="M%s %dH%s"/><path class="sp-effect" d="M%s 4V%d"/>`, px(side), 8+placeboPlot, px(float64(width)-side), px(at(effect)), 8+placeboPlot)
 	anchor := "middle"

@@ -8,9 +8,10 @@ import (
 // fact is one line of a list of facts.
 type fact struct{ Name, Text string }
 
-// table is a table with its rows as they are shown.
+// table is a table with its rows as they are shown. Names tells that each begins with words, which may be broken.
 type table struct {
 	Caption string
+	Names   bool
 	Head    []string
 	Rows    [][]string
 }
@@ -102,20 +103,20 @@ func (p *Proof) registered() []fact {
 		}
 	}
 	plan := p.Plan
-	add("Registered", p.moment(plan.RegisteredAt))
+	add("Registered", p.moment(plan.RegisteredAt)+p.late())
 	if plan.Revision > 1 {
 		add("Plan", fmt.Sprintf("number %d: %s", plan.Revision, plan.RevisedBecause))
 	}
 	add("Measured", p.Measure.Described)
 	add("Why this", p.Measure.Because)
 	if plan.HistoryFrom != nil && plan.HistoryTo != nil {
-		add("Before", fmt.Sprintf("%s to %s", p.date(*plan.HistoryFrom), p.date(plan.HistoryTo.Add(-1))))
+		add("Before", p.span(*plan.HistoryFrom, *plan.HistoryTo))
 	}
 	if plan.WindowFrom != nil {
 		add("After", "from "+p.date(*plan.WindowFrom)+" on; days are cut in "+p.TimeZone)
 	}
 	if plan.TriggerFrom != nil && plan.TriggerTo != nil {
-		add("Days that led to the finding", fmt.Sprintf("%s to %s; a verdict must hold without them", p.date(*plan.TriggerFrom), p.date(plan.TriggerTo.Add(-1))))
+		add("Days that led to the finding", p.span(*plan.TriggerFrom, *plan.TriggerTo)+"; a verdict must hold without them")
 	}
 	add("Counted as positive", strings.Join(plan.PositiveTypes, ", "))
 	add("Counted as negative", strings.Join(plan.NegativeTypes, ", "))
@@ -126,6 +127,14 @@ func (p *Proof) registered() []fact {
 	add("Rules", p.rules())
 	add("Method", plan.Method)
 	return out
+}
+
+// late says so when the deployment was reported with a time in the past.
+func (p *Proof) late() string {
+	if len(p.Looks) == 0 || !p.Plan.RegisteredAt.After(p.Looks[0].At) {
+		return ""
+	}
+	return ", when the deployment was reported with a time in the past; nothing after that time was read for it"
 }
 
 // rules are the thresholds in words.
@@ -159,7 +168,7 @@ func (p *Proof) looksTable() table {
 }
 
 func (p *Proof) readingsTable() table {
-	t := table{Caption: "The same test on other grounds", Head: []string{"Reading", "Effect", "Interval", "p"}}
+	t := table{Caption: "The same test on other grounds", Names: true, Head: []string{"Reading", "Effect", "Interval", "p"}}
 	for _, r := range p.Sensitivity.Readings {
 		t.Rows = append(t.Rows, []string{readingName(r), change(&r.Effect), change(&r.Low) + " to " + change(&r.High), pvalue(&r.PValue)})
 	}
@@ -189,7 +198,7 @@ func (p *Proof) remarks() []string {
 		out = append(out, p.placeboSentence())
 	}
 	if p.Plan.TriggerFrom != nil && len(s.PlaceboDates) > 0 {
-		out = append(out, fmt.Sprintf("Earlier dates around %s to %s fall on the days that led to the finding, when something did change.", p.date(*p.Plan.TriggerFrom), p.date(p.Plan.TriggerTo.Add(-1))))
+		out = append(out, fmt.Sprintf("Earlier dates around the days that led to the finding (%s) are no placebos: something did change.", p.span(*p.Plan.TriggerFrom, *p.Plan.TriggerTo)))
 	}
 	for _, c := range s.Controls {
 		text := fmt.Sprintf("The control “%s” changed by %s over the same days", c.Name, change(&c.Change))

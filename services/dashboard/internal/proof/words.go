@@ -219,6 +219,15 @@ func days(n int) string {
 // date is a day in the product's time zone.
 func (p *Proof) date(t time.Time) string { return t.In(p.zone).Format("2 January 2006") }
 
+// span names the days of [from, to).
+func (p *Proof) span(from, to time.Time) string {
+	first, last := p.date(from), p.date(to.Add(-1))
+	if first == last {
+		return first
+	}
+	return first + " to " + last
+}
+
 // moment is a time in the product's time zone.
 func (p *Proof) moment(t time.Time) string {
 	return t.In(p.zone).Format("2 January 2006, 15:04") + " (" + p.TimeZone + ")"

@@ -72,7 +72,7 @@ function Links({ deployment }: { deployment: string }) {
           create.mutate();
         }}
       >
-        <Field label="Open">
+        <Field label="The link opens">
           <select className={inputClass} value={days} onChange={(e) => setDays(e.target.value)}>
             {lifetimes.map(([value, words]) => (
               <option key={value} value={value}>
