@@ -42,7 +42,7 @@ type recorded struct {
 
 func same(text string) string { return text }
 
-func moment(t *testing.T, text string) *time.Time {
+func moment(t testing.TB, text string) *time.Time {
 	t.Helper()
 	m, err := time.Parse(time.RFC3339, text)
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func moment(t *testing.T, text string) *time.Time {
 }
 
 // source is a recorded verification in a deployment of its own.
-func source(t *testing.T, name string) Source {
+func source(t testing.TB, name string) Source {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".json"))
 	require.NoError(t, err)
@@ -439,4 +439,16 @@ func FuzzAnyStoredDocument(f *testing.F) {
 		_, err = json.Marshal(p)
 		require.NoError(t, err)
 	})
+}
+
+func BenchmarkPage(b *testing.B) {
+	r, err := NewRenderer()
+	require.NoError(b, err)
+	src := source(b, "improved")
+	for b.Loop() {
+		p, err := New(src, same)
+		require.NoError(b, err)
+		_, err = r.Page(p, "/proof/x")
+		require.NoError(b, err)
+	}
 }
