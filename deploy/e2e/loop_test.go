@@ -96,6 +96,7 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 	require.Positive(t, *result.MinimumDetectableEffect)
 	require.Positive(t, result.Before.Positive)
 	require.Positive(t, result.After.Positive)
+	seeProof(t, s, shop.Product.Id)
 
 	for _, event := range []string{"proposal.created", "proposal.rejected", "proposal.approved", "deployment.created", "deployment.deployed", "deployment.verified"} {
 		var got received

@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // Prefixes of the kinds of secret.
 const (
 	Ingest = "spk_" // API key of one product: it ingests and can never read
 	Access = "spt_" // personal access token with scopes
-	Share  = "sps_" // end of a link that shows one proof page
+	Hook   = "sph_" // in the address of one product's deploy hook: it reports deployments there and does nothing else
+	Share  = "sps_" // at the end of a link that shows one proof page
 )
 
 const (
@@ -26,19 +28,34 @@ const (
 // ErrMalformed says that a text is no key of ours: wrong length, prefix, alphabet or checksum.
 var ErrMalformed = errors.New("malformed key")
 
-// New returns a fresh random key with the given prefix (Ingest, Access or Share).
+// New returns a fresh random key with the given prefix (Ingest, Access, Hook or Share).
 func New(prefix string) string {
 	body := prefix + randomBase62(randomLength)
 	return body + checksum(body)
 }
 
-// Parse checks the form of s and returns its prefix. It never says whether the key is valid.
-func Parse(s string) (prefix string, err error) {
+// Parse checks the form of s, which has to be an ingest key or an access token, and returns its prefix. It never says
+// whether the key is valid.
+func Parse(s string) (prefix string, err error) { return parse(s, Ingest, Access) }
+
+// ParseHook checks the form of a deploy hook's token. It never says whether the token is valid.
+func ParseHook(s string) error {
+	_, err := parse(s, Hook)
+	return err
+}
+
+// ParseShare checks the form of the secret that ends a link to a proof page. It never says whether the link opens anything.
+func ParseShare(s string) error {
+	_, err := parse(s, Share)
+	return err
+}
+
+func parse(s string, kinds ...string) (prefix string, err error) {
 	if len(s) != length {
 		return "", fmt.Errorf("%w: %d characters instead of %d", ErrMalformed, len(s), length)
 	}
 	prefix = s[:prefixLength]
-	if prefix != Ingest && prefix != Access && prefix != Share {
+	if !slices.Contains(kinds, prefix) {
 		return "", fmt.Errorf("%w: unknown prefix", ErrMalformed)
 	}
 	for i := prefixLength; i < length; i++ {

@@ -27,6 +27,7 @@ var (
 
 	DeploymentCreated      = define[*eventv1.DeploymentCreated](facts, "deployment.created", 1, OneAccount)
 	DeploymentDeployed     = define[*eventv1.DeploymentDeployed](facts, "deployment.deployed", 1, OneAccount)
+	DeploymentEdited       = define[*eventv1.DeploymentEdited](facts, "deployment.edited", 1, OneAccount)
 	DeploymentCancelled    = define[*eventv1.DeploymentCancelled](facts, "deployment.cancelled", 1, OneAccount)
 	DeploymentRolledBack   = define[*eventv1.DeploymentRolledBack](facts, "deployment.rolled_back", 1, OneAccount)
 	DeploymentVerified     = define[*eventv1.DeploymentVerified](facts, "deployment.verified", 1, OneAccount)
@@ -48,7 +49,7 @@ func All() []Info {
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
 		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalReopened, ProposalExpired,
-		DeploymentCreated, DeploymentDeployed, DeploymentCancelled, DeploymentRolledBack,
+		DeploymentCreated, DeploymentDeployed, DeploymentEdited, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,
 		EndpointTested, EndpointDisabled,

@@ -70,7 +70,7 @@ var vendorTokens = byStart([]vendorToken{
 	{prefix: "tfp_", min: 40}, {prefix: "rdme_", min: 40, hex: true}, {prefix: "waka_", shape: uuidShape}, {prefix: "sl.", min: 100}, {prefix: "fio-u-", min: 60},
 	{prefix: "p8e-", shape: "llllllllllllllllllllllllllllllll"}, {prefix: "dnkey-", min: 60},
 	// 1Password, age, our own
-	{prefix: "ops_eyJ", min: 60, extra: "="}, {prefix: "AGE-SECRET-KEY-1", min: 40}, {prefix: "spk_", min: 20}, {prefix: "spt_", min: 20},
+	{prefix: "ops_eyJ", min: 60, extra: "="}, {prefix: "AGE-SECRET-KEY-1", min: 40}, {prefix: "spk_", min: 20}, {prefix: "spt_", min: 20}, {prefix: "sph_", min: 20},
 })
 
 // tokenGroup are the tokens with the same second letter, after the same first.

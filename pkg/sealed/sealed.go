@@ -14,6 +14,7 @@ const (
 	WebhookSecret = "webhook-secret"
 	IngestKey     = "ingest-key"
 	RefreshToken  = "refresh-token"
+	GitHubSecret  = "github-secret" // of the webhook that GitHub signs
 )
 
 // ErrSealed means the value was not sealed with this secret key for this purpose, or was changed.

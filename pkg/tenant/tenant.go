@@ -67,11 +67,12 @@ type Lookup struct {
 	KeyHash     []byte
 	ShareHash   []byte
 	UserID      uuid.UUID
+	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
-// exactly the row that matches l (an access token, a web session, an API key, a link to
-// a proof page, or the accounts of a user) and nothing else.
+// exactly the row that matches l (an access token, a web session, an API key, a
+// deploy hook, a link to a proof page, or the accounts of a user) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -101,6 +102,9 @@ func (l Lookup) settings() []string {
 	}
 	if l.UserID != uuid.Nil {
 		set("user_id", l.UserID.String())
+	}
+	if l.HookProduct != uuid.Nil {
+		set("hook_product", l.HookProduct.String())
 	}
 	return calls
 }

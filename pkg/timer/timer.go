@@ -1,6 +1,7 @@
 package timer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,11 @@ type Options struct {
 	Workers *river.Workers
 	// Periodic jobs are inserted by whichever instance is the leader.
 	Periodic []*river.PeriodicJob
+	// FetchEvery bounds how often a queue asks for jobs while there are any; 0 means River's 100 ms.
+	FetchEvery time.Duration
+	// JobTimeout bounds one run of a job that sets no timeout of its own, and RescueAfter is when a job
+	// whose process died runs again, which must be later; 0 means 5 and 15 minutes.
+	JobTimeout, RescueAfter time.Duration
 	// Queues and their concurrency; nil means the default queue with 4 workers.
 	Queues map[string]river.QueueConfig
 }
@@ -73,8 +79,9 @@ func New(o Options) (*Timer, error) {
 	cfg := &river.Config{
 		Schema:                      schema,
 		Logger:                      logger,
-		JobTimeout:                  jobTimeout,
-		RescueStuckJobsAfter:        rescueAfter,
+		FetchCooldown:               o.FetchEvery,
+		JobTimeout:                  cmp.Or(o.JobTimeout, jobTimeout),
+		RescueStuckJobsAfter:        cmp.Or(o.RescueAfter, rescueAfter),
 		SoftStopTimeout:             softStop,
 		PeriodicJobs:                o.Periodic,
 		CompletedJobRetentionPeriod: keepCompleted,

@@ -21,6 +21,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
@@ -95,6 +96,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Calibration: calibration.New(postgres.Calibration{Store: store}),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
+		Hooks:       hook.New(postgres.Hooks{Store: store}, now),
 		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
 		Usage:       usage.New(postgres.Usage{Store: store}, broker.NewQuotas(p.Bus), now),

@@ -62,8 +62,8 @@ func TestPredictionsAreScoredByFamilyAndEngine(t *testing.T) {
 	board := "/api/v1/products/" + tenant.ProductID.String() + "/calibration"
 	require.Equal(t, []any{}, c.get(board).at("groups"), "nothing was verified yet")
 
-	verified("As predicted", "improved", `{"promised":{"metric":"positive_ratio","low":0.75,"predicted":0.8,"high":0.85,"observed":0.8,"effect":1.6667}}`)
-	verified("Less", "inconclusive", `{"reason_code":"not_significant","promised":{"metric":"positive_ratio","low":0.75,"predicted":0.8,"high":0.85,"observed":0.6,"effect":0}}`)
+	verified("As predicted", "improved", `{"promised":{"metric":"positive_ratio","low":0.75,"predicted":0.8,"high":0.85,"observed":0.8,"expected":0.6,"effect":1.6667}}`)
+	verified("Less", "inconclusive", `{"reason_code":"not_significant","promised":{"metric":"positive_ratio","low":0.75,"predicted":0.8,"high":0.85,"observed":0.6,"expected":0.6,"effect":0}}`)
 	verified("Silent", "inconclusive", `{"reason_code":"zero_traffic"}`)
 	r := c.get(board)
 	require.Equal(t, "rage_clicks", r.at("groups.0.family"), r.text)

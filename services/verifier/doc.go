@@ -1,7 +1,7 @@
 // Package verifier proves whether a deployment helped: it pre-registers a before/after test when something is reported
 // as deployed, takes the planned looks as days of data become complete, and publishes the verdict.
 //
-// Consumes: deployment.deployed, deployment.rolled_back, deployment.cancelled.
+// Consumes: deployment.deployed, deployment.edited, deployment.rolled_back, deployment.cancelled.
 //
 // Produces: deployment.verified (improved or no effect), deployment.regressed, deployment.inconclusive.
 //

@@ -68,7 +68,7 @@ func TestWhatNobodyShouldBelieveEndsInconclusiveWithItsWarning(t *testing.T) {
 		{"tracking stopped", 20 * days, func(w *world) { w.scale(0, 2, 1.2, .5); w.scale(2, 16, 0, 0) }, "instrumentation_broken", "missing_days"},
 		{"a deployment at the weekend", saturday(), func(w *world) { w.scale(0, 1, 1.3, .6) }, "", "weekend"},
 		{"two overlapping deployments", 20 * days, func(w *world) { w.scale(0, 20, 1.2, .4); w.ship(w.deployedAt.AddDate(0, 0, 3)) }, "another_deployment", "another_deployment"},
-		{"a holiday spike", 20 * days, func(w *world) { w.scale(3, 6, 8, 2) }, "", "holiday"},
+		{"a holiday spike", 20 * days, func(w *world) { w.scale(3, 6, 8, 2) }, "", "special_days"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -193,8 +193,7 @@ func TestAnEditedTimeIsTestedByALaterPlanAndTheFirstIsKept(t *testing.T) {
 
 	w.deployedAt = w.deployedAt.AddDate(0, 0, -15)
 	w.exec(`UPDATE deployments SET deployed_at = $1`, w.deployedAt)
-	second := uuid.Must(uuid.NewV7())
-	w.reportDeployed(second)
+	w.reportEdited(uuid.Must(uuid.NewV7()))
 	v := w.verdict()
 	require.EqualValues(t, 14, v.body.GetLookDay(), v.body.GetReason())
 	require.NotEqual(t, "improved", v.body.GetOutcome(), "it became better two weeks after the time that is said now")
@@ -216,7 +215,7 @@ func TestAnEditedTimeIsTestedByALaterPlanAndTheFirstIsKept(t *testing.T) {
 	// The verdict stands, whatever time is said afterwards.
 	w.exec(`UPDATE deployments SET deployed_at = deployed_at - interval '1 day'`)
 	third := uuid.Must(uuid.NewV7())
-	w.reportDeployed(third)
+	w.reportEdited(third)
 	testkit.Eventually(t, func() bool { return w.claimed(third) }, "the third report is processed")
 	require.NoError(t, w.owner.QueryRow(t.Context(), `SELECT count(*) FROM verification_plans`).Scan(&later))
 	require.Equal(t, 1, later)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,9 @@ import (
 	"github.com/draftlabs/specter/services/verifier/internal/timers"
 	"github.com/draftlabs/specter/services/verifier/internal/verification"
 )
+
+// rescueAfter is when a look whose process died is taken again; a look has a minute.
+const rescueAfter = 2 * time.Minute
 
 // name is the service's in tables, roles, consumers and logs.
 const name = "verifier"
@@ -40,7 +44,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	}
 	store := postgres.NewStore(p.DB, box, timers.NewScheduler(setting.Client(), p.Now))
 	domain := verification.NewService(store, verification.Timing{Settle: c.Settle, MaxWait: c.MaxWait, HorizonDays: c.Days}, p.Now, uuid.NewV7)
-	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Now, p.Log, p.Metrics)})
+	working, err := timer.New(timer.Options{
+		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(domain, p.Now, p.Log, p.Metrics), JobTimeout: time.Minute, RescueAfter: rescueAfter,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}

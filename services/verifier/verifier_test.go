@@ -150,6 +150,18 @@ func (w *world) reportDeployed(id uuid.UUID) {
 	require.NoError(w.t, err)
 }
 
+// reportEdited says that the time was corrected to the deployment's own.
+func (w *world) reportEdited(id uuid.UUID) {
+	w.t.Helper()
+	_, err := bus.Publish(w.t.Context(), w.bus, event.DeploymentEdited, bus.Message[*eventv1.DeploymentEdited]{
+		ID: id, AccountID: w.tenant.AccountID, Time: time.Now(), Body: &eventv1.DeploymentEdited{
+			DeploymentId: w.deployment.String(), ProposalId: w.proposal.String(), ProductId: w.tenant.ProductID.String(),
+			ContextId: w.tenant.ContextID.String(), DeployedAt: timestamppb.New(w.deployedAt),
+		},
+	})
+	require.NoError(w.t, err)
+}
+
 func (w *world) verdict() verdict {
 	w.t.Helper()
 	select {

@@ -685,7 +685,12 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Correct what was reported, or report a new canary share
+         * @description The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+         *     published as `deployment.edited`.
+         */
+        patch: operations["updateDeployment"];
         trace?: never;
     };
     "/api/v1/deployments/{deployment_id}/report": {
@@ -739,6 +744,128 @@ export interface paths {
         put?: never;
         /** It shipped and was taken back */
         post: operations["rollBackDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/deploy-hook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where pipelines and GitHub report what the product ships, and what of it counts */
+        get: operations["getDeployHook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Choose what counts as deployed */
+        patch: operations["updateDeployHook"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/deploy-hook/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the hook's address, or a new one in its place
+         * @description The address is in this answer only; a hash of its token is kept.
+         */
+        post: operations["rotateDeployHookToken"];
+        /** Close the hook's address at once, the one before a rotation too */
+        delete: operations["revokeDeployHookToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/deploy-hook/github-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the secret that GitHub signs its deliveries with, or a new one in its place
+         * @description The secret is in this answer only; it is kept sealed.
+         */
+        post: operations["rotateGitHubSecret"];
+        /** Take no delivery from GitHub any more */
+        delete: operations["revokeGitHubSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/deploy-receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What pipelines and GitHub said, newest first, what came of it and why */
+        get: operations["listDeployReceipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/deploy/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A pipeline reports what it shipped
+         * @description For curl and any CI. The fields of DeployHookReport come as JSON, as a form, in the query, or mixed; of one that is
+         *     said twice, the body's counts. A `text/plain` body is read as `message`. Saying the same again does nothing more.
+         *     A well-formed report answers 200 whether it matched something or not, so that no pipeline fails because of it;
+         *     `result` and `reason` say what came of it. 64 KiB at most. 404 when the address is not, or no longer, valid.
+         */
+        post: operations["receiveDeployReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/github/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A GitHub webhook of the product's repository
+         * @description Takes `ping`, `deployment_status`, `release`, `pull_request` and `push`, as JSON or as a form, 4 MiB at most. The
+         *     delivery must be signed (`X-Hub-Signature-256`) with the product's secret; without a good signature every address
+         *     answers the same 401. A delivery that came before, by its id or by its body, does nothing.
+         */
+        post: operations["receiveGitHubDelivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1592,6 +1719,70 @@ export interface components {
             /** Format: date-time */
             rolled_back_at?: string;
             verification?: components["schemas"]["Verification"];
+            /** @description Counts the reports; `If-Match: "v<revision>"` edits this one and no later. */
+            revision?: number;
+            reported_via?: components["schemas"]["ReportedVia"];
+            environment?: string;
+            /**
+             * Format: double
+             * @description Percent of the traffic that gets the change now; absent until it is deployed.
+             */
+            canary_share?: number;
+            /** @description Its past, oldest first. On one deployment, not in lists. */
+            canary_changes?: components["schemas"]["CanaryChange"][];
+            merged?: components["schemas"]["MergedChange"];
+            /** @description Other deployments of the product whose windows overlap with this one's. */
+            overlaps?: components["schemas"]["DeploymentOverlap"][];
+            /** @description What happened, oldest first. On one deployment, not in lists. */
+            timeline?: components["schemas"]["DeploymentStep"][];
+        };
+        /**
+         * @description How it was noticed.
+         * @enum {string}
+         */
+        ReportedVia: "web" | "cli" | "sdk" | "api" | "hook" | "github_deployment" | "github_release" | "github_pull_request" | "github_push";
+        CanaryChange: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            share: number;
+            /** Format: date-time */
+            reported_at: string;
+            reported_by: string;
+        };
+        /** @description The change was merged; merged is not deployed. */
+        MergedChange: {
+            /** Format: date-time */
+            merged_at: string;
+            commit: string;
+            commit_url?: string;
+            repository?: string;
+            pull_request_url?: string;
+        };
+        DeploymentOverlap: {
+            /** Format: uuid */
+            deployment_id: string;
+            title: string;
+            status: components["schemas"]["DeploymentStatus"];
+            /** Format: uuid */
+            context_id: string;
+            context_name: string;
+            /** Format: date-time */
+            deployed_at: string;
+            version?: string;
+        };
+        DeploymentStep: {
+            /** Format: date-time */
+            at: string;
+            /** @description "user:<id>", "token:<id>", "hook:deploy", "hook:github" or "service:<name>". */
+            actor: string;
+            /** @description E-mail address of a person */
+            actor_name?: string;
+            /** @description deployment.created, .merged, .deployed, .edited, .cancelled, .rolled_back, .collecting, .verified, .regressed, .inconclusive. */
+            action: string;
+            detail: {
+                [key: string]: unknown;
+            };
         };
         DeploymentPage: {
             items: components["schemas"]["Deployment"][];
@@ -1606,10 +1797,160 @@ export interface components {
             version?: string;
             commit?: string;
             url?: string;
+            environment?: string;
+            /**
+             * Format: double
+             * @description Percent of the traffic that gets the change. Default 100.
+             */
+            canary_share?: number;
+        };
+        DeploymentPatch: {
+            /** Format: date-time */
+            deployed_at?: string;
+            version?: string;
+            commit?: string;
+            url?: string;
+            environment?: string;
+            /** Format: double */
+            canary_share?: number;
+            /**
+             * Format: date-time
+             * @description From when the new share holds. Default now.
+             */
+            canary_since?: string;
         };
         RollbackReport: {
             /** Format: date-time */
             rolled_back_at?: string;
+        };
+        /** @enum {string} */
+        GitHubDeployedBy: "deployment_status" | "release" | "pull_request" | "push";
+        /** @enum {string} */
+        GitHubLinkedBy: "pull_request" | "push";
+        DeployHook: {
+            /** Format: uuid */
+            product_id: string;
+            /** @description Counts the edits; `If-Match: "v<revision>"`. */
+            revision: number;
+            /** @description First characters of the address's token; absent when there is none. */
+            token_hint?: string;
+            /** Format: date-time */
+            token_made_at?: string;
+            /**
+             * Format: date-time
+             * @description Until then the address before the last rotation works too.
+             */
+            old_token_until?: string;
+            /** @description Payload URL of the GitHub webhook; without a public URL in the settings it begins with "/". */
+            github_url: string;
+            /** Format: date-time */
+            github_secret_made_at?: string;
+            /** Format: date-time */
+            old_github_secret_until?: string;
+            /** @description Names of environments that count, in lower case. */
+            environments: string[];
+            /** @description GitHub events that mean "deployed". */
+            deployed_by: components["schemas"]["GitHubDeployedBy"][];
+            /** @description GitHub events that tell which commits hold a change, and do not mean "deployed". */
+            linked_by: components["schemas"]["GitHubLinkedBy"][];
+            /**
+             * Format: date-time
+             * @description When a delivery from GitHub last came without a good signature.
+             */
+            refused_at?: string;
+        };
+        DeployHookPatch: {
+            environments?: string[];
+            deployed_by?: components["schemas"]["GitHubDeployedBy"][];
+            linked_by?: components["schemas"]["GitHubLinkedBy"][];
+        };
+        Rotation: {
+            /**
+             * @description For how long the one before still works.
+             * @default 0
+             */
+            grace_hours: number;
+        };
+        DeployHookToken: {
+            /** @description The address to post to; without a public URL in the settings it begins with "/". */
+            url: string;
+            token: string;
+            hook: components["schemas"]["DeployHook"];
+        };
+        GitHubSecret: {
+            secret: string;
+            hook: components["schemas"]["DeployHook"];
+        };
+        /** @description Name what shipped by proposal, deployment, commit, message or all. */
+        DeployHookReport: {
+            /**
+             * @default deployed
+             * @enum {string}
+             */
+            status: "deployed" | "rolled_back";
+            /** @description Ids of proposals; one text or a list. */
+            proposal?: string[];
+            /** @description Ids of deployments; one text or a list. */
+            deployment?: string[];
+            /** @description SHA of what shipped, or seven characters of its beginning at least. It matches what GitHub said of merges, and deployments reported with it. */
+            commit?: string;
+            /** @description Any text with `Specter-Proposal: <id>` trailers, such as a git log. */
+            message?: string;
+            /**
+             * @description Everything that is planned shipped with this; needs a commit or a version, so that a repeated report ships nothing that was planned since.
+             * @default false
+             */
+            all: boolean;
+            version?: string;
+            /** @description One that does not count is answered and ignored. Default production. */
+            environment?: string;
+            url?: string;
+            /** @description RFC 3339 or epoch seconds. Default now. */
+            deployed_at?: string;
+            /** @description The same, of a rollback. */
+            rolled_back_at?: string;
+            /**
+             * Format: double
+             * @description Percent of the traffic; report again when it changes.
+             */
+            canary_share?: number;
+        };
+        DeployHookAnswer: {
+            /** Format: uuid */
+            receipt_id: string;
+            result: components["schemas"]["DeployOutcome"];
+            reason: string;
+            /** @description It came before; this is what came of it then. */
+            repeated?: boolean;
+            deployments: string[];
+        };
+        /** @enum {string} */
+        DeployOutcome: "matched" | "unchanged" | "linked" | "unmatched" | "ignored" | "ping";
+        DeployReceipt: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            source: "hook" | "github";
+            /** @description report, rollback, or GitHub's event with its action: pull_request.closed. */
+            event: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @description GitHub's. */
+            delivery_id?: string;
+            /** @description How often it came again, to no effect. */
+            repeats: number;
+            outcome: components["schemas"]["DeployOutcome"];
+            reason: string;
+            environment?: string;
+            version?: string;
+            commit?: string;
+            repository?: string;
+            url?: string;
+            deployments: string[];
+        };
+        DeployReceiptPage: {
+            items: components["schemas"]["DeployReceipt"][];
+            next_cursor?: string;
         };
         NewShare: {
             /**
@@ -1800,7 +2141,10 @@ export interface components {
             /** @description Names of the untouched contexts. */
             controls?: string[];
             control_rule?: string;
-            /** @description Percent of the traffic, when it was registered. */
+            /**
+             * Format: double
+             * @description Percent of the traffic, when it was registered.
+             */
             canary_share?: number;
             /** Format: double */
             alpha?: number;
@@ -1972,7 +2316,10 @@ export interface components {
             /** @description Too young for a verdict. */
             early_read?: boolean;
             reason_code?: string;
-            /** @description Percent of the traffic that had the change. */
+            /**
+             * Format: double
+             * @description Percent of the traffic that had the change.
+             */
             canary_share?: number;
             /** @description Days since the deployment that stand out by how much came. */
             special_days?: string[];
@@ -2076,9 +2423,9 @@ export interface components {
             fit: "below" | "within" | "above";
             /**
              * Format: double
-             * @description Of the promised change that came: 1 is all of it.
+             * @description Of the promised gain that came: 1 is all of it; absent when there was nothing left to gain.
              */
-            share: number;
+            share?: number;
             /** Format: double */
             effect: number;
             effect_95?: number[];
@@ -3420,6 +3767,8 @@ export interface operations {
     listDeployments: {
         parameters: {
             query?: {
+                /** @description false: those that wait to be shipped; true: those that are reported, rolled back ones too. Default all. */
+                reported?: boolean;
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
@@ -3477,6 +3826,36 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Deployment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                deployment_id: components["parameters"]["DeploymentID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentPatch"];
+            };
+        };
         responses: {
             /** @description Deployment. */
             200: {
@@ -3590,6 +3969,250 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDeployHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description DeployHook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployHook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateDeployHook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeployHookPatch"];
+            };
+        };
+        responses: {
+            /** @description DeployHook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployHook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateDeployHookToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description DeployHookToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployHookToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeDeployHookToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateGitHubSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description GitHubSecret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GitHubSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeGitHubSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDeployReceipts: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description DeployReceiptPage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployReceiptPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveDeployReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DeployHookReport"];
+                "application/x-www-form-urlencoded": components["schemas"]["DeployHookReport"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description DeployHookAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployHookAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveGitHubDelivery: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-GitHub-Event": string;
+                "X-GitHub-Delivery": string;
+                "X-Hub-Signature-256": string;
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description DeployHookAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployHookAnswer"];
                 };
             };
             default: components["responses"]["Problem"];

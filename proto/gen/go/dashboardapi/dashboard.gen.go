@@ -136,6 +136,72 @@ func (e DeliveryStatus) Valid() bool {
 	}
 }
 
+// Defines values for DeployHookReportStatus.
+const (
+	DeployHookReportStatusDeployed   DeployHookReportStatus = "deployed"
+	DeployHookReportStatusRolledBack DeployHookReportStatus = "rolled_back"
+)
+
+// Valid indicates whether the value is a known member of the DeployHookReportStatus enum.
+func (e DeployHookReportStatus) Valid() bool {
+	switch e {
+	case DeployHookReportStatusDeployed:
+		return true
+	case DeployHookReportStatusRolledBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeployOutcome.
+const (
+	Ignored   DeployOutcome = "ignored"
+	Linked    DeployOutcome = "linked"
+	Matched   DeployOutcome = "matched"
+	Ping      DeployOutcome = "ping"
+	Unchanged DeployOutcome = "unchanged"
+	Unmatched DeployOutcome = "unmatched"
+)
+
+// Valid indicates whether the value is a known member of the DeployOutcome enum.
+func (e DeployOutcome) Valid() bool {
+	switch e {
+	case Ignored:
+		return true
+	case Linked:
+		return true
+	case Matched:
+		return true
+	case Ping:
+		return true
+	case Unchanged:
+		return true
+	case Unmatched:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeployReceiptSource.
+const (
+	DeployReceiptSourceGithub DeployReceiptSource = "github"
+	DeployReceiptSourceHook   DeployReceiptSource = "hook"
+)
+
+// Valid indicates whether the value is a known member of the DeployReceiptSource enum.
+func (e DeployReceiptSource) Valid() bool {
+	switch e {
+	case DeployReceiptSourceGithub:
+		return true
+	case DeployReceiptSourceHook:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeploymentStatus.
 const (
 	DeploymentStatusCancelled    DeploymentStatus = "cancelled"
@@ -169,6 +235,48 @@ func (e DeploymentStatus) Valid() bool {
 	case DeploymentStatusRolledBack:
 		return true
 	case DeploymentStatusVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GitHubDeployedBy.
+const (
+	GitHubDeployedByDeploymentStatus GitHubDeployedBy = "deployment_status"
+	GitHubDeployedByPullRequest      GitHubDeployedBy = "pull_request"
+	GitHubDeployedByPush             GitHubDeployedBy = "push"
+	GitHubDeployedByRelease          GitHubDeployedBy = "release"
+)
+
+// Valid indicates whether the value is a known member of the GitHubDeployedBy enum.
+func (e GitHubDeployedBy) Valid() bool {
+	switch e {
+	case GitHubDeployedByDeploymentStatus:
+		return true
+	case GitHubDeployedByPullRequest:
+		return true
+	case GitHubDeployedByPush:
+		return true
+	case GitHubDeployedByRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GitHubLinkedBy.
+const (
+	GitHubLinkedByPullRequest GitHubLinkedBy = "pull_request"
+	GitHubLinkedByPush        GitHubLinkedBy = "push"
+)
+
+// Valid indicates whether the value is a known member of the GitHubLinkedBy enum.
+func (e GitHubLinkedBy) Valid() bool {
+	switch e {
+	case GitHubLinkedByPullRequest:
+		return true
+	case GitHubLinkedByPush:
 		return true
 	default:
 		return false
@@ -493,6 +601,45 @@ func (e ReopensAfter) Valid() bool {
 	}
 }
 
+// Defines values for ReportedVia.
+const (
+	ReportedViaApi               ReportedVia = "api"
+	ReportedViaCli               ReportedVia = "cli"
+	ReportedViaGithubDeployment  ReportedVia = "github_deployment"
+	ReportedViaGithubPullRequest ReportedVia = "github_pull_request"
+	ReportedViaGithubPush        ReportedVia = "github_push"
+	ReportedViaGithubRelease     ReportedVia = "github_release"
+	ReportedViaHook              ReportedVia = "hook"
+	ReportedViaSdk               ReportedVia = "sdk"
+	ReportedViaWeb               ReportedVia = "web"
+)
+
+// Valid indicates whether the value is a known member of the ReportedVia enum.
+func (e ReportedVia) Valid() bool {
+	switch e {
+	case ReportedViaApi:
+		return true
+	case ReportedViaCli:
+		return true
+	case ReportedViaGithubDeployment:
+		return true
+	case ReportedViaGithubPullRequest:
+		return true
+	case ReportedViaGithubPush:
+		return true
+	case ReportedViaGithubRelease:
+		return true
+	case ReportedViaHook:
+		return true
+	case ReportedViaSdk:
+		return true
+	case ReportedViaWeb:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	AccountAdmin     Scope = "account:admin"
@@ -585,22 +732,22 @@ func (e SignalReceiptStatus) Valid() bool {
 
 // Defines values for Source.
 const (
-	Rest    Source = "rest"
-	Script  Source = "script"
-	Sdk     Source = "sdk"
-	Webhook Source = "webhook"
+	SourceRest    Source = "rest"
+	SourceScript  Source = "script"
+	SourceSdk     Source = "sdk"
+	SourceWebhook Source = "webhook"
 )
 
 // Valid indicates whether the value is a known member of the Source enum.
 func (e Source) Valid() bool {
 	switch e {
-	case Rest:
+	case SourceRest:
 		return true
-	case Script:
+	case SourceScript:
 		return true
-	case Sdk:
+	case SourceSdk:
 		return true
-	case Webhook:
+	case SourceWebhook:
 		return true
 	default:
 		return false
@@ -877,6 +1024,14 @@ type CalibrationOutcome struct {
 // CalibrationOutcomeStatus defines model for CalibrationOutcome.Status.
 type CalibrationOutcomeStatus string
 
+// CanaryChange defines model for CanaryChange.
+type CanaryChange struct {
+	At         time.Time `json:"at"`
+	ReportedAt time.Time `json:"reported_at"`
+	ReportedBy string    `json:"reported_by"`
+	Share      float64   `json:"share"`
+}
+
 // CodeCount defines model for CodeCount.
 type CodeCount struct {
 	Code   string     `json:"code"`
@@ -1061,24 +1216,186 @@ type DeliveryPage struct {
 	NextCursor *string    `json:"next_cursor,omitempty"`
 }
 
+// DeployHook defines model for DeployHook.
+type DeployHook struct {
+	// DeployedBy GitHub events that mean "deployed".
+	DeployedBy []GitHubDeployedBy `json:"deployed_by"`
+
+	// Environments Names of environments that count, in lower case.
+	Environments       []string   `json:"environments"`
+	GithubSecretMadeAt *time.Time `json:"github_secret_made_at,omitempty"`
+
+	// GithubUrl Payload URL of the GitHub webhook; without a public URL in the settings it begins with "/".
+	GithubUrl string `json:"github_url"`
+
+	// LinkedBy GitHub events that tell which commits hold a change, and do not mean "deployed".
+	LinkedBy             []GitHubLinkedBy `json:"linked_by"`
+	OldGithubSecretUntil *time.Time       `json:"old_github_secret_until,omitempty"`
+
+	// OldTokenUntil Until then the address before the last rotation works too.
+	OldTokenUntil *time.Time         `json:"old_token_until,omitempty"`
+	ProductId     openapi_types.UUID `json:"product_id"`
+
+	// RefusedAt When a delivery from GitHub last came without a good signature.
+	RefusedAt *time.Time `json:"refused_at,omitempty"`
+
+	// Revision Counts the edits; `If-Match: "v<revision>"`.
+	Revision int `json:"revision"`
+
+	// TokenHint First characters of the address's token; absent when there is none.
+	TokenHint   *string    `json:"token_hint,omitempty"`
+	TokenMadeAt *time.Time `json:"token_made_at,omitempty"`
+}
+
+// DeployHookAnswer defines model for DeployHookAnswer.
+type DeployHookAnswer struct {
+	Deployments []openapi_types.UUID `json:"deployments"`
+	Reason      string               `json:"reason"`
+	ReceiptId   openapi_types.UUID   `json:"receipt_id"`
+
+	// Repeated It came before; this is what came of it then.
+	Repeated *bool         `json:"repeated,omitempty"`
+	Result   DeployOutcome `json:"result"`
+}
+
+// DeployHookPatch defines model for DeployHookPatch.
+type DeployHookPatch struct {
+	DeployedBy   *[]GitHubDeployedBy `json:"deployed_by,omitempty"`
+	Environments *[]string           `json:"environments,omitempty"`
+	LinkedBy     *[]GitHubLinkedBy   `json:"linked_by,omitempty"`
+}
+
+// DeployHookReport Name what shipped by proposal, deployment, commit, message or all.
+type DeployHookReport struct {
+	// All Everything that is planned shipped with this; needs a commit or a version, so that a repeated report ships nothing that was planned since.
+	All *bool `json:"all,omitempty"`
+
+	// CanaryShare Percent of the traffic; report again when it changes.
+	CanaryShare *float64 `json:"canary_share,omitempty"`
+
+	// Commit SHA of what shipped, or seven characters of its beginning at least. It matches what GitHub said of merges, and deployments reported with it.
+	Commit *string `json:"commit,omitempty"`
+
+	// DeployedAt RFC 3339 or epoch seconds. Default now.
+	DeployedAt *string `json:"deployed_at,omitempty"`
+
+	// Deployment Ids of deployments; one text or a list.
+	Deployment *[]openapi_types.UUID `json:"deployment,omitempty"`
+
+	// Environment One that does not count is answered and ignored. Default production.
+	Environment *string `json:"environment,omitempty"`
+
+	// Message Any text with `Specter-Proposal: <id>` trailers, such as a git log.
+	Message *string `json:"message,omitempty"`
+
+	// Proposal Ids of proposals; one text or a list.
+	Proposal *[]openapi_types.UUID `json:"proposal,omitempty"`
+
+	// RolledBackAt The same, of a rollback.
+	RolledBackAt *string                 `json:"rolled_back_at,omitempty"`
+	Status       *DeployHookReportStatus `json:"status,omitempty"`
+	Url          *string                 `json:"url,omitempty"`
+	Version      *string                 `json:"version,omitempty"`
+}
+
+// DeployHookReportStatus defines model for DeployHookReport.Status.
+type DeployHookReportStatus string
+
+// DeployHookToken defines model for DeployHookToken.
+type DeployHookToken struct {
+	Hook  DeployHook `json:"hook"`
+	Token string     `json:"token"`
+
+	// Url The address to post to; without a public URL in the settings it begins with "/".
+	Url string `json:"url"`
+}
+
+// DeployOutcome defines model for DeployOutcome.
+type DeployOutcome string
+
+// DeployReceipt defines model for DeployReceipt.
+type DeployReceipt struct {
+	Commit *string `json:"commit,omitempty"`
+
+	// DeliveryId GitHub's.
+	DeliveryId  *string              `json:"delivery_id,omitempty"`
+	Deployments []openapi_types.UUID `json:"deployments"`
+	Environment *string              `json:"environment,omitempty"`
+
+	// Event report, rollback, or GitHub's event with its action: pull_request.closed.
+	Event      string             `json:"event"`
+	Id         openapi_types.UUID `json:"id"`
+	Outcome    DeployOutcome      `json:"outcome"`
+	Reason     string             `json:"reason"`
+	ReceivedAt time.Time          `json:"received_at"`
+
+	// Repeats How often it came again, to no effect.
+	Repeats    int                 `json:"repeats"`
+	Repository *string             `json:"repository,omitempty"`
+	Source     DeployReceiptSource `json:"source"`
+	Url        *string             `json:"url,omitempty"`
+	Version    *string             `json:"version,omitempty"`
+}
+
+// DeployReceiptSource defines model for DeployReceipt.Source.
+type DeployReceiptSource string
+
+// DeployReceiptPage defines model for DeployReceiptPage.
+type DeployReceiptPage struct {
+	Items      []DeployReceipt `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+}
+
 // Deployment defines model for Deployment.
 type Deployment struct {
-	CancelledAt  *time.Time         `json:"cancelled_at,omitempty"`
-	Commit       *string            `json:"commit,omitempty"`
+	// CanaryChanges Its past, oldest first. On one deployment, not in lists.
+	CanaryChanges *[]CanaryChange `json:"canary_changes,omitempty"`
+
+	// CanaryShare Percent of the traffic that gets the change now; absent until it is deployed.
+	CanaryShare *float64           `json:"canary_share,omitempty"`
+	CancelledAt *time.Time         `json:"cancelled_at,omitempty"`
+	Commit      *string            `json:"commit,omitempty"`
+	ContextId   openapi_types.UUID `json:"context_id"`
+	ContextName *string            `json:"context_name,omitempty"`
+	CreatedAt   time.Time          `json:"created_at"`
+	DeployedAt  *time.Time         `json:"deployed_at,omitempty"`
+	Environment *string            `json:"environment,omitempty"`
+	Id          openapi_types.UUID `json:"id"`
+
+	// Merged The change was merged; merged is not deployed.
+	Merged *MergedChange `json:"merged,omitempty"`
+
+	// Overlaps Other deployments of the product whose windows overlap with this one's.
+	Overlaps   *[]DeploymentOverlap `json:"overlaps,omitempty"`
+	ProductId  openapi_types.UUID   `json:"product_id"`
+	ProposalId openapi_types.UUID   `json:"proposal_id"`
+	ReportedAt *time.Time           `json:"reported_at,omitempty"`
+	ReportedBy *string              `json:"reported_by,omitempty"`
+
+	// ReportedVia How it was noticed.
+	ReportedVia *ReportedVia `json:"reported_via,omitempty"`
+
+	// Revision Counts the reports; `If-Match: "v<revision>"` edits this one and no later.
+	Revision     *int             `json:"revision,omitempty"`
+	RolledBackAt *time.Time       `json:"rolled_back_at,omitempty"`
+	Status       DeploymentStatus `json:"status"`
+
+	// Timeline What happened, oldest first. On one deployment, not in lists.
+	Timeline     *[]DeploymentStep `json:"timeline,omitempty"`
+	Title        string            `json:"title"`
+	Url          *string           `json:"url,omitempty"`
+	Verification *Verification     `json:"verification,omitempty"`
+	Version      *string           `json:"version,omitempty"`
+}
+
+// DeploymentOverlap defines model for DeploymentOverlap.
+type DeploymentOverlap struct {
 	ContextId    openapi_types.UUID `json:"context_id"`
-	ContextName  *string            `json:"context_name,omitempty"`
-	CreatedAt    time.Time          `json:"created_at"`
-	DeployedAt   *time.Time         `json:"deployed_at,omitempty"`
-	Id           openapi_types.UUID `json:"id"`
-	ProductId    openapi_types.UUID `json:"product_id"`
-	ProposalId   openapi_types.UUID `json:"proposal_id"`
-	ReportedAt   *time.Time         `json:"reported_at,omitempty"`
-	ReportedBy   *string            `json:"reported_by,omitempty"`
-	RolledBackAt *time.Time         `json:"rolled_back_at,omitempty"`
+	ContextName  string             `json:"context_name"`
+	DeployedAt   time.Time          `json:"deployed_at"`
+	DeploymentId openapi_types.UUID `json:"deployment_id"`
 	Status       DeploymentStatus   `json:"status"`
 	Title        string             `json:"title"`
-	Url          *string            `json:"url,omitempty"`
-	Verification *Verification      `json:"verification,omitempty"`
 	Version      *string            `json:"version,omitempty"`
 }
 
@@ -1088,18 +1405,48 @@ type DeploymentPage struct {
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
 
+// DeploymentPatch defines model for DeploymentPatch.
+type DeploymentPatch struct {
+	CanaryShare *float64 `json:"canary_share,omitempty"`
+
+	// CanarySince From when the new share holds. Default now.
+	CanarySince *time.Time `json:"canary_since,omitempty"`
+	Commit      *string    `json:"commit,omitempty"`
+	DeployedAt  *time.Time `json:"deployed_at,omitempty"`
+	Environment *string    `json:"environment,omitempty"`
+	Url         *string    `json:"url,omitempty"`
+	Version     *string    `json:"version,omitempty"`
+}
+
 // DeploymentReport defines model for DeploymentReport.
 type DeploymentReport struct {
-	Commit *string `json:"commit,omitempty"`
+	// CanaryShare Percent of the traffic that gets the change. Default 100.
+	CanaryShare *float64 `json:"canary_share,omitempty"`
+	Commit      *string  `json:"commit,omitempty"`
 
 	// DeployedAt When it shipped; may lie in the past. Default now.
-	DeployedAt *time.Time `json:"deployed_at,omitempty"`
-	Url        *string    `json:"url,omitempty"`
-	Version    *string    `json:"version,omitempty"`
+	DeployedAt  *time.Time `json:"deployed_at,omitempty"`
+	Environment *string    `json:"environment,omitempty"`
+	Url         *string    `json:"url,omitempty"`
+	Version     *string    `json:"version,omitempty"`
 }
 
 // DeploymentStatus defines model for DeploymentStatus.
 type DeploymentStatus string
+
+// DeploymentStep defines model for DeploymentStep.
+type DeploymentStep struct {
+	// Action deployment.created, .merged, .deployed, .edited, .cancelled, .rolled_back, .collecting, .verified, .regressed, .inconclusive.
+	Action string `json:"action"`
+
+	// Actor "user:<id>", "token:<id>", "hook:deploy", "hook:github" or "service:<name>".
+	Actor string `json:"actor"`
+
+	// ActorName E-mail address of a person
+	ActorName *string                `json:"actor_name,omitempty"`
+	At        time.Time              `json:"at"`
+	Detail    map[string]interface{} `json:"detail"`
+}
 
 // EarlierPlan defines model for EarlierPlan.
 type EarlierPlan struct {
@@ -1172,6 +1519,18 @@ type FindingPreview struct {
 	Summary   string                 `json:"summary"`
 }
 
+// GitHubDeployedBy defines model for GitHubDeployedBy.
+type GitHubDeployedBy string
+
+// GitHubLinkedBy defines model for GitHubLinkedBy.
+type GitHubLinkedBy string
+
+// GitHubSecret defines model for GitHubSecret.
+type GitHubSecret struct {
+	Hook   DeployHook `json:"hook"`
+	Secret string     `json:"secret"`
+}
+
 // HealthPoint defines model for HealthPoint.
 type HealthPoint struct {
 	At       time.Time `json:"at"`
@@ -1242,7 +1601,7 @@ type LookResult struct {
 	Before Counts `json:"before"`
 
 	// CanaryShare Percent of the traffic that had the change.
-	CanaryShare *int          `json:"canary_share,omitempty"`
+	CanaryShare *float64      `json:"canary_share,omitempty"`
 	Controls    *[]ControlUse `json:"controls,omitempty"`
 	Daily       *[]DailyPoint `json:"daily,omitempty"`
 
@@ -1318,6 +1677,15 @@ type LookResult struct {
 	// WarningCodes Names of the warnings, one for one.
 	WarningCodes *[]string `json:"warning_codes,omitempty"`
 	Warnings     []string  `json:"warnings"`
+}
+
+// MergedChange The change was merged; merged is not deployed.
+type MergedChange struct {
+	Commit         string    `json:"commit"`
+	CommitUrl      *string   `json:"commit_url,omitempty"`
+	MergedAt       time.Time `json:"merged_at"`
+	PullRequestUrl *string   `json:"pull_request_url,omitempty"`
+	Repository     *string   `json:"repository,omitempty"`
 }
 
 // MixChange defines model for MixChange.
@@ -1522,8 +1890,8 @@ type Promised struct {
 	Observed  float64     `json:"observed"`
 	Predicted float64     `json:"predicted"`
 
-	// Share Of the promised change that came: 1 is all of it.
-	Share float64 `json:"share"`
+	// Share Of the promised gain that came: 1 is all of it; absent when there was nothing left to gain.
+	Share *float64 `json:"share,omitempty"`
 }
 
 // PromisedFit defines model for Promised.Fit.
@@ -1654,8 +2022,8 @@ type ProofPlan struct {
 	Alpha *float64 `json:"alpha,omitempty"`
 
 	// CanaryShare Percent of the traffic, when it was registered.
-	CanaryShare *int    `json:"canary_share,omitempty"`
-	ControlRule *string `json:"control_rule,omitempty"`
+	CanaryShare *float64 `json:"canary_share,omitempty"`
+	ControlRule *string  `json:"control_rule,omitempty"`
 
 	// Controls Names of the untouched contexts.
 	Controls        *[]string  `json:"controls,omitempty"`
@@ -1828,9 +2196,18 @@ type Reopens struct {
 // ReopensAfter What had become of it; improved: its deployment was verified, so this regressed again.
 type ReopensAfter string
 
+// ReportedVia How it was noticed.
+type ReportedVia string
+
 // RollbackReport defines model for RollbackReport.
 type RollbackReport struct {
 	RolledBackAt *time.Time `json:"rolled_back_at,omitempty"`
+}
+
+// Rotation defines model for Rotation.
+type Rotation struct {
+	// GraceHours For how long the one before still works.
+	GraceHours *int `json:"grace_hours,omitempty"`
 }
 
 // Scope defines model for Scope.
@@ -2127,6 +2504,12 @@ type GetContextHealthParams struct {
 // GetContextHealthParamsStep defines parameters for GetContextHealth.
 type GetContextHealthParamsStep string
 
+// UpdateDeploymentParams defines parameters for UpdateDeployment.
+type UpdateDeploymentParams struct {
+	// IfMatch ETag of the version that was read.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // GetProofParams defines parameters for GetProof.
 type GetProofParams struct {
 	Format *ProofFormat `form:"format,omitempty" json:"format,omitempty"`
@@ -2166,9 +2549,37 @@ type CreateContextParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// UpdateDeployHookParams defines parameters for UpdateDeployHook.
+type UpdateDeployHookParams struct {
+	// IfMatch ETag of the version that was read.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RotateGitHubSecretParams defines parameters for RotateGitHubSecret.
+type RotateGitHubSecretParams struct {
+	// IdempotencyKey Repeating a request with the same key within 24 h answers with the first result.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateDeployHookTokenParams defines parameters for RotateDeployHookToken.
+type RotateDeployHookTokenParams struct {
+	// IdempotencyKey Repeating a request with the same key within 24 h answers with the first result.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeployReceiptsParams defines parameters for ListDeployReceipts.
+type ListDeployReceiptsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListDeploymentsParams defines parameters for ListDeployments.
 type ListDeploymentsParams struct {
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	// Reported false: those that wait to be shipped; true: those that are reported, rolled back ones too. Default all.
+	Reported *bool  `form:"reported,omitempty" json:"reported,omitempty"`
+	Limit    *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -2306,6 +2717,9 @@ type UpdateContextJSONRequestBody = ContextPatch
 // RequestAnalysisJSONRequestBody defines body for RequestAnalysis for application/json ContentType.
 type RequestAnalysisJSONRequestBody = NewAnalysis
 
+// UpdateDeploymentJSONRequestBody defines body for UpdateDeployment for application/json ContentType.
+type UpdateDeploymentJSONRequestBody = DeploymentPatch
+
 // ReportDeploymentJSONRequestBody defines body for ReportDeployment for application/json ContentType.
 type ReportDeploymentJSONRequestBody = DeploymentReport
 
@@ -2326,6 +2740,15 @@ type UpdateProductJSONRequestBody = ProductPatch
 
 // CreateContextJSONRequestBody defines body for CreateContext for application/json ContentType.
 type CreateContextJSONRequestBody = NewContext
+
+// UpdateDeployHookJSONRequestBody defines body for UpdateDeployHook for application/json ContentType.
+type UpdateDeployHookJSONRequestBody = DeployHookPatch
+
+// RotateGitHubSecretJSONRequestBody defines body for RotateGitHubSecret for application/json ContentType.
+type RotateGitHubSecretJSONRequestBody = Rotation
+
+// RotateDeployHookTokenJSONRequestBody defines body for RotateDeployHookToken for application/json ContentType.
+type RotateDeployHookTokenJSONRequestBody = Rotation
 
 // CreateImportJSONRequestBody defines body for CreateImport for application/json ContentType.
 type CreateImportJSONRequestBody = NewImport
@@ -2553,6 +2976,26 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/deployments/{deployment_id} (the `GetDeployment` operationId).
 	GetDeployment(ctx context.Context, deploymentId DeploymentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateDeploymentWithBody Correct what was reported, or report a new canary share
+	//
+	// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+	// published as `deployment.edited`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+	UpdateDeploymentWithBody(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateDeployment Correct what was reported, or report a new canary share
+	//
+	// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+	// published as `deployment.edited`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+	UpdateDeployment(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, body UpdateDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelDeployment It will not ship
 	//
 	// Corresponds with POST /api/v1/deployments/{deployment_id}/cancel (the `CancelDeployment` operationId).
@@ -2711,6 +3154,76 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/products/{product_id}/contexts (the `CreateContext` operationId).
 	CreateContext(ctx context.Context, productId ProductID, params *CreateContextParams, body CreateContextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDeployHook Where pipelines and GitHub report what the product ships, and what of it counts
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/deploy-hook (the `GetDeployHook` operationId).
+	GetDeployHook(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateDeployHookWithBody Choose what counts as deployed
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+	UpdateDeployHookWithBody(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateDeployHook Choose what counts as deployed
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+	UpdateDeployHook(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, body UpdateDeployHookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeGitHubSecret Take no delivery from GitHub any more
+	//
+	// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/github-secret (the `RevokeGitHubSecret` operationId).
+	RevokeGitHubSecret(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateGitHubSecretWithBody Make the secret that GitHub signs its deliveries with, or a new one in its place
+	//
+	// The secret is in this answer only; it is kept sealed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+	RotateGitHubSecretWithBody(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateGitHubSecret Make the secret that GitHub signs its deliveries with, or a new one in its place
+	//
+	// The secret is in this answer only; it is kept sealed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+	RotateGitHubSecret(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, body RotateGitHubSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDeployHookToken Close the hook's address at once, the one before a rotation too
+	//
+	// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/token (the `RevokeDeployHookToken` operationId).
+	RevokeDeployHookToken(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateDeployHookTokenWithBody Make the hook's address, or a new one in its place
+	//
+	// The address is in this answer only; a hash of its token is kept.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+	RotateDeployHookTokenWithBody(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateDeployHookToken Make the hook's address, or a new one in its place
+	//
+	// The address is in this answer only; a hash of its token is kept.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+	RotateDeployHookToken(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, body RotateDeployHookTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeployReceipts What pipelines and GitHub said, newest first, what came of it and why
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/deploy-receipts (the `ListDeployReceipts` operationId).
+	ListDeployReceipts(ctx context.Context, productId ProductID, params *ListDeployReceiptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeployments Deployments, newest first
 	//
@@ -3268,6 +3781,46 @@ func (c *Client) GetDeployment(ctx context.Context, deploymentId DeploymentID, r
 	return c.Client.Do(req)
 }
 
+// UpdateDeploymentWithBody Correct what was reported, or report a new canary share
+//
+// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+// published as `deployment.edited`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+func (c *Client) UpdateDeploymentWithBody(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateDeploymentRequestWithBody(c.Server, deploymentId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateDeployment Correct what was reported, or report a new canary share
+//
+// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+// published as `deployment.edited`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+func (c *Client) UpdateDeployment(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, body UpdateDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateDeploymentRequest(c.Server, deploymentId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CancelDeployment It will not ship
 //
 // Corresponds with POST /api/v1/deployments/{deployment_id}/cancel (the `CancelDeployment` operationId).
@@ -3647,6 +4200,176 @@ func (c *Client) CreateContextWithBody(ctx context.Context, productId ProductID,
 // Corresponds with POST /api/v1/products/{product_id}/contexts (the `CreateContext` operationId).
 func (c *Client) CreateContext(ctx context.Context, productId ProductID, params *CreateContextParams, body CreateContextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateContextRequest(c.Server, productId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDeployHook Where pipelines and GitHub report what the product ships, and what of it counts
+//
+// Corresponds with GET /api/v1/products/{product_id}/deploy-hook (the `GetDeployHook` operationId).
+func (c *Client) GetDeployHook(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeployHookRequest(c.Server, productId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateDeployHookWithBody Choose what counts as deployed
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+func (c *Client) UpdateDeployHookWithBody(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateDeployHookRequestWithBody(c.Server, productId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateDeployHook Choose what counts as deployed
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+func (c *Client) UpdateDeployHook(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, body UpdateDeployHookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateDeployHookRequest(c.Server, productId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeGitHubSecret Take no delivery from GitHub any more
+//
+// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/github-secret (the `RevokeGitHubSecret` operationId).
+func (c *Client) RevokeGitHubSecret(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeGitHubSecretRequest(c.Server, productId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateGitHubSecretWithBody Make the secret that GitHub signs its deliveries with, or a new one in its place
+//
+// The secret is in this answer only; it is kept sealed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+func (c *Client) RotateGitHubSecretWithBody(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateGitHubSecretRequestWithBody(c.Server, productId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateGitHubSecret Make the secret that GitHub signs its deliveries with, or a new one in its place
+//
+// The secret is in this answer only; it is kept sealed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+func (c *Client) RotateGitHubSecret(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, body RotateGitHubSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateGitHubSecretRequest(c.Server, productId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDeployHookToken Close the hook's address at once, the one before a rotation too
+//
+// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/token (the `RevokeDeployHookToken` operationId).
+func (c *Client) RevokeDeployHookToken(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeployHookTokenRequest(c.Server, productId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateDeployHookTokenWithBody Make the hook's address, or a new one in its place
+//
+// The address is in this answer only; a hash of its token is kept.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+func (c *Client) RotateDeployHookTokenWithBody(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateDeployHookTokenRequestWithBody(c.Server, productId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateDeployHookToken Make the hook's address, or a new one in its place
+//
+// The address is in this answer only; a hash of its token is kept.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+func (c *Client) RotateDeployHookToken(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, body RotateDeployHookTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateDeployHookTokenRequest(c.Server, productId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeployReceipts What pipelines and GitHub said, newest first, what came of it and why
+//
+// Corresponds with GET /api/v1/products/{product_id}/deploy-receipts (the `ListDeployReceipts` operationId).
+func (c *Client) ListDeployReceipts(ctx context.Context, productId ProductID, params *ListDeployReceiptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeployReceiptsRequest(c.Server, productId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5061,6 +5784,68 @@ func NewGetDeploymentRequest(server string, deploymentId DeploymentID) (*http.Re
 	return req, nil
 }
 
+// NewUpdateDeploymentRequest calls the generic UpdateDeployment builder with application/json body
+func NewUpdateDeploymentRequest(server string, deploymentId DeploymentID, params *UpdateDeploymentParams, body UpdateDeploymentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateDeploymentRequestWithBody(server, deploymentId, params, "application/json", bodyReader)
+}
+
+// NewUpdateDeploymentRequestWithBody constructs an http.Request for the UpdateDeployment method, with any body, and a specified content type
+func NewUpdateDeploymentRequestWithBody(server string, deploymentId DeploymentID, params *UpdateDeploymentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "deployment_id", deploymentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/deployments/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewCancelDeploymentRequest constructs an http.Request for the CancelDeployment method
 func NewCancelDeploymentRequest(server string, deploymentId DeploymentID) (*http.Request, error) {
 	var err error
@@ -5832,6 +6617,367 @@ func NewCreateContextRequestWithBody(server string, productId ProductID, params 
 	return req, nil
 }
 
+// NewGetDeployHookRequest constructs an http.Request for the GetDeployHook method
+func NewGetDeployHookRequest(server string, productId ProductID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateDeployHookRequest calls the generic UpdateDeployHook builder with application/json body
+func NewUpdateDeployHookRequest(server string, productId ProductID, params *UpdateDeployHookParams, body UpdateDeployHookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateDeployHookRequestWithBody(server, productId, params, "application/json", bodyReader)
+}
+
+// NewUpdateDeployHookRequestWithBody constructs an http.Request for the UpdateDeployHook method, with any body, and a specified content type
+func NewUpdateDeployHookRequestWithBody(server string, productId ProductID, params *UpdateDeployHookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeGitHubSecretRequest constructs an http.Request for the RevokeGitHubSecret method
+func NewRevokeGitHubSecretRequest(server string, productId ProductID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook/github-secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateGitHubSecretRequest calls the generic RotateGitHubSecret builder with application/json body
+func NewRotateGitHubSecretRequest(server string, productId ProductID, params *RotateGitHubSecretParams, body RotateGitHubSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateGitHubSecretRequestWithBody(server, productId, params, "application/json", bodyReader)
+}
+
+// NewRotateGitHubSecretRequestWithBody constructs an http.Request for the RotateGitHubSecret method, with any body, and a specified content type
+func NewRotateGitHubSecretRequestWithBody(server string, productId ProductID, params *RotateGitHubSecretParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook/github-secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeDeployHookTokenRequest constructs an http.Request for the RevokeDeployHookToken method
+func NewRevokeDeployHookTokenRequest(server string, productId ProductID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook/token", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateDeployHookTokenRequest calls the generic RotateDeployHookToken builder with application/json body
+func NewRotateDeployHookTokenRequest(server string, productId ProductID, params *RotateDeployHookTokenParams, body RotateDeployHookTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateDeployHookTokenRequestWithBody(server, productId, params, "application/json", bodyReader)
+}
+
+// NewRotateDeployHookTokenRequestWithBody constructs an http.Request for the RotateDeployHookToken method, with any body, and a specified content type
+func NewRotateDeployHookTokenRequestWithBody(server string, productId ProductID, params *RotateDeployHookTokenParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-hook/token", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListDeployReceiptsRequest constructs an http.Request for the ListDeployReceipts method
+func NewListDeployReceiptsRequest(server string, productId ProductID, params *ListDeployReceiptsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/deploy-receipts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListDeploymentsRequest constructs an http.Request for the ListDeployments method
 func NewListDeploymentsRequest(server string, productId ProductID, params *ListDeploymentsParams) (*http.Request, error) {
 	var err error
@@ -5866,6 +7012,18 @@ func NewListDeploymentsRequest(server string, productId ProductID, params *ListD
 		// styled parameters, preserving literal commas as delimiters
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
+
+		if params.Reported != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reported", *params.Reported, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
 
 		if params.Limit != nil {
 
@@ -7632,6 +8790,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/deployments/{deployment_id} (the `GetDeployment` operationId).
 	GetDeploymentWithResponse(ctx context.Context, deploymentId DeploymentID, reqEditors ...RequestEditorFn) (*GetDeploymentResponse, error)
 
+	// UpdateDeploymentWithBodyWithResponse Correct what was reported, or report a new canary share
+	//
+	// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+	// published as `deployment.edited`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+	UpdateDeploymentWithBodyWithResponse(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateDeploymentResponse, error)
+
+	// UpdateDeploymentWithResponse Correct what was reported, or report a new canary share
+	//
+	// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+	// published as `deployment.edited`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+	UpdateDeploymentWithResponse(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, body UpdateDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateDeploymentResponse, error)
+
 	// CancelDeploymentWithResponse It will not ship
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7808,6 +8986,84 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/products/{product_id}/contexts (the `CreateContext` operationId).
 	CreateContextWithResponse(ctx context.Context, productId ProductID, params *CreateContextParams, body CreateContextJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateContextResponse, error)
+
+	// GetDeployHookWithResponse Where pipelines and GitHub report what the product ships, and what of it counts
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/deploy-hook (the `GetDeployHook` operationId).
+	GetDeployHookWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*GetDeployHookResponse, error)
+
+	// UpdateDeployHookWithBodyWithResponse Choose what counts as deployed
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+	UpdateDeployHookWithBodyWithResponse(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateDeployHookResponse, error)
+
+	// UpdateDeployHookWithResponse Choose what counts as deployed
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+	UpdateDeployHookWithResponse(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, body UpdateDeployHookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateDeployHookResponse, error)
+
+	// RevokeGitHubSecretWithResponse Take no delivery from GitHub any more
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/github-secret (the `RevokeGitHubSecret` operationId).
+	RevokeGitHubSecretWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*RevokeGitHubSecretResponse, error)
+
+	// RotateGitHubSecretWithBodyWithResponse Make the secret that GitHub signs its deliveries with, or a new one in its place
+	//
+	// The secret is in this answer only; it is kept sealed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+	RotateGitHubSecretWithBodyWithResponse(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateGitHubSecretResponse, error)
+
+	// RotateGitHubSecretWithResponse Make the secret that GitHub signs its deliveries with, or a new one in its place
+	//
+	// The secret is in this answer only; it is kept sealed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+	RotateGitHubSecretWithResponse(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, body RotateGitHubSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateGitHubSecretResponse, error)
+
+	// RevokeDeployHookTokenWithResponse Close the hook's address at once, the one before a rotation too
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/token (the `RevokeDeployHookToken` operationId).
+	RevokeDeployHookTokenWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*RevokeDeployHookTokenResponse, error)
+
+	// RotateDeployHookTokenWithBodyWithResponse Make the hook's address, or a new one in its place
+	//
+	// The address is in this answer only; a hash of its token is kept.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+	RotateDeployHookTokenWithBodyWithResponse(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateDeployHookTokenResponse, error)
+
+	// RotateDeployHookTokenWithResponse Make the hook's address, or a new one in its place
+	//
+	// The address is in this answer only; a hash of its token is kept.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+	RotateDeployHookTokenWithResponse(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, body RotateDeployHookTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateDeployHookTokenResponse, error)
+
+	// ListDeployReceiptsWithResponse What pipelines and GitHub said, newest first, what came of it and why
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/products/{product_id}/deploy-receipts (the `ListDeployReceipts` operationId).
+	ListDeployReceiptsWithResponse(ctx context.Context, productId ProductID, params *ListDeployReceiptsParams, reqEditors ...RequestEditorFn) (*ListDeployReceiptsResponse, error)
 
 	// ListDeploymentsWithResponse Deployments, newest first
 	//
@@ -8859,6 +10115,54 @@ func (r GetDeploymentResponse) ContentType() string {
 	return ""
 }
 
+type UpdateDeploymentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Deployment
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateDeploymentResponse) GetJSON200() *Deployment {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateDeploymentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateDeploymentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateDeploymentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateDeploymentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateDeploymentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CancelDeploymentResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9621,6 +10925,328 @@ func (r CreateContextResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateContextResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDeployHookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeployHook
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeployHookResponse) GetJSON200() *DeployHook {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeployHookResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeployHookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeployHookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeployHookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeployHookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateDeployHookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeployHook
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateDeployHookResponse) GetJSON200() *DeployHook {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateDeployHookResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateDeployHookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateDeployHookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateDeployHookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateDeployHookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeGitHubSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeGitHubSecretResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeGitHubSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeGitHubSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeGitHubSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeGitHubSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateGitHubSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *GitHubSecret
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateGitHubSecretResponse) GetJSON201() *GitHubSecret {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateGitHubSecretResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateGitHubSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateGitHubSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateGitHubSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateGitHubSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeDeployHookTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeDeployHookTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeDeployHookTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDeployHookTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDeployHookTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDeployHookTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateDeployHookTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *DeployHookToken
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateDeployHookTokenResponse) GetJSON201() *DeployHookToken {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateDeployHookTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateDeployHookTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateDeployHookTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateDeployHookTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateDeployHookTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDeployReceiptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeployReceiptPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeployReceiptsResponse) GetJSON200() *DeployReceiptPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDeployReceiptsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeployReceiptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeployReceiptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeployReceiptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeployReceiptsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11267,6 +12893,38 @@ func (c *ClientWithResponses) GetDeploymentWithResponse(ctx context.Context, dep
 	return ParseGetDeploymentResponse(rsp)
 }
 
+// UpdateDeploymentWithBodyWithResponse Correct what was reported, or report a new canary share
+//
+// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+// published as `deployment.edited`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+func (c *ClientWithResponses) UpdateDeploymentWithBodyWithResponse(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateDeploymentResponse, error) {
+	rsp, err := c.UpdateDeploymentWithBody(ctx, deploymentId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateDeploymentResponse(rsp)
+}
+
+// UpdateDeploymentWithResponse Correct what was reported, or report a new canary share
+//
+// The time of a deployment can be corrected until its test has a verdict. Each change is in the audit log and
+// published as `deployment.edited`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/deployments/{deployment_id} (the `UpdateDeployment` operationId).
+func (c *ClientWithResponses) UpdateDeploymentWithResponse(ctx context.Context, deploymentId DeploymentID, params *UpdateDeploymentParams, body UpdateDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateDeploymentResponse, error) {
+	rsp, err := c.UpdateDeployment(ctx, deploymentId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateDeploymentResponse(rsp)
+}
+
 // CancelDeploymentWithResponse It will not ship
 //
 // Returns a wrapper object for the known response body format(s).
@@ -11580,6 +13238,144 @@ func (c *ClientWithResponses) CreateContextWithResponse(ctx context.Context, pro
 		return nil, err
 	}
 	return ParseCreateContextResponse(rsp)
+}
+
+// GetDeployHookWithResponse Where pipelines and GitHub report what the product ships, and what of it counts
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{product_id}/deploy-hook (the `GetDeployHook` operationId).
+func (c *ClientWithResponses) GetDeployHookWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*GetDeployHookResponse, error) {
+	rsp, err := c.GetDeployHook(ctx, productId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeployHookResponse(rsp)
+}
+
+// UpdateDeployHookWithBodyWithResponse Choose what counts as deployed
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+func (c *ClientWithResponses) UpdateDeployHookWithBodyWithResponse(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateDeployHookResponse, error) {
+	rsp, err := c.UpdateDeployHookWithBody(ctx, productId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateDeployHookResponse(rsp)
+}
+
+// UpdateDeployHookWithResponse Choose what counts as deployed
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/deploy-hook (the `UpdateDeployHook` operationId).
+func (c *ClientWithResponses) UpdateDeployHookWithResponse(ctx context.Context, productId ProductID, params *UpdateDeployHookParams, body UpdateDeployHookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateDeployHookResponse, error) {
+	rsp, err := c.UpdateDeployHook(ctx, productId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateDeployHookResponse(rsp)
+}
+
+// RevokeGitHubSecretWithResponse Take no delivery from GitHub any more
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/github-secret (the `RevokeGitHubSecret` operationId).
+func (c *ClientWithResponses) RevokeGitHubSecretWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*RevokeGitHubSecretResponse, error) {
+	rsp, err := c.RevokeGitHubSecret(ctx, productId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeGitHubSecretResponse(rsp)
+}
+
+// RotateGitHubSecretWithBodyWithResponse Make the secret that GitHub signs its deliveries with, or a new one in its place
+//
+// The secret is in this answer only; it is kept sealed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+func (c *ClientWithResponses) RotateGitHubSecretWithBodyWithResponse(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateGitHubSecretResponse, error) {
+	rsp, err := c.RotateGitHubSecretWithBody(ctx, productId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateGitHubSecretResponse(rsp)
+}
+
+// RotateGitHubSecretWithResponse Make the secret that GitHub signs its deliveries with, or a new one in its place
+//
+// The secret is in this answer only; it is kept sealed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/github-secret (the `RotateGitHubSecret` operationId).
+func (c *ClientWithResponses) RotateGitHubSecretWithResponse(ctx context.Context, productId ProductID, params *RotateGitHubSecretParams, body RotateGitHubSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateGitHubSecretResponse, error) {
+	rsp, err := c.RotateGitHubSecret(ctx, productId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateGitHubSecretResponse(rsp)
+}
+
+// RevokeDeployHookTokenWithResponse Close the hook's address at once, the one before a rotation too
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/products/{product_id}/deploy-hook/token (the `RevokeDeployHookToken` operationId).
+func (c *ClientWithResponses) RevokeDeployHookTokenWithResponse(ctx context.Context, productId ProductID, reqEditors ...RequestEditorFn) (*RevokeDeployHookTokenResponse, error) {
+	rsp, err := c.RevokeDeployHookToken(ctx, productId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeployHookTokenResponse(rsp)
+}
+
+// RotateDeployHookTokenWithBodyWithResponse Make the hook's address, or a new one in its place
+//
+// The address is in this answer only; a hash of its token is kept.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+func (c *ClientWithResponses) RotateDeployHookTokenWithBodyWithResponse(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateDeployHookTokenResponse, error) {
+	rsp, err := c.RotateDeployHookTokenWithBody(ctx, productId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateDeployHookTokenResponse(rsp)
+}
+
+// RotateDeployHookTokenWithResponse Make the hook's address, or a new one in its place
+//
+// The address is in this answer only; a hash of its token is kept.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/deploy-hook/token (the `RotateDeployHookToken` operationId).
+func (c *ClientWithResponses) RotateDeployHookTokenWithResponse(ctx context.Context, productId ProductID, params *RotateDeployHookTokenParams, body RotateDeployHookTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateDeployHookTokenResponse, error) {
+	rsp, err := c.RotateDeployHookToken(ctx, productId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateDeployHookTokenResponse(rsp)
+}
+
+// ListDeployReceiptsWithResponse What pipelines and GitHub said, newest first, what came of it and why
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/products/{product_id}/deploy-receipts (the `ListDeployReceipts` operationId).
+func (c *ClientWithResponses) ListDeployReceiptsWithResponse(ctx context.Context, productId ProductID, params *ListDeployReceiptsParams, reqEditors ...RequestEditorFn) (*ListDeployReceiptsResponse, error) {
+	rsp, err := c.ListDeployReceipts(ctx, productId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeployReceiptsResponse(rsp)
 }
 
 // ListDeploymentsWithResponse Deployments, newest first
@@ -12592,6 +14388,39 @@ func ParseGetDeploymentResponse(rsp *http.Response) (*GetDeploymentResponse, err
 	return response, nil
 }
 
+// ParseUpdateDeploymentResponse parses an HTTP response from a UpdateDeploymentWithResponse call
+func ParseUpdateDeploymentResponse(rsp *http.Response) (*UpdateDeploymentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateDeploymentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Deployment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCancelDeploymentResponse parses an HTTP response from a CancelDeploymentWithResponse call
 func ParseCancelDeploymentResponse(rsp *http.Response) (*CancelDeploymentResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13110,6 +14939,229 @@ func ParseCreateContextResponse(rsp *http.Response) (*CreateContextResponse, err
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDeployHookResponse parses an HTTP response from a GetDeployHookWithResponse call
+func ParseGetDeployHookResponse(rsp *http.Response) (*GetDeployHookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeployHookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeployHook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateDeployHookResponse parses an HTTP response from a UpdateDeployHookWithResponse call
+func ParseUpdateDeployHookResponse(rsp *http.Response) (*UpdateDeployHookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateDeployHookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeployHook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeGitHubSecretResponse parses an HTTP response from a RevokeGitHubSecretWithResponse call
+func ParseRevokeGitHubSecretResponse(rsp *http.Response) (*RevokeGitHubSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeGitHubSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateGitHubSecretResponse parses an HTTP response from a RotateGitHubSecretWithResponse call
+func ParseRotateGitHubSecretResponse(rsp *http.Response) (*RotateGitHubSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateGitHubSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest GitHubSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDeployHookTokenResponse parses an HTTP response from a RevokeDeployHookTokenWithResponse call
+func ParseRevokeDeployHookTokenResponse(rsp *http.Response) (*RevokeDeployHookTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDeployHookTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateDeployHookTokenResponse parses an HTTP response from a RotateDeployHookTokenWithResponse call
+func ParseRotateDeployHookTokenResponse(rsp *http.Response) (*RotateDeployHookTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateDeployHookTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest DeployHookToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDeployReceiptsResponse parses an HTTP response from a ListDeployReceiptsWithResponse call
+func ParseListDeployReceiptsResponse(rsp *http.Response) (*ListDeployReceiptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeployReceiptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeployReceiptPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -14106,6 +16158,9 @@ type ServerInterface interface {
 	// GetDeployment One deployment with its verification
 	// (GET /api/v1/deployments/{deployment_id})
 	GetDeployment(ctx echo.Context, deploymentId DeploymentID) error
+	// UpdateDeployment Correct what was reported, or report a new canary share
+	// (PATCH /api/v1/deployments/{deployment_id})
+	UpdateDeployment(ctx echo.Context, deploymentId DeploymentID, params UpdateDeploymentParams) error
 	// CancelDeployment It will not ship
 	// (POST /api/v1/deployments/{deployment_id}/cancel)
 	CancelDeployment(ctx echo.Context, deploymentId DeploymentID) error
@@ -14154,6 +16209,27 @@ type ServerInterface interface {
 	// CreateContext Create a context
 	// (POST /api/v1/products/{product_id}/contexts)
 	CreateContext(ctx echo.Context, productId ProductID, params CreateContextParams) error
+	// GetDeployHook Where pipelines and GitHub report what the product ships, and what of it counts
+	// (GET /api/v1/products/{product_id}/deploy-hook)
+	GetDeployHook(ctx echo.Context, productId ProductID) error
+	// UpdateDeployHook Choose what counts as deployed
+	// (PATCH /api/v1/products/{product_id}/deploy-hook)
+	UpdateDeployHook(ctx echo.Context, productId ProductID, params UpdateDeployHookParams) error
+	// RevokeGitHubSecret Take no delivery from GitHub any more
+	// (DELETE /api/v1/products/{product_id}/deploy-hook/github-secret)
+	RevokeGitHubSecret(ctx echo.Context, productId ProductID) error
+	// RotateGitHubSecret Make the secret that GitHub signs its deliveries with, or a new one in its place
+	// (POST /api/v1/products/{product_id}/deploy-hook/github-secret)
+	RotateGitHubSecret(ctx echo.Context, productId ProductID, params RotateGitHubSecretParams) error
+	// RevokeDeployHookToken Close the hook's address at once, the one before a rotation too
+	// (DELETE /api/v1/products/{product_id}/deploy-hook/token)
+	RevokeDeployHookToken(ctx echo.Context, productId ProductID) error
+	// RotateDeployHookToken Make the hook's address, or a new one in its place
+	// (POST /api/v1/products/{product_id}/deploy-hook/token)
+	RotateDeployHookToken(ctx echo.Context, productId ProductID, params RotateDeployHookTokenParams) error
+	// ListDeployReceipts What pipelines and GitHub said, newest first, what came of it and why
+	// (GET /api/v1/products/{product_id}/deploy-receipts)
+	ListDeployReceipts(ctx echo.Context, productId ProductID, params ListDeployReceiptsParams) error
 	// ListDeployments Deployments, newest first
 	// (GET /api/v1/products/{product_id}/deployments)
 	ListDeployments(ctx echo.Context, productId ProductID, params ListDeploymentsParams) error
@@ -14587,6 +16663,42 @@ func (w *ServerInterfaceWrapper) GetDeployment(ctx echo.Context) error {
 	return err
 }
 
+// UpdateDeployment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDeployment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentId DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", ctx.Param("deployment_id"), &deploymentId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deployment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateDeploymentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDeployment(ctx, deploymentId, params)
+	return err
+}
+
 // CancelDeployment converts echo context to params.
 func (w *ServerInterfaceWrapper) CancelDeployment(ctx echo.Context) error {
 	var err error
@@ -14930,6 +17042,194 @@ func (w *ServerInterfaceWrapper) CreateContext(ctx echo.Context) error {
 	return err
 }
 
+// GetDeployHook converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeployHook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeployHook(ctx, productId)
+	return err
+}
+
+// UpdateDeployHook converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDeployHook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateDeployHookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDeployHook(ctx, productId, params)
+	return err
+}
+
+// RevokeGitHubSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeGitHubSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeGitHubSecret(ctx, productId)
+	return err
+}
+
+// RotateGitHubSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateGitHubSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateGitHubSecretParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateGitHubSecret(ctx, productId, params)
+	return err
+}
+
+// RevokeDeployHookToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeDeployHookToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeDeployHookToken(ctx, productId)
+	return err
+}
+
+// RotateDeployHookToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateDeployHookToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateDeployHookTokenParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateDeployHookToken(ctx, productId, params)
+	return err
+}
+
+// ListDeployReceipts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeployReceipts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeployReceiptsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeployReceipts(ctx, productId, params)
+	return err
+}
+
 // ListDeployments converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDeployments(ctx echo.Context) error {
 	var err error
@@ -14943,6 +17243,13 @@ func (w *ServerInterfaceWrapper) ListDeployments(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListDeploymentsParams
+	// ------------- Optional query parameter "reported" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reported", ctx.QueryParams(), &params.Reported, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reported: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -15766,10 +18073,18 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deployments", wrapper.ListDeployments, options.OperationMiddlewares["listDeployments"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/calibration", wrapper.GetCalibration, options.OperationMiddlewares["getCalibration"]...)
 	router.GET(options.BaseURL+"/api/v1/deployments/:deployment_id", wrapper.GetDeployment, options.OperationMiddlewares["getDeployment"]...)
+	router.PATCH(options.BaseURL+"/api/v1/deployments/:deployment_id", wrapper.UpdateDeployment, options.OperationMiddlewares["updateDeployment"]...)
 	router.GET(options.BaseURL+"/api/v1/deployments/:deployment_id/report", wrapper.GetProof, options.OperationMiddlewares["getProof"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/report", wrapper.ReportDeployment, options.OperationMiddlewares["reportDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/cancel", wrapper.CancelDeployment, options.OperationMiddlewares["cancelDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/rollback", wrapper.RollBackDeployment, options.OperationMiddlewares["rollBackDeployment"]...)
+	router.GET(options.BaseURL+"/api/v1/products/:product_id/deploy-hook", wrapper.GetDeployHook, options.OperationMiddlewares["getDeployHook"]...)
+	router.PATCH(options.BaseURL+"/api/v1/products/:product_id/deploy-hook", wrapper.UpdateDeployHook, options.OperationMiddlewares["updateDeployHook"]...)
+	router.DELETE(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/token", wrapper.RevokeDeployHookToken, options.OperationMiddlewares["revokeDeployHookToken"]...)
+	router.POST(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/token", wrapper.RotateDeployHookToken, options.OperationMiddlewares["rotateDeployHookToken"]...)
+	router.DELETE(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/github-secret", wrapper.RevokeGitHubSecret, options.OperationMiddlewares["revokeGitHubSecret"]...)
+	router.POST(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/github-secret", wrapper.RotateGitHubSecret, options.OperationMiddlewares["rotateGitHubSecret"]...)
+	router.GET(options.BaseURL+"/api/v1/products/:product_id/deploy-receipts", wrapper.ListDeployReceipts, options.OperationMiddlewares["listDeployReceipts"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/shares", wrapper.CreateShare, options.OperationMiddlewares["createShare"]...)
 	router.GET(options.BaseURL+"/api/v1/shares", wrapper.ListShares, options.OperationMiddlewares["listShares"]...)
 	router.DELETE(options.BaseURL+"/api/v1/shares/:share_id", wrapper.RevokeShare, options.OperationMiddlewares["revokeShare"]...)
@@ -16428,6 +18743,47 @@ type GetDeploymentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDeploymentdefaultApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDeploymentRequestObject struct {
+	DeploymentId DeploymentID `json:"deployment_id"`
+	Params       UpdateDeploymentParams
+	Body         *UpdateDeploymentJSONRequestBody
+}
+
+type UpdateDeploymentResponseObject interface {
+	VisitUpdateDeploymentResponse(w http.ResponseWriter) error
+}
+
+type UpdateDeployment200JSONResponse Deployment
+
+func (response UpdateDeployment200JSONResponse) VisitUpdateDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDeploymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDeploymentdefaultApplicationProblemPlusJSONResponse) VisitUpdateDeploymentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -17123,6 +19479,274 @@ type CreateContextdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateContextdefaultApplicationProblemPlusJSONResponse) VisitCreateContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployHookRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+}
+
+type GetDeployHookResponseObject interface {
+	VisitGetDeployHookResponse(w http.ResponseWriter) error
+}
+
+type GetDeployHook200JSONResponse DeployHook
+
+func (response GetDeployHook200JSONResponse) VisitGetDeployHookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployHookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeployHookdefaultApplicationProblemPlusJSONResponse) VisitGetDeployHookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDeployHookRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	Params    UpdateDeployHookParams
+	Body      *UpdateDeployHookJSONRequestBody
+}
+
+type UpdateDeployHookResponseObject interface {
+	VisitUpdateDeployHookResponse(w http.ResponseWriter) error
+}
+
+type UpdateDeployHook200JSONResponse DeployHook
+
+func (response UpdateDeployHook200JSONResponse) VisitUpdateDeployHookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDeployHookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDeployHookdefaultApplicationProblemPlusJSONResponse) VisitUpdateDeployHookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeGitHubSecretRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+}
+
+type RevokeGitHubSecretResponseObject interface {
+	VisitRevokeGitHubSecretResponse(w http.ResponseWriter) error
+}
+
+type RevokeGitHubSecret204Response struct {
+}
+
+func (response RevokeGitHubSecret204Response) VisitRevokeGitHubSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeGitHubSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeGitHubSecretdefaultApplicationProblemPlusJSONResponse) VisitRevokeGitHubSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateGitHubSecretRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	Params    RotateGitHubSecretParams
+	Body      *RotateGitHubSecretJSONRequestBody
+}
+
+type RotateGitHubSecretResponseObject interface {
+	VisitRotateGitHubSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateGitHubSecret201JSONResponse GitHubSecret
+
+func (response RotateGitHubSecret201JSONResponse) VisitRotateGitHubSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateGitHubSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateGitHubSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateGitHubSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDeployHookTokenRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+}
+
+type RevokeDeployHookTokenResponseObject interface {
+	VisitRevokeDeployHookTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeDeployHookToken204Response struct {
+}
+
+func (response RevokeDeployHookToken204Response) VisitRevokeDeployHookTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeDeployHookTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeDeployHookTokendefaultApplicationProblemPlusJSONResponse) VisitRevokeDeployHookTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDeployHookTokenRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	Params    RotateDeployHookTokenParams
+	Body      *RotateDeployHookTokenJSONRequestBody
+}
+
+type RotateDeployHookTokenResponseObject interface {
+	VisitRotateDeployHookTokenResponse(w http.ResponseWriter) error
+}
+
+type RotateDeployHookToken201JSONResponse DeployHookToken
+
+func (response RotateDeployHookToken201JSONResponse) VisitRotateDeployHookTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDeployHookTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateDeployHookTokendefaultApplicationProblemPlusJSONResponse) VisitRotateDeployHookTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployReceiptsRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	Params    ListDeployReceiptsParams
+}
+
+type ListDeployReceiptsResponseObject interface {
+	VisitListDeployReceiptsResponse(w http.ResponseWriter) error
+}
+
+type ListDeployReceipts200JSONResponse DeployReceiptPage
+
+func (response ListDeployReceipts200JSONResponse) VisitListDeployReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployReceiptsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeployReceiptsdefaultApplicationProblemPlusJSONResponse) VisitListDeployReceiptsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18333,6 +20957,9 @@ type StrictServerInterface interface {
 	// GetDeployment One deployment with its verification
 	// (GET /api/v1/deployments/{deployment_id})
 	GetDeployment(ctx context.Context, request GetDeploymentRequestObject) (GetDeploymentResponseObject, error)
+	// UpdateDeployment Correct what was reported, or report a new canary share
+	// (PATCH /api/v1/deployments/{deployment_id})
+	UpdateDeployment(ctx context.Context, request UpdateDeploymentRequestObject) (UpdateDeploymentResponseObject, error)
 	// CancelDeployment It will not ship
 	// (POST /api/v1/deployments/{deployment_id}/cancel)
 	CancelDeployment(ctx context.Context, request CancelDeploymentRequestObject) (CancelDeploymentResponseObject, error)
@@ -18381,6 +21008,27 @@ type StrictServerInterface interface {
 	// CreateContext Create a context
 	// (POST /api/v1/products/{product_id}/contexts)
 	CreateContext(ctx context.Context, request CreateContextRequestObject) (CreateContextResponseObject, error)
+	// GetDeployHook Where pipelines and GitHub report what the product ships, and what of it counts
+	// (GET /api/v1/products/{product_id}/deploy-hook)
+	GetDeployHook(ctx context.Context, request GetDeployHookRequestObject) (GetDeployHookResponseObject, error)
+	// UpdateDeployHook Choose what counts as deployed
+	// (PATCH /api/v1/products/{product_id}/deploy-hook)
+	UpdateDeployHook(ctx context.Context, request UpdateDeployHookRequestObject) (UpdateDeployHookResponseObject, error)
+	// RevokeGitHubSecret Take no delivery from GitHub any more
+	// (DELETE /api/v1/products/{product_id}/deploy-hook/github-secret)
+	RevokeGitHubSecret(ctx context.Context, request RevokeGitHubSecretRequestObject) (RevokeGitHubSecretResponseObject, error)
+	// RotateGitHubSecret Make the secret that GitHub signs its deliveries with, or a new one in its place
+	// (POST /api/v1/products/{product_id}/deploy-hook/github-secret)
+	RotateGitHubSecret(ctx context.Context, request RotateGitHubSecretRequestObject) (RotateGitHubSecretResponseObject, error)
+	// RevokeDeployHookToken Close the hook's address at once, the one before a rotation too
+	// (DELETE /api/v1/products/{product_id}/deploy-hook/token)
+	RevokeDeployHookToken(ctx context.Context, request RevokeDeployHookTokenRequestObject) (RevokeDeployHookTokenResponseObject, error)
+	// RotateDeployHookToken Make the hook's address, or a new one in its place
+	// (POST /api/v1/products/{product_id}/deploy-hook/token)
+	RotateDeployHookToken(ctx context.Context, request RotateDeployHookTokenRequestObject) (RotateDeployHookTokenResponseObject, error)
+	// ListDeployReceipts What pipelines and GitHub said, newest first, what came of it and why
+	// (GET /api/v1/products/{product_id}/deploy-receipts)
+	ListDeployReceipts(ctx context.Context, request ListDeployReceiptsRequestObject) (ListDeployReceiptsResponseObject, error)
 	// ListDeployments Deployments, newest first
 	// (GET /api/v1/products/{product_id}/deployments)
 	ListDeployments(ctx context.Context, request ListDeploymentsRequestObject) (ListDeploymentsResponseObject, error)
@@ -19015,6 +21663,55 @@ func (sh *strictHandler) GetDeployment(ctx echo.Context, deploymentId Deployment
 	return nil
 }
 
+// UpdateDeployment operation middleware
+func (sh *strictHandler) UpdateDeployment(ctx echo.Context, deploymentId DeploymentID, params UpdateDeploymentParams) error {
+	var request UpdateDeploymentRequestObject
+
+	request.DeploymentId = deploymentId
+	request.Params = params
+
+	var body UpdateDeploymentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDeployment(ctx.Request().Context(), request.(UpdateDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDeploymentResponseObject); ok {
+		return validResponse.VisitUpdateDeploymentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CancelDeployment operation middleware
 func (sh *strictHandler) CancelDeployment(ctx echo.Context, deploymentId DeploymentID) error {
 	var request CancelDeploymentRequestObject
@@ -19574,6 +22271,254 @@ func (sh *strictHandler) CreateContext(ctx echo.Context, productId ProductID, pa
 		return err
 	} else if validResponse, ok := response.(CreateContextResponseObject); ok {
 		return validResponse.VisitCreateContextResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeployHook operation middleware
+func (sh *strictHandler) GetDeployHook(ctx echo.Context, productId ProductID) error {
+	var request GetDeployHookRequestObject
+
+	request.ProductId = productId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeployHook(ctx.Request().Context(), request.(GetDeployHookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeployHook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeployHookResponseObject); ok {
+		return validResponse.VisitGetDeployHookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateDeployHook operation middleware
+func (sh *strictHandler) UpdateDeployHook(ctx echo.Context, productId ProductID, params UpdateDeployHookParams) error {
+	var request UpdateDeployHookRequestObject
+
+	request.ProductId = productId
+	request.Params = params
+
+	var body UpdateDeployHookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDeployHook(ctx.Request().Context(), request.(UpdateDeployHookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDeployHook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDeployHookResponseObject); ok {
+		return validResponse.VisitUpdateDeployHookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeGitHubSecret operation middleware
+func (sh *strictHandler) RevokeGitHubSecret(ctx echo.Context, productId ProductID) error {
+	var request RevokeGitHubSecretRequestObject
+
+	request.ProductId = productId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeGitHubSecret(ctx.Request().Context(), request.(RevokeGitHubSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeGitHubSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeGitHubSecretResponseObject); ok {
+		return validResponse.VisitRevokeGitHubSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateGitHubSecret operation middleware
+func (sh *strictHandler) RotateGitHubSecret(ctx echo.Context, productId ProductID, params RotateGitHubSecretParams) error {
+	var request RotateGitHubSecretRequestObject
+
+	request.ProductId = productId
+	request.Params = params
+
+	var body RotateGitHubSecretJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateGitHubSecret(ctx.Request().Context(), request.(RotateGitHubSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateGitHubSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateGitHubSecretResponseObject); ok {
+		return validResponse.VisitRotateGitHubSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeDeployHookToken operation middleware
+func (sh *strictHandler) RevokeDeployHookToken(ctx echo.Context, productId ProductID) error {
+	var request RevokeDeployHookTokenRequestObject
+
+	request.ProductId = productId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeDeployHookToken(ctx.Request().Context(), request.(RevokeDeployHookTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeDeployHookToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeDeployHookTokenResponseObject); ok {
+		return validResponse.VisitRevokeDeployHookTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateDeployHookToken operation middleware
+func (sh *strictHandler) RotateDeployHookToken(ctx echo.Context, productId ProductID, params RotateDeployHookTokenParams) error {
+	var request RotateDeployHookTokenRequestObject
+
+	request.ProductId = productId
+	request.Params = params
+
+	var body RotateDeployHookTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateDeployHookToken(ctx.Request().Context(), request.(RotateDeployHookTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateDeployHookToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateDeployHookTokenResponseObject); ok {
+		return validResponse.VisitRotateDeployHookTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeployReceipts operation middleware
+func (sh *strictHandler) ListDeployReceipts(ctx echo.Context, productId ProductID, params ListDeployReceiptsParams) error {
+	var request ListDeployReceiptsRequestObject
+
+	request.ProductId = productId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeployReceipts(ctx.Request().Context(), request.(ListDeployReceiptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeployReceipts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeployReceiptsResponseObject); ok {
+		return validResponse.VisitListDeployReceiptsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

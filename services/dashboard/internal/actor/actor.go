@@ -7,7 +7,7 @@ import "github.com/google/uuid"
 // Actor is a person or a token at work in one account.
 type Actor struct {
 	Account uuid.UUID
-	Name    string // "user:<uuid>", "token:<uuid>" or "service:<name>"
+	Name    string // "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>"
 }
 
 // User is a signed-in person.
@@ -18,6 +18,11 @@ func User(account, user uuid.UUID) Actor {
 // Token is a personal access token.
 func Token(account, token uuid.UUID) Actor {
 	return Actor{Account: account, Name: "token:" + token.String()}
+}
+
+// Hook is whoever holds the address, or the secret, of a product's deploy hook.
+func Hook(account uuid.UUID, source string) Actor {
+	return Actor{Account: account, Name: "hook:" + source}
 }
 
 // Operator is who runs this Specter, at its command line.

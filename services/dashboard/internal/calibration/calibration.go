@@ -21,6 +21,9 @@ const Target = .8
 // widest ratio of measured to predicted that one outcome counts for, as in pkg/impact.
 const widest = 3
 
+// leastGain, in logits, below which a ratio of gains says nothing.
+const leastGain = .05
+
 // metricVolume is predicted as a share of the usual and measured in signals a day.
 const metricVolume = "share_of_usual_volume"
 
@@ -33,7 +36,7 @@ type Promise struct {
 // Measured is what the deciding look says of the prediction, in the unit of the promise or, of a volume, in signals a
 // day; then Unit of them are the whole of the usual.
 type Measured struct {
-	Observed float64
+	Observed, Expected float64 // with the deployment, and without
 	// Effect is the change of the odds (or the count) against what was expected without the deployment.
 	Effect float64
 	Unit   float64
@@ -47,7 +50,7 @@ type Verified struct {
 	Status         string // of the verification
 	ReasonCode     string
 	RolledBack     bool
-	CanaryShare    int // percent
+	CanaryShare    float64 // percent
 	DecidedAt      time.Time
 	Promise        Promise
 	Measured       *Measured // nil when nothing could be measured
@@ -60,7 +63,7 @@ type Outcome struct {
 	WhyNot   string
 	Observed float64
 	Covered  bool
-	Ratio    float64 // of the gain: 1 is all that was predicted
+	Ratio    *float64 // of the gain: 1 is all that was predicted; nil where there was next to nothing to gain
 	CRPS     *float64
 }
 
@@ -104,8 +107,8 @@ func (s *Service) Scoreboard(ctx context.Context, account, product uuid.UUID) (S
 func Score(verified []Verified) Scoreboard {
 	type sums struct {
 		Group
-		ratio, crps float64
-		scored      int
+		ratio, crps    float64
+		gained, scored int
 	}
 	var board Scoreboard
 	groups := map[[2]string]*sums{}
@@ -121,7 +124,10 @@ func Score(verified []Verified) Scoreboard {
 			continue
 		}
 		g.Measured++
-		g.ratio += o.Ratio
+		if o.Ratio != nil {
+			g.ratio += *o.Ratio
+			g.gained++
+		}
 		if o.Covered {
 			g.Covered++
 		}
@@ -131,7 +137,7 @@ func Score(verified []Verified) Scoreboard {
 		}
 	}
 	for _, g := range groups {
-		g.Coverage, g.MeanRatio, g.CRPS = mean(float64(g.Covered), g.Measured), mean(g.ratio, g.Measured), mean(g.crps, g.scored)
+		g.Coverage, g.MeanRatio, g.CRPS = mean(float64(g.Covered), g.Measured), mean(g.ratio, g.gained), mean(g.crps, g.scored)
 		board.Groups = append(board.Groups, g.Group)
 	}
 	slices.SortFunc(board.Groups, func(a, b Group) int {
@@ -155,14 +161,19 @@ func outcome(v Verified) Outcome {
 	}
 	o.Observed = v.Measured.Observed / v.Measured.Unit
 	o.Covered = v.Promise.Low <= o.Observed && o.Observed <= v.Promise.High
-	gain := impact.Gain(v.Promise.Baseline, v.Promise.Predicted)
+	// What was there to gain when it shipped: the trouble may have grown since it was proposed, or passed.
+	expected := v.Measured.Expected / v.Measured.Unit
+	gain := impact.Gain(expected, v.Promise.Predicted)
 	if v.Promise.Metric == metricVolume {
-		gain = math.Log(v.Promise.Predicted / v.Promise.Baseline)
+		gain = math.Log(v.Promise.Predicted / expected)
 	} else if p, ok := impact.Stated(v.Promise.Predicted, v.Promise.Low, v.Promise.High); ok && 0 < o.Observed && o.Observed < 1 {
 		score := p.CRPS(o.Observed)
 		o.CRPS = &score
 	}
-	o.Ratio = math.Max(-widest, math.Min(widest, math.Log1p(v.Measured.Effect)/gain))
+	if gain >= leastGain {
+		ratio := math.Max(-widest, math.Min(widest, math.Log1p(v.Measured.Effect)/gain))
+		o.Ratio = &ratio
+	}
 	return o
 }
 
@@ -180,7 +191,7 @@ func whyNot(v Verified) string {
 	case v.Status == "inconclusive" && v.ReasonCode != reasonNotSignificant, v.Measured == nil:
 		return "The test could not measure it."
 	case p.Baseline <= 0 || p.Predicted <= p.Baseline || p.Metric != metricVolume && p.Predicted >= 1,
-		v.Measured.Effect <= -1 || v.Measured.Unit <= 0 || math.IsNaN(v.Measured.Observed):
+		v.Measured.Effect <= -1 || v.Measured.Unit <= 0:
 		return "No gain was predicted."
 	}
 	return ""

@@ -16,7 +16,7 @@ func predicted(status, reason string, observed, effect float64) calibration.Veri
 	return calibration.Verified{
 		Family: "rage_clicks", Engine: "builtin", Status: status, ReasonCode: reason, CanaryShare: 100,
 		Promise:  calibration.Promise{Metric: "positive_ratio", Baseline: .6, Predicted: .8, Low: .75, High: .85},
-		Measured: &calibration.Measured{Observed: observed, Effect: effect, Unit: 1},
+		Measured: &calibration.Measured{Observed: observed, Expected: .6, Effect: effect, Unit: 1},
 	}
 }
 
@@ -41,6 +41,17 @@ func TestPredictionsAreHeldAgainstWhatWasMeasured(t *testing.T) {
 	require.Less(t, *board.Outcomes[1].CRPS, *board.Outcomes[2].CRPS)
 }
 
+// The trouble grew after it was proposed: there was more to gain, and all of it came.
+func TestAGainIsMeasuredFromWhereItWasWhenItShipped(t *testing.T) {
+	t.Parallel()
+	grown, passed := predicted("improved", "", .8, odds(.2, .8)), predicted("no_effect", "", .8, 0)
+	grown.Measured.Expected, passed.Measured.Expected = .2, .8
+	board := calibration.Score([]calibration.Verified{grown, passed})
+	require.InDelta(t, 1, *board.Outcomes[0].Ratio, 1e-9)
+	require.Nil(t, board.Outcomes[1].Ratio, "it had passed by itself")
+	require.InDelta(t, 1, *board.Groups[0].MeanRatio, 1e-9)
+}
+
 func TestWhatCannotBeCreditedTeachesNothing(t *testing.T) {
 	t.Parallel()
 	rolledBack, canary, silent := predicted("improved", "", .8, 1), predicted("improved", "", .8, 1), predicted("inconclusive", "zero_traffic", 0, 0)
@@ -62,12 +73,13 @@ func TestWhatCannotBeCreditedTeachesNothing(t *testing.T) {
 func TestAVolumeIsScoredInSharesOfTheUsual(t *testing.T) {
 	t.Parallel()
 	v := predicted("improved", "", 900, 2)
+	v.Measured.Expected = 300
 	v.Promise = calibration.Promise{Metric: "share_of_usual_volume", Baseline: .3, Predicted: .9, Low: .8, High: 1}
 	v.Measured.Unit = 1000
 	o := calibration.Score([]calibration.Verified{v}).Outcomes[0]
 	require.InDelta(t, .9, o.Observed, 1e-9)
 	require.True(t, o.Covered)
-	require.InDelta(t, 1, o.Ratio, 1e-9)
+	require.InDelta(t, 1, *o.Ratio, 1e-9)
 	require.Nil(t, o.CRPS)
 }
 
@@ -80,7 +92,7 @@ func TestScoresStayFiniteWhateverIsStored(t *testing.T) {
 			Metric:   rapid.SampledFrom([]string{"positive_ratio", "share_of_usual_volume"}).Draw(rt, "metric"),
 			Baseline: x.Draw(rt, "baseline"), Predicted: x.Draw(rt, "predicted"), Low: x.Draw(rt, "low"), High: x.Draw(rt, "high"),
 		}
-		v.Measured.Unit = x.Draw(rt, "unit")
+		v.Measured.Unit, v.Measured.Expected = x.Draw(rt, "unit"), x.Draw(rt, "expected")
 		board := calibration.Score([]calibration.Verified{v})
 		g := board.Groups[0]
 		require.Equal(rt, 1, g.Measured+g.Unmeasured)

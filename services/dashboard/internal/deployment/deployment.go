@@ -1,27 +1,25 @@
-// Package deployment is what people report about shipping an approved change.
+// Package deployment is what people, pipelines and GitHub report about shipping an approved change.
 //
 //	planned ──▶ deployed ──▶ (collecting ──▶ verified | regressed | no_effect | inconclusive: the verifier's word)
-//	   │            │                          │
-//	   ▼            └────────── rolled_back ◀──┘
-//	cancelled
+//	   │          │ ▲ │                        │
+//	   ▼          └─┘ └────── rolled_back ◀────┘
+//	cancelled    edited
+//
+// A merged change is still planned: that its commit is known makes a later report of that commit match it. Each step is
+// a row of the audit log and one event.
 package deployment
 
 import (
 	"context"
-	"net/url"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
-
-	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 )
 
-// Status of a deployment as people report it; what the verifier adds is shown, never stored here.
+// Status of a deployment as it is reported; what the verifier adds is shown, never stored here.
 type Status string
 
 // The reported states.
@@ -32,27 +30,60 @@ const (
 	RolledBack Status = "rolled_back"
 )
 
+// Via is how a deployment was noticed.
+type Via string
+
+// The ways.
 const (
-	// maxAge is how far back a deployment may be reported: as long as signals are kept.
-	maxAge     = 24 * 30 * 24 * time.Hour
-	maxSkew    = 5 * time.Minute // of the reporter's clock
-	maxVersion = 200
-	maxCommit  = 64
-	maxURL     = 2000
+	ViaWeb               Via = "web"
+	ViaCLI               Via = "cli"
+	ViaSDK               Via = "sdk"
+	ViaAPI               Via = "api"
+	ViaHook              Via = "hook"
+	ViaGitHubDeployment  Via = "github_deployment"
+	ViaGitHubRelease     Via = "github_release"
+	ViaGitHubPullRequest Via = "github_pull_request"
+	ViaGitHubPush        Via = "github_push"
 )
 
-// Report is the part of a deployment that people change.
+// Window is how long after its deployment a change is watched, at most: two weeks of whole days.
+const Window = 15 * 24 * time.Hour
+
+// FullShare is the share of a deployment that is no canary, in percent.
+const FullShare = 100
+
+// Report is the part of a deployment that is reported.
 type Report struct {
 	Status       Status
 	Version      string
 	Commit       string
 	URL          string
+	Environment  string
+	Via          Via
+	CanaryShare  float64 // percent
 	DeployedAt   *time.Time
 	ReportedAt   *time.Time
 	ReportedBy   string
 	CancelledAt  *time.Time
 	RolledBackAt *time.Time
+	Revision     int  // counts the reports
+	Judged       bool // its test has a verdict
 }
+
+// Step is what a report came to: the name of its audit entry and of its event.
+type Step struct {
+	Name string
+	// ShareSince is when a new canary share began, nil when it stays.
+	ShareSince *time.Time
+}
+
+// The steps; the zero Step changes nothing.
+const (
+	stepShipped    = "deployment.deployed"
+	stepEdited     = "deployment.edited"
+	stepCancelled  = "deployment.cancelled"
+	stepRolledBack = "deployment.rolled_back"
+)
 
 // Deployment as people see it.
 type Deployment struct {
@@ -65,7 +96,55 @@ type Deployment struct {
 	State       string // the visible one: the report and the verdict together
 	CreatedAt   time.Time
 	Report
+	Merged       *Merge
+	Overlaps     []Overlap
+	Shares       []Share // of one deployment, not in lists
+	Timeline     []Entry // of one deployment, not in lists
 	Verification *Verification
+}
+
+// Merge is the first that GitHub told of the change: a commit that holds it.
+type Merge struct {
+	At          time.Time
+	Commit      string
+	Repository  string // its page
+	PullRequest string
+}
+
+// CommitURL is the commit's page, "" when the repository is not known.
+func (m Merge) CommitURL() string {
+	if m.Repository == "" {
+		return ""
+	}
+	return m.Repository + "/commit/" + m.Commit
+}
+
+// Overlap is another deployment of the product in whose window this one was watched.
+type Overlap struct {
+	ID          uuid.UUID
+	Title       string
+	State       string
+	ContextID   uuid.UUID
+	ContextName string
+	DeployedAt  time.Time
+	Version     string
+}
+
+// Share is what part of the traffic got the change from At on, in percent.
+type Share struct {
+	At         time.Time
+	Share      float64
+	ReportedAt time.Time
+	ReportedBy string
+}
+
+// Entry is one line of a deployment's history.
+type Entry struct {
+	At        time.Time
+	Actor     string
+	ActorName string // e-mail address or token's name, "" when it has none
+	Action    string
+	Detail    []byte // JSON
 }
 
 // Verification is the verifier's before/after test; its documents are passed on as they are.
@@ -104,11 +183,17 @@ type Look struct {
 	Result []byte
 }
 
-// Store keeps deployments. Change is one transaction with its event and audit row.
+// Filter narrows a list.
+type Filter struct {
+	Product  uuid.UUID
+	Reported *bool // nil = all
+}
+
+// Store keeps deployments. Change is one transaction with its event and audit row; a zero Step writes nothing.
 type Store interface {
-	Change(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Report) error) (Deployment, error)
+	Change(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Report) (Step, error)) (Deployment, error)
 	Deployment(ctx context.Context, account, id uuid.UUID) (Deployment, error)
-	Deployments(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Deployment], error)
+	Deployments(ctx context.Context, account uuid.UUID, f Filter, r page.Request) (page.Of[Deployment], error)
 }
 
 // Service takes reports.
@@ -120,102 +205,26 @@ type Service struct {
 // New returns a Service.
 func New(store Store, now func() time.Time) *Service { return &Service{Store: store, now: now} }
 
-// Shipped is the report that a planned change went out.
-type Shipped struct {
-	At      *time.Time // nil = now; may lie in the past
-	Version string
-	Commit  string
-	URL     string
-}
-
 // Ship reports that it shipped.
 func (s *Service) Ship(ctx context.Context, a actor.Actor, id uuid.UUID, shipped Shipped) (Deployment, error) {
 	now := s.now()
-	return s.Change(ctx, a, id, now, func(r *Report) error {
-		r.ReportedBy = a.Name
-		return r.Ship(shipped, now)
-	})
+	return s.Change(ctx, a, id, now, func(r *Report) (Step, error) { return r.Ship(a.Name, shipped, now) })
+}
+
+// Edit corrects a report, or tells of a new canary share.
+func (s *Service) Edit(ctx context.Context, a actor.Actor, id uuid.UUID, p Patch) (Deployment, error) {
+	now := s.now()
+	return s.Change(ctx, a, id, now, func(r *Report) (Step, error) { return r.Edit(p, now) })
 }
 
 // Cancel says that it will not ship.
 func (s *Service) Cancel(ctx context.Context, a actor.Actor, id uuid.UUID) (Deployment, error) {
 	now := s.now()
-	return s.Change(ctx, a, id, now, func(r *Report) error { return r.Cancel(now) })
+	return s.Change(ctx, a, id, now, func(r *Report) (Step, error) { return r.Cancel(now) })
 }
 
 // RollBack says that it was taken back, at a time or now.
 func (s *Service) RollBack(ctx context.Context, a actor.Actor, id uuid.UUID, at *time.Time) (Deployment, error) {
 	now := s.now()
-	return s.Change(ctx, a, id, now, func(r *Report) error { return r.RollBack(at, now) })
-}
-
-// Ship is the step from planned to deployed.
-func (r *Report) Ship(shipped Shipped, now time.Time) error {
-	if r.Status != Planned {
-		return wrongState(r.Status, "only a planned deployment can be reported as deployed")
-	}
-	at := now
-	if shipped.At != nil {
-		at = *shipped.At
-	}
-	if at.After(now.Add(maxSkew)) || at.Before(now.Add(-maxAge)) {
-		return invalid("/deployed_at", "invalid_time", "deployed_at must lie within the last 24 months.")
-	}
-	if err := shipped.check(); err != nil {
-		return err
-	}
-	r.Status, r.DeployedAt, r.ReportedAt = Deployed, &at, &now
-	r.Version, r.Commit, r.URL = shipped.Version, shipped.Commit, shipped.URL
-	return nil
-}
-
-// Cancel is the step from planned to cancelled.
-func (r *Report) Cancel(now time.Time) error {
-	if r.Status != Planned {
-		return wrongState(r.Status, "only a planned deployment can be cancelled")
-	}
-	r.Status, r.CancelledAt = Cancelled, &now
-	return nil
-}
-
-// RollBack is the step from deployed (and later) to rolled_back.
-func (r *Report) RollBack(at *time.Time, now time.Time) error {
-	if r.Status != Deployed {
-		return wrongState(r.Status, "only a deployed change can be rolled back")
-	}
-	when := now
-	if at != nil {
-		when = *at
-	}
-	if when.Before(*r.DeployedAt) || when.After(now.Add(maxSkew)) {
-		return invalid("/rolled_back_at", "invalid_time", "rolled_back_at must lie between the deployment and now.")
-	}
-	r.Status, r.RolledBackAt = RolledBack, &when
-	return nil
-}
-
-func (s Shipped) check() error {
-	for pointer, field := range map[string]struct {
-		text  string
-		limit int
-	}{"/version": {s.Version, maxVersion}, "/commit": {s.Commit, maxCommit}, "/url": {s.URL, maxURL}} {
-		if utf8.RuneCountInString(field.text) > field.limit || strings.ContainsFunc(field.text, func(r rune) bool { return r < ' ' }) {
-			return invalid(pointer, "too_long", "The text is too long or holds control characters.")
-		}
-	}
-	if s.URL != "" {
-		// The link is shown to people: a javascript: link would run in their session.
-		if u, err := url.Parse(s.URL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			return invalid("/url", "invalid_url", "A link begins with https:// or http://.")
-		}
-	}
-	return nil
-}
-
-func wrongState(have Status, rule string) error {
-	return fault.Newf(fault.Conflict, "conflict", "The deployment is %s; %s.", have, rule)
-}
-
-func invalid(pointer, code, detail string) error {
-	return fault.New(fault.Invalid, "invalid_request", detail).With(pointer, code, detail)
+	return s.Change(ctx, a, id, now, func(r *Report) (Step, error) { return r.RollBack(at, now) })
 }

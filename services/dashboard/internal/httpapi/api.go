@@ -19,6 +19,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
@@ -45,6 +46,7 @@ type Options struct {
 	Calibration *calibration.Service
 	Decisions   *decision.Service
 	Deployments *deployment.Service
+	Hooks       *hook.Service
 	Endpoints   *endpoint.Service
 	Imports     *importing.Service
 	Usage       *usage.Service
@@ -102,6 +104,10 @@ func New(o Options) (http.Handler, error) {
 		}
 	}
 	dashboardapi.RegisterHandlersWithOptions(e, dashboardapi.NewStrictHandler(a, nil), dashboardapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	// Their addresses or their signatures are the credentials, and their bodies are read as they came.
+	e.POST("/api/hooks/deploy/:token", a.receiveDeployReport, readableQuery)
+	e.POST("/api/hooks/github/:product_id", a.receiveGitHubDelivery)
+	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })

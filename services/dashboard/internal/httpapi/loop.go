@@ -107,7 +107,7 @@ func (a *api) ListDeployments(ctx context.Context, r contract.ListDeploymentsReq
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.Deployments.Deployments(ctx, who(ctx).Account, r.ProductId, request)
+	found, err := a.Deployments.Deployments(ctx, who(ctx).Account, deployment.Filter{Product: r.ProductId, Reported: r.Params.Reported}, request)
 	if err != nil {
 		return nil, err
 	}
@@ -126,29 +126,6 @@ func (a *api) GetDeployment(ctx context.Context, r contract.GetDeploymentRequest
 	return contract.GetDeployment200JSONResponse(out), err
 }
 
-// ReportDeployment answers POST /api/v1/deployments/{deployment_id}/report.
-func (a *api) ReportDeployment(ctx context.Context, r contract.ReportDeploymentRequestObject) (contract.ReportDeploymentResponseObject, error) {
-	d, err := a.Deployments.Ship(ctx, who(ctx), r.DeploymentId, deployment.Shipped{
-		At: r.Body.DeployedAt, Version: value(r.Body.Version), Commit: value(r.Body.Commit), URL: value(r.Body.Url),
-	})
-	out, err := deploymentOr(d, err)
-	return contract.ReportDeployment200JSONResponse(out), err
-}
-
-// CancelDeployment answers POST /api/v1/deployments/{deployment_id}/cancel.
-func (a *api) CancelDeployment(ctx context.Context, r contract.CancelDeploymentRequestObject) (contract.CancelDeploymentResponseObject, error) {
-	d, err := a.Deployments.Cancel(ctx, who(ctx), r.DeploymentId)
-	out, err := deploymentOr(d, err)
-	return contract.CancelDeployment200JSONResponse(out), err
-}
-
-// RollBackDeployment answers POST /api/v1/deployments/{deployment_id}/rollback.
-func (a *api) RollBackDeployment(ctx context.Context, r contract.RollBackDeploymentRequestObject) (contract.RollBackDeploymentResponseObject, error) {
-	d, err := a.Deployments.RollBack(ctx, who(ctx), r.DeploymentId, r.Body.RolledBackAt)
-	out, err := deploymentOr(d, err)
-	return contract.RollBackDeployment200JSONResponse(out), err
-}
-
 func deploymentOr(d deployment.Deployment, err error) (contract.Deployment, error) {
 	if err != nil {
 		return contract.Deployment{}, err
@@ -161,6 +138,9 @@ func toDeployment(d deployment.Deployment) (contract.Deployment, error) {
 		Id: d.ID, ProductId: d.ProductID, ContextId: d.ContextID, ContextName: optional(d.ContextName), ProposalId: d.ProposalID, Title: d.Title,
 		Status: contract.DeploymentStatus(d.State), Version: optional(d.Version), Commit: optional(d.Commit), Url: optional(d.URL), CreatedAt: d.CreatedAt.UTC(),
 		DeployedAt: utc(d.DeployedAt), ReportedAt: utc(d.ReportedAt), ReportedBy: optional(d.ReportedBy), CancelledAt: utc(d.CancelledAt), RolledBackAt: utc(d.RolledBackAt),
+	}
+	if err := addReport(&out, d); err != nil {
+		return out, err
 	}
 	if d.Verification == nil {
 		return out, nil

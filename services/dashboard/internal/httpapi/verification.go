@@ -109,7 +109,7 @@ func toOutcome(o calibration.Outcome) contract.CalibrationOutcome {
 		DecidedAt: o.DecidedAt.UTC(), WhyNot: optional(o.WhyNot),
 	}
 	if o.WhyNot == "" {
-		out.Observed, out.Covered, out.Ratio = &o.Observed, &o.Covered, &o.Ratio
+		out.Observed, out.Covered, out.Ratio = &o.Observed, &o.Covered, o.Ratio
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func (s Calibration) Verified(ctx context.Context, accountID, productID uuid.UUI
 func toVerified(row db.VerifiedPredictionsRow) (calibration.Verified, error) {
 	v := calibration.Verified{
 		DeploymentID: row.DeploymentID, Title: row.Title, Family: row.Family, Engine: row.Engine, Status: row.Status, ReasonCode: row.ReasonCode,
-		RolledBack: row.RolledBack, CanaryShare: int(row.CanaryShare), DecidedAt: row.DecidedAt,
+		RolledBack: row.RolledBack, CanaryShare: row.CanaryShare, DecidedAt: row.DecidedAt,
 	}
 	var promise struct {
 		Metric                         string
@@ -55,12 +55,12 @@ func toVerified(row db.VerifiedPredictionsRow) (calibration.Verified, error) {
 	}
 	v.Promise = promise
 	// The verifier holds a prediction in the unit it measures in.
-	var measured *struct{ Observed, Effect, Predicted float64 }
+	var measured *struct{ Observed, Expected, Effect, Predicted float64 }
 	if err := json.Unmarshal(row.Promised, &measured); err != nil {
 		return v, fmt.Errorf("decoding a measurement: %w", err)
 	}
 	if measured != nil && promise.Predicted > 0 {
-		v.Measured = &calibration.Measured{Observed: measured.Observed, Effect: measured.Effect, Unit: measured.Predicted / promise.Predicted}
+		v.Measured = &calibration.Measured{Observed: measured.Observed, Expected: measured.Expected, Effect: measured.Effect, Unit: measured.Predicted / promise.Predicted}
 	}
 	return v, nil
 }

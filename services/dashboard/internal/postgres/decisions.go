@@ -152,7 +152,7 @@ func (s Decisions) Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at tim
 		}
 		if p.Status == decision.Approved && p.DeploymentID != nil {
 			cancelling := Deployments{s.Store}
-			err := cancelling.change(ctx, tx, q, a, *p.DeploymentID, at, func(r *deployment.Report) error { return r.Cancel(at) })
+			err := cancelling.change(ctx, tx, q, a, *p.DeploymentID, at, func(r *deployment.Report) (deployment.Step, error) { return r.Cancel(at) })
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func (s Shares) AddShare(ctx context.Context, a actor.Actor, n share.Share, hash
 		if err := check(toDeployment(row)); err != nil {
 			return err
 		}
-		open, err := q.CountOpenShares(ctx, db.CountOpenSharesParams{DeploymentID: n.DeploymentID, Now: n.CreatedAt})
+		open, err := q.CountOpenProofShares(ctx, db.CountOpenProofSharesParams{DeploymentID: n.DeploymentID, Now: n.CreatedAt})
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (s Shares) AddShare(ctx context.Context, a actor.Actor, n share.Share, hash
 			return fault.Newf(fault.Conflict, "limit_reached", "There are already %d open links to this deployment. Revoke one first.", most)
 		}
 		n.Title = row.Title
-		err = q.InsertShare(ctx, db.InsertShareParams{
+		err = q.InsertProofShare(ctx, db.InsertProofShareParams{
 			ID: n.ID, AccountID: a.Account, DeploymentID: n.DeploymentID, TokenHash: hash, Hint: n.Hint, CreatedBy: n.CreatedBy, CreatedAt: n.CreatedAt, ExpiresAt: n.ExpiresAt,
 		})
 		if err != nil {
@@ -59,7 +59,7 @@ func (s Shares) AddShare(ctx context.Context, a actor.Actor, n share.Share, hash
 // RevokeShare ends a link.
 func (s Shares) RevokeShare(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		row, err := q.RevokeShare(ctx, db.RevokeShareParams{ID: id, Now: &at})
+		row, err := q.RevokeProofShare(ctx, db.RevokeProofShareParams{ID: id, Now: &at})
 		if err != nil || !row.EndedNow {
 			return found(err)
 		}
@@ -70,13 +70,13 @@ func (s Shares) RevokeShare(ctx context.Context, a actor.Actor, id uuid.UUID, at
 
 // Shares lists links, newest first.
 func (s Shares) Shares(ctx context.Context, accountID uuid.UUID, deploymentID *uuid.UUID, r page.Request) (page.Of[share.Share], error) {
-	var rows []db.ListSharesRow
+	var rows []db.ListProofSharesRow
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		var err error
-		rows, err = q.ListShares(ctx, db.ListSharesParams{DeploymentID: deploymentID, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		rows, err = q.ListProofShares(ctx, db.ListProofSharesParams{DeploymentID: deploymentID, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
 		return err
 	})
-	shares := mapped(rows, func(row db.ListSharesRow) share.Share {
+	shares := mapped(rows, func(row db.ListProofSharesRow) share.Share {
 		return share.Share{
 			ID: row.ID, DeploymentID: row.DeploymentID, Title: row.Title, Hint: row.Hint, CreatedBy: row.CreatedBy, CreatedAt: row.CreatedAt,
 			ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt, LastSeenAt: row.LastSeenAt,
@@ -90,7 +90,7 @@ func (s Shares) Shared(ctx context.Context, hash []byte, at, stale time.Time, op
 	err = tenant.LookupTx(ctx, s.db, tenant.Lookup{ShareHash: hash}, func(tx pgx.Tx) error {
 		src, ok = proof.Source{}, false
 		q := db.New(tx)
-		row, err := q.ShareByHash(ctx, hash)
+		row, err := q.ProofShareByHash(ctx, hash)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -107,7 +107,7 @@ func (s Shares) Shared(ctx context.Context, hash []byte, at, stale time.Time, op
 		if err != nil || owner.ClosedAt != nil {
 			return err
 		}
-		if err := q.TouchShare(ctx, db.TouchShareParams{ID: row.ID, Now: at, Stale: stale}); err != nil {
+		if err := q.TouchProofShare(ctx, db.TouchProofShareParams{ID: row.ID, Now: at, Stale: stale}); err != nil {
 			return err
 		}
 		src, err = source(ctx, q, row.DeploymentID)
@@ -133,9 +133,13 @@ func source(ctx context.Context, q *db.Queries, deploymentID uuid.UUID) (proof.S
 	if err != nil {
 		return proof.Source{}, found(err)
 	}
-	d, err := withLooks(ctx, q, toDeployment(row))
-	if err != nil || d.Verification == nil {
-		return proof.Source{Deployment: d}, err
+	all, err := addLooks(ctx, q, []deployment.Deployment{toDeployment(row)})
+	if err != nil {
+		return proof.Source{}, err
+	}
+	d := all[0]
+	if d.Verification == nil {
+		return proof.Source{Deployment: d}, nil
 	}
 	last, err := q.LastInputs(ctx, db.LastInputsParams{VerificationID: d.Verification.ID, Revision: int32(d.Verification.Revision)})
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {

@@ -39,13 +39,14 @@ type Store struct {
 	secrets *sealed.Box
 	refresh *sealed.Box
 	answers *sealed.Box
+	github  *sealed.Box
 }
 
 // New returns a Store that seals with the operator's secret key.
 func New(pool *pgxpool.Pool, o outbox.Outbox, secretKey string) (*Store, error) {
 	s := &Store{db: pool, outbox: o}
 	for label, box := range map[string]**sealed.Box{
-		sealed.IngestKey: &s.keys, sealed.WebhookSecret: &s.secrets, sealed.RefreshToken: &s.refresh, answers: &s.answers,
+		sealed.IngestKey: &s.keys, sealed.WebhookSecret: &s.secrets, sealed.RefreshToken: &s.refresh, answers: &s.answers, sealed.GitHubSecret: &s.github,
 	} {
 		b, err := sealed.NewBox(secretKey, label)
 		if err != nil {
@@ -71,6 +72,8 @@ func found(err error) error {
 	}
 	return err
 }
+
+func isAbsent(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
 // violates reports whether err is a violation of the named unique index or constraint.
 func violates(err error, constraint string) bool {

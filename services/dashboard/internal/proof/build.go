@@ -174,7 +174,7 @@ func (p *Proof) predict(plan planDocument, r resultDocument) {
 	p.predictionDrawn = plan.Promised == nil
 	if m := r.Promised; m != nil {
 		p.Prediction = &Prediction{
-			Metric: p.clean(m.Metric), Low: m.Low, Predicted: m.Predicted, High: m.High, Observed: &m.Observed, Expected: &m.Expected, Fit: p.clean(m.Fit), Share: &m.Share,
+			Metric: p.clean(m.Metric), Low: m.Low, Predicted: m.Predicted, High: m.High, Observed: &m.Observed, Expected: &m.Expected, Fit: p.clean(m.Fit), Share: m.Share,
 		}
 		return
 	}

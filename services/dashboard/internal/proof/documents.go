@@ -40,8 +40,8 @@ type planDocument struct {
 	Controls []struct {
 		Name string `json:"name"`
 	} `json:"controls"`
-	ControlRule string `json:"control_rule"`
-	CanaryShare *int   `json:"canary_share"`
+	ControlRule string   `json:"control_rule"`
+	CanaryShare *float64 `json:"canary_share"`
 	// Promised is set when the prediction is about something else than what is tested.
 	Promised *struct {
 		Metric string `json:"metric"`
@@ -80,14 +80,14 @@ type resultDocument struct {
 	Metric    string `json:"metric"`
 	Described string `json:"described"`
 	Promised  *struct {
-		Metric    string  `json:"metric"`
-		Low       float64 `json:"low"`
-		Predicted float64 `json:"predicted"`
-		High      float64 `json:"high"`
-		Observed  float64 `json:"observed"`
-		Expected  float64 `json:"expected"`
-		Fit       string  `json:"fit"`
-		Share     float64 `json:"share"`
+		Metric    string   `json:"metric"`
+		Low       float64  `json:"low"`
+		Predicted float64  `json:"predicted"`
+		High      float64  `json:"high"`
+		Observed  float64  `json:"observed"`
+		Expected  float64  `json:"expected"`
+		Fit       string   `json:"fit"`
+		Share     *float64 `json:"share"`
 	} `json:"promised"`
 	Controls []Control `json:"controls"`
 	Mix      *Mix      `json:"mix"`

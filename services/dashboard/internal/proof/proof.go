@@ -159,7 +159,7 @@ type Plan struct {
 	NegativeTypes  []string   `json:"negative_types,omitempty"`
 	Controls       []string   `json:"controls,omitempty"`
 	ControlRule    string     `json:"control_rule,omitempty"`
-	CanaryShare    *int       `json:"canary_share,omitempty"` // percent of the traffic
+	CanaryShare    *float64   `json:"canary_share,omitempty"` // percent of the traffic
 
 	Alpha           float64 `json:"alpha,omitempty"`
 	MinHistoryDays  int     `json:"min_history_days,omitempty"`

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -122,7 +123,7 @@ func (p *Proof) registered() []fact {
 	add("Counted as negative", strings.Join(plan.NegativeTypes, ", "))
 	add("Controls", strings.Join(plan.Controls, ", "))
 	if plan.CanaryShare != nil {
-		add("Traffic with the change", fmt.Sprint(*plan.CanaryShare)+percentSign)
+		add("Traffic with the change", strconv.FormatFloat(*plan.CanaryShare, 'f', -1, 64)+percentSign)
 	}
 	add("Rules", p.rules())
 	add("Method", plan.Method)

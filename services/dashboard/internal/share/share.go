@@ -144,7 +144,7 @@ func (s *Service) Proof(ctx context.Context, account, deploymentID uuid.UUID) (p
 
 // Open returns the proof that a link opens, or ErrGone.
 func (s *Service) Open(ctx context.Context, secret string) (proof.Proof, error) {
-	if prefix, err := apikey.Parse(secret); err != nil || prefix != apikey.Share {
+	if apikey.ParseShare(secret) != nil {
 		return proof.Proof{}, ErrGone
 	}
 	now := s.now()

@@ -159,10 +159,8 @@ func (s *Service) grant(key string) (*catalog.Grant, error) {
 	switch prefix, err := apikey.Parse(key); {
 	case err != nil: // the checksum refuses typing errors without a look-up
 		return nobody, errInvalidKey
-	case prefix == apikey.Access:
-		return nobody, errToken
 	case prefix != apikey.Ingest:
-		return nobody, errInvalidKey
+		return nobody, errToken
 	}
 	certain := s.directory.Complete() // asked first: what is looked into then is at least as complete
 	switch grant, known := s.directory.Resolve(apikey.Sum(key)); {

@@ -53,6 +53,7 @@ const (
 type measured struct {
 	Metric   string      `json:"metric"`
 	Effect   float64     `json:"effect"`
+	Expected float64     `json:"expected"` // without the deployment; 0 where it is not known
 	Effect95 *[2]float64 `json:"effect_95"`
 }
 
@@ -63,8 +64,15 @@ func outcome(predicted proposal.Counterfactual, seen measured) (impact.Outcome, 
 		predicted.Now <= 0 || predicted.Now >= 1 || predicted.Then <= 0 || predicted.Then >= 1 {
 		return impact.Outcome{}, false
 	}
+	from := predicted.Now
+	if 0 < seen.Expected && seen.Expected < 1 {
+		from = seen.Expected // the trouble may have grown since it was proposed, or passed
+	}
+	if from >= predicted.Then {
+		return impact.Outcome{}, false // there was nothing to gain any more
+	}
 	return impact.Outcome{
-		Predicted: impact.Gain(predicted.Now, predicted.Then), Observed: math.Log1p(seen.Effect),
+		Predicted: impact.Gain(from, predicted.Then), Observed: math.Log1p(seen.Effect),
 		SD: (math.Log1p(interval[1]) - math.Log1p(interval[0])) / (2 * z95),
 	}, true
 }

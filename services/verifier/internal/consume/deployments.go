@@ -22,12 +22,15 @@ type Verifications interface {
 	Withdrawn(ctx context.Context, e verification.Event) error
 }
 
-// Deployments consumes what happens to deployments. The three consumers may overtake each other: the domain reads the
+// Deployments consumes what happens to deployments. The consumers may overtake each other: the domain reads the
 // deployment's own state and does not rely on their order.
 func Deployments(b *bus.Bus, durable string, v Verifications) lifecycle.Service {
 	options := bus.ConsumerOptions{Durable: durable}
 	return lifecycle.Group(
 		bus.Consume(b, event.DeploymentDeployed, options, func(ctx context.Context, d bus.Delivery[*eventv1.DeploymentDeployed]) error {
+			return handle(ctx, d.ID, d.AccountID, d.Body.GetDeploymentId(), v.Deployed)
+		}),
+		bus.Consume(b, event.DeploymentEdited, options, func(ctx context.Context, d bus.Delivery[*eventv1.DeploymentEdited]) error {
 			return handle(ctx, d.ID, d.AccountID, d.Body.GetDeploymentId(), v.Deployed)
 		}),
 		bus.Consume(b, event.DeploymentRolledBack, options, func(ctx context.Context, d bus.Delivery[*eventv1.DeploymentRolledBack]) error {

@@ -129,14 +129,25 @@ func (e evidence) Values(ctx context.Context, m verification.Measure, dimensions
 }
 
 // OtherDeployments implements verification.Evidence.
-func (e evidence) OtherDeployments(ctx context.Context, span verification.Span) (int, error) {
+func (e evidence) OtherDeployments(ctx context.Context, span verification.Span, shortlyBefore time.Time) (int, error) {
 	n, err := e.queries.CountOtherDeployments(ctx, db.CountOtherDeploymentsParams{
-		ProductID: e.product, DeploymentID: e.deployment, FromAt: &span.From, ToAt: &span.To,
+		ProductID: e.product, ContextID: e.context, DeploymentID: e.deployment, FromAt: &span.From, ToAt: &span.To, ShortlyBefore: &shortlyBefore,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("counting deployments: %w", err)
 	}
 	return int(n), nil
+}
+
+// CanaryShares implements verification.Evidence.
+func (e evidence) CanaryShares(ctx context.Context, before time.Time) ([]verification.CanaryShare, error) {
+	shares, err := each(func(r db.CanarySharesRow) verification.CanaryShare {
+		return verification.CanaryShare{At: r.At, Share: r.Share}
+	})(e.queries.CanaryShares(ctx, db.CanarySharesParams{DeploymentID: e.deployment, Before: before}))
+	if err != nil {
+		return nil, fmt.Errorf("reading a deployment's shares: %w", err)
+	}
+	return shares, nil
 }
 
 // ControlCandidates implements verification.Evidence.

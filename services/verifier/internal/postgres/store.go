@@ -71,7 +71,7 @@ func deployment(ctx context.Context, q *db.Queries, id uuid.UUID) (verification.
 	}
 	d := verification.Deployment{
 		ID: row.ID, ProposalID: row.ProposalID, ProductID: row.ProductID, ContextID: row.ContextID,
-		Deployed: row.Status == deploymentDeployed && row.DeployedAt != nil, CanaryShare: int(row.CanaryShare),
+		Deployed: row.Status == deploymentDeployed && row.DeployedAt != nil, CanaryShare: row.CanaryShare,
 		TimeZone: row.TimeZone, PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes, Predicted: row.PredictedImpact,
 	}
 	if row.DeployedAt != nil {
@@ -172,8 +172,8 @@ func lock(ctx context.Context, q *db.Queries, which db.LockVerificationParams) (
 	v := verification.Verification{
 		ID: row.ID, AccountID: row.AccountID, ProductID: row.ProductID, ContextID: row.ContextID,
 		DeploymentID: row.DeploymentID, ProposalID: row.ProposalID, Status: verification.Status(row.Status), RegisteredAt: row.RegisteredAt,
-		RolledBack: row.DeploymentStatus != deploymentDeployed, CanaryShare: int(row.CanaryShare),
-		TimeZone: row.TimeZone, PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes,
+		RolledBack: row.DeploymentStatus != deploymentDeployed,
+		TimeZone:   row.TimeZone, PositiveTypes: row.PositiveTypes, NegativeTypes: row.NegativeTypes,
 	}
 	if row.DeploymentDeployedAt != nil {
 		v.DeployedAt = *row.DeploymentDeployedAt

@@ -218,3 +218,24 @@ func TestAnEditedTimeMakesALaterPlanAndAVerdictStands(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, decided)
 }
+
+// A young product had no signals before its first one, which says nothing of how many are usual.
+func TestAVolumeHasNoHistoryBeforeItsFirstSignal(t *testing.T) {
+	t.Parallel()
+	d := found(t, `{"subject":{"kind":"volume","name":""}}`, `{"metric":"share_of_usual_volume"}`)
+	born := d.DeployedAt.AddDate(0, 0, -40)
+	all := Measure{Metric: MetricVolume, ContextID: d.ContextID}
+	past := data{t: t, asOf: d.DeployedAt, until: at(t, "2027-01-01T00:00:00Z"), of: only(all, func(hour time.Time) Hour {
+		if hour.Before(born) {
+			return Hour{}
+		}
+		return Hour{Positive: 40 + hour.Unix()/86400%3}
+	})}
+	plan, err := newPlan(t.Context(), d, 14, past)
+	require.NoError(t, err)
+	require.Equal(t, "The number of signals", plan.Described)
+	end := last(lookUntilFinal(t, verificationOf(plan, at(t, "2027-01-01T00:00:00Z")), past))
+	require.Equal(t, 41, end.Result.HistoryDays, "the day of the deployment is one of neither side")
+	require.True(t, warned(end.Result, "short_history"))
+	require.NotContains(t, []Status{"improved", "regressed"}, end.Status)
+}

@@ -30,15 +30,23 @@ const (
 	mixValues = 12
 	// mixCover is the share of the signals that must carry the dimension.
 	mixCover = .6
+	// A dimension of which this share lies in values of (nearly) one polarity says what happened and not who came: the
+	// page after a purchase is seen by buyers.
+	outcomeShare, outcomePurity = .25, .95
 )
 
 // circumstances adds what the series do not tell: other deployments, the product's settings, signal types, who came.
 func (in *Inputs) circumstances(ctx context.Context, days calendar, v Verification, look PlannedLook, evidence Evidence) error {
 	plan := v.Plan
 	var err error
-	if in.OtherDeployments, err = evidence.OtherDeployments(ctx, Span{From: plan.HistoryTo, To: look.AsOf}); err != nil {
+	if in.OtherDeployments, err = evidence.OtherDeployments(ctx, Span{From: plan.HistoryTo, To: look.AsOf}, plan.HistoryTo.Add(-week)); err != nil {
 		return fmt.Errorf("counting other deployments: %w", err)
 	}
+	shares, err := evidence.CanaryShares(ctx, look.AsOf)
+	if err != nil {
+		return fmt.Errorf("reading the shares of the traffic: %w", err)
+	}
+	in.canary(shares, plan.WindowFrom)
 	before := Span{From: plan.HistoryTo.Add(-beforeWeeks * week), To: plan.HistoryTo}
 	after := Span{From: plan.WindowFrom, To: look.AsOf}
 	in.ClockChanged = days.offset(before.From) != days.offset(after.To)
@@ -128,14 +136,27 @@ func (in *Inputs) settings(v Verification) {
 	if v.TimeZone != v.Plan.TimeZone {
 		note("time_zone_edited", "The product's time zone was edited since the deployment; days are still cut in %s.", v.Plan.TimeZone)
 	}
-	switch share := v.CanaryShare; {
-	case share != v.Plan.canaryShare():
-		note("canary_share_edited", "The share of the traffic that has the change went from %d %% to %d %% since it was registered.", v.Plan.canaryShare(), share)
-	case share < wholeTraffic:
-		note("canary", "Only %d %% of the traffic has the change; the effect on those is larger than what all of it shows.", share)
+	switch c := in.Canary; {
+	case c.Least != c.Most:
+		note("canary_share_changed", "The share of the traffic that has the change was between %g %% and %g %% since the deployment.", c.Least, c.Most)
+	case c.Share < wholeTraffic:
+		note("canary", "Only %g %% of the traffic has the change; the effect on those is larger than what all of it shows.", c.Share)
 	}
 	if v.Plan.Revision > 1 {
 		note("plan_revised", "This is plan %d: %s", v.Plan.Revision, v.Plan.RevisedBecause)
+	}
+}
+
+// canary is the share of the traffic over the window, from the shares in order; what was before the window counts by the
+// last of it.
+func (in *Inputs) canary(shares []CanaryShare, windowFrom time.Time) {
+	in.Canary = Canary{Share: wholeTraffic, Least: wholeTraffic, Most: wholeTraffic}
+	for i, s := range shares {
+		if i == 0 || !s.At.After(windowFrom) {
+			in.Canary = Canary{Share: s.Share, Least: s.Share, Most: s.Share}
+			continue
+		}
+		in.Canary = Canary{Share: s.Share, Least: min(in.Canary.Least, s.Share), Most: max(in.Canary.Most, s.Share)}
 	}
 }
 
@@ -167,7 +188,7 @@ func widestMix(values []ValueCount) *MixSeen {
 	for _, name := range names {
 		segments := folded(byDimension[name])
 		before, after := totals(segments)
-		if before == 0 || after == 0 || len(segments) < 2 || before+after < mixCover*all {
+		if before == 0 || after == 0 || len(segments) < 2 || before+after < mixCover*all || tellsOutcome(segments) {
 			continue
 		}
 		moved := 0.
@@ -179,6 +200,21 @@ func widestMix(values []ValueCount) *MixSeen {
 		}
 	}
 	return widest
+}
+
+// tellsOutcome reports whether the values of a dimension follow from the polarity, judged by what was before.
+func tellsOutcome(segments []Segment) bool {
+	var all, positive, pure float64
+	for _, s := range segments {
+		n := float64(s.PositiveBefore + s.NegativeBefore)
+		all += n
+		positive += float64(s.PositiveBefore)
+		if float64(max(s.PositiveBefore, s.NegativeBefore)) > outcomePurity*n {
+			pure += n
+		}
+	}
+	mixed := max(positive, all-positive) <= outcomePurity*all
+	return mixed && pure > outcomeShare*all
 }
 
 func totals(segments []Segment) (before, after float64) {

@@ -87,7 +87,7 @@ func TestWhatForbidsAVerdictNeverBecomesAnImprovement(t *testing.T) {
 				return Hour{Positive: 9 * usual.Positive, Negative: 2 * usual.Negative}
 			}
 			return usual
-		}, nil, "", "holiday"},
+		}, nil, "", "special_days"},
 		{"a positive type that was never sent before", better, func(_ *Verification, d *data) {
 			d.types = []TypeCount{{"purchase", 0, 5000}, {"js_error", 9000, 1500}}
 		}, pcf.ReasonInstrumentationChanged, "instrumentation_changed"},
@@ -98,7 +98,7 @@ func TestWhatForbidsAVerdictNeverBecomesAnImprovement(t *testing.T) {
 			v.Plan.NegativeTypes, v.NegativeTypes = []string{"js_error", "rage_click"}, []string{"js_error", "rage_click"}
 			d.types = []TypeCount{{"purchase", 40000, 10000}, {"js_error", 6000, 0}, {"rage_click", 3000, 0}}
 		}, pcf.ReasonInstrumentationChanged, "type_vanished"},
-		{"a change that nobody has", better, func(v *Verification, _ *data) { v.Plan.CanaryShare, v.CanaryShare = 0, 0 }, reasonCanary, "canary"},
+		{"a change that nobody has", better, func(v *Verification, d *data) { d.shares = []CanaryShare{{v.DeployedAt, 0}} }, reasonCanary, "canary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +142,7 @@ func TestAVerdictWaitsForOrdinaryDaysUnlessThereAreNoneAnyMore(t *testing.T) {
 			require.Equal(t, c.day, end.Taken.Day)
 			require.Equal(t, string(reasonSpecialDays), steps[4].Result.ReasonCode)
 			require.Equal(t, c.days, len(end.Result.SpecialDays))
-			require.True(t, warned(end.Result, "holiday"))
+			require.True(t, warned(end.Result, "special_days"))
 		})
 	}
 }
@@ -179,11 +179,11 @@ func TestOnACanaryAnImprovementIsToldAndNoEffectIsNot(t *testing.T) {
 		status Status
 	}{{better, "improved"}, {unchanged, "inconclusive"}} {
 		v, d := tested(t, c.since)
-		v.Plan.CanaryShare, v.CanaryShare = 20, 20
+		d.shares = []CanaryShare{{v.DeployedAt, .5}}
 		end := last(lookUntilFinal(t, v, d))
 		require.Equal(t, c.status, end.Status, end.Result.Reason)
 		require.True(t, warned(end.Result, "canary"))
-		require.Equal(t, 20, end.Result.CanaryShare)
+		require.InDelta(t, .5, end.Result.CanaryShare, 0)
 	}
 	v, d := tested(t, unchanged)
 	end := last(lookUntilFinal(t, v, d))
@@ -193,10 +193,11 @@ func TestOnACanaryAnImprovementIsToldAndNoEffectIsNot(t *testing.T) {
 func TestWhatPeopleEditedMeanwhileIsToldAndTheRegisteredTestGoesOn(t *testing.T) {
 	t.Parallel()
 	v, d := tested(t, better)
-	v.PositiveTypes, v.TimeZone, v.CanaryShare = []string{"purchase", "signup"}, "America/New_York", 50
+	v.PositiveTypes, v.TimeZone = []string{"purchase", "signup"}, "America/New_York"
+	d.shares = []CanaryShare{{v.DeployedAt, 50}, {v.Plan.WindowFrom.AddDate(0, 0, 2), 100}}
 	end := last(lookUntilFinal(t, v, d))
 	require.Equal(t, Status("improved"), end.Status)
-	require.Equal(t, []string{"types_edited", "time_zone_edited", "canary_share_edited"}, end.Result.WarningCodes)
+	require.Equal(t, []string{"types_edited", "time_zone_edited", "canary_share_changed"}, end.Result.WarningCodes)
 }
 
 func TestHoursThatUsuallyCarrySignalsAndHaveNoneAreTold(t *testing.T) {
@@ -230,7 +231,8 @@ func TestAnotherMixIsToldWithTheEffectItWouldHaveHadWithout(t *testing.T) {
 	d.values = []ValueCount{
 		value("browser", "Firefox", 5000, 1000, 2500, 500), value("browser", "Safari", 5000, 1000, 2600, 520), // stayed
 		value("country", "DE", 9000, 500, 1000, 56), value("country", "FR", 1000, 1500, 4100, 6000), // moved
-		value("path", "/", 10, 90, 90, 10), // few carry it
+		value("path", "/cart", 100, 2000, 10, 200), value("path", "/thanks", 9900, 0, 5100, 0), // follows from what happened
+		value("plan", "free", 10, 90, 90, 10), value("plan", "paid", 90, 10, 10, 90), // few carry it
 	}
 	end := last(lookUntilFinal(t, v, d))
 	require.Equal(t, "country", end.Result.Mix.Dimension)
@@ -271,12 +273,12 @@ func TestTheSameStoredInputsGiveTheSameBytes(t *testing.T) {
 		in := Inputs{
 			Dates: grid.dates(), FirstWeekday: grid.starts[0].In(days.zone).Weekday(), HistoryDays: grid.history, Gap: grid.gap,
 			Trigger: []int{grid.history - 3, grid.history - 2}, Measure: series("measure"), Controls: []Series{series("control")},
-			CanaryShare: rapid.IntRange(0, 100).Draw(rt, "canary"), OtherDeployments: rapid.IntRange(0, 1).Draw(rt, "others"),
+			Canary: Canary{Most: float64(rapid.IntRange(0, 100).Draw(rt, "canary"))}, OtherDeployments: rapid.IntRange(0, 1).Draw(rt, "others"),
 		}
 		digest := func(plan Plan, in Inputs) string {
 			result, verdict, err := Judge(plan, look, in)
 			require.NoError(rt, err)
-			if in.CanaryShare == 0 || in.OtherDeployments > 0 {
+			if in.Canary.Most == 0 || in.OtherDeployments > 0 {
 				require.NotContains(rt, []pcf.Verdict{pcf.Improved, pcf.NoEffect}, verdict)
 			}
 			stored, err := json.Marshal(result)

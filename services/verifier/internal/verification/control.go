@@ -45,21 +45,21 @@ type ControlCandidate struct {
 // controls picks the contexts a test is held against, from what was before the deployment.
 func controls(ctx context.Context, days calendar, plan Plan, evidence Evidence) ([]Control, error) {
 	if plan.scale() != pcf.Ratio {
-		return nil, nil // a volume is held against no share
+		return []Control{}, nil // a volume is held against no share
 	}
 	candidates, err := evidence.ControlCandidates(ctx, plan.ContextID)
 	if err != nil {
 		return nil, fmt.Errorf("looking for control contexts: %w", err)
 	}
 	if len(candidates) == 0 {
-		return nil, nil
+		return []Control{}, nil
 	}
 	own, err := weeks(ctx, days, plan, plan.Measure, evidence)
 	if err != nil {
 		return nil, err
 	}
 	quietSince := plan.HistoryTo.AddDate(0, 0, -controlQuietDays)
-	var chosen []Control
+	chosen := []Control{}
 	for _, c := range candidates {
 		if !c.Shipped.Before(quietSince) {
 			continue

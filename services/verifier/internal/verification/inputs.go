@@ -25,7 +25,7 @@ type Inputs struct {
 	Promised Series   `json:"promised,omitempty"`
 	Controls []Series `json:"controls,omitempty"`
 
-	CanaryShare      int    `json:"canary_share"`
+	Canary           Canary `json:"canary"`
 	OtherDeployments int    `json:"other_deployments,omitempty"`
 	Instrumentation  string `json:"instrumentation,omitempty"`
 	// NewTypes and VanishedTypes were seen on one side of the deployment only.
@@ -41,6 +41,13 @@ type Inputs struct {
 
 // Series are the positive and negative counts of each day.
 type Series [][2]float64
+
+// Canary is how much of the traffic had the change over the window, in percent: at its end, at least and at most.
+type Canary struct {
+	Share float64 `json:"share"`
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+}
 
 // Note is a warning with its code.
 type Note struct {
@@ -146,7 +153,7 @@ func gather(ctx context.Context, v Verification, look PlannedLook, evidence Evid
 	grid := newGrid(days, plan, look)
 	in := Inputs{
 		Dates: grid.dates(), FirstWeekday: grid.starts[0].In(days.zone).Weekday(), HistoryDays: grid.history, Gap: grid.gap,
-		Trigger: grid.trigger(plan), CanaryShare: v.CanaryShare,
+		Trigger: grid.trigger(plan),
 	}
 	read := func(m Measure) (Series, []Hour, error) {
 		hours, err := evidence.Hours(ctx, m, plan.HistoryFrom, look.AsOf)
@@ -231,6 +238,11 @@ func (in Inputs) input(plan Plan, m Measure, series Series) pcf.Input {
 			OtherDeployments: in.OtherDeployments, InstrumentationChanged: in.Instrumentation,
 			NewTypes: in.NewTypes, VanishedTypes: in.VanishedTypes, ClockChanged: in.ClockChanged,
 		},
+	}
+	if out.Metric == pcf.Count { // before its first signal there was nothing to count, which is not the same as none
+		for i := 0; i < in.HistoryDays && out.History[i].Positive == 0; i++ {
+			out.History[i].Missing = true
+		}
 	}
 	if in.Gap {
 		out.History[in.HistoryDays-1] = pcf.Day{Missing: true}

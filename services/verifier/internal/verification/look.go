@@ -123,7 +123,6 @@ const (
 func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, error) {
 	in := inputs.input(plan, plan.Measure, inputs.Measure)
 	special := specialDays(in)
-	in.Known.Holidays = special
 	if plan.Promised == nil {
 		in.Predicted = plan.PromisedRange
 	}
@@ -131,7 +130,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 	if err != nil {
 		return Result{}, "", fmt.Errorf("judging look %d: %w", look.Number, err)
 	}
-	if err := holdBack(in, special, inputs.CanaryShare, &judged); err != nil {
+	if err := holdBack(in, special, inputs.Canary, &judged); err != nil {
 		return Result{}, "", err
 	}
 
@@ -144,9 +143,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 		}
 	}
 	result := newResult(plan, inputs, judged, promised)
-	for _, day := range special {
-		result.SpecialDays = append(result.SpecialDays, inputs.Dates[inputs.HistoryDays+day])
-	}
+	result.standOut(inputs, special)
 	result.placeboDates(in, inputs, look)
 	return result, judged.Verdict, nil
 }
@@ -154,7 +151,7 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 // holdBack takes back a verdict that should not be given. One that rests on special days waits for ordinary ones; when
 // most days up to the horizon are special, that is how it is now. A regression is told all the same: it is better to
 // look in vain.
-func holdBack(in pcf.Input, special []int, canaryShare int, judged *pcf.Result) error {
+func holdBack(in pcf.Input, special []int, canary Canary, judged *pcf.Result) error {
 	last := judged.Look.Day >= judged.Horizon
 	hold := func(reason pcf.Reason) {
 		judged.Verdict, judged.Reason = pcf.Collecting, reason
@@ -162,7 +159,7 @@ func holdBack(in pcf.Input, special []int, canaryShare int, judged *pcf.Result) 
 			judged.Verdict = pcf.Inconclusive
 		}
 	}
-	if canaryShare == 0 && judged.Verdict.Final() || canaryShare < wholeTraffic && judged.Verdict == pcf.NoEffect {
+	if canary.Most == 0 && judged.Verdict.Final() || canary.Least < wholeTraffic && judged.Verdict == pcf.NoEffect {
 		hold(reasonCanary)
 		return nil
 	}

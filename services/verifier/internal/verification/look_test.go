@@ -25,6 +25,7 @@ type data struct {
 	types       []TypeCount
 	values      []ValueCount
 	candidates  []ControlCandidate
+	shares      []CanaryShare
 	of          map[string]func(hour time.Time) Hour // by the name of a measure; others are as above
 	deployment  Deployment
 }
@@ -67,6 +68,11 @@ func (d data) Types(_ context.Context, _, after Span) ([]TypeCount, error) {
 	return d.types, nil
 }
 
+func (d data) CanaryShares(_ context.Context, before time.Time) ([]CanaryShare, error) {
+	require.False(d.t, before.After(d.asOf), "no look-ahead")
+	return d.shares, nil
+}
+
 func (d data) Values(_ context.Context, _ Measure, _ []string, _, after Span) ([]ValueCount, error) {
 	require.False(d.t, after.To.After(d.asOf), "no look-ahead")
 	return d.values, nil
@@ -78,7 +84,7 @@ func (d data) ControlCandidates(context.Context, uuid.UUID) ([]ControlCandidate,
 
 func (d data) Deployment(context.Context) (Deployment, error) { return d.deployment, nil }
 
-func (d data) OtherDeployments(_ context.Context, span Span) (int, error) {
+func (d data) OtherDeployments(_ context.Context, span Span, _ time.Time) (int, error) {
 	require.False(d.t, span.To.After(d.asOf), "no look-ahead")
 	return d.others, nil
 }
@@ -99,7 +105,7 @@ func registered(t *testing.T, deployedAt string, at time.Time) Verification {
 func verificationOf(plan Plan, at time.Time) Verification {
 	return Verification{
 		ID: uuid.New(), AccountID: uuid.New(), Plan: plan, Status: StatusCollecting, RegisteredAt: at,
-		DeployedAt: plan.DeployedAt, CanaryShare: plan.CanaryShare, TimeZone: plan.TimeZone, PositiveTypes: plan.PositiveTypes, NegativeTypes: plan.NegativeTypes,
+		DeployedAt: plan.DeployedAt, TimeZone: plan.TimeZone, PositiveTypes: plan.PositiveTypes, NegativeTypes: plan.NegativeTypes,
 	}
 }
 

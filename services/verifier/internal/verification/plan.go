@@ -56,7 +56,7 @@ type Plan struct {
 	// MixDimensions are watched for a change of who comes.
 	MixDimensions []string `json:"mix_dimensions"`
 	// CanaryShare is the percentage of the traffic that got the change when the test was registered.
-	CanaryShare int `json:"canary_share"`
+	CanaryShare float64 `json:"canary_share"`
 
 	// Predicted is what the proposal promised, as it was when the test was registered. Promised is the measure it is
 	// about, when the test is about a part of it; PromisedRange the same promise in that measure's unit.
@@ -100,7 +100,7 @@ type Deployment struct {
 	TimeZone                     string
 	PositiveTypes, NegativeTypes []string
 	// CanaryShare is in percent.
-	CanaryShare int
+	CanaryShare float64
 	// Finding is behind the proposal; nil when it is gone.
 	Finding   *Finding
 	Predicted json.RawMessage
@@ -186,14 +186,6 @@ func triggerSpan(days calendar, d Deployment, historyTo time.Time) *Span {
 
 // revision counts from 1; plans made before revisions were told apart are the first.
 func (p Plan) revision() int { return max(1, p.Revision) }
-
-// canaryShare is in percent; plans made before it was registered are about all of the traffic.
-func (p Plan) canaryShare() int {
-	if p.Revision == 0 {
-		return wholeTraffic
-	}
-	return p.CanaryShare
-}
 
 // look finds a planned look by its number.
 func (p Plan) look(number int) (PlannedLook, error) {

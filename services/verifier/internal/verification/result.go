@@ -61,7 +61,7 @@ type Result struct {
 	Controls []ControlUse `json:"controls,omitempty"`
 	Mix      *Mix         `json:"mix,omitempty"`
 	// CanaryShare is the percentage of the traffic that had the change.
-	CanaryShare int `json:"canary_share"`
+	CanaryShare float64 `json:"canary_share"`
 	// SpecialDays since the deployment stand out by how much came.
 	SpecialDays []string `json:"special_days,omitempty"`
 
@@ -118,16 +118,17 @@ type DailyPoint struct {
 // Promised is a prediction held against what was measured. Effect, like the result's own, is of the odds (or the count)
 // of what was predicted, which may be more than the part that was tested.
 type Promised struct {
-	Metric    string      `json:"metric"`
-	Low       float64     `json:"low"`
-	Predicted float64     `json:"predicted"`
-	High      float64     `json:"high"`
-	Observed  float64     `json:"observed"`
-	Expected  float64     `json:"expected"`
-	Fit       string      `json:"fit"`
-	Share     float64     `json:"share"`
-	Effect    float64     `json:"effect"`
-	Effect95  *[2]float64 `json:"effect_95"`
+	Metric    string  `json:"metric"`
+	Low       float64 `json:"low"`
+	Predicted float64 `json:"predicted"`
+	High      float64 `json:"high"`
+	Observed  float64 `json:"observed"`
+	Expected  float64 `json:"expected"`
+	Fit       string  `json:"fit"`
+	// Share of the promised gain that came; absent when there was nothing left to gain.
+	Share    *float64    `json:"share,omitempty"`
+	Effect   float64     `json:"effect"`
+	Effect95 *[2]float64 `json:"effect_95"`
 }
 
 // ControlUse is what one control context contributed.
@@ -166,7 +167,7 @@ func newResult(plan Plan, in Inputs, j, promised pcf.Result) Result {
 		IntervalLevel: 1 - j.Look.NominalP, NominalP: j.Look.NominalP,
 		Look: j.Look.Number, PostDays: j.Look.Day,
 		Before: counts(j.Before), After: counts(j.After),
-		Metric: m.Metric, Described: sentenceCase(m.Name()), CanaryShare: in.CanaryShare,
+		Metric: m.Metric, Described: sentenceCase(m.Name()), CanaryShare: in.Canary.Share,
 		Warnings: []string{}, WarningCodes: []string{}, Predicted: plan.Predicted, Method: j.Method,
 	}
 	if m.scale() == pcf.Ratio {
@@ -202,15 +203,29 @@ func newResult(plan Plan, in Inputs, j, promised pcf.Result) Result {
 	return r
 }
 
+// standOut names the days of the window that are unlike others.
+func (r *Result) standOut(in Inputs, special []int) {
+	for _, day := range special {
+		r.SpecialDays = append(r.SpecialDays, in.Dates[in.HistoryDays+day])
+	}
+	if len(r.SpecialDays) > 0 {
+		r.warn("special_days", fmt.Sprintf("Far more or fewer signals came than usual on %s: a holiday, an outage, a campaign?", listed(r.SpecialDays)))
+	}
+}
+
 func newPromised(m Measure, j pcf.Result) *Promised {
 	if j.Prediction == nil || j.Reading == nil {
 		return nil
 	}
-	return &Promised{
+	p := &Promised{
 		Metric: m.Metric, Low: j.Prediction.Promised.Low, Predicted: j.Prediction.Promised.Mid, High: j.Prediction.Promised.High,
-		Observed: j.Prediction.Observed, Expected: j.Reading.Expected.Mid, Fit: j.Prediction.Fit, Share: j.Prediction.Share,
+		Observed: j.Prediction.Observed, Expected: j.Reading.Expected.Mid, Fit: j.Prediction.Fit,
 		Effect: j.Reading.Change.Mid, Effect95: &[2]float64{j.Reading.Change95.Low, j.Reading.Change95.High},
 	}
+	if p.Predicted > p.Expected && j.Prediction.Share != 0 {
+		p.Share = &j.Prediction.Share
+	}
+	return p
 }
 
 func (r *Result) warn(code, detail string) {

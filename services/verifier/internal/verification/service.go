@@ -47,7 +47,6 @@ type Verification struct {
 	// RolledBack: the deployment is no longer in place.
 	RolledBack                   bool
 	DeployedAt                   time.Time
-	CanaryShare                  int // in percent
 	TimeZone                     string
 	PositiveTypes, NegativeTypes []string
 }
@@ -79,8 +78,12 @@ type Evidence interface {
 	Types(ctx context.Context, before, after Span) ([]TypeCount, error)
 	// Values counts both sides of a positive ratio in two spans by the values of some dimensions.
 	Values(ctx context.Context, m Measure, dimensions []string, before, after Span) ([]ValueCount, error)
-	// OtherDeployments counts what else of the product shipped in a span.
-	OtherDeployments(ctx context.Context, span Span) (int, error)
+	// OtherDeployments counts what else of the product shipped or was taken back in a span, and what shipped in the
+	// context shortly before it.
+	OtherDeployments(ctx context.Context, span Span, shortlyBefore time.Time) (int, error)
+	// CanaryShares are the shares of the traffic that got the change, in percent and in order, as of a moment; none when
+	// all of it did from the start.
+	CanaryShares(ctx context.Context, before time.Time) ([]CanaryShare, error)
 	// ControlCandidates are the product's other contexts.
 	ControlCandidates(ctx context.Context, except uuid.UUID) ([]ControlCandidate, error)
 	// Deployment is the deployment as it is now.
@@ -106,6 +109,12 @@ type TypeCount struct {
 type ValueCount struct {
 	Dimension string
 	Segment
+}
+
+// CanaryShare holds from a moment on.
+type CanaryShare struct {
+	At    time.Time
+	Share float64
 }
 
 // Step is what a look came to. The zero value changes nothing.

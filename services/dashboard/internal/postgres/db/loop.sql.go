@@ -74,8 +74,10 @@ func (q *Queries) DeleteDecision(ctx context.Context, proposalID uuid.UUID) erro
 const deployment = `-- name: Deployment :one
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
+JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
@@ -106,6 +108,10 @@ type DeploymentRow struct {
 	Title                    string
 	VerificationMethod       *string
 	VerificationRegisteredAt *time.Time
+	ReportedVia              string
+	Environment              string
+	CanaryShare              float64
+	Revision                 int32
 }
 
 func (q *Queries) Deployment(ctx context.Context, id uuid.UUID) (DeploymentRow, error) {
@@ -135,6 +141,10 @@ func (q *Queries) Deployment(ctx context.Context, id uuid.UUID) (DeploymentRow, 
 		&i.Title,
 		&i.VerificationMethod,
 		&i.VerificationRegisteredAt,
+		&i.ReportedVia,
+		&i.Environment,
+		&i.CanaryShare,
+		&i.Revision,
 	)
 	return i, err
 }
@@ -376,18 +386,22 @@ func (q *Queries) ListAnalyses(ctx context.Context, arg ListAnalysesParams) ([]A
 const listDeployments = `-- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
+JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.product_id = $1
-  AND ($2::timestamptz IS NULL OR (s.created_at, s.id) < ($2, $3::uuid))
-ORDER BY s.created_at DESC, s.id DESC LIMIT $4
+  AND ($2::boolean IS NULL OR CASE WHEN $2::boolean THEN d.status IN ('deployed', 'rolled_back') ELSE d.status = 'planned' END)
+  AND ($3::timestamptz IS NULL OR (s.created_at, s.id) < ($3, $4::uuid))
+ORDER BY s.created_at DESC, s.id DESC LIMIT $5
 `
 
 type ListDeploymentsParams struct {
 	ProductID uuid.UUID
+	Reported  *bool
 	BeforeAt  *time.Time
 	BeforeID  *uuid.UUID
 	RowLimit  int32
@@ -417,11 +431,16 @@ type ListDeploymentsRow struct {
 	Title                    string
 	VerificationMethod       *string
 	VerificationRegisteredAt *time.Time
+	ReportedVia              string
+	Environment              string
+	CanaryShare              float64
+	Revision                 int32
 }
 
 func (q *Queries) ListDeployments(ctx context.Context, arg ListDeploymentsParams) ([]ListDeploymentsRow, error) {
 	rows, err := q.db.Query(ctx, listDeployments,
 		arg.ProductID,
+		arg.Reported,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.RowLimit,
@@ -457,6 +476,10 @@ func (q *Queries) ListDeployments(ctx context.Context, arg ListDeploymentsParams
 			&i.Title,
 			&i.VerificationMethod,
 			&i.VerificationRegisteredAt,
+			&i.ReportedVia,
+			&i.Environment,
+			&i.CanaryShare,
+			&i.Revision,
 		); err != nil {
 			return nil, err
 		}
@@ -688,35 +711,6 @@ func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([
 		return nil, err
 	}
 	return items, nil
-}
-
-const lockDeployment = `-- name: LockDeployment :one
-SELECT id, account_id, product_id, context_id, proposal_id, status, version_label, commit_sha, url, created_at, deployed_at, reported_at, reported_by, cancelled_at, rolled_back_at, version, canary_share FROM deployments WHERE id = $1 FOR UPDATE
-`
-
-func (q *Queries) LockDeployment(ctx context.Context, id uuid.UUID) (Deployment, error) {
-	row := q.db.QueryRow(ctx, lockDeployment, id)
-	var i Deployment
-	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.ProductID,
-		&i.ContextID,
-		&i.ProposalID,
-		&i.Status,
-		&i.VersionLabel,
-		&i.CommitSha,
-		&i.Url,
-		&i.CreatedAt,
-		&i.DeployedAt,
-		&i.ReportedAt,
-		&i.ReportedBy,
-		&i.CancelledAt,
-		&i.RolledBackAt,
-		&i.Version,
-		&i.CanaryShare,
-	)
-	return i, err
 }
 
 const lockProposal = `-- name: LockProposal :exec
@@ -976,41 +970,6 @@ func (q *Queries) SnoozeOf(ctx context.Context, proposalID uuid.UUID) (SnoozeOfR
 		&i.ExpiredAt,
 	)
 	return i, err
-}
-
-const updateDeployment = `-- name: UpdateDeployment :exec
-UPDATE deployments SET status = $2, version_label = $3, commit_sha = $4, url = $5, deployed_at = $6, reported_at = $7, reported_by = $8,
-    cancelled_at = $9, rolled_back_at = $10, version = version + 1
-WHERE id = $1
-`
-
-type UpdateDeploymentParams struct {
-	ID           uuid.UUID
-	Status       string
-	VersionLabel string
-	CommitSha    string
-	Url          string
-	DeployedAt   *time.Time
-	ReportedAt   *time.Time
-	ReportedBy   string
-	CancelledAt  *time.Time
-	RolledBackAt *time.Time
-}
-
-func (q *Queries) UpdateDeployment(ctx context.Context, arg UpdateDeploymentParams) error {
-	_, err := q.db.Exec(ctx, updateDeployment,
-		arg.ID,
-		arg.Status,
-		arg.VersionLabel,
-		arg.CommitSha,
-		arg.Url,
-		arg.DeployedAt,
-		arg.ReportedAt,
-		arg.ReportedBy,
-		arg.CancelledAt,
-		arg.RolledBackAt,
-	)
-	return err
 }
 
 const waitingAnalyses = `-- name: WaitingAnalyses :many

@@ -115,6 +115,49 @@ type DeliveryAttempt struct {
 	ResponseExcerpt string
 }
 
+// writer: dashboard. Where pipelines and GitHub report what a product ships, and what of it counts.
+type DeployHook struct {
+	AccountID             uuid.UUID
+	ProductID             uuid.UUID
+	TokenHash             []byte
+	TokenHint             string
+	TokenMadeAt           *time.Time
+	OldTokenHash          []byte
+	OldTokenUntil         *time.Time
+	GithubSecretSealed    []byte
+	GithubSecretMadeAt    *time.Time
+	OldGithubSecretSealed []byte
+	OldGithubSecretUntil  *time.Time
+	Environments          []string
+	DeployedBy            []string
+	LinkedBy              []string
+	RefusedAt             *time.Time
+	Version               int32
+	CreatedAt             time.Time
+	UpdatedAt             time.Time
+}
+
+// writer: dashboard. What pipelines and GitHub said, what came of it and why, for 30 days.
+type DeployReceipt struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	ProductID     uuid.UUID
+	Source        string
+	Event         string
+	ReceivedAt    time.Time
+	DeliveryID    *string
+	Digest        []byte
+	Repeats       int32
+	Outcome       string
+	Reason        string
+	Environment   string
+	VersionLabel  string
+	CommitSha     string
+	Repository    string
+	Url           string
+	DeploymentIds []uuid.UUID
+}
+
 // writer: dashboard. Created in the approval's transaction; what people report about shipping.
 type Deployment struct {
 	ID           uuid.UUID
@@ -133,8 +176,9 @@ type Deployment struct {
 	CancelledAt  *time.Time
 	RolledBackAt *time.Time
 	Version      int32
-	// percent of the traffic that got it
-	CanaryShare int16
+	ReportedVia  string
+	Environment  string
+	CanaryShare  float64
 }
 
 // writer: dashboard. History brought in by the import operation.

@@ -12,29 +12,29 @@ import (
 	"github.com/google/uuid"
 )
 
-const countOpenShares = `-- name: CountOpenShares :one
+const countOpenProofShares = `-- name: CountOpenProofShares :one
 SELECT count(*) FROM proof_shares
 WHERE deployment_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2::timestamptz)
 `
 
-type CountOpenSharesParams struct {
+type CountOpenProofSharesParams struct {
 	DeploymentID uuid.UUID
 	Now          time.Time
 }
 
 // Those of one deployment that still open.
-func (q *Queries) CountOpenShares(ctx context.Context, arg CountOpenSharesParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countOpenShares, arg.DeploymentID, arg.Now)
+func (q *Queries) CountOpenProofShares(ctx context.Context, arg CountOpenProofSharesParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOpenProofShares, arg.DeploymentID, arg.Now)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
-const insertShare = `-- name: InsertShare :exec
+const insertProofShare = `-- name: InsertProofShare :exec
 INSERT INTO proof_shares (id, account_id, deployment_id, token_hash, hint, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
-type InsertShareParams struct {
+type InsertProofShareParams struct {
 	ID           uuid.UUID
 	AccountID    uuid.UUID
 	DeploymentID uuid.UUID
@@ -45,8 +45,8 @@ type InsertShareParams struct {
 	ExpiresAt    *time.Time
 }
 
-func (q *Queries) InsertShare(ctx context.Context, arg InsertShareParams) error {
-	_, err := q.db.Exec(ctx, insertShare,
+func (q *Queries) InsertProofShare(ctx context.Context, arg InsertProofShareParams) error {
+	_, err := q.db.Exec(ctx, insertProofShare,
 		arg.ID,
 		arg.AccountID,
 		arg.DeploymentID,
@@ -83,7 +83,7 @@ func (q *Queries) LastInputs(ctx context.Context, arg LastInputsParams) (LastInp
 	return i, err
 }
 
-const listShares = `-- name: ListShares :many
+const listProofShares = `-- name: ListProofShares :many
 SELECT s.id, s.account_id, s.deployment_id, s.token_hash, s.hint, s.created_by, s.created_at, s.expires_at, s.revoked_at, s.last_seen_at, p.title FROM proof_shares s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.deployment_id
 JOIN proposals p ON p.account_id = d.account_id AND p.id = d.proposal_id
@@ -92,14 +92,14 @@ WHERE ($1::uuid IS NULL OR s.deployment_id = $1)
 ORDER BY s.created_at DESC, s.id DESC LIMIT $4
 `
 
-type ListSharesParams struct {
+type ListProofSharesParams struct {
 	DeploymentID *uuid.UUID
 	BeforeAt     *time.Time
 	BeforeID     *uuid.UUID
 	RowLimit     int32
 }
 
-type ListSharesRow struct {
+type ListProofSharesRow struct {
 	ID           uuid.UUID
 	AccountID    uuid.UUID
 	DeploymentID uuid.UUID
@@ -113,8 +113,8 @@ type ListSharesRow struct {
 	Title        string
 }
 
-func (q *Queries) ListShares(ctx context.Context, arg ListSharesParams) ([]ListSharesRow, error) {
-	rows, err := q.db.Query(ctx, listShares,
+func (q *Queries) ListProofShares(ctx context.Context, arg ListProofSharesParams) ([]ListProofSharesRow, error) {
+	rows, err := q.db.Query(ctx, listProofShares,
 		arg.DeploymentID,
 		arg.BeforeAt,
 		arg.BeforeID,
@@ -124,9 +124,9 @@ func (q *Queries) ListShares(ctx context.Context, arg ListSharesParams) ([]ListS
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListSharesRow
+	var items []ListProofSharesRow
 	for rows.Next() {
-		var i ListSharesRow
+		var i ListProofSharesRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.AccountID,
@@ -150,34 +150,12 @@ func (q *Queries) ListShares(ctx context.Context, arg ListSharesParams) ([]ListS
 	return items, nil
 }
 
-const revokeShare = `-- name: RevokeShare :one
-UPDATE proof_shares SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2
-RETURNING deployment_id, revoked_at = $1::timestamptz AS ended_now
-`
-
-type RevokeShareParams struct {
-	Now *time.Time
-	ID  uuid.UUID
-}
-
-type RevokeShareRow struct {
-	DeploymentID uuid.UUID
-	EndedNow     bool
-}
-
-func (q *Queries) RevokeShare(ctx context.Context, arg RevokeShareParams) (RevokeShareRow, error) {
-	row := q.db.QueryRow(ctx, revokeShare, arg.Now, arg.ID)
-	var i RevokeShareRow
-	err := row.Scan(&i.DeploymentID, &i.EndedNow)
-	return i, err
-}
-
-const shareByHash = `-- name: ShareByHash :one
+const proofShareByHash = `-- name: ProofShareByHash :one
 SELECT id, account_id, deployment_id, token_hash, hint, created_by, created_at, expires_at, revoked_at, last_seen_at FROM proof_shares WHERE token_hash = $1
 `
 
-func (q *Queries) ShareByHash(ctx context.Context, tokenHash []byte) (ProofShare, error) {
-	row := q.db.QueryRow(ctx, shareByHash, tokenHash)
+func (q *Queries) ProofShareByHash(ctx context.Context, tokenHash []byte) (ProofShare, error) {
+	row := q.db.QueryRow(ctx, proofShareByHash, tokenHash)
 	var i ProofShare
 	err := row.Scan(
 		&i.ID,
@@ -194,18 +172,40 @@ func (q *Queries) ShareByHash(ctx context.Context, tokenHash []byte) (ProofShare
 	return i, err
 }
 
-const touchShare = `-- name: TouchShare :exec
+const revokeProofShare = `-- name: RevokeProofShare :one
+UPDATE proof_shares SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2
+RETURNING deployment_id, revoked_at = $1::timestamptz AS ended_now
+`
+
+type RevokeProofShareParams struct {
+	Now *time.Time
+	ID  uuid.UUID
+}
+
+type RevokeProofShareRow struct {
+	DeploymentID uuid.UUID
+	EndedNow     bool
+}
+
+func (q *Queries) RevokeProofShare(ctx context.Context, arg RevokeProofShareParams) (RevokeProofShareRow, error) {
+	row := q.db.QueryRow(ctx, revokeProofShare, arg.Now, arg.ID)
+	var i RevokeProofShareRow
+	err := row.Scan(&i.DeploymentID, &i.EndedNow)
+	return i, err
+}
+
+const touchProofShare = `-- name: TouchProofShare :exec
 UPDATE proof_shares SET last_seen_at = $1::timestamptz
 WHERE id = $2 AND (last_seen_at IS NULL OR last_seen_at <= $3::timestamptz)
 `
 
-type TouchShareParams struct {
+type TouchProofShareParams struct {
 	Now   time.Time
 	ID    uuid.UUID
 	Stale time.Time
 }
 
-func (q *Queries) TouchShare(ctx context.Context, arg TouchShareParams) error {
-	_, err := q.db.Exec(ctx, touchShare, arg.Now, arg.ID, arg.Stale)
+func (q *Queries) TouchProofShare(ctx context.Context, arg TouchProofShareParams) error {
+	_, err := q.db.Exec(ctx, touchProofShare, arg.Now, arg.ID, arg.Stale)
 	return err
 }

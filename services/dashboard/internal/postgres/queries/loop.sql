@@ -62,8 +62,10 @@ INSERT INTO deployments (id, account_id, product_id, context_id, proposal_id, st
 -- name: Deployment :one
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
+JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
@@ -72,22 +74,17 @@ WHERE s.id = $1;
 -- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
+JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.product_id = sqlc.arg(product_id)
+  AND (sqlc.narg(reported)::boolean IS NULL OR CASE WHEN sqlc.narg(reported)::boolean THEN d.status IN ('deployed', 'rolled_back') ELSE d.status = 'planned' END)
   AND (sqlc.narg(before_at)::timestamptz IS NULL OR (s.created_at, s.id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
 ORDER BY s.created_at DESC, s.id DESC LIMIT sqlc.arg(row_limit);
-
--- name: LockDeployment :one
-SELECT * FROM deployments WHERE id = $1 FOR UPDATE;
-
--- name: UpdateDeployment :exec
-UPDATE deployments SET status = $2, version_label = $3, commit_sha = $4, url = $5, deployed_at = $6, reported_at = $7, reported_by = $8,
-    cancelled_at = $9, rolled_back_at = $10, version = version + 1
-WHERE id = $1;
 
 -- name: ListAnalyses :many
 SELECT * FROM analyses

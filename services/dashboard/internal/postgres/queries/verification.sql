@@ -12,7 +12,7 @@ ORDER BY verification_id, revision;
 -- name: VerifiedPredictions :many
 SELECT v.deployment_id, v.status, v.decided_at::timestamptz AS decided_at, coalesce(v.result ->> 'reason_code', '')::text AS reason_code,
        coalesce(v.result -> 'promised', 'null')::jsonb AS promised, p.title, p.family, coalesce(p.provenance ->> 'engine', '')::text AS engine, p.predicted_impact,
-       d.status = 'rolled_back' AS rolled_back, d.canary_share::int AS canary_share
+       d.status = 'rolled_back' AS rolled_back, d.canary_share
 FROM verifications v
 JOIN proposals p ON p.account_id = v.account_id AND p.id = v.proposal_id
 JOIN deployments d ON d.account_id = v.account_id AND d.id = v.deployment_id

@@ -1,6 +1,6 @@
 const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const signedPercent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1, signDisplay: "always" });
-const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1, signDisplay: "always" });
+const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1, signDisplay: "exceptZero" });
 const factor = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const count = new Intl.NumberFormat("en");
 

@@ -12,25 +12,66 @@ import (
 	"github.com/google/uuid"
 )
 
+const canaryShares = `-- name: CanaryShares :many
+SELECT at, share FROM deployment_shares WHERE deployment_id = $1 AND at < $2 ORDER BY at
+`
+
+type CanarySharesParams struct {
+	DeploymentID uuid.UUID
+	Before       time.Time
+}
+
+type CanarySharesRow struct {
+	At    time.Time
+	Share float64
+}
+
+func (q *Queries) CanaryShares(ctx context.Context, arg CanarySharesParams) ([]CanarySharesRow, error) {
+	rows, err := q.db.Query(ctx, canaryShares, arg.DeploymentID, arg.Before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CanarySharesRow
+	for rows.Next() {
+		var i CanarySharesRow
+		if err := rows.Scan(&i.At, &i.Share); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countOtherDeployments = `-- name: CountOtherDeployments :one
 SELECT count(*) FROM deployments
 WHERE product_id = $1 AND id <> $2
-  AND deployed_at >= $3 AND deployed_at < $4
+  AND (deployed_at >= $3 AND deployed_at < $4
+       OR rolled_back_at >= $3 AND rolled_back_at < $4
+       OR context_id = $5 AND status = 'deployed' AND deployed_at >= $6 AND deployed_at < $3)
 `
 
 type CountOtherDeploymentsParams struct {
-	ProductID    uuid.UUID
-	DeploymentID uuid.UUID
-	FromAt       *time.Time
-	ToAt         *time.Time
+	ProductID     uuid.UUID
+	DeploymentID  uuid.UUID
+	FromAt        *time.Time
+	ToAt          *time.Time
+	ContextID     uuid.UUID
+	ShortlyBefore *time.Time
 }
 
+// What else shipped or was taken back in a span, and what shipped in the same context shortly before it.
 func (q *Queries) CountOtherDeployments(ctx context.Context, arg CountOtherDeploymentsParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countOtherDeployments,
 		arg.ProductID,
 		arg.DeploymentID,
 		arg.FromAt,
 		arg.ToAt,
+		arg.ContextID,
+		arg.ShortlyBefore,
 	)
 	var count int64
 	err := row.Scan(&count)

@@ -13,7 +13,7 @@ import (
 )
 
 const deployedSubject = `-- name: DeployedSubject :one
-SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, d.canary_share::int AS canary_share, p.time_zone, c.positive_types, c.negative_types,
+SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, d.canary_share, p.time_zone, c.positive_types, c.negative_types,
        pr.predicted_impact, f.started_at AS finding_started_at, f.detected_at AS finding_detected_at, f.evidence AS finding_evidence
 FROM deployments d
 JOIN products p ON p.account_id = d.account_id AND p.id = d.product_id
@@ -30,7 +30,7 @@ type DeployedSubjectRow struct {
 	ContextID         uuid.UUID
 	Status            string
 	DeployedAt        *time.Time
-	CanaryShare       int32
+	CanaryShare       float64
 	TimeZone          string
 	PositiveTypes     []string
 	NegativeTypes     []string
@@ -164,7 +164,7 @@ func (q *Queries) InsertVerification(ctx context.Context, arg InsertVerification
 
 const lockVerification = `-- name: LockVerification :one
 SELECT v.id, v.account_id, v.product_id, v.context_id, v.deployment_id, v.proposal_id, v.plan, v.status, v.registered_at,
-       d.status AS deployment_status, d.deployed_at AS deployment_deployed_at, d.canary_share::int AS canary_share, p.time_zone, c.positive_types, c.negative_types
+       d.status AS deployment_status, d.deployed_at AS deployment_deployed_at, p.time_zone, c.positive_types, c.negative_types
 FROM verifications v
 JOIN deployments d ON d.account_id = v.account_id AND d.id = v.deployment_id
 JOIN products p ON p.account_id = v.account_id AND p.id = v.product_id
@@ -190,7 +190,6 @@ type LockVerificationRow struct {
 	RegisteredAt         time.Time
 	DeploymentStatus     string
 	DeploymentDeployedAt *time.Time
-	CanaryShare          int32
 	TimeZone             string
 	PositiveTypes        []string
 	NegativeTypes        []string
@@ -211,7 +210,6 @@ func (q *Queries) LockVerification(ctx context.Context, arg LockVerificationPara
 		&i.RegisteredAt,
 		&i.DeploymentStatus,
 		&i.DeploymentDeployedAt,
-		&i.CanaryShare,
 		&i.TimeZone,
 		&i.PositiveTypes,
 		&i.NegativeTypes,

@@ -96,9 +96,15 @@ SELECT EXISTS (
 );
 
 -- name: CountOtherDeployments :one
+-- What else shipped or was taken back in a span, and what shipped in the same context shortly before it.
 SELECT count(*) FROM deployments
 WHERE product_id = sqlc.arg(product_id) AND id <> sqlc.arg(deployment_id)
-  AND deployed_at >= sqlc.arg(from_at) AND deployed_at < sqlc.arg(to_at);
+  AND (deployed_at >= sqlc.arg(from_at) AND deployed_at < sqlc.arg(to_at)
+       OR rolled_back_at >= sqlc.arg(from_at) AND rolled_back_at < sqlc.arg(to_at)
+       OR context_id = sqlc.arg(context_id) AND status = 'deployed' AND deployed_at >= sqlc.arg(shortly_before) AND deployed_at < sqlc.arg(from_at));
+
+-- name: CanaryShares :many
+SELECT at, share FROM deployment_shares WHERE deployment_id = sqlc.arg(deployment_id) AND at < sqlc.arg(before) ORDER BY at;
 
 -- name: OtherContexts :many
 -- The product's other contexts with the time something of them last shipped; the epoch for never.

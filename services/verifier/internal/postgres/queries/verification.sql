@@ -1,6 +1,6 @@
 -- name: DeployedSubject :one
 -- What is known of a deployment when its test is registered.
-SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, d.canary_share::int AS canary_share, p.time_zone, c.positive_types, c.negative_types,
+SELECT d.id, d.proposal_id, d.product_id, d.context_id, d.status, d.deployed_at, d.canary_share, p.time_zone, c.positive_types, c.negative_types,
        pr.predicted_impact, f.started_at AS finding_started_at, f.detected_at AS finding_detected_at, f.evidence AS finding_evidence
 FROM deployments d
 JOIN products p ON p.account_id = d.account_id AND p.id = d.product_id
@@ -20,7 +20,7 @@ INSERT INTO verification_plans (account_id, verification_id, revision, plan, met
 
 -- name: LockVerification :one
 SELECT v.id, v.account_id, v.product_id, v.context_id, v.deployment_id, v.proposal_id, v.plan, v.status, v.registered_at,
-       d.status AS deployment_status, d.deployed_at AS deployment_deployed_at, d.canary_share::int AS canary_share, p.time_zone, c.positive_types, c.negative_types
+       d.status AS deployment_status, d.deployed_at AS deployment_deployed_at, p.time_zone, c.positive_types, c.negative_types
 FROM verifications v
 JOIN deployments d ON d.account_id = v.account_id AND d.id = v.deployment_id
 JOIN products p ON p.account_id = v.account_id AND p.id = v.product_id

@@ -1446,14 +1446,24 @@ func (x *DeploymentCreated) GetContextId() string {
 
 // DeploymentDeployed: it shipped at deployed_at (which may lie in the past).
 type DeploymentDeployed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeploymentId  string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
-	ProposalId    string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
-	ProductId     string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	ContextId     string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
-	DeployedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
-	Version       string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	ReportedBy    string                 `protobuf:"bytes,7,opt,name=reported_by,json=reportedBy,proto3" json:"reported_by,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	DeploymentId string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	ProposalId   string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId    string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId    string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	DeployedAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
+	Version      string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	ReportedBy   string                 `protobuf:"bytes,7,opt,name=reported_by,json=reportedBy,proto3" json:"reported_by,omitempty"`
+	Commit       string                 `protobuf:"bytes,8,opt,name=commit,proto3" json:"commit,omitempty"`
+	// A link to the release, the pipeline's run or the commit.
+	Url string `protobuf:"bytes,9,opt,name=url,proto3" json:"url,omitempty"`
+	// As the pipeline names it; empty when nobody said.
+	Environment string `protobuf:"bytes,10,opt,name=environment,proto3" json:"environment,omitempty"`
+	// Percent of the traffic that gets the change, 0–100; unset means all of it.
+	CanaryShare *float64 `protobuf:"fixed64,11,opt,name=canary_share,json=canaryShare,proto3,oneof" json:"canary_share,omitempty"`
+	// How it was noticed: "web", "cli", "sdk", "api", "hook", "github_deployment",
+	// "github_release", "github_pull_request", "github_push".
+	ReportedVia   string `protobuf:"bytes,12,opt,name=reported_via,json=reportedVia,proto3" json:"reported_via,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1537,6 +1547,201 @@ func (x *DeploymentDeployed) GetReportedBy() string {
 	return ""
 }
 
+func (x *DeploymentDeployed) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *DeploymentDeployed) GetCanaryShare() float64 {
+	if x != nil && x.CanaryShare != nil {
+		return *x.CanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentDeployed) GetReportedVia() string {
+	if x != nil {
+		return x.ReportedVia
+	}
+	return ""
+}
+
+// DeploymentEdited: what was reported of a deployment was corrected, or its
+// share of the traffic changed. Each pair is what was said before and now; equal
+// when that part stays.
+type DeploymentEdited struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	DeploymentId   string                 `protobuf:"bytes,1,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	ProposalId     string                 `protobuf:"bytes,2,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId      string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId      string                 `protobuf:"bytes,4,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	EditedBy       string                 `protobuf:"bytes,5,opt,name=edited_by,json=editedBy,proto3" json:"edited_by,omitempty"`
+	OldDeployedAt  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=old_deployed_at,json=oldDeployedAt,proto3" json:"old_deployed_at,omitempty"`
+	DeployedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=deployed_at,json=deployedAt,proto3" json:"deployed_at,omitempty"`
+	OldCanaryShare float64                `protobuf:"fixed64,8,opt,name=old_canary_share,json=oldCanaryShare,proto3" json:"old_canary_share,omitempty"`
+	CanaryShare    float64                `protobuf:"fixed64,9,opt,name=canary_share,json=canaryShare,proto3" json:"canary_share,omitempty"`
+	// From when the share holds; set when it changed.
+	CanarySince   *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=canary_since,json=canarySince,proto3" json:"canary_since,omitempty"`
+	OldVersion    string                 `protobuf:"bytes,11,opt,name=old_version,json=oldVersion,proto3" json:"old_version,omitempty"`
+	Version       string                 `protobuf:"bytes,12,opt,name=version,proto3" json:"version,omitempty"`
+	OldCommit     string                 `protobuf:"bytes,13,opt,name=old_commit,json=oldCommit,proto3" json:"old_commit,omitempty"`
+	Commit        string                 `protobuf:"bytes,14,opt,name=commit,proto3" json:"commit,omitempty"`
+	Url           string                 `protobuf:"bytes,15,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeploymentEdited) Reset() {
+	*x = DeploymentEdited{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeploymentEdited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeploymentEdited) ProtoMessage() {}
+
+func (x *DeploymentEdited) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeploymentEdited.ProtoReflect.Descriptor instead.
+func (*DeploymentEdited) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeploymentEdited) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetEditedBy() string {
+	if x != nil {
+		return x.EditedBy
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetOldDeployedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldDeployedAt
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetDeployedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeployedAt
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetOldCanaryShare() float64 {
+	if x != nil {
+		return x.OldCanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentEdited) GetCanaryShare() float64 {
+	if x != nil {
+		return x.CanaryShare
+	}
+	return 0
+}
+
+func (x *DeploymentEdited) GetCanarySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CanarySince
+	}
+	return nil
+}
+
+func (x *DeploymentEdited) GetOldVersion() string {
+	if x != nil {
+		return x.OldVersion
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetOldCommit() string {
+	if x != nil {
+		return x.OldCommit
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *DeploymentEdited) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 // DeploymentCancelled: it will not ship.
 type DeploymentCancelled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1551,7 +1756,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1768,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1781,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1629,7 +1834,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1846,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1859,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1709,7 +1914,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1926,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1939,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1754,7 +1959,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1971,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1984,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -1799,7 +2004,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +2016,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +2029,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -1871,7 +2076,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2088,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2101,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -2058,7 +2263,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2275,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2288,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -2117,7 +2322,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2334,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2347,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -2165,7 +2370,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2382,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2395,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -2224,7 +2429,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2441,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2454,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2272,7 +2477,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2489,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2502,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2512,7 +2717,7 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
 	"\n" +
-	"context_id\x18\x04 \x01(\tR\tcontextId\"\x90\x02\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\"\xb8\x03\n" +
 	"\x12DeploymentDeployed\x12#\n" +
 	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
 	"\vproposal_id\x18\x02 \x01(\tR\n" +
@@ -2525,7 +2730,37 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"deployedAt\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x12\x1f\n" +
 	"\vreported_by\x18\a \x01(\tR\n" +
-	"reportedBy\"\xbc\x01\n" +
+	"reportedBy\x12\x16\n" +
+	"\x06commit\x18\b \x01(\tR\x06commit\x12\x10\n" +
+	"\x03url\x18\t \x01(\tR\x03url\x12 \n" +
+	"\venvironment\x18\n" +
+	" \x01(\tR\venvironment\x12&\n" +
+	"\fcanary_share\x18\v \x01(\x01H\x00R\vcanaryShare\x88\x01\x01\x12!\n" +
+	"\freported_via\x18\f \x01(\tR\vreportedViaB\x0f\n" +
+	"\r_canary_share\"\xc4\x04\n" +
+	"\x10DeploymentEdited\x12#\n" +
+	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
+	"\vproposal_id\x18\x02 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x03 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x04 \x01(\tR\tcontextId\x12\x1b\n" +
+	"\tedited_by\x18\x05 \x01(\tR\beditedBy\x12B\n" +
+	"\x0fold_deployed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\roldDeployedAt\x12;\n" +
+	"\vdeployed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"deployedAt\x12(\n" +
+	"\x10old_canary_share\x18\b \x01(\x01R\x0eoldCanaryShare\x12!\n" +
+	"\fcanary_share\x18\t \x01(\x01R\vcanaryShare\x12=\n" +
+	"\fcanary_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\vcanarySince\x12\x1f\n" +
+	"\vold_version\x18\v \x01(\tR\n" +
+	"oldVersion\x12\x18\n" +
+	"\aversion\x18\f \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"old_commit\x18\r \x01(\tR\toldCommit\x12\x16\n" +
+	"\x06commit\x18\x0e \x01(\tR\x06commit\x12\x10\n" +
+	"\x03url\x18\x0f \x01(\tR\x03url\"\xbc\x01\n" +
 	"\x13DeploymentCancelled\x12#\n" +
 	"\rdeployment_id\x18\x01 \x01(\tR\fdeploymentId\x12\x1f\n" +
 	"\vproposal_id\x18\x02 \x01(\tR\n" +
@@ -2617,7 +2852,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
@@ -2635,52 +2870,56 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*ProposalExpired)(nil),          // 13: specter.event.v1.ProposalExpired
 	(*DeploymentCreated)(nil),        // 14: specter.event.v1.DeploymentCreated
 	(*DeploymentDeployed)(nil),       // 15: specter.event.v1.DeploymentDeployed
-	(*DeploymentCancelled)(nil),      // 16: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 17: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 18: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 19: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 20: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 21: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 22: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 23: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 24: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 25: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 26: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 27: google.protobuf.Timestamp
+	(*DeploymentEdited)(nil),         // 16: specter.event.v1.DeploymentEdited
+	(*DeploymentCancelled)(nil),      // 17: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),     // 18: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),       // 19: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),      // 20: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),   // 21: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                  // 22: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil), // 23: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil), // 24: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),           // 25: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),           // 26: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),         // 27: specter.event.v1.EndpointDisabled
+	(*timestamppb.Timestamp)(nil),    // 28: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	27, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	27, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	27, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	27, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	27, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	27, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	27, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	27, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	27, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	27, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	27, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	27, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	27, // 16: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	27, // 17: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	27, // 18: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	21, // 19: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	21, // 20: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	21, // 21: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	27, // 22: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	27, // 23: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	27, // 24: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	27, // 25: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	27, // 26: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	28, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	28, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	28, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	28, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	28, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	28, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	28, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	28, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	28, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	28, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	28, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	28, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	28, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	28, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	28, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	28, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	28, // 16: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	28, // 17: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	28, // 18: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	28, // 19: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	28, // 20: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	28, // 21: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	22, // 22: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	22, // 23: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	22, // 24: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	28, // 25: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	28, // 26: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	28, // 27: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	28, // 28: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	28, // 29: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2688,13 +2927,14 @@ func file_specter_event_v1_fact_proto_init() {
 	if File_specter_event_v1_fact_proto != nil {
 		return
 	}
+	file_specter_event_v1_fact_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
