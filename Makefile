@@ -13,6 +13,8 @@ BENCHMARKS := ./pkg/anomaly ./pkg/scrub ./pkg/sdk/go ./services/gateway/... ./se
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 DETECT ?= # flags of bench-detect: -without measures what each view earns
+NOTIFY ?= # flags of bench-notify, such as -rate -1
+VERIFY ?= # flags of bench-verify: -seeds, -from
 FAULTS ?= full
 RUN ?= .
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
@@ -107,9 +109,17 @@ bench-ingest: build ## the way in, durable, against bare handlers, the bare brok
 bench-detect: ## the detector of `specter detect` on simulated and real series, beside plain ones (1 min)
 	@go run ./deploy/bench/cmd/detect $(DETECT)
 
+.PHONY: bench-verify
+bench-verify: ## the before/after test of verdicts on simulated and real series, beside others (3 min)
+	@go run ./deploy/bench/cmd/verify $(VERIFY)
+
 .PHONY: bench-analysis
 bench-analysis: ## what analyses find in simulated products, and that their time does not grow (12 min)
 	@go run ./services/analyzer/internal/bench $(if $(SEEDS),-seeds $(SEEDS))
+
+.PHONY: bench-notify
+bench-notify: ## 10,000 webhooks while a fifth of the endpoints are silent and a tenth fail first (4 min)
+	@go run ./deploy/bench/cmd/notify $(NOTIFY)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails

@@ -20,6 +20,11 @@ import (
 // chromium opens a real browser; its tabs end with the test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
+	return chromiumFor(t, 60*time.Second)
+}
+
+func chromiumFor(t *testing.T, most time.Duration) context.Context {
+	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, // the suite may run as root, where the sandbox refuses to start
 		chromedp.Flag("disable-quic", true),
@@ -31,7 +36,7 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	tab, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	bounded, cancel := context.WithTimeout(tab, 60*time.Second)
+	bounded, cancel := context.WithTimeout(tab, most)
 	t.Cleanup(cancel)
 	return bounded
 }
@@ -111,6 +116,26 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 		return containsAll(text, []string{"missing_type", "/basket"})
 	})
 	keepScreenshot(t, tab, "rejected.png")
+}
+
+// TestTheWebAppStaysSmall holds what a browser loads to its budgets, packed as it travels: the entry, the styles, and
+// each page's own part.
+func TestTheWebAppStaysSmall(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "dist", "assets", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "`make web` builds it")
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		most := 30_000
+		switch name := filepath.Base(file); {
+		case strings.HasSuffix(name, ".css"):
+			most = 12_000
+		case strings.HasPrefix(name, "index-"):
+			most = 100_000
+		}
+		require.LessOrEqual(t, len(gzipped(raw)), most, file)
+	}
 }
 
 // keepScreenshot is for a person to look at: SPECTER_E2E_SCREENSHOTS names a directory.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"net/http"
@@ -62,10 +63,21 @@ func TestExamplesAreWhatIsProposed(t *testing.T) {
 
 func runSpecter(t *testing.T, s *system, arguments ...string) {
 	t.Helper()
+	startSpecter(t, s, arguments...)()
+}
+
+// startSpecter runs a command of specter, and returns what waits for its end.
+func startSpecter(t *testing.T, s *system, arguments ...string) (wait func()) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary(t, "specter"), append(arguments, "--url", s.URL, "--token", s.Token)...)
 	cmd.Env = program.Environ()
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	return func() {
+		t.Helper()
+		require.NoError(t, cmd.Wait(), "%s", &out)
+	}
 }
 
 func productNamed(t *testing.T, s *system, name string) uuid.UUID {

@@ -211,7 +211,9 @@ func TestGoSDKKnowsTheContract(t *testing.T) {
 	for _, pair := range [][2]any{
 		{specter.Proposal{}, api.Proposal{}}, {specter.PredictedImpact{}, api.PredictedImpact{}}, {specter.Deployment{}, api.Deployment{}},
 		{specter.Verification{}, api.Verification{}}, {specter.LookResult{}, api.LookResult{}}, {specter.Counts{}, api.Counts{}},
-		{specter.DeploymentReport{}, api.DeploymentReport{}},
+		{specter.DeploymentReport{}, api.DeploymentReport{}}, {specter.DeploymentEdit{}, api.DeploymentPatch{}}, {specter.DeploymentStep{}, api.DeploymentStep{}},
+		{specter.DeploymentOverlap{}, api.DeploymentOverlap{}}, {specter.MergedChange{}, api.MergedChange{}},
+		{specter.DeployReport{}, api.DeployHookReport{}}, {specter.DeployAnswer{}, api.DeployHookAnswer{}},
 	} {
 		known := jsonNames(pair[1])
 		for name := range jsonNames(pair[0]) {

@@ -24,6 +24,7 @@ func TestTheLoop(t *testing.T) {
 			t.Run("an ingest key cannot read", func(t *testing.T) { testKeyCannotRead(t, s) })
 			t.Run("tenants are apart", func(t *testing.T) { testTenantsAreApart(t, s) })
 			t.Run("signals become proof", func(t *testing.T) { testSignalsBecomeProof(t, s, customer) })
+			t.Run("deployments are noticed", func(t *testing.T) { testDeploymentsAreNoticed(t, s) })
 			t.Run("a real web server log", func(t *testing.T) { testImportLog(t, s) })
 			t.Run("the script tag", func(t *testing.T) { testScriptTag(t, s) })
 			if mode.edge {

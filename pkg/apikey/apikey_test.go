@@ -92,3 +92,14 @@ func TestHashAndDisplay(t *testing.T) {
 	require.Len(t, apikey.Display(key), 8)
 	require.Equal(t, "x", apikey.Display("x"))
 }
+
+func TestATokenOfADeployHookIsNoKey(t *testing.T) {
+	t.Parallel()
+	token := apikey.New(apikey.Hook)
+	require.NoError(t, apikey.ParseHook(token))
+	_, err := apikey.Parse(token)
+	require.ErrorIs(t, err, apikey.ErrMalformed, "it opens nothing that a key opens")
+	for _, other := range []string{"", apikey.New(apikey.Ingest), apikey.New(apikey.Access), token[:39], token + "0", strings.ToLower(token)} {
+		require.ErrorIs(t, apikey.ParseHook(other), apikey.ErrMalformed, other)
+	}
+}

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -17,7 +18,10 @@ type Settings struct {
 	AllowHTTP    bool           `env:"SPECTER_WEBHOOK_ALLOW_HTTP" envDefault:"false" doc:"Whether webhooks may go to http:// URLs (and ports 80 and 8080)."`
 	AllowPorts   string         `env:"SPECTER_WEBHOOK_ALLOW_PORTS" doc:"Ports webhooks may go to beside 443 and 8443: numbers and ranges separated by commas, such as 9000,30000-32767."`
 	Timeout      time.Duration  `env:"SPECTER_WEBHOOK_TIMEOUT" envDefault:"15s" doc:"How long a webhook receiver may take to answer, at most 1m."`
-	PublicURL    string         `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
+	Proxy        string         `env:"SPECTER_WEBHOOK_PROXY" secret:"true" doc:"http:// or https:// URL of a proxy through which webhooks leave (CONNECT), with user and password if it wants them. Absent: directly; the environment's own proxy settings are never used."`
+	// ProxyResolves gives up the check of addresses.
+	ProxyResolves bool   `env:"SPECTER_WEBHOOK_PROXY_RESOLVES" envDefault:"false" doc:"Whether that proxy resolves host names, for networks without a name service: then it alone keeps webhooks out of private networks."`
+	PublicURL     string `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
 }
 
 const (
@@ -36,6 +40,9 @@ func (s Settings) Policy() (safehttp.Policy, error) {
 	if p.AllowPorts, err = ports(s.AllowPorts); err != nil {
 		return p, fmt.Errorf("SPECTER_WEBHOOK_ALLOW_PORTS: %w", err)
 	}
+	if err := s.proxy(&p); err != nil {
+		return p, fmt.Errorf("SPECTER_WEBHOOK_PROXY: %w", err)
+	}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
 		if err != nil {
@@ -47,6 +54,18 @@ func (s Settings) Policy() (safehttp.Policy, error) {
 		}
 	}
 	return p, nil
+}
+
+func (s Settings) proxy(p *safehttp.Policy) error {
+	if s.Proxy == "" {
+		return nil
+	}
+	u, err := url.Parse(s.Proxy)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		return errors.New("it is not an http:// or https:// URL") // which may hold a password
+	}
+	p.Proxy, p.ProxyResolves = u, s.ProxyResolves
+	return nil
 }
 
 func ports(list string) ([]uint16, error) {

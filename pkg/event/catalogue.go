@@ -16,14 +16,16 @@ var (
 	FindingOpened     = define[*eventv1.FindingOpened](facts, "finding.opened", 1, OneAccount)
 	FindingRenewed    = define[*eventv1.FindingRenewed](facts, "finding.renewed", 1, OneAccount)
 
-	ProposalCreated    = define[*eventv1.ProposalCreated](facts, "proposal.created", 1, OneAccount)
-	ProposalUpdated    = define[*eventv1.ProposalUpdated](facts, "proposal.updated", 1, OneAccount)
-	ProposalApproved   = define[*eventv1.ProposalApproved](facts, "proposal.approved", 1, OneAccount)
-	ProposalRejected   = define[*eventv1.ProposalRejected](facts, "proposal.rejected", 1, OneAccount)
-	ProposalSnoozed    = define[*eventv1.ProposalSnoozed](facts, "proposal.snoozed", 1, OneAccount)
-	ProposalDuplicated = define[*eventv1.ProposalDuplicated](facts, "proposal.duplicated", 1, OneAccount)
-	ProposalReopened   = define[*eventv1.ProposalReopened](facts, "proposal.reopened", 1, OneAccount)
-	ProposalExpired    = define[*eventv1.ProposalExpired](facts, "proposal.expired", 1, OneAccount)
+	ProposalCreated          = define[*eventv1.ProposalCreated](facts, "proposal.created", 1, OneAccount)
+	ProposalUpdated          = define[*eventv1.ProposalUpdated](facts, "proposal.updated", 1, OneAccount)
+	ProposalApproved         = define[*eventv1.ProposalApproved](facts, "proposal.approved", 1, OneAccount)
+	ProposalRejected         = define[*eventv1.ProposalRejected](facts, "proposal.rejected", 1, OneAccount)
+	ProposalSnoozed          = define[*eventv1.ProposalSnoozed](facts, "proposal.snoozed", 1, OneAccount)
+	ProposalDuplicated       = define[*eventv1.ProposalDuplicated](facts, "proposal.duplicated", 1, OneAccount)
+	ProposalRewriteRequested = define[*eventv1.ProposalRewriteRequested](facts, "proposal.rewrite_requested", 1, OneAccount)
+	ProposalEdited           = define[*eventv1.ProposalEdited](facts, "proposal.edited", 1, OneAccount)
+	ProposalReopened         = define[*eventv1.ProposalReopened](facts, "proposal.reopened", 1, OneAccount)
+	ProposalExpired          = define[*eventv1.ProposalExpired](facts, "proposal.expired", 1, OneAccount)
 
 	DeploymentCreated      = define[*eventv1.DeploymentCreated](facts, "deployment.created", 1, OneAccount)
 	DeploymentDeployed     = define[*eventv1.DeploymentDeployed](facts, "deployment.deployed", 1, OneAccount)
@@ -38,8 +40,13 @@ var (
 	AccountDeletionCancelled = define[*eventv1.AccountDeletionCancelled](facts, "account.deletion_cancelled", 1, OneAccount)
 	AccountDeleted           = define[*eventv1.AccountDeleted](facts, "account.deleted", 1, OneAccount)
 
-	EndpointTested   = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
-	EndpointDisabled = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
+	EndpointTested            = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
+	EndpointDisabled          = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
+	EndpointRecoveryRequested = define[*eventv1.EndpointRecoveryRequested](facts, "endpoint.recovery_requested", 1, OneAccount)
+	DeliveryResendRequested   = define[*eventv1.DeliveryResendRequested](facts, "delivery.resend_requested", 1, OneAccount)
+
+	QuotaWarning  = define[*eventv1.QuotaWarning](facts, "quota.warning", 1, OneAccount)
+	QuotaExceeded = define[*eventv1.QuotaExceeded](facts, "quota.exceeded", 1, OneAccount)
 )
 
 // All lists the catalogue in the order of a signal's life.
@@ -48,11 +55,12 @@ func All() []Info {
 		SignalBatch, IngestRefused,
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
-		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalReopened, ProposalExpired,
+		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalRewriteRequested, ProposalEdited, ProposalReopened, ProposalExpired,
 		DeploymentCreated, DeploymentDeployed, DeploymentEdited, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,
-		EndpointTested, EndpointDisabled,
+		EndpointTested, EndpointDisabled, EndpointRecoveryRequested, DeliveryResendRequested,
+		QuotaWarning, QuotaExceeded,
 	}
 	infos := make([]Info, len(types))
 	for i, t := range types {

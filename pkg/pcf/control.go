@@ -50,47 +50,60 @@ func newTrack(past, post []point, first time.Weekday, weekly bool) track {
 type contrasts struct{ own, other []float64 }
 
 // subtract takes the controls out of t, the one that shares most with it first, and returns what each day of the window
-// owes to them.
-func (t *track) subtract(in Input, skipped int, weekly bool) (owed []float64, uses []ControlUse) {
-	owed = make([]float64, len(t.post))
-	taken := make([]bool, len(in.Controls))
-	others := make([]track, len(in.Controls))
-	uses = make([]ControlUse, len(in.Controls))
+// owes to them. skipped days of the input's history are not in t.
+func (t *track) subtract(in Input, skipped int) (owed []float64, uses []ControlUse) {
+	owed, uses = make([]float64, len(t.post)), make([]ControlUse, len(in.Controls))
+	left := map[int]track{} // controls with data that are not taken out yet
 	for i, c := range in.Controls {
 		past := padded(points(in.Metric, c.History), skipped+len(t.past))[skipped:]
 		post := padded(points(in.Metric, c.Window), len(t.post))
 		uses[i] = ControlUse{Name: c.Name, PValue: 1}
 		if observedDays(past) < MinReadDays || observedDays(post) == 0 {
-			taken[i] = true
 			continue
 		}
-		others[i] = newTrack(past, post, t.first, weekly)
-		own := others[i].estimate(weekly)
+		other := newTrack(past, post, t.first, in.Weekly)
+		own := other.estimate(in.Weekly, false)
 		low, high := own.Interval(Alpha)
 		uses[i].Change, uses[i].PValue = Range{expm1(low), expm1(own.D), expm1(high)}, own.PValue()
+		left[i] = other
 	}
-	for range min(maxControls, len(in.Controls)) {
-		best, beta, shared := -1, 0.0, minShared
-		for i := range others {
-			if taken[i] {
-				continue
-			}
-			if b, r2 := slope(t.contrasts(others[i]), len(t.post)); r2 > shared {
-				best, beta, shared = i, b, r2
-			}
-		}
+	for range maxControls {
+		best, beta := t.closest(left, len(in.Controls))
 		if best < 0 {
 			break
 		}
-		taken[best], uses[best].Beta = true, beta
-		centre := centreOf(others[best].past)
-		take(t.past, others[best].past, beta, centre)
-		for i, p := range others[best].post {
-			owed[i] += beta * (p.y - centre)
+		other := left[best]
+		delete(left, best)
+		uses[best].Beta = beta
+		centre := centreOf(other.past)
+		take(t.past, other.past, beta, centre)
+		take(t.post, other.post, beta, centre)
+		for i, p := range other.post {
+			if p.observed { // else nothing is known of what the day owes
+				owed[i] += beta * (p.y - centre)
+			}
 		}
-		take(t.post, others[best].post, beta, centre)
 	}
 	return owed, uses
+}
+
+// closest is the control that shares most with t, and its coefficient; -1 when none shares enough.
+func (t *track) closest(left map[int]track, n int) (best int, beta float64) {
+	best, shared := -1, minShared
+	for i := range n { // in their order, so that the same input gives the same bytes
+		other, ok := left[i]
+		if !ok {
+			continue
+		}
+		c := t.contrasts(other)
+		if len(c.own) < minContrasts*len(t.post) {
+			continue
+		}
+		if b, r2 := slope(c, len(t.post)); b != 0 && r2 > shared {
+			best, beta, shared = i, b, r2
+		}
+	}
+	return best, beta
 }
 
 // padded is a series of exactly n points; what is missing at the end is not observed.
@@ -142,9 +155,6 @@ func (t *track) contrasts(other track) contrasts {
 // share of own that other explains.
 func slope(c contrasts, h int) (beta, shared float64) {
 	independent := float64(len(c.own)) / float64(h)
-	if independent < minContrasts {
-		return 0, 0
-	}
 	var xx, xy, yy float64
 	for i := range c.own {
 		xx += c.other[i] * c.other[i]
@@ -156,5 +166,5 @@ func slope(c contrasts, h int) (beta, shared float64) {
 	}
 	shared = xy * xy / (xx * yy)
 	strength := independent * shared / math.Max(1-shared, minScale) // the F of the coefficient
-	return xy / xx * math.Max(0, 1-1/strength), shared
+	return xy / xx * math.Max(0, 1-1/math.Max(strength, minScale)), shared
 }

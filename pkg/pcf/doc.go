@@ -32,7 +32,7 @@
 //
 //	early_read short_history missing_days missing_history    how much there is to go by
 //	partial_weeks weekend holiday clock_change               which days are compared
-//	volume_shift positive_vanished negative_vanished         whether as much came as before
+//	volume_shift positive_vanished negative_vanished fell_silent   whether as much came as before
 //	trigger_days_matter spike control_moved control_decides  what the readings say of each other
 //	another_deployment instrumentation_changed type_vanished type_new mix_shift   what no series tells
 //

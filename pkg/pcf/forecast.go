@@ -37,8 +37,10 @@ var (
 type Estimate struct {
 	// D is the mean of the window minus the level forecast from the history.
 	D float64
-	// Median is the same for the day in the middle of the window's days, by size.
-	Median float64
+	// Median is the same for the day in the middle of the window's days, by size. SteadyD and SteadyS are D and S with
+	// days that lie far off the window's middle pulled in, as in every past window. Both tell what few days carry; a
+	// window of fewer than five has D and S there.
+	Median, SteadyD, SteadyS float64
 	// S is the standard error of D, Nu the degrees of freedom of D/S.
 	S, Nu float64
 	// HistoryDays is the length T of the history that was used, from its first day with data.
@@ -80,28 +82,43 @@ func forecast(in Input) (Estimate, error) {
 		return Estimate{}, ErrEmptyWindow
 	}
 	t := newTrack(past, post, time.Weekday(weekdayOf(in.FirstWeekday, skipped)), in.Weekly)
-	owed, uses := t.subtract(in, skipped, in.Weekly)
+	owed, uses := t.subtract(in, skipped)
 	if observedDays(t.past) < MinReadDays || observedDays(t.post) == 0 { // the controls' gaps left nothing
 		return forecast(in.withoutControls())
 	}
-	e := t.estimate(in.Weekly)
+	e := t.estimate(in.Weekly, in.guarded)
 	e.owed, e.Controls = owed, uses
 	return e, nil
 }
 
 // estimate is steps 4 to 9 of the method, on a track with data on both sides.
-func (t *track) estimate(weekly bool) Estimate {
-	filtered := filterLevel(clipped(t.past))
+func (t *track) estimate(weekly, guarded bool) Estimate {
+	cleaned := clipped(t.past)
 	e := Estimate{
 		HistoryDays: len(t.past), WindowDays: len(t.post), ObservedDays: observedDays(t.post),
-		level: filtered, effects: t.effects, first: time.Weekday(weekdayOf(t.first, len(t.past))),
+		level: filterLevel(cleaned), effects: t.effects, first: time.Weekday(weekdayOf(t.first, len(t.past))),
 		owed: make([]float64, len(t.post)),
 	}
-	after, noise := windowMean(t.post)
-	e.D = after - filtered.last
-	e.Median = median(observedValues(t.post)) - filtered.last
-	e.spread(t.past, noise, weekly)
+	e.Median = median(observedValues(t.post)) - e.level.last
+	steady := e
+	e.measure(t, cleaned, weekly, guarded, windowMean)
+	e.SteadyD, e.SteadyS = e.D, e.S
+	if e.ObservedDays >= spikeDays {
+		steady.measure(t, cleaned, weekly, guarded, steadyMean(math.Sqrt(e.level.scale)))
+		e.SteadyD, e.SteadyS = steady.D, steady.S
+	}
 	return e
+}
+
+// measure holds the window against the level, and against what past windows did. mean is how a window is summed up.
+func (e *Estimate) measure(t *track, cleaned []point, weekly, guarded bool, mean summary) {
+	after, noise := mean(t.post)
+	e.D = after - e.level.last
+	origins, oldNoise := e.runPlacebos(t.past, mean)
+	if guarded {
+		e.comeBack(cleaned, origins)
+	}
+	e.spread(noise, oldNoise, weekly)
 }
 
 // usable cuts the history to at most MaxHistoryDays that begin with a day with data, and tells how many were cut.
@@ -119,6 +136,9 @@ func adjust(series []point, effects [7]float64, first time.Weekday) {
 	}
 }
 
+// summary takes a window with data for one number, and gives its sampling variance.
+type summary func(window []point) (value, noise float64)
+
 // windowMean is the mean over a window's days with data, and the sampling variance of that mean. The window has at
 // least one such day.
 func windowMean(window []point) (value, noise float64) {
@@ -133,13 +153,13 @@ func windowMean(window []point) (value, noise float64) {
 	return value / n, noise / (n * n)
 }
 
-// spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance.
-func (e *Estimate) spread(past []point, noise float64, weekly bool) {
+// spread pools the model's variance with the placebos' into S and Nu. noise is the window's own sampling variance,
+// oldNoise that of the placebos' windows.
+func (e *Estimate) spread(noise, oldNoise float64, weekly bool) {
 	h, n := float64(e.WindowDays), float64(e.ObservedDays)
 	scale := e.level.scale
 	e.ModelVariance = scale * (e.level.variance + e.level.q*(h+1)*(2*h+1)/(6*h) + 1/n)
 
-	oldNoise := e.runPlacebos(past)
 	placeboDegrees := 1.0
 	e.PlaceboVariance = e.ModelVariance
 	if origins := len(e.Placebos); origins >= e.WindowDays {
@@ -163,30 +183,43 @@ func (e *Estimate) spread(past []point, noise float64, weekly bool) {
 	e.S = math.Sqrt(max(variance, noise, minScale))
 }
 
-// runPlacebos forecasts every earlier window of the same length from the level before it, and returns the mean sampling
-// variance of those windows. The days are not clipped: real bad days are part of what can happen by itself. When the
-// real window starts after a gap, the placebos forecast across the same gap.
-func (e *Estimate) runPlacebos(past []point) (oldNoise float64) {
+// origin is a past date: the first day of a window, and the last day before it with data on the far side of the gap.
+type origin struct{ day, from int }
+
+// runPlacebos forecasts every earlier window of the same length from the level before it, and returns where they begin
+// and the mean sampling variance of those windows. The days are not clipped: real bad days are part of what can happen
+// by itself. When the real window starts after a gap, the placebos forecast across the same gap.
+func (e *Estimate) runPlacebos(past []point, mean summary) (origins []origin, oldNoise float64) {
+	gap := gapBefore(past)
+	need := (e.WindowDays + 1) / 2
+	for day := min(placeboStart, len(past)/3); day+e.WindowDays <= len(past); day++ {
+		from := day - 1 - gap
+		window := past[day : day+e.WindowDays]
+		if from < 0 || observedDays(window) < need {
+			continue
+		}
+		value, noise := mean(window)
+		e.Placebos = append(e.Placebos, value-e.level.path[from])
+		origins = append(origins, origin{day, from})
+		oldNoise += noise
+	}
+	if len(e.Placebos) == 0 {
+		return nil, 0
+	}
+	return origins, oldNoise / float64(len(e.Placebos))
+}
+
+// gapBefore is how many days at the end of the history carry no data.
+func gapBefore(past []point) int {
 	gap := 0
 	for gap < len(past) && !past[len(past)-1-gap].observed {
 		gap++
 	}
-	need := (e.WindowDays + 1) / 2
-	for origin := min(placeboStart, len(past)/3); origin+e.WindowDays <= len(past); origin++ {
-		from := origin - 1 - gap
-		window := past[origin : origin+e.WindowDays]
-		if from < 0 || observedDays(window) < need {
-			continue
-		}
-		value, noise := windowMean(window)
-		e.Placebos = append(e.Placebos, value-e.level.path[from])
-		oldNoise += noise
-	}
-	if len(e.Placebos) == 0 {
-		return 0
-	}
-	return oldNoise / float64(len(e.Placebos))
+	return gap
 }
+
+// SteadyPValue is PValue with what few days do left out.
+func (e Estimate) SteadyPValue() float64 { return min(1, 2*e.student().CDF(-abs(e.SteadyD/e.SteadyS))) }
 
 func (e Estimate) student() distuv.StudentsT { return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: e.Nu} }
 

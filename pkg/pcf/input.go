@@ -26,6 +26,8 @@ type Input struct {
 	Predicted *Range
 	// Known is what the caller knows beside the series.
 	Known Circumstances
+
+	guarded bool // the reading is the guard's
 }
 
 // Control is a series that was left alone, day for day beside Input.History and Input.Window. What is missing at the end
@@ -118,7 +120,7 @@ func (in Input) withoutTrigger() (Input, bool) {
 			some = true
 		}
 	}
-	in.History = history
+	in.History, in.guarded = history, true
 	return in, some
 }
 

@@ -187,7 +187,7 @@ func (r *Result) decide(last bool) {
 	direction := r.crossed()
 	switch {
 	case r.Reading == nil:
-	case direction != 0 && unmet == ReasonNone && !r.Reading.sustained():
+	case direction != 0 && unmet == ReasonNone && !r.Reading.sustained(r.Look.NominalP):
 		r.Reason = ReasonSpike
 	case direction < 0 && (unmet == ReasonNone || unmet == ReasonFewDays):
 		r.Verdict, r.Reason = Regressed, ReasonNone
@@ -229,7 +229,7 @@ func minimum(in Input, r Result, history Totals) Reason {
 		return ReasonShortHistory
 	case r.After.Positive+r.After.Negative == 0:
 		return ReasonZeroTraffic
-	case 2*r.After.Days < len(in.Window),
+	case 2*r.After.Days < len(in.Window), fellSilent(in),
 		in.Metric == Ratio && r.After.Positive+r.After.Negative < brokenVolume*expected:
 		return ReasonInstrumentation
 	case in.Known.InstrumentationChanged != "":
@@ -242,6 +242,26 @@ func minimum(in Input, r Result, history Totals) Reason {
 		return ReasonFewDays
 	}
 	return ReasonNone
+}
+
+// fellSilent tells whether a count that was never near zero ends in days of nothing at all: what counts has stopped, not
+// what is counted. Days without a signal of a ratio are days without data, which are asked for elsewhere.
+func fellSilent(in Input) bool {
+	if in.Metric != Count || len(in.Window) == 0 {
+		return false
+	}
+	last := in.Window[len(in.Window)-1]
+	if last.Missing || last.Positive > 0 {
+		return false
+	}
+	from, to := baseline(in.History)
+	before := totals(in.Metric, in.History[from:to])
+	for _, day := range in.History[from:to] {
+		if !day.Missing && day.Positive == 0 {
+			return false
+		}
+	}
+	return before.Days > 0 && before.Positive/float64(before.Days) >= vanishedEvents
 }
 
 // fewEvents tells whether either polarity is rarer than MinWeeklyEvents: before the deployment, or as it would be after

@@ -35,8 +35,8 @@ func FourWeeks() Schedule {
 		[]float64{.0018, .0021, .0027, .0045, .0057, .0082, .0118, .0191, .0239})
 }
 
-// EightWeeks are the looks at a weekly series, together 5 %.
-func EightWeeks() Schedule { return spend([]int{1, 2, 3, 4, 6, 8}) }
+// EightWeeks are the looks at a weekly series, in weeks, together 5 %.
+func EightWeeks() Schedule { return spend([]int{1, 2, 3, 5, 8}) }
 
 // Once is a single look after days days: nothing was peeked at, so it may spend all 5 %.
 func Once(days int) Schedule { return schedule([]int{days}, []float64{Alpha}) }

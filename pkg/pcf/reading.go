@@ -116,21 +116,6 @@ func (r Reading) PlaceboShare() float64 {
 	return float64(n) / float64(len(e.Placebos))
 }
 
-const (
-	spikeDays  = 5      // a shorter window has no middle to speak of
-	spikeShare = 1. / 3 // of the effect the middle day must show
-)
-
-// sustained tells whether the day in the middle of the window's days shows the effect, too: what a holiday or an outage
-// does to a few of them is no lasting change.
-func (r Reading) sustained() bool {
-	e := r.Estimate
-	if e.ObservedDays < spikeDays {
-		return true
-	}
-	return e.Median*e.D > 0 && abs(e.Median) >= spikeShare*abs(e.D)
-}
-
 // side is +1 or −1 when the effect passes the boundary, else 0.
 func (r Reading) side(nominalP float64) int {
 	switch {

@@ -17,10 +17,11 @@ const (
 )
 
 // weekdayEffects estimates what each weekday adds to the series, from the history only: the median distance of that
-// weekday from its centred week, moved so that the seven effects sum to zero. With less than two weeks no weekday can
-// be told from a trend, and all effects are zero.
+// weekday from its centred week, moved so that the effects sum to zero. With less than two weeks no weekday can be told
+// from a trend, and all effects are zero. A weekday that never has data, as a shop's that is closed, has none.
 func weekdayEffects(history []point, first time.Weekday) [7]float64 {
 	var distances [7][]float64
+	open := openDays(history, first)
 	for i := 3; i+3 < len(history); i++ {
 		if !history[i].observed {
 			continue
@@ -39,8 +40,11 @@ func weekdayEffects(history []point, first time.Weekday) [7]float64 {
 	}
 
 	var effects [7]float64
+	centre, days := 0.0, 0.0
 	for day, d := range distances {
 		switch {
+		case !open[day]:
+			continue
 		case len(d) == 0:
 			return [7]float64{}
 		case len(d) < minMedianObservations:
@@ -48,12 +52,25 @@ func weekdayEffects(history []point, first time.Weekday) [7]float64 {
 		default:
 			effects[day] = median(d)
 		}
+		centre += effects[day]
+		days++
 	}
-	centre := mean(effects[:])
 	for day := range effects {
-		effects[day] -= centre
+		if open[day] {
+			effects[day] -= centre / days
+		}
 	}
 	return effects
+}
+
+// openDays are the weekdays that ever have data.
+func openDays(series []point, first time.Weekday) (open [7]bool) {
+	for i, p := range series {
+		if p.observed {
+			open[weekdayOf(first, i)] = true
+		}
+	}
+	return open
 }
 
 // clipped pulls outliers of the history to within three robust standard deviations of the rolling median, so that one

@@ -2,13 +2,14 @@ package pcf
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 const (
 	volumeShift    = .25
 	scarceHistory  = 56 // days: below this the placebo distribution rests on few independent windows
-	vanishedEvents = 10 // expected in the window, none seen
+	vanishedEvents = 10 // expected, in the window or of a count on a day, and none seen
 	mixShift       = .1 // of the traffic
 )
 
@@ -47,11 +48,14 @@ func (n *notes) ofData(in Input, r Result) {
 	case history < scarceHistory:
 		n.add("short_history", "Only %d %s of history before the deployment, so the comparison is wide.", history, unit)
 	}
-	if missing := len(in.Window) - r.After.Days; missing > 0 {
+	if missing := in.missing(in.Window, len(in.History)); missing > 0 {
 		n.add("missing_days", "%d of %d %s since the deployment have no data.", missing, len(in.Window), unit)
 	}
-	if missing := missingInside(in.Metric, in.History); missing > 0 {
-		n.add("missing_history", "%d %s before the deployment have no data.", missing, unit)
+	// The last entry may be the day of the deployment, which belongs to neither side.
+	if from, to := firstKnown(in), len(in.History)-1; from >= 0 && from < to {
+		if missing := in.missing(in.History[from:to], from); missing > 0 {
+			n.add("missing_history", "%d %s before the deployment have no data.", missing, unit)
+		}
 	}
 }
 
@@ -88,6 +92,9 @@ func weekend(day int) bool { return day == int(time.Saturday) || day == int(time
 
 // ofVolume: whether as much came as before.
 func (n *notes) ofVolume(in Input, r Result) {
+	if fellSilent(in) {
+		n.add("fell_silent", "Nothing at all is counted any more; check that it is still measured.")
+	}
 	expected := expectedVolume(in)
 	if in.Metric != Ratio || !(expected > 0) || r.After.Days == 0 {
 		return
@@ -116,7 +123,7 @@ func (n *notes) ofEvidence(r Result) {
 	if r.WithoutTrigger != nil && r.WithoutTrigger.side(r.Look.NominalP) != side {
 		n.add("trigger_days_matter", "With and without the days that led to the finding the answer is not the same.")
 	}
-	if side != 0 && !r.Reading.sustained() {
+	if side != 0 && !r.Reading.sustained(r.Look.NominalP) {
 		n.add("spike", "A few days carry the change (a holiday, an outage, a campaign?); most of the others are as expected.")
 	}
 	for _, c := range r.Reading.Estimate.Controls {
@@ -153,18 +160,22 @@ func (n *notes) ofCircumstances(known Circumstances, mix *Mix) {
 	}
 }
 
-// missingInside counts the days without data after the first one with data. The last entry is not counted: it may be the
-// day of the deployment, which belongs to neither side.
-func missingInside(metric Metric, history []Day) int {
-	inside, missing := false, 0
-	series := points(metric, history)
-	for i, p := range series {
-		inside = inside || p.observed
-		if inside && !p.observed && i < len(series)-1 {
+// missing counts the days without data of a stretch that begins at an index of the history, but for weekdays that never
+// have any.
+func (in Input) missing(days []Day, at int) int {
+	open := openDays(points(in.Metric, in.History), in.FirstWeekday)
+	missing := 0
+	for i, p := range points(in.Metric, days) {
+		if !p.observed && (in.Weekly || open[weekdayOf(in.FirstWeekday, at+i)]) {
 			missing++
 		}
 	}
 	return missing
+}
+
+// firstKnown is the index of the history's first day with data.
+func firstKnown(in Input) int {
+	return slices.IndexFunc(points(in.Metric, in.History), func(p point) bool { return p.observed })
 }
 
 // expectedVolume is how many signals the days with data in the window would have carried at the mean of their weekday

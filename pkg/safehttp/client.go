@@ -34,7 +34,7 @@ func (g *Guard) Client() *http.Client {
 	if g.adjust != nil {
 		g.adjust(t)
 	}
-	t.Proxy = nil // a proxy would connect on our behalf, past the address checks
+	t.Proxy = nil // one of the environment would connect on our behalf, past the address checks
 	t.DialContext, t.DialTLSContext = g.dialChecked, nil
 	return &http.Client{
 		Transport: &guarded{guard: g, next: t},
@@ -104,6 +104,9 @@ func (g *Guard) dialChecked(ctx context.Context, network, address string) (net.C
 	} else if h, err = g.parseHost(hostText); err != nil {
 		return nil, err
 	}
+	if g.proxyResolves() && h.name != "" {
+		return g.dialProxy(ctx, net.JoinHostPort(h.name, portText))
+	}
 	addrs, err := g.addresses(ctx, h)
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (g *Guard) dialChecked(ctx context.Context, network, address string) (net.C
 	}
 	var failures []error
 	for _, a := range addrs {
-		conn, err := g.dial(ctx, network, netip.AddrPortFrom(a, port).String())
+		conn, err := g.connect(ctx, network, netip.AddrPortFrom(a, port).String())
 		if err == nil {
 			return conn, nil
 		}
@@ -123,6 +126,14 @@ func (g *Guard) dialChecked(ctx context.Context, network, address string) (net.C
 		}
 	}
 	return nil, fmt.Errorf("connecting to port %s: %w", strconv.Itoa(int(port)), errors.Join(failures...))
+}
+
+// connect opens a connection to an address that passed, itself or through the operator's proxy.
+func (g *Guard) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	if g.policy.Proxy != nil {
+		return g.dialProxy(ctx, address)
+	}
+	return g.dial(ctx, network, address)
 }
 
 // control runs between socket() and connect(): the last word on where a connection

@@ -23,5 +23,6 @@
 //     address in an answer refuses the whole answer
 //
 // Redirects are never followed, proxies of the environment are never used, and
-// answers are bounded in size and time.
+// answers are bounded in size and time. An operator's own proxy ([Policy.Proxy]) is
+// asked for a tunnel to the very address that passed.
 package safehttp

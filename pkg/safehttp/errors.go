@@ -37,4 +37,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // read and more follow. The connection is not usable afterwards.
 var ErrBodyTooLarge = errors.New("response body is larger than allowed")
 
+// ErrProxy is in the chain of every failure of the operator's egress proxy. What it wraps may name the
+// proxy, which is not for those whose requests go through it.
+var ErrProxy = errors.New("the egress proxy failed")
+
 func refuse(r Reason, detail string) *Error { return &Error{Reason: r, Detail: detail} }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -35,6 +37,14 @@ type Policy struct {
 	// there would feed deliveries back into ingestion.
 	OwnHosts []string
 	OwnIPs   []netip.Addr
+	// Proxy is the operator's egress proxy, http or https, through which every connection is tunnelled
+	// (CONNECT). It is given the address that passed, so that it has nothing to resolve. The environment's
+	// proxies are never used.
+	Proxy *url.URL
+	// ProxyResolves gives the proxy host names instead, for networks whose names only the proxy can
+	// resolve. Then the proxy alone keeps requests out of private networks: here only names and literal
+	// addresses are judged.
+	ProxyResolves bool
 	// MaxBody is how many bytes of an answer may be read; 0 means 1 MiB.
 	MaxBody int64
 	// Timeout bounds a whole exchange, from the lookup to the last byte; 0 means 15 s.
@@ -89,7 +99,7 @@ func New(p Policy, opts ...Option) *Guard {
 		ownHosts: make(map[string]struct{}, len(p.OwnHosts)),
 		ownIPs:   make(map[netip.Addr]struct{}, len(p.OwnIPs)),
 		ports:    map[uint16]struct{}{443: {}, 8443: {}},
-		resolver: net.DefaultResolver,
+		resolver: absolute{net.DefaultResolver},
 	}
 	for _, h := range p.OwnHosts {
 		g.ownHosts[canonicalOwnHost(h)] = struct{}{}
@@ -118,8 +128,22 @@ func (g *Guard) CheckURL(ctx context.Context, rawURL string) error {
 	if err != nil {
 		return err
 	}
+	if g.proxyResolves() && t.host.name != "" {
+		return nil
+	}
 	_, err = g.addresses(ctx, t.host)
 	return err
+}
+
+func (g *Guard) proxyResolves() bool { return g.policy.Proxy != nil && g.policy.ProxyResolves }
+
+// absolute asks for names as they are: the system's search list would make another name of one that
+// does not exist.
+type absolute struct{ Resolver }
+
+// LookupNetIP implements Resolver.
+func (a absolute) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	return a.Resolver.LookupNetIP(ctx, network, strings.TrimSuffix(host, ".")+".")
 }
 
 // addresses returns where the host may be reached: all of its addresses passed, or

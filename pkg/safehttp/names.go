@@ -6,7 +6,7 @@ import "strings"
 // 6762, 7686, 8375, 9476 and by ICANN (internal; corp, home and mail for collisions),
 // or used inside clusters and home networks by convention.
 var privateSuffixes = map[string]struct{}{
-	"localhost": {}, "localdomain": {}, "local": {}, "internal": {}, "intranet": {},
+	"localhost": {}, "localdomain": {}, "local": {}, "internal": {}, "intranet": {}, "intra": {}, "localnet": {},
 	"private": {}, "corp": {}, "home": {}, "mail": {}, "lan": {}, "test": {},
 	"invalid": {}, "onion": {}, "alt": {}, "arpa": {}, "svc": {}, "cluster": {},
 	"consul": {}, "docker": {}, "kubernetes": {}, "workgroup": {},

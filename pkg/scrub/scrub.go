@@ -72,7 +72,7 @@ const (
 // Rules is the number of the rules in force. It is raised whenever a text may be judged differently than
 // before, so that whoever meets what was scrubbed by others knows whether to look again: scrubbing twice
 // by the same rules changes nothing.
-const Rules = 1
+const Rules = 2
 
 // ErrInvalid is returned for input that is not one JSON value, and ErrDepth for one
 // that nests deeper than allowed. There is no output in either case.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/safehttp"
@@ -87,6 +86,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
 	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
+	quotas := broker.NewQuotas(p.Bus)
+	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
@@ -97,9 +98,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
 		Hooks:       hook.New(postgres.Hooks{Store: store}, now),
-		Endpoints:   endpoint.New(postgres.Endpoints{Store: store}, safehttp.New(policy), eventNames(), now),
+		Endpoints:   endpoint.New(postgres.Endpoints{Store: store, Now: now}, safehttp.New(policy), now),
+		Live:        broker.NewLive(p.Bus),
 		Imports:     importing.New(postgres.Imports{Store: store}, publish.New(p.Bus), scrubber{scrub.New(scrub.Options{})}, now),
-		Usage:       usage.New(postgres.Usage{Store: store}, broker.NewQuotas(p.Bus), now),
+		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
@@ -111,7 +113,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
-		consume.Refusals(p.Bus, name, refusals),
+		consume.Refusals(p.Bus, name, refusals, notices),
+		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
@@ -128,17 +131,6 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	defer s.stop()
 	defer s.auth.Close()
 	return s.work.Run(ctx, ready)
-}
-
-// eventNames are the events that a webhook can ask for: those that concern one account.
-func eventNames() []string {
-	var names []string
-	for _, t := range event.All() {
-		if t.Scope() == event.OneAccount {
-			names = append(names, t.Name())
-		}
-	}
-	return names
 }
 
 // scrubber is the importing.Scrubber.

@@ -145,7 +145,13 @@ func TestSnoozedAndDuplicateProposals(t *testing.T) {
 	again := c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": one})
 	require.Equal(t, http.StatusBadRequest, again.status, "not of itself")
 	require.Equal(t, http.StatusBadRequest, c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": uuid.New()}).status)
-	require.Equal(t, "duplicate", c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": two}).str("status"))
+	twin := c.post(path, map[string]any{"decision": "duplicate", "duplicate_of": two})
+	require.Equal(t, "duplicate", twin.str("status"), twin.text)
+	require.Equal(t, two.String(), twin.str("duplicate_of"))
+	require.Equal(t, "Two", twin.str("duplicate_of_title"))
+	circle := c.post("/api/v1/proposals/"+two.String()+"/decision", map[string]any{"decision": "duplicate", "duplicate_of": one})
+	require.Equal(t, http.StatusBadRequest, circle.status, "each of the other would bury the matter")
+	require.Equal(t, "is_duplicate", circle.str("errors.0.code"))
 
 	path = "/api/v1/proposals/" + two.String() + "/decision"
 	require.Equal(t, "snoozed", c.post(path, map[string]any{"decision": "snoozed", "snooze_until": w.clock.Now().Add(time.Hour)}).str("status"))
@@ -153,6 +159,71 @@ func TestSnoozedAndDuplicateProposals(t *testing.T) {
 	require.Equal(t, "approved", early.str("status"), "whoever snoozed it may change their mind: %s", early.text)
 	require.Nil(t, early.at("snoozed_until"))
 	require.NotEmpty(t, early.str("deployment_id"))
+}
+
+func TestTwoProposalsMarkedAsEachOthersDuplicatesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	one, two := w.proposal(tenant, "One", 1), w.proposal(tenant, "Two", 2)
+	status := make(chan int, 2)
+	for _, pair := range [][2]uuid.UUID{{one, two}, {two, one}} {
+		go func() {
+			status <- c.post("/api/v1/proposals/"+pair[0].String()+"/decision", map[string]any{"decision": "duplicate", "duplicate_of": pair[1]}).status
+		}()
+	}
+	require.ElementsMatch(t, []int{http.StatusOK, http.StatusBadRequest}, []int{<-status, <-status}, "one of them stays to stand for both")
+}
+
+func TestAPersonPutsAProposalInOtherWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	path := "/api/v1/proposals/" + w.proposal(tenant, "One", 1).String()
+	before := c.get(path)
+
+	require.Equal(t, http.StatusPreconditionFailed, c.do(http.MethodPatch, path, map[string]any{"title": "Mine", "content_hash": "of another screen"}).status)
+	require.Equal(t, http.StatusBadRequest, c.do(http.MethodPatch, path, map[string]any{"title": " "}).status)
+	edited := c.do(http.MethodPatch, path, map[string]any{"title": "Mine", "content_hash": before.str("content_hash")})
+	require.Equal(t, http.StatusOK, edited.status, edited.text)
+	require.Equal(t, "Mine", edited.str("title"))
+	require.Equal(t, before.str("suggested_change"), edited.str("suggested_change"))
+	require.Equal(t, "One", edited.str("edit.title"), "how it was written is kept")
+	require.Equal(t, "token:"+tenant.TokenID.String(), edited.str("edit.edited_by"))
+	require.NotEqual(t, before.str("content_hash"), edited.str("content_hash"))
+	require.Equal(t, "Mine", c.get("/api/v1/products/"+tenant.ProductID.String()+"/proposals").str("items.0.title"))
+
+	require.Equal(t, http.StatusPreconditionFailed, c.post(path+"/decision", map[string]any{"decision": "approved", "content_hash": before.str("content_hash")}).status, "nobody approves other words than they read")
+	back := c.do(http.MethodPatch, path, map[string]any{"title": "One"})
+	require.Nil(t, back.at("edit"), "the text as it was written takes the edit back")
+	require.Equal(t, before.str("content_hash"), back.str("content_hash"))
+	require.Equal(t, http.StatusOK, c.do(http.MethodPatch, path, map[string]any{"title": "One"}).status, "and again changes nothing")
+
+	require.Equal(t, http.StatusOK, c.do(http.MethodPatch, path, map[string]any{"suggested_change": "Do this.\nThen that.", "title": "Mine again"}).status)
+	require.Equal(t, "approved", c.post(path+"/decision", map[string]any{"decision": "approved"}).str("status"))
+	require.Equal(t, "Mine again", c.get("/api/v1/products/"+tenant.ProductID.String()+"/deployments").str("items.0.title"))
+	require.Equal(t, http.StatusConflict, c.do(http.MethodPatch, path, map[string]any{"title": "Later"}).status)
+	f.are(t, "proposal.edited", "proposal.edited", "proposal.edited", "proposal.approved", "deployment.created")
+	require.Equal(t, "proposal.edited", c.get("/api/v1/account/audit-log").str("items.2.action"))
+}
+
+func TestAnOpenProposalCanBeHadInAnotherText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := w.tenant()
+	c := w.withToken(tenant.Token)
+	f := w.facts()
+	path := "/api/v1/proposals/" + w.proposal(tenant, "One", 1).String()
+	asked := c.post(path+"/rewrite", nil)
+	require.Equal(t, http.StatusAccepted, asked.status, asked.text)
+	require.NotEmpty(t, asked.str("updated_at"), "whoever waits sees by it when that is done")
+	require.Equal(t, "proposal.rewrite_requested", c.get("/api/v1/account/audit-log").str("items.0.action"))
+	require.Equal(t, "rejected", c.post(path+"/decision", map[string]any{"decision": "rejected"}).str("status"))
+	require.Equal(t, http.StatusConflict, c.post(path+"/rewrite", nil).status)
+	f.are(t, "proposal.rewrite_requested", "proposal.rejected")
 }
 
 func TestAnUndoneDecisionReturnsToTheSnoozeItReplaced(t *testing.T) {

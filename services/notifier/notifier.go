@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/services/notifier/internal/consume"
 	"github.com/draftlabs/specter/services/notifier/internal/delivery"
+	"github.com/draftlabs/specter/services/notifier/internal/metrics"
 	"github.com/draftlabs/specter/services/notifier/internal/postgres"
 	"github.com/draftlabs/specter/services/notifier/internal/timers"
 	"github.com/draftlabs/specter/services/notifier/internal/webhook"
@@ -40,18 +42,21 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	var deliverer *delivery.Deliverer
-	tasks, err := timers.New(p.DB, p.Log, func(ctx context.Context, t delivery.Task) (time.Duration, error) {
+	tasks, err := timers.New(p.DB, p.Log, policy.Timeout, func(ctx context.Context, t delivery.Task) (time.Duration, error) {
 		return deliverer.Attempt(ctx, t) // called after Run, when deliverer is set
 	})
 	if err != nil {
 		return nil, err
 	}
+	attempts, err := metrics.New(p.Metrics, p.Now)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
 	box := outbox.New(name)
 	store := postgres.NewStore(p.DB, box, tasks, uuid.NewV7)
-	deliverer = delivery.New(store, webhook.NewSender(safehttp.New(policy), secrets, p.Now), p.Now)
-	return &Service{lifecycle.Group(
-		consume.Consumer(p.Bus, deliverer),
+	deliverer = delivery.New(store, webhook.NewSender(safehttp.New(policy), secrets, p.Now), attempts, p.Now)
+	return &Service{lifecycle.Group(append(consume.Consumers(p.Bus, deliverer),
 		tasks,
 		box.Relay(p.DB, p.Bus, p.Log),
-	)}, nil
+	)...)}, nil
 }

@@ -1,6 +1,7 @@
 // Package proposal turns what the analyzer found into proposals that a person can decide on.
 //
-// Consumes: finding.opened and finding.renewed (a deployment that regressed arrives as such a finding too and links back to it).
+// Consumes: finding.opened and finding.renewed (a deployment that regressed arrives as such a finding too and links back to it);
+// proposal.rewrite_requested.
 //
 // Produces: proposal.created, proposal.updated, proposal.expired.
 //

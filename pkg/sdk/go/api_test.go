@@ -109,6 +109,33 @@ func TestDeploymentsAreReported(t *testing.T) {
 	equal(t, "bodies", fmt.Sprint(bodies), `[{"deployed_at":"2026-03-01T12:00:00Z","version":"2.3.2","commit":"abc"} {}]`)
 }
 
+func TestDeploymentsAreCorrectedCancelledAndRolledBack(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var bodies []string
+	keep := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, r.Method+" "+string(body))
+		_, _ = io.WriteString(w, `{"id":"`+someID+`","status":"deployed","canary_share":50,"revision":3,"overlaps":[{"title":"Another"}],"timeline":[{"action":"deployment.deployed","detail":{}}]}`)
+	}
+	client, _ := newClient(t, account(t, map[string]http.HandlerFunc{
+		"PATCH /api/v1/deployments/" + someID: keep, "POST /api/v1/deployments/" + someID + "/cancel": keep, "POST /api/v1/deployments/" + someID + "/rollback": keep,
+	}), WithToken(testToken))
+	share := 50.0
+	edited, err := client.Deployments().Edit(t.Context(), someID, DeploymentEdit{CanaryShare: &share, CanarySince: &at})
+	must(t, err)
+	equal(t, "share", *edited.CanaryShare, 50)
+	equal(t, "overlap", edited.Overlaps[0].Title, "Another")
+	equal(t, "history", edited.Timeline[0].Action, "deployment.deployed")
+	_, err = client.Deployments().Cancel(t.Context(), someID)
+	must(t, err)
+	_, err = client.Deployments().RollBack(t.Context(), someID, at)
+	must(t, err)
+	_, err = client.Deployments().RollBack(t.Context(), someID, time.Time{})
+	must(t, err)
+	equal(t, "bodies", fmt.Sprint(bodies), `[PATCH {"canary_share":50,"canary_since":"2026-03-01T12:00:00Z"} POST  POST {"rolled_back_at":"2026-03-01T12:00:00Z"} POST {}]`)
+}
+
 func TestRefusalsAreTyped(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, account(t, map[string]http.HandlerFunc{

@@ -42,6 +42,41 @@ type Deployment struct {
 	DeployedAt   *time.Time       `json:"deployed_at,omitempty"`
 	RolledBackAt *time.Time       `json:"rolled_back_at,omitempty"`
 	Verification *Verification    `json:"verification,omitempty"`
+
+	// ReportedVia is how it was noticed: web, cli, sdk, api, hook, github_deployment, github_release,
+	// github_pull_request or github_push.
+	ReportedVia string              `json:"reported_via,omitempty"`
+	Environment string              `json:"environment,omitempty"`
+	CanaryShare *float64            `json:"canary_share,omitempty"` // percent of the traffic; nil until it is deployed
+	Merged      *MergedChange       `json:"merged,omitempty"`
+	Overlaps    []DeploymentOverlap `json:"overlaps,omitempty"`
+	Timeline    []DeploymentStep    `json:"timeline,omitempty"` // of Get, not of List
+	Revision    int                 `json:"revision"`           // counts the reports
+}
+
+// MergedChange says that a change was merged, which is not deployed.
+type MergedChange struct {
+	MergedAt       time.Time `json:"merged_at"`
+	Commit         string    `json:"commit"`
+	PullRequestURL string    `json:"pull_request_url,omitempty"`
+}
+
+// DeploymentOverlap is another deployment in whose window this one is watched: their effects may not be told apart.
+type DeploymentOverlap struct {
+	DeploymentID string           `json:"deployment_id"`
+	Title        string           `json:"title"`
+	Status       DeploymentStatus `json:"status"`
+	DeployedAt   time.Time        `json:"deployed_at"`
+	Version      string           `json:"version,omitempty"`
+}
+
+// DeploymentStep is one line of a deployment's history.
+type DeploymentStep struct {
+	At        time.Time      `json:"at"`
+	Actor     string         `json:"actor"` // user:<id>, token:<id>, hook:deploy, hook:github or service:<name>
+	ActorName string         `json:"actor_name,omitempty"`
+	Action    string         `json:"action"` // deployment.deployed, deployment.edited, …
+	Detail    map[string]any `json:"detail"`
 }
 
 // Verification is the before/after test of a deployment.
@@ -111,16 +146,51 @@ type DeploymentReport struct {
 	Version    string    `json:"version,omitempty"`    // at most 200 characters
 	Commit     string    `json:"commit,omitempty"`     // at most 64 characters
 	URL        string    `json:"url,omitempty"`
+
+	Environment string   `json:"environment,omitempty"`
+	CanaryShare *float64 `json:"canary_share,omitempty"` // percent of the traffic; nil is all of it
 }
 
 // Report says that a deployment has shipped, which starts its verification. It is sent once: after an
 // error that is no *Error, Get tells whether it arrived.
 func (d Deployments) Report(ctx context.Context, id string, report DeploymentReport) (Deployment, error) {
+	return d.write(ctx, http.MethodPost, id, "/report", report)
+}
+
+// DeploymentEdit corrects a report; what is nil stays.
+type DeploymentEdit struct {
+	DeployedAt  *time.Time `json:"deployed_at,omitempty"` // until its test has a verdict
+	Version     *string    `json:"version,omitempty"`
+	Commit      *string    `json:"commit,omitempty"`
+	URL         *string    `json:"url,omitempty"`
+	Environment *string    `json:"environment,omitempty"`
+	CanaryShare *float64   `json:"canary_share,omitempty"` // percent of the traffic from CanarySince on
+	CanarySince *time.Time `json:"canary_since,omitempty"` // default now
+}
+
+// Edit corrects what was reported, or tells of a new canary share.
+func (d Deployments) Edit(ctx context.Context, id string, edit DeploymentEdit) (Deployment, error) {
+	return d.write(ctx, http.MethodPatch, id, "", edit)
+}
+
+// Cancel says that a planned change will not ship.
+func (d Deployments) Cancel(ctx context.Context, id string) (Deployment, error) {
+	return d.write(ctx, http.MethodPost, id, "/cancel", nil)
+}
+
+// RollBack says that what shipped was taken back at a time; the zero time is now. A test that runs is stopped.
+func (d Deployments) RollBack(ctx context.Context, id string, at time.Time) (Deployment, error) {
+	return d.write(ctx, http.MethodPost, id, "/rollback", struct {
+		At time.Time `json:"rolled_back_at,omitzero"`
+	}{at})
+}
+
+func (d Deployments) write(ctx context.Context, method, id, suffix string, in any) (Deployment, error) {
 	var deployment Deployment
-	path, err := idPath("/api/v1/deployments/", id, "/report")
+	path, err := idPath("/api/v1/deployments/", id, suffix)
 	if err != nil {
 		return deployment, err
 	}
-	err = d.client.call(ctx, http.MethodPost, path, nil, report, &deployment)
+	err = d.client.call(ctx, method, path, nil, in, &deployment)
 	return deployment, err
 }

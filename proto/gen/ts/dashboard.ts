@@ -613,6 +613,24 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /** Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them */
+        patch: operations["editProposal"];
+        trace?: never;
+    };
+    "/api/v1/proposals/{proposal_id}/rewrite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have an open proposal written anew from the evidence it has; its updated_at tells when it was */
+        post: operations["rewriteProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -625,7 +643,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve, reject or snooze; approval creates the deployment */
+        /** Approve, reject, snooze or mark as a duplicate; approval creates the deployment */
         post: operations["decideProposal"];
         /** Undo a decision within 10 seconds */
         delete: operations["undoDecision"];
@@ -981,6 +999,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhook-endpoints/{endpoint_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signing secret; the audit log says who asked */
+        get: operations["revealEndpointSecret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the signing secret; for a while requests are signed with both */
+        post: operations["rotateEndpointSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send again what did not reach the endpoint since a moment
+         * @description Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+         */
+        post: operations["recoverEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhook-endpoints/{endpoint_id}/deliveries": {
         parameters: {
             query?: never;
@@ -988,8 +1060,76 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Deliveries, newest first */
+        /** Deliveries of the last 30 days, newest first */
         get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery with what was sent and answered */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one delivery again, whatever became of it */
+        post: operations["resendDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events that an endpoint can ask for, each with a sample */
+        get: operations["listWebhookEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's events as endpoints get them (server-sent events) */
+        get: operations["streamWebhookEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1658,6 +1798,11 @@ export interface components {
             content_hash: string;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was written last.
+             */
+            updated_at: string;
             /** Format: date-time */
             decided_at?: string;
             decided_by?: string;
@@ -1665,6 +1810,13 @@ export interface components {
             reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snoozed_until?: string;
+            /**
+             * Format: uuid
+             * @description The proposal that this one repeats.
+             */
+            duplicate_of?: string;
+            duplicate_of_title?: string;
+            edit?: components["schemas"]["ProposalEdit"];
             reopens?: components["schemas"]["Reopens"];
             /** Format: uuid */
             deployment_id?: string;
@@ -1685,10 +1837,28 @@ export interface components {
             reason_code?: components["schemas"]["RejectReason"];
             /** Format: date-time */
             snooze_until?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The proposal of the same product that this one repeats: one that stands for the matter, so neither a duplicate itself nor expired.
+             */
             duplicate_of?: string;
             /** @description content_hash that was on the screen; a changed proposal answers 412. */
             content_hash?: string;
+        };
+        /** @description What is left out stays; the text as it was written takes the edit back. */
+        ProposalPatch: {
+            title?: string;
+            suggested_change?: string;
+            /** @description content_hash that was on the screen; a changed proposal answers 412. */
+            content_hash?: string;
+        };
+        /** @description A person put the text in other words; this is how it was written. */
+        ProposalEdit: {
+            edited_by: string;
+            /** Format: date-time */
+            edited_at: string;
+            title: string;
+            suggested_change: string;
         };
         /** @enum {string} */
         DeploymentStatus: "planned" | "deployed" | "collecting" | "verified" | "regressed" | "no_effect" | "inconclusive" | "cancelled" | "rolled_back";
@@ -2540,14 +2710,73 @@ export interface components {
             description: string;
             events: string[];
             enabled: boolean;
+            status: components["schemas"]["EndpointStatus"];
             /** Format: date-time */
             disabled_at?: string;
             disabled_reason?: string;
             /** Format: date-time */
+            failing_since?: string;
+            /** Format: date-time */
             last_success_at?: string;
             consecutive_failures?: number;
+            /**
+             * Format: date-time
+             * @description Until then requests are also signed with the secret before the last rotation.
+             */
+            secret_overlap_until?: string;
+            /** @description What became of deliveries, by day (UTC), the last 14 days that had any. */
+            days: components["schemas"]["EndpointDay"][];
             /** Format: date-time */
             created_at: string;
+        };
+        /**
+         * @description failing: the last attempts failed; disabled: Specter stopped sending, saving the endpoint with enabled true begins anew.
+         * @enum {string}
+         */
+        EndpointStatus: "enabled" | "failing" | "paused" | "disabled";
+        EndpointDay: {
+            /** Format: date */
+            day: string;
+            /** Format: int64 */
+            delivered: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            dropped: number;
+        };
+        EndpointSecret: {
+            secret: string;
+        };
+        SecretRotation: {
+            /** @description How long the old secret signs too; absent means 24. */
+            overlap_hours?: number;
+        };
+        Recovery: {
+            /**
+             * Format: date-time
+             * @description At most 30 days ago.
+             */
+            since: string;
+        };
+        RecoveryBegun: {
+            /**
+             * Format: int64
+             * @description How many will be sent again.
+             */
+            deliveries: number;
+        };
+        WebhookEventList: {
+            items: components["schemas"]["WebhookEvent"][];
+        };
+        WebhookEvent: {
+            name: string;
+            description: string;
+            /** @description A made-up body. */
+            sample: {
+                [key: string]: unknown;
+            };
         };
         EndpointPage: {
             items: components["schemas"]["Endpoint"][];
@@ -2560,20 +2789,38 @@ export interface components {
         Delivery: {
             /** Format: uuid */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The webhook-id of every attempt.
+             */
             event_id: string;
             event_type: string;
-            /** @enum {string} */
-            status: "pending" | "delivered" | "failed" | "dropped";
+            status: components["schemas"]["DeliveryStatus"];
+            /** @description Why it ended without success: exhausted, gone, paused, disabled or removed. */
+            reason?: string;
             attempts: number;
+            /** @description How often a person asked for it again. */
+            resends: number;
+            /**
+             * Format: uuid
+             * @description What is told of one deployment arrives in order: it waits for what is pending before it.
+             */
+            deployment_id?: string;
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Absent while it waits for its turn.
+             */
             next_attempt_at?: string;
             /** Format: date-time */
             finished_at?: string;
+            /** @description The JSON that is sent, byte for byte as it is signed; only of a single delivery. */
+            body?: string;
             log?: components["schemas"]["DeliveryAttempt"][];
         };
+        /** @enum {string} */
+        DeliveryStatus: "pending" | "delivered" | "failed" | "dropped";
         DeliveryPage: {
             items: components["schemas"]["Delivery"][];
             next_cursor?: string;
@@ -2585,6 +2832,14 @@ export interface components {
             duration_ms: number;
             status_code?: number;
             error?: string;
+            /** @description Without what may be a secret in it. */
+            request_url?: string;
+            request_headers?: {
+                [key: string]: string;
+            };
+            response_headers?: {
+                [key: string]: string;
+            };
             response_excerpt?: string;
         };
     };
@@ -2612,6 +2867,7 @@ export interface components {
         DeploymentID: string;
         ShareID: string;
         EndpointID: string;
+        DeliveryID: string;
         Limit: number;
         /** @description next_cursor of the page before. */
         Cursor: string;
@@ -3714,6 +3970,56 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    editProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: components["parameters"]["ProposalID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalPatch"];
+            };
+        };
+        responses: {
+            /** @description Proposal. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rewriteProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: components["parameters"]["ProposalID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Proposal. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     decideProposal: {
         parameters: {
             query?: never;
@@ -4295,6 +4601,8 @@ export interface operations {
     listEndpoints: {
         parameters: {
             query?: {
+                /** @description Whether to count each endpoint's deliveries by day; absent means true. */
+                days?: boolean;
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
@@ -4440,9 +4748,89 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    revealEndpointSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: components["parameters"]["EndpointID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description EndpointSecret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateEndpointSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: components["parameters"]["EndpointID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
+        responses: {
+            /** @description CreatedEndpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedEndpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    recoverEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: components["parameters"]["EndpointID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Recovery"];
+            };
+        };
+        responses: {
+            /** @description RecoveryBegun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryBegun"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listDeliveries: {
         parameters: {
             query?: {
+                status?: components["schemas"]["DeliveryStatus"];
+                event_type?: string;
+                since?: string;
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
@@ -4462,6 +4850,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: components["parameters"]["EndpointID"];
+                delivery_id: components["parameters"]["DeliveryID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delivery. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: components["parameters"]["EndpointID"];
+                delivery_id: components["parameters"]["DeliveryID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWebhookEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WebhookEventList. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEventList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    streamWebhookEvents: {
+        parameters: {
+            query?: {
+                /** @description Event names separated by commas; absent means all. */
+                events?: string;
+            };
+            header?: {
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events `webhook` with {"id", "body"} as data: the webhook-id and the body of the request; a comment every 15 s. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -7,6 +7,18 @@ import { sender } from "./sender.js";
 import type { DeliveryOptions, Payload, Signal, TrackOptions } from "./types.js";
 import { newId } from "./uuid.js";
 
+export {
+  deployments,
+  reportDeploy,
+  SpecterError,
+  type AccountOptions,
+  type DeployAnswer,
+  type Deployment,
+  type DeploymentEdit,
+  type DeploymentReport,
+  type DeploymentStatus,
+  type DeployReport,
+} from "./deployments.js";
 export { verifyWebhook, WebhookError, type WebhookRequest } from "./webhook.js";
 export type { DeliveryOptions, Payload, Signal, TrackOptions } from "./types.js";
 

@@ -241,6 +241,30 @@ func (e DeploymentStatus) Valid() bool {
 	}
 }
 
+// Defines values for EndpointStatus.
+const (
+	Disabled EndpointStatus = "disabled"
+	Enabled  EndpointStatus = "enabled"
+	Failing  EndpointStatus = "failing"
+	Paused   EndpointStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the EndpointStatus enum.
+func (e EndpointStatus) Valid() bool {
+	switch e {
+	case Disabled:
+		return true
+	case Enabled:
+		return true
+	case Failing:
+		return true
+	case Paused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GitHubDeployedBy.
 const (
 	GitHubDeployedByDeploymentStatus GitHubDeployedBy = "deployment_status"
@@ -1186,28 +1210,46 @@ type DeletionRequest struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
-	Attempts      int                `json:"attempts"`
-	CreatedAt     time.Time          `json:"created_at"`
-	EventId       openapi_types.UUID `json:"event_id"`
-	EventType     string             `json:"event_type"`
-	FinishedAt    *time.Time         `json:"finished_at,omitempty"`
-	Id            openapi_types.UUID `json:"id"`
-	Log           *[]DeliveryAttempt `json:"log,omitempty"`
-	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
-	Status        DeliveryStatus     `json:"status"`
-}
+	Attempts int `json:"attempts"`
 
-// DeliveryStatus defines model for Delivery.Status.
-type DeliveryStatus string
+	// Body The JSON that is sent, byte for byte as it is signed; only of a single delivery.
+	Body      *string   `json:"body,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeploymentId What is told of one deployment arrives in order: it waits for what is pending before it.
+	DeploymentId *openapi_types.UUID `json:"deployment_id,omitempty"`
+
+	// EventId The webhook-id of every attempt.
+	EventId    openapi_types.UUID `json:"event_id"`
+	EventType  string             `json:"event_type"`
+	FinishedAt *time.Time         `json:"finished_at,omitempty"`
+	Id         openapi_types.UUID `json:"id"`
+	Log        *[]DeliveryAttempt `json:"log,omitempty"`
+
+	// NextAttemptAt Absent while it waits for its turn.
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+
+	// Reason Why it ended without success: exhausted, gone, paused, disabled or removed.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resends How often a person asked for it again.
+	Resends int            `json:"resends"`
+	Status  DeliveryStatus `json:"status"`
+}
 
 // DeliveryAttempt defines model for DeliveryAttempt.
 type DeliveryAttempt struct {
-	At              time.Time `json:"at"`
-	Attempt         int       `json:"attempt"`
-	DurationMs      int       `json:"duration_ms"`
-	Error           *string   `json:"error,omitempty"`
-	ResponseExcerpt *string   `json:"response_excerpt,omitempty"`
-	StatusCode      *int      `json:"status_code,omitempty"`
+	At             time.Time          `json:"at"`
+	Attempt        int                `json:"attempt"`
+	DurationMs     int                `json:"duration_ms"`
+	Error          *string            `json:"error,omitempty"`
+	RequestHeaders *map[string]string `json:"request_headers,omitempty"`
+
+	// RequestUrl Without what may be a secret in it.
+	RequestUrl      *string            `json:"request_url,omitempty"`
+	ResponseExcerpt *string            `json:"response_excerpt,omitempty"`
+	ResponseHeaders *map[string]string `json:"response_headers,omitempty"`
+	StatusCode      *int               `json:"status_code,omitempty"`
 }
 
 // DeliveryPage defines model for DeliveryPage.
@@ -1215,6 +1257,9 @@ type DeliveryPage struct {
 	Items      []Delivery `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
 }
+
+// DeliveryStatus defines model for DeliveryStatus.
+type DeliveryStatus string
 
 // DeployHook defines model for DeployHook.
 type DeployHook struct {
@@ -1458,16 +1503,35 @@ type EarlierPlan struct {
 
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
-	ConsecutiveFailures *int               `json:"consecutive_failures,omitempty"`
-	CreatedAt           time.Time          `json:"created_at"`
-	Description         string             `json:"description"`
-	DisabledAt          *time.Time         `json:"disabled_at,omitempty"`
-	DisabledReason      *string            `json:"disabled_reason,omitempty"`
-	Enabled             bool               `json:"enabled"`
-	Events              []string           `json:"events"`
-	Id                  openapi_types.UUID `json:"id"`
-	LastSuccessAt       *time.Time         `json:"last_success_at,omitempty"`
-	Url                 string             `json:"url"`
+	ConsecutiveFailures *int      `json:"consecutive_failures,omitempty"`
+	CreatedAt           time.Time `json:"created_at"`
+
+	// Days What became of deliveries, by day (UTC), the last 14 days that had any.
+	Days           []EndpointDay      `json:"days"`
+	Description    string             `json:"description"`
+	DisabledAt     *time.Time         `json:"disabled_at,omitempty"`
+	DisabledReason *string            `json:"disabled_reason,omitempty"`
+	Enabled        bool               `json:"enabled"`
+	Events         []string           `json:"events"`
+	FailingSince   *time.Time         `json:"failing_since,omitempty"`
+	Id             openapi_types.UUID `json:"id"`
+	LastSuccessAt  *time.Time         `json:"last_success_at,omitempty"`
+
+	// SecretOverlapUntil Until then requests are also signed with the secret before the last rotation.
+	SecretOverlapUntil *time.Time `json:"secret_overlap_until,omitempty"`
+
+	// Status failing: the last attempts failed; disabled: Specter stopped sending, saving the endpoint with enabled true begins anew.
+	Status EndpointStatus `json:"status"`
+	Url    string         `json:"url"`
+}
+
+// EndpointDay defines model for EndpointDay.
+type EndpointDay struct {
+	Day       openapi_types.Date `json:"day"`
+	Delivered int64              `json:"delivered"`
+	Dropped   int64              `json:"dropped"`
+	Failed    int64              `json:"failed"`
+	Pending   int64              `json:"pending"`
 }
 
 // EndpointPage defines model for EndpointPage.
@@ -1483,6 +1547,14 @@ type EndpointPatch struct {
 	Events      *[]string `json:"events,omitempty"`
 	Url         *string   `json:"url,omitempty"`
 }
+
+// EndpointSecret defines model for EndpointSecret.
+type EndpointSecret struct {
+	Secret string `json:"secret"`
+}
+
+// EndpointStatus failing: the last attempts failed; disabled: Specter stopped sending, saving the endpoint with enabled true begins anew.
+type EndpointStatus string
 
 // Finding defines model for Finding.
 type Finding struct {
@@ -1741,6 +1813,8 @@ type NewDecision struct {
 	// ContentHash content_hash that was on the screen; a changed proposal answers 412.
 	ContentHash *string             `json:"content_hash,omitempty"`
 	Decision    NewDecisionDecision `json:"decision"`
+
+	// DuplicateOf The proposal of the same product that this one repeats: one that stands for the matter, so neither a duplicate itself nor expired.
 	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
 	Reason      *string             `json:"reason,omitempty"`
 
@@ -2084,17 +2158,24 @@ type ProofWarning struct {
 
 // Proposal defines model for Proposal.
 type Proposal struct {
-	Confidence      float64                `json:"confidence"`
-	ContentHash     string                 `json:"content_hash"`
-	ContextId       openapi_types.UUID     `json:"context_id"`
-	ContextName     string                 `json:"context_name"`
-	CreatedAt       time.Time              `json:"created_at"`
-	DecidedAt       *time.Time             `json:"decided_at,omitempty"`
-	DecidedBy       *string                `json:"decided_by,omitempty"`
-	DecisionReason  *string                `json:"decision_reason,omitempty"`
-	DeploymentId    *openapi_types.UUID    `json:"deployment_id,omitempty"`
-	DetectedAt      *time.Time             `json:"detected_at,omitempty"`
-	Diagnosis       string                 `json:"diagnosis"`
+	Confidence     float64             `json:"confidence"`
+	ContentHash    string              `json:"content_hash"`
+	ContextId      openapi_types.UUID  `json:"context_id"`
+	ContextName    string              `json:"context_name"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DecidedAt      *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy      *string             `json:"decided_by,omitempty"`
+	DecisionReason *string             `json:"decision_reason,omitempty"`
+	DeploymentId   *openapi_types.UUID `json:"deployment_id,omitempty"`
+	DetectedAt     *time.Time          `json:"detected_at,omitempty"`
+	Diagnosis      string              `json:"diagnosis"`
+
+	// DuplicateOf The proposal that this one repeats.
+	DuplicateOf      *openapi_types.UUID `json:"duplicate_of,omitempty"`
+	DuplicateOfTitle *string             `json:"duplicate_of_title,omitempty"`
+
+	// Edit A person put the text in other words; this is how it was written.
+	Edit            *ProposalEdit          `json:"edit,omitempty"`
 	Evidence        map[string]interface{} `json:"evidence"`
 	Family          string                 `json:"family"`
 	FindingId       openapi_types.UUID     `json:"finding_id"`
@@ -2112,6 +2193,17 @@ type Proposal struct {
 	SuggestedChange string         `json:"suggested_change"`
 	Title           string         `json:"title"`
 	UndoUntil       *time.Time     `json:"undo_until,omitempty"`
+
+	// UpdatedAt When it was written last.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ProposalEdit A person put the text in other words; this is how it was written.
+type ProposalEdit struct {
+	EditedAt        time.Time `json:"edited_at"`
+	EditedBy        string    `json:"edited_by"`
+	SuggestedChange string    `json:"suggested_change"`
+	Title           string    `json:"title"`
 }
 
 // ProposalPage defines model for ProposalPage.
@@ -2120,8 +2212,28 @@ type ProposalPage struct {
 	NextCursor *string    `json:"next_cursor,omitempty"`
 }
 
+// ProposalPatch What is left out stays; the text as it was written takes the edit back.
+type ProposalPatch struct {
+	// ContentHash content_hash that was on the screen; a changed proposal answers 412.
+	ContentHash     *string `json:"content_hash,omitempty"`
+	SuggestedChange *string `json:"suggested_change,omitempty"`
+	Title           *string `json:"title,omitempty"`
+}
+
 // ProposalStatus defines model for ProposalStatus.
 type ProposalStatus string
+
+// Recovery defines model for Recovery.
+type Recovery struct {
+	// Since At most 30 days ago.
+	Since time.Time `json:"since"`
+}
+
+// RecoveryBegun defines model for RecoveryBegun.
+type RecoveryBegun struct {
+	// Deliveries How many will be sent again.
+	Deliveries int64 `json:"deliveries"`
+}
 
 // RejectReason defines model for RejectReason.
 type RejectReason string
@@ -2212,6 +2324,12 @@ type Rotation struct {
 
 // Scope defines model for Scope.
 type Scope string
+
+// SecretRotation defines model for SecretRotation.
+type SecretRotation struct {
+	// OverlapHours How long the old secret signs too; absent means 24.
+	OverlapHours *int `json:"overlap_hours,omitempty"`
+}
 
 // Session defines model for Session.
 type Session struct {
@@ -2395,6 +2513,20 @@ type WebSessionPage struct {
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
 
+// WebhookEvent defines model for WebhookEvent.
+type WebhookEvent struct {
+	Description string `json:"description"`
+	Name        string `json:"name"`
+
+	// Sample A made-up body.
+	Sample map[string]interface{} `json:"sample"`
+}
+
+// WebhookEventList defines model for WebhookEventList.
+type WebhookEventList struct {
+	Items []WebhookEvent `json:"items"`
+}
+
 // AnalysisID defines model for AnalysisID.
 type AnalysisID = openapi_types.UUID
 
@@ -2403,6 +2535,9 @@ type ContextID = openapi_types.UUID
 
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = openapi_types.UUID
 
 // DeploymentID defines model for DeploymentID.
 type DeploymentID = openapi_types.UUID
@@ -2676,6 +2811,8 @@ type ListTokensParams struct {
 
 // ListEndpointsParams defines parameters for ListEndpoints.
 type ListEndpointsParams struct {
+	// Days Whether to count each endpoint's deliveries by day; absent means true.
+	Days  *bool  `form:"days,omitempty" json:"days,omitempty"`
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before.
@@ -2696,10 +2833,20 @@ type UpdateEndpointParams struct {
 
 // ListDeliveriesParams defines parameters for ListDeliveries.
 type ListDeliveriesParams struct {
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	Status    *DeliveryStatus `form:"status,omitempty" json:"status,omitempty"`
+	EventType *string         `form:"event_type,omitempty" json:"event_type,omitempty"`
+	Since     *time.Time      `form:"since,omitempty" json:"since,omitempty"`
+	Limit     *Limit          `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// StreamWebhookEventsParams defines parameters for StreamWebhookEvents.
+type StreamWebhookEventsParams struct {
+	// Events Event names separated by commas; absent means all.
+	Events      *string `form:"events,omitempty" json:"events,omitempty"`
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // ScheduleAccountDeletionJSONRequestBody defines body for ScheduleAccountDeletion for application/json ContentType.
@@ -2756,6 +2903,9 @@ type CreateImportJSONRequestBody = NewImport
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewApiKey
 
+// EditProposalJSONRequestBody defines body for EditProposal for application/json ContentType.
+type EditProposalJSONRequestBody = ProposalPatch
+
 // DecideProposalJSONRequestBody defines body for DecideProposal for application/json ContentType.
 type DecideProposalJSONRequestBody = NewDecision
 
@@ -2767,6 +2917,12 @@ type CreateEndpointJSONRequestBody = NewEndpoint
 
 // UpdateEndpointJSONRequestBody defines body for UpdateEndpoint for application/json ContentType.
 type UpdateEndpointJSONRequestBody = EndpointPatch
+
+// RecoverEndpointJSONRequestBody defines body for RecoverEndpoint for application/json ContentType.
+type RecoverEndpointJSONRequestBody = Recovery
+
+// RotateEndpointSecretJSONRequestBody defines body for RotateEndpointSecret for application/json ContentType.
+type RotateEndpointSecretJSONRequestBody = SecretRotation
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -3303,24 +3459,43 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/proposals/{proposal_id} (the `GetProposal` operationId).
 	GetProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// EditProposalWithBody Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposal(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UndoDecision Undo a decision within 10 seconds
 	//
 	// Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
 	UndoDecision(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DecideProposalWithBody Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithBody Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposal(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	//
+	// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+	RewriteProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSession Who is signed in
 	//
@@ -3416,15 +3591,72 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/webhook-endpoints/{endpoint_id} (the `UpdateEndpoint` operationId).
 	UpdateEndpoint(ctx context.Context, endpointId EndpointID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListDeliveries Deliveries, newest first
+	// ListDeliveries Deliveries of the last 30 days, newest first
 	//
 	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, endpointId EndpointID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDelivery One delivery with what was sent and answered
+	//
+	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+	GetDelivery(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendDelivery Send one delivery again, whatever became of it
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend (the `ResendDelivery` operationId).
+	ResendDelivery(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverEndpointWithBody Send again what did not reach the endpoint since a moment
+	//
+	// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+	RecoverEndpointWithBody(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverEndpoint Send again what did not reach the endpoint since a moment
+	//
+	// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+	RecoverEndpoint(ctx context.Context, endpointId EndpointID, body RecoverEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateEndpointSecretWithBody Replace the signing secret; for a while requests are signed with both
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+	RotateEndpointSecretWithBody(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateEndpointSecret Replace the signing secret; for a while requests are signed with both
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+	RotateEndpointSecret(ctx context.Context, endpointId EndpointID, body RotateEndpointSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevealEndpointSecret The signing secret; the audit log says who asked
+	//
+	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/secret (the `RevealEndpointSecret` operationId).
+	RevealEndpointSecret(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TestEndpoint Send a test event
 	//
 	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/test (the `TestEndpoint` operationId).
 	TestEndpoint(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookEvents The events that an endpoint can ask for, each with a sample
+	//
+	// Corresponds with GET /api/v1/webhook-events (the `ListWebhookEvents` operationId).
+	ListWebhookEvents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StreamWebhookEvents The account's events as endpoints get them (server-sent events)
+	//
+	// Corresponds with GET /api/v1/webhook-events/stream (the `StreamWebhookEvents` operationId).
+	StreamWebhookEvents(ctx context.Context, params *StreamWebhookEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListProposalsOfAccount Proposals of all products
@@ -4598,6 +4830,40 @@ func (c *Client) GetProposal(ctx context.Context, proposalId ProposalID, reqEdit
 	return c.Client.Do(req)
 }
 
+// EditProposalWithBody Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *Client) EditProposalWithBody(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProposalRequestWithBody(c.Server, proposalId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *Client) EditProposal(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditProposalRequest(c.Server, proposalId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UndoDecision Undo a decision within 10 seconds
 //
 // Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
@@ -4613,7 +4879,7 @@ func (c *Client) UndoDecision(ctx context.Context, proposalId ProposalID, reqEdi
 	return c.Client.Do(req)
 }
 
-// DecideProposalWithBody Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithBody Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes any type of body and a specified content type.
 //
@@ -4630,13 +4896,28 @@ func (c *Client) DecideProposalWithBody(ctx context.Context, proposalId Proposal
 	return c.Client.Do(req)
 }
 
-// DecideProposal Approve, reject or snooze; approval creates the deployment
+// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 func (c *Client) DecideProposal(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideProposalRequest(c.Server, proposalId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+//
+// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+func (c *Client) RewriteProposal(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRewriteProposalRequest(c.Server, proposalId)
 	if err != nil {
 		return nil, err
 	}
@@ -4901,11 +5182,128 @@ func (c *Client) UpdateEndpoint(ctx context.Context, endpointId EndpointID, para
 	return c.Client.Do(req)
 }
 
-// ListDeliveries Deliveries, newest first
+// ListDeliveries Deliveries of the last 30 days, newest first
 //
 // Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries (the `ListDeliveries` operationId).
 func (c *Client) ListDeliveries(ctx context.Context, endpointId EndpointID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDeliveriesRequest(c.Server, endpointId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDelivery One delivery with what was sent and answered
+//
+// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+func (c *Client) GetDelivery(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeliveryRequest(c.Server, endpointId, deliveryId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendDelivery Send one delivery again, whatever became of it
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend (the `ResendDelivery` operationId).
+func (c *Client) ResendDelivery(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendDeliveryRequest(c.Server, endpointId, deliveryId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverEndpointWithBody Send again what did not reach the endpoint since a moment
+//
+// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+func (c *Client) RecoverEndpointWithBody(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverEndpointRequestWithBody(c.Server, endpointId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverEndpoint Send again what did not reach the endpoint since a moment
+//
+// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+func (c *Client) RecoverEndpoint(ctx context.Context, endpointId EndpointID, body RecoverEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverEndpointRequest(c.Server, endpointId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateEndpointSecretWithBody Replace the signing secret; for a while requests are signed with both
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+func (c *Client) RotateEndpointSecretWithBody(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateEndpointSecretRequestWithBody(c.Server, endpointId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateEndpointSecret Replace the signing secret; for a while requests are signed with both
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+func (c *Client) RotateEndpointSecret(ctx context.Context, endpointId EndpointID, body RotateEndpointSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateEndpointSecretRequest(c.Server, endpointId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevealEndpointSecret The signing secret; the audit log says who asked
+//
+// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/secret (the `RevealEndpointSecret` operationId).
+func (c *Client) RevealEndpointSecret(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevealEndpointSecretRequest(c.Server, endpointId)
 	if err != nil {
 		return nil, err
 	}
@@ -4921,6 +5319,36 @@ func (c *Client) ListDeliveries(ctx context.Context, endpointId EndpointID, para
 // Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/test (the `TestEndpoint` operationId).
 func (c *Client) TestEndpoint(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTestEndpointRequest(c.Server, endpointId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhookEvents The events that an endpoint can ask for, each with a sample
+//
+// Corresponds with GET /api/v1/webhook-events (the `ListWebhookEvents` operationId).
+func (c *Client) ListWebhookEvents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookEventsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StreamWebhookEvents The account's events as endpoints get them (server-sent events)
+//
+// Corresponds with GET /api/v1/webhook-events/stream (the `StreamWebhookEvents` operationId).
+func (c *Client) StreamWebhookEvents(ctx context.Context, params *StreamWebhookEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStreamWebhookEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7809,6 +8237,53 @@ func NewGetProposalRequest(server string, proposalId ProposalID) (*http.Request,
 	return req, nil
 }
 
+// NewEditProposalRequest calls the generic EditProposal builder with application/json body
+func NewEditProposalRequest(server string, proposalId ProposalID, body EditProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditProposalRequestWithBody(server, proposalId, "application/json", bodyReader)
+}
+
+// NewEditProposalRequestWithBody constructs an http.Request for the EditProposal method, with any body, and a specified content type
+func NewEditProposalRequestWithBody(server string, proposalId ProposalID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proposal_id", proposalId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/proposals/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewUndoDecisionRequest constructs an http.Request for the UndoDecision method
 func NewUndoDecisionRequest(server string, proposalId ProposalID) (*http.Request, error) {
 	var err error
@@ -7886,6 +8361,40 @@ func NewDecideProposalRequestWithBody(server string, proposalId ProposalID, cont
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRewriteProposalRequest constructs an http.Request for the RewriteProposal method
+func NewRewriteProposalRequest(server string, proposalId ProposalID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proposal_id", proposalId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/proposals/%s/rewrite", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -8258,6 +8767,18 @@ func NewListEndpointsRequest(server string, params *ListEndpointsParams) (*http.
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.Days != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "days", *params.Days, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -8516,6 +9037,42 @@ func NewListDeliveriesRequest(server string, endpointId EndpointID, params *List
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EventType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "event_type", *params.EventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -8544,6 +9101,216 @@ func NewListDeliveriesRequest(server string, endpointId EndpointID, params *List
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDeliveryRequest constructs an http.Request for the GetDelivery method
+func NewGetDeliveryRequest(server string, endpointId EndpointID, deliveryId DeliveryID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "endpoint_id", endpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery_id", deliveryId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-endpoints/%s/deliveries/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResendDeliveryRequest constructs an http.Request for the ResendDelivery method
+func NewResendDeliveryRequest(server string, endpointId EndpointID, deliveryId DeliveryID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "endpoint_id", endpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery_id", deliveryId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-endpoints/%s/deliveries/%s/resend", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecoverEndpointRequest calls the generic RecoverEndpoint builder with application/json body
+func NewRecoverEndpointRequest(server string, endpointId EndpointID, body RecoverEndpointJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecoverEndpointRequestWithBody(server, endpointId, "application/json", bodyReader)
+}
+
+// NewRecoverEndpointRequestWithBody constructs an http.Request for the RecoverEndpoint method, with any body, and a specified content type
+func NewRecoverEndpointRequestWithBody(server string, endpointId EndpointID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "endpoint_id", endpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-endpoints/%s/recover", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateEndpointSecretRequest calls the generic RotateEndpointSecret builder with application/json body
+func NewRotateEndpointSecretRequest(server string, endpointId EndpointID, body RotateEndpointSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateEndpointSecretRequestWithBody(server, endpointId, "application/json", bodyReader)
+}
+
+// NewRotateEndpointSecretRequestWithBody constructs an http.Request for the RotateEndpointSecret method, with any body, and a specified content type
+func NewRotateEndpointSecretRequestWithBody(server string, endpointId EndpointID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "endpoint_id", endpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-endpoints/%s/rotate-secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevealEndpointSecretRequest constructs an http.Request for the RevealEndpointSecret method
+func NewRevealEndpointSecretRequest(server string, endpointId EndpointID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "endpoint_id", endpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-endpoints/%s/secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8583,6 +9350,102 @@ func NewTestEndpointRequest(server string, endpointId EndpointID) (*http.Request
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListWebhookEventsRequest constructs an http.Request for the ListWebhookEvents method
+func NewListWebhookEventsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStreamWebhookEventsRequest constructs an http.Request for the StreamWebhookEvents method
+func NewStreamWebhookEventsRequest(server string, params *StreamWebhookEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/webhook-events/stream")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Events != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "events", *params.Events, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -9163,6 +10026,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/proposals/{proposal_id} (the `GetProposal` operationId).
 	GetProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*GetProposalResponse, error)
 
+	// EditProposalWithBodyWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProposalResponse, error)
+
+	// EditProposalWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+	EditProposalWithResponse(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProposalResponse, error)
+
 	// UndoDecisionWithResponse Undo a decision within 10 seconds
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9170,19 +10047,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/proposals/{proposal_id}/decision (the `UndoDecision` operationId).
 	UndoDecisionWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*UndoDecisionResponse, error)
 
-	// DecideProposalWithBodyWithResponse Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithBodyWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideProposalResponse, error)
 
-	// DecideProposalWithResponse Approve, reject or snooze; approval creates the deployment
+	// DecideProposalWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/proposals/{proposal_id}/decision (the `DecideProposal` operationId).
 	DecideProposalWithResponse(ctx context.Context, proposalId ProposalID, body DecideProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideProposalResponse, error)
+
+	// RewriteProposalWithResponse Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+	RewriteProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*RewriteProposalResponse, error)
 
 	// GetSessionWithResponse Who is signed in
 	//
@@ -9298,12 +10182,65 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/webhook-endpoints/{endpoint_id} (the `UpdateEndpoint` operationId).
 	UpdateEndpointWithResponse(ctx context.Context, endpointId EndpointID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error)
 
-	// ListDeliveriesWithResponse Deliveries, newest first
+	// ListDeliveriesWithResponse Deliveries of the last 30 days, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveriesWithResponse(ctx context.Context, endpointId EndpointID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*ListDeliveriesResponse, error)
+
+	// GetDeliveryWithResponse One delivery with what was sent and answered
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+	GetDeliveryWithResponse(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*GetDeliveryResponse, error)
+
+	// ResendDeliveryWithResponse Send one delivery again, whatever became of it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend (the `ResendDelivery` operationId).
+	ResendDeliveryWithResponse(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*ResendDeliveryResponse, error)
+
+	// RecoverEndpointWithBodyWithResponse Send again what did not reach the endpoint since a moment
+	//
+	// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+	RecoverEndpointWithBodyWithResponse(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverEndpointResponse, error)
+
+	// RecoverEndpointWithResponse Send again what did not reach the endpoint since a moment
+	//
+	// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+	RecoverEndpointWithResponse(ctx context.Context, endpointId EndpointID, body RecoverEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverEndpointResponse, error)
+
+	// RotateEndpointSecretWithBodyWithResponse Replace the signing secret; for a while requests are signed with both
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+	RotateEndpointSecretWithBodyWithResponse(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateEndpointSecretResponse, error)
+
+	// RotateEndpointSecretWithResponse Replace the signing secret; for a while requests are signed with both
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+	RotateEndpointSecretWithResponse(ctx context.Context, endpointId EndpointID, body RotateEndpointSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateEndpointSecretResponse, error)
+
+	// RevealEndpointSecretWithResponse The signing secret; the audit log says who asked
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/secret (the `RevealEndpointSecret` operationId).
+	RevealEndpointSecretWithResponse(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*RevealEndpointSecretResponse, error)
 
 	// TestEndpointWithResponse Send a test event
 	//
@@ -9311,6 +10248,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/test (the `TestEndpoint` operationId).
 	TestEndpointWithResponse(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*TestEndpointResponse, error)
+
+	// ListWebhookEventsWithResponse The events that an endpoint can ask for, each with a sample
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhook-events (the `ListWebhookEvents` operationId).
+	ListWebhookEventsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error)
+
+	// StreamWebhookEventsWithResponse The account's events as endpoints get them (server-sent events)
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/webhook-events/stream (the `StreamWebhookEvents` operationId).
+	StreamWebhookEventsWithResponse(ctx context.Context, params *StreamWebhookEventsParams, reqEditors ...RequestEditorFn) (*StreamWebhookEventsResponse, error)
 }
 
 type ListProposalsOfAccountResponse struct {
@@ -11815,6 +12766,54 @@ func (r GetProposalResponse) ContentType() string {
 	return ""
 }
 
+type EditProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditProposalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type UndoDecisionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11905,6 +12904,54 @@ func (r DecideProposalResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DecideProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RewriteProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Proposal
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RewriteProposalResponse) GetJSON202() *Proposal {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RewriteProposalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RewriteProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RewriteProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RewriteProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RewriteProposalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12562,6 +13609,239 @@ func (r ListDeliveriesResponse) ContentType() string {
 	return ""
 }
 
+type GetDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeliveryResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeliveryResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResendDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendDeliveryResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecoverEndpointResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *RecoveryBegun
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RecoverEndpointResponse) GetJSON202() *RecoveryBegun {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecoverEndpointResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecoverEndpointResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecoverEndpointResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecoverEndpointResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecoverEndpointResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateEndpointSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreatedEndpoint
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateEndpointSecretResponse) GetJSON200() *CreatedEndpoint {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateEndpointSecretResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateEndpointSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateEndpointSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateEndpointSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateEndpointSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevealEndpointSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EndpointSecret
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevealEndpointSecretResponse) GetJSON200() *EndpointSecret {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevealEndpointSecretResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevealEndpointSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevealEndpointSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevealEndpointSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevealEndpointSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type TestEndpointResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12597,6 +13877,95 @@ func (r TestEndpointResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r TestEndpointResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWebhookEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookEventList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookEventsResponse) GetJSON200() *WebhookEventList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhookEventsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StreamWebhookEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StreamWebhookEventsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StreamWebhookEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StreamWebhookEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StreamWebhookEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StreamWebhookEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13560,6 +14929,32 @@ func (c *ClientWithResponses) GetProposalWithResponse(ctx context.Context, propo
 	return ParseGetProposalResponse(rsp)
 }
 
+// EditProposalWithBodyWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *ClientWithResponses) EditProposalWithBodyWithResponse(ctx context.Context, proposalId ProposalID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditProposalResponse, error) {
+	rsp, err := c.EditProposalWithBody(ctx, proposalId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditProposalResponse(rsp)
+}
+
+// EditProposalWithResponse Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/proposals/{proposal_id} (the `EditProposal` operationId).
+func (c *ClientWithResponses) EditProposalWithResponse(ctx context.Context, proposalId ProposalID, body EditProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*EditProposalResponse, error) {
+	rsp, err := c.EditProposal(ctx, proposalId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditProposalResponse(rsp)
+}
+
 // UndoDecisionWithResponse Undo a decision within 10 seconds
 //
 // Returns a wrapper object for the known response body format(s).
@@ -13573,7 +14968,7 @@ func (c *ClientWithResponses) UndoDecisionWithResponse(ctx context.Context, prop
 	return ParseUndoDecisionResponse(rsp)
 }
 
-// DecideProposalWithBodyWithResponse Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithBodyWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13586,7 +14981,7 @@ func (c *ClientWithResponses) DecideProposalWithBodyWithResponse(ctx context.Con
 	return ParseDecideProposalResponse(rsp)
 }
 
-// DecideProposalWithResponse Approve, reject or snooze; approval creates the deployment
+// DecideProposalWithResponse Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13597,6 +14992,19 @@ func (c *ClientWithResponses) DecideProposalWithResponse(ctx context.Context, pr
 		return nil, err
 	}
 	return ParseDecideProposalResponse(rsp)
+}
+
+// RewriteProposalWithResponse Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/proposals/{proposal_id}/rewrite (the `RewriteProposal` operationId).
+func (c *ClientWithResponses) RewriteProposalWithResponse(ctx context.Context, proposalId ProposalID, reqEditors ...RequestEditorFn) (*RewriteProposalResponse, error) {
+	rsp, err := c.RewriteProposal(ctx, proposalId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRewriteProposalResponse(rsp)
 }
 
 // GetSessionWithResponse Who is signed in
@@ -13809,7 +15217,7 @@ func (c *ClientWithResponses) UpdateEndpointWithResponse(ctx context.Context, en
 	return ParseUpdateEndpointResponse(rsp)
 }
 
-// ListDeliveriesWithResponse Deliveries, newest first
+// ListDeliveriesWithResponse Deliveries of the last 30 days, newest first
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13820,6 +15228,101 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, en
 		return nil, err
 	}
 	return ParseListDeliveriesResponse(rsp)
+}
+
+// GetDeliveryWithResponse One delivery with what was sent and answered
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*GetDeliveryResponse, error) {
+	rsp, err := c.GetDelivery(ctx, endpointId, deliveryId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeliveryResponse(rsp)
+}
+
+// ResendDeliveryWithResponse Send one delivery again, whatever became of it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend (the `ResendDelivery` operationId).
+func (c *ClientWithResponses) ResendDeliveryWithResponse(ctx context.Context, endpointId EndpointID, deliveryId DeliveryID, reqEditors ...RequestEditorFn) (*ResendDeliveryResponse, error) {
+	rsp, err := c.ResendDelivery(ctx, endpointId, deliveryId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendDeliveryResponse(rsp)
+}
+
+// RecoverEndpointWithBodyWithResponse Send again what did not reach the endpoint since a moment
+//
+// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+func (c *ClientWithResponses) RecoverEndpointWithBodyWithResponse(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverEndpointResponse, error) {
+	rsp, err := c.RecoverEndpointWithBody(ctx, endpointId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverEndpointResponse(rsp)
+}
+
+// RecoverEndpointWithResponse Send again what did not reach the endpoint since a moment
+//
+// Deliveries that failed for good, and those that were not sent because the endpoint was paused or disabled.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/recover (the `RecoverEndpoint` operationId).
+func (c *ClientWithResponses) RecoverEndpointWithResponse(ctx context.Context, endpointId EndpointID, body RecoverEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverEndpointResponse, error) {
+	rsp, err := c.RecoverEndpoint(ctx, endpointId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverEndpointResponse(rsp)
+}
+
+// RotateEndpointSecretWithBodyWithResponse Replace the signing secret; for a while requests are signed with both
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+func (c *ClientWithResponses) RotateEndpointSecretWithBodyWithResponse(ctx context.Context, endpointId EndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateEndpointSecretResponse, error) {
+	rsp, err := c.RotateEndpointSecretWithBody(ctx, endpointId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateEndpointSecretResponse(rsp)
+}
+
+// RotateEndpointSecretWithResponse Replace the signing secret; for a while requests are signed with both
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret (the `RotateEndpointSecret` operationId).
+func (c *ClientWithResponses) RotateEndpointSecretWithResponse(ctx context.Context, endpointId EndpointID, body RotateEndpointSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateEndpointSecretResponse, error) {
+	rsp, err := c.RotateEndpointSecret(ctx, endpointId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateEndpointSecretResponse(rsp)
+}
+
+// RevealEndpointSecretWithResponse The signing secret; the audit log says who asked
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhook-endpoints/{endpoint_id}/secret (the `RevealEndpointSecret` operationId).
+func (c *ClientWithResponses) RevealEndpointSecretWithResponse(ctx context.Context, endpointId EndpointID, reqEditors ...RequestEditorFn) (*RevealEndpointSecretResponse, error) {
+	rsp, err := c.RevealEndpointSecret(ctx, endpointId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevealEndpointSecretResponse(rsp)
 }
 
 // TestEndpointWithResponse Send a test event
@@ -13833,6 +15336,32 @@ func (c *ClientWithResponses) TestEndpointWithResponse(ctx context.Context, endp
 		return nil, err
 	}
 	return ParseTestEndpointResponse(rsp)
+}
+
+// ListWebhookEventsWithResponse The events that an endpoint can ask for, each with a sample
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhook-events (the `ListWebhookEvents` operationId).
+func (c *ClientWithResponses) ListWebhookEventsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error) {
+	rsp, err := c.ListWebhookEvents(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookEventsResponse(rsp)
+}
+
+// StreamWebhookEventsWithResponse The account's events as endpoints get them (server-sent events)
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/webhook-events/stream (the `StreamWebhookEvents` operationId).
+func (c *ClientWithResponses) StreamWebhookEventsWithResponse(ctx context.Context, params *StreamWebhookEventsParams, reqEditors ...RequestEditorFn) (*StreamWebhookEventsResponse, error) {
+	rsp, err := c.StreamWebhookEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStreamWebhookEventsResponse(rsp)
 }
 
 // ParseListProposalsOfAccountResponse parses an HTTP response from a ListProposalsOfAccountWithResponse call
@@ -15560,6 +17089,39 @@ func ParseGetProposalResponse(rsp *http.Response) (*GetProposalResponse, error) 
 	return response, nil
 }
 
+// ParseEditProposalResponse parses an HTTP response from a EditProposalWithResponse call
+func ParseEditProposalResponse(rsp *http.Response) (*EditProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseUndoDecisionResponse parses an HTTP response from a UndoDecisionWithResponse call
 func ParseUndoDecisionResponse(rsp *http.Response) (*UndoDecisionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15613,6 +17175,39 @@ func ParseDecideProposalResponse(rsp *http.Response) (*DecideProposalResponse, e
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRewriteProposalResponse parses an HTTP response from a RewriteProposalWithResponse call
+func ParseRewriteProposalResponse(rsp *http.Response) (*RewriteProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RewriteProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -16076,6 +17671,167 @@ func ParseListDeliveriesResponse(rsp *http.Response) (*ListDeliveriesResponse, e
 	return response, nil
 }
 
+// ParseGetDeliveryResponse parses an HTTP response from a GetDeliveryWithResponse call
+func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResendDeliveryResponse parses an HTTP response from a ResendDeliveryWithResponse call
+func ParseResendDeliveryResponse(rsp *http.Response) (*ResendDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecoverEndpointResponse parses an HTTP response from a RecoverEndpointWithResponse call
+func ParseRecoverEndpointResponse(rsp *http.Response) (*RecoverEndpointResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecoverEndpointResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest RecoveryBegun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateEndpointSecretResponse parses an HTTP response from a RotateEndpointSecretWithResponse call
+func ParseRotateEndpointSecretResponse(rsp *http.Response) (*RotateEndpointSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateEndpointSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreatedEndpoint
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevealEndpointSecretResponse parses an HTTP response from a RevealEndpointSecretWithResponse call
+func ParseRevealEndpointSecretResponse(rsp *http.Response) (*RevealEndpointSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevealEndpointSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EndpointSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseTestEndpointResponse parses an HTTP response from a TestEndpointWithResponse call
 func ParseTestEndpointResponse(rsp *http.Response) (*TestEndpointResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16093,6 +17849,65 @@ func ParseTestEndpointResponse(rsp *http.Response) (*TestEndpointResponse, error
 	case rsp.StatusCode == 202:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookEventsResponse parses an HTTP response from a ListWebhookEventsWithResponse call
+func ParseListWebhookEventsResponse(rsp *http.Response) (*ListWebhookEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookEventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStreamWebhookEventsResponse parses an HTTP response from a StreamWebhookEventsWithResponse call
+func ParseStreamWebhookEventsResponse(rsp *http.Response) (*StreamWebhookEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StreamWebhookEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16266,12 +18081,18 @@ type ServerInterface interface {
 	// GetProposal One proposal
 	// (GET /api/v1/proposals/{proposal_id})
 	GetProposal(ctx echo.Context, proposalId ProposalID) error
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	// (PATCH /api/v1/proposals/{proposal_id})
+	EditProposal(ctx echo.Context, proposalId ProposalID) error
 	// UndoDecision Undo a decision within 10 seconds
 	// (DELETE /api/v1/proposals/{proposal_id}/decision)
 	UndoDecision(ctx echo.Context, proposalId ProposalID) error
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx echo.Context, proposalId ProposalID) error
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	// (POST /api/v1/proposals/{proposal_id}/rewrite)
+	RewriteProposal(ctx echo.Context, proposalId ProposalID) error
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx echo.Context) error
@@ -16311,12 +18132,33 @@ type ServerInterface interface {
 	// UpdateEndpoint Pause, resume or edit an endpoint
 	// (PATCH /api/v1/webhook-endpoints/{endpoint_id})
 	UpdateEndpoint(ctx echo.Context, endpointId EndpointID, params UpdateEndpointParams) error
-	// ListDeliveries Deliveries, newest first
+	// ListDeliveries Deliveries of the last 30 days, newest first
 	// (GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries)
 	ListDeliveries(ctx echo.Context, endpointId EndpointID, params ListDeliveriesParams) error
+	// GetDelivery One delivery with what was sent and answered
+	// (GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id})
+	GetDelivery(ctx echo.Context, endpointId EndpointID, deliveryId DeliveryID) error
+	// ResendDelivery Send one delivery again, whatever became of it
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend)
+	ResendDelivery(ctx echo.Context, endpointId EndpointID, deliveryId DeliveryID) error
+	// RecoverEndpoint Send again what did not reach the endpoint since a moment
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/recover)
+	RecoverEndpoint(ctx echo.Context, endpointId EndpointID) error
+	// RotateEndpointSecret Replace the signing secret; for a while requests are signed with both
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret)
+	RotateEndpointSecret(ctx echo.Context, endpointId EndpointID) error
+	// RevealEndpointSecret The signing secret; the audit log says who asked
+	// (GET /api/v1/webhook-endpoints/{endpoint_id}/secret)
+	RevealEndpointSecret(ctx echo.Context, endpointId EndpointID) error
 	// TestEndpoint Send a test event
 	// (POST /api/v1/webhook-endpoints/{endpoint_id}/test)
 	TestEndpoint(ctx echo.Context, endpointId EndpointID) error
+	// ListWebhookEvents The events that an endpoint can ask for, each with a sample
+	// (GET /api/v1/webhook-events)
+	ListWebhookEvents(ctx echo.Context) error
+	// StreamWebhookEvents The account's events as endpoints get them (server-sent events)
+	// (GET /api/v1/webhook-events/stream)
+	StreamWebhookEvents(ctx echo.Context, params StreamWebhookEventsParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -17644,6 +19486,22 @@ func (w *ServerInterfaceWrapper) GetProposal(ctx echo.Context) error {
 	return err
 }
 
+// EditProposal converts echo context to params.
+func (w *ServerInterfaceWrapper) EditProposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "proposal_id" -------------
+	var proposalId ProposalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proposal_id", ctx.Param("proposal_id"), &proposalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter proposal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EditProposal(ctx, proposalId)
+	return err
+}
+
 // UndoDecision converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoDecision(ctx echo.Context) error {
 	var err error
@@ -17673,6 +19531,22 @@ func (w *ServerInterfaceWrapper) DecideProposal(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideProposal(ctx, proposalId)
+	return err
+}
+
+// RewriteProposal converts echo context to params.
+func (w *ServerInterfaceWrapper) RewriteProposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "proposal_id" -------------
+	var proposalId ProposalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proposal_id", ctx.Param("proposal_id"), &proposalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter proposal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RewriteProposal(ctx, proposalId)
 	return err
 }
 
@@ -17814,6 +19688,13 @@ func (w *ServerInterfaceWrapper) ListEndpoints(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListEndpointsParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -17943,6 +19824,27 @@ func (w *ServerInterfaceWrapper) ListDeliveries(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListDeliveriesParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -17962,6 +19864,102 @@ func (w *ServerInterfaceWrapper) ListDeliveries(ctx echo.Context) error {
 	return err
 }
 
+// GetDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointId EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", ctx.Param("endpoint_id"), &endpointId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endpoint_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryId DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDelivery(ctx, endpointId, deliveryId)
+	return err
+}
+
+// ResendDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointId EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", ctx.Param("endpoint_id"), &endpointId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endpoint_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryId DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendDelivery(ctx, endpointId, deliveryId)
+	return err
+}
+
+// RecoverEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) RecoverEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointId EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", ctx.Param("endpoint_id"), &endpointId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endpoint_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecoverEndpoint(ctx, endpointId)
+	return err
+}
+
+// RotateEndpointSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateEndpointSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointId EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", ctx.Param("endpoint_id"), &endpointId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endpoint_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateEndpointSecret(ctx, endpointId)
+	return err
+}
+
+// RevealEndpointSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RevealEndpointSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointId EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", ctx.Param("endpoint_id"), &endpointId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endpoint_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevealEndpointSecret(ctx, endpointId)
+	return err
+}
+
 // TestEndpoint converts echo context to params.
 func (w *ServerInterfaceWrapper) TestEndpoint(ctx echo.Context) error {
 	var err error
@@ -17975,6 +19973,50 @@ func (w *ServerInterfaceWrapper) TestEndpoint(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TestEndpoint(ctx, endpointId)
+	return err
+}
+
+// ListWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookEvents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookEvents(ctx)
+	return err
+}
+
+// StreamWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamWebhookEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamWebhookEventsParams
+	// ------------- Optional query parameter "events" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "events", ctx.QueryParams(), &params.Events, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter events: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamWebhookEvents(ctx, params)
 	return err
 }
 
@@ -18068,6 +20110,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/proposals", wrapper.ListProposals, options.OperationMiddlewares["listProposals"]...)
 	router.GET(options.BaseURL+"/api/proposals", wrapper.ListProposalsOfAccount, options.OperationMiddlewares["listProposalsOfAccount"]...)
 	router.GET(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.GetProposal, options.OperationMiddlewares["getProposal"]...)
+	router.PATCH(options.BaseURL+"/api/v1/proposals/:proposal_id", wrapper.EditProposal, options.OperationMiddlewares["editProposal"]...)
+	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/rewrite", wrapper.RewriteProposal, options.OperationMiddlewares["rewriteProposal"]...)
 	router.DELETE(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.UndoDecision, options.OperationMiddlewares["undoDecision"]...)
 	router.POST(options.BaseURL+"/api/v1/proposals/:proposal_id/decision", wrapper.DecideProposal, options.OperationMiddlewares["decideProposal"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deployments", wrapper.ListDeployments, options.OperationMiddlewares["listDeployments"]...)
@@ -18094,7 +20138,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id", wrapper.GetEndpoint, options.OperationMiddlewares["getEndpoint"]...)
 	router.PATCH(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id", wrapper.UpdateEndpoint, options.OperationMiddlewares["updateEndpoint"]...)
 	router.POST(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/test", wrapper.TestEndpoint, options.OperationMiddlewares["testEndpoint"]...)
+	router.GET(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/secret", wrapper.RevealEndpointSecret, options.OperationMiddlewares["revealEndpointSecret"]...)
+	router.POST(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/rotate-secret", wrapper.RotateEndpointSecret, options.OperationMiddlewares["rotateEndpointSecret"]...)
+	router.POST(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/recover", wrapper.RecoverEndpoint, options.OperationMiddlewares["recoverEndpoint"]...)
 	router.GET(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/deliveries", wrapper.ListDeliveries, options.OperationMiddlewares["listDeliveries"]...)
+	router.GET(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/deliveries/:delivery_id", wrapper.GetDelivery, options.OperationMiddlewares["getDelivery"]...)
+	router.POST(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id/deliveries/:delivery_id/resend", wrapper.ResendDelivery, options.OperationMiddlewares["resendDelivery"]...)
+	router.GET(options.BaseURL+"/api/v1/webhook-events", wrapper.ListWebhookEvents, options.OperationMiddlewares["listWebhookEvents"]...)
+	router.GET(options.BaseURL+"/api/v1/webhook-events/stream", wrapper.StreamWebhookEvents, options.OperationMiddlewares["streamWebhookEvents"]...)
 
 }
 
@@ -20262,6 +22313,46 @@ func (response GetProposaldefaultApplicationProblemPlusJSONResponse) VisitGetPro
 	return err
 }
 
+type EditProposalRequestObject struct {
+	ProposalId ProposalID `json:"proposal_id"`
+	Body       *EditProposalJSONRequestBody
+}
+
+type EditProposalResponseObject interface {
+	VisitEditProposalResponse(w http.ResponseWriter) error
+}
+
+type EditProposal200JSONResponse Proposal
+
+func (response EditProposal200JSONResponse) VisitEditProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditProposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EditProposaldefaultApplicationProblemPlusJSONResponse) VisitEditProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoDecisionRequestObject struct {
 	ProposalId ProposalID `json:"proposal_id"`
 }
@@ -20330,6 +22421,45 @@ type DecideProposaldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideProposaldefaultApplicationProblemPlusJSONResponse) VisitDecideProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RewriteProposalRequestObject struct {
+	ProposalId ProposalID `json:"proposal_id"`
+}
+
+type RewriteProposalResponseObject interface {
+	VisitRewriteProposalResponse(w http.ResponseWriter) error
+}
+
+type RewriteProposal202JSONResponse Proposal
+
+func (response RewriteProposal202JSONResponse) VisitRewriteProposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RewriteProposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RewriteProposaldefaultApplicationProblemPlusJSONResponse) VisitRewriteProposalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -20871,6 +23001,199 @@ func (response ListDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type GetDeliveryRequestObject struct {
+	EndpointId EndpointID `json:"endpoint_id"`
+	DeliveryId DeliveryID `json:"delivery_id"`
+}
+
+type GetDeliveryResponseObject interface {
+	VisitGetDeliveryResponse(w http.ResponseWriter) error
+}
+
+type GetDelivery200JSONResponse Delivery
+
+func (response GetDelivery200JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeliverydefaultApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveryRequestObject struct {
+	EndpointId EndpointID `json:"endpoint_id"`
+	DeliveryId DeliveryID `json:"delivery_id"`
+}
+
+type ResendDeliveryResponseObject interface {
+	VisitResendDeliveryResponse(w http.ResponseWriter) error
+}
+
+type ResendDelivery202Response struct {
+}
+
+func (response ResendDelivery202Response) VisitResendDeliveryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendDeliverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendDeliverydefaultApplicationProblemPlusJSONResponse) VisitResendDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverEndpointRequestObject struct {
+	EndpointId EndpointID `json:"endpoint_id"`
+	Body       *RecoverEndpointJSONRequestBody
+}
+
+type RecoverEndpointResponseObject interface {
+	VisitRecoverEndpointResponse(w http.ResponseWriter) error
+}
+
+type RecoverEndpoint202JSONResponse RecoveryBegun
+
+func (response RecoverEndpoint202JSONResponse) VisitRecoverEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverEndpointdefaultApplicationProblemPlusJSONResponse) VisitRecoverEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateEndpointSecretRequestObject struct {
+	EndpointId EndpointID `json:"endpoint_id"`
+	Body       *RotateEndpointSecretJSONRequestBody
+}
+
+type RotateEndpointSecretResponseObject interface {
+	VisitRotateEndpointSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateEndpointSecret200JSONResponse CreatedEndpoint
+
+func (response RotateEndpointSecret200JSONResponse) VisitRotateEndpointSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateEndpointSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateEndpointSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateEndpointSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevealEndpointSecretRequestObject struct {
+	EndpointId EndpointID `json:"endpoint_id"`
+}
+
+type RevealEndpointSecretResponseObject interface {
+	VisitRevealEndpointSecretResponse(w http.ResponseWriter) error
+}
+
+type RevealEndpointSecret200JSONResponse EndpointSecret
+
+func (response RevealEndpointSecret200JSONResponse) VisitRevealEndpointSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevealEndpointSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevealEndpointSecretdefaultApplicationProblemPlusJSONResponse) VisitRevealEndpointSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type TestEndpointRequestObject struct {
 	EndpointId EndpointID `json:"endpoint_id"`
 }
@@ -20893,6 +23216,112 @@ type TestEndpointdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEventsRequestObject struct {
+}
+
+type ListWebhookEventsResponseObject interface {
+	VisitListWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEvents200JSONResponse WebhookEventList
+
+func (response ListWebhookEvents200JSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamWebhookEventsRequestObject struct {
+	Params StreamWebhookEventsParams
+}
+
+type StreamWebhookEventsResponseObject interface {
+	VisitStreamWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamWebhookEvents200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamWebhookEvents200TexteventStreamResponse) VisitStreamWebhookEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamWebhookEventsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21065,12 +23494,18 @@ type StrictServerInterface interface {
 	// GetProposal One proposal
 	// (GET /api/v1/proposals/{proposal_id})
 	GetProposal(ctx context.Context, request GetProposalRequestObject) (GetProposalResponseObject, error)
+	// EditProposal Put title or suggested change of an open proposal in your own words; new evidence leaves them as you wrote them
+	// (PATCH /api/v1/proposals/{proposal_id})
+	EditProposal(ctx context.Context, request EditProposalRequestObject) (EditProposalResponseObject, error)
 	// UndoDecision Undo a decision within 10 seconds
 	// (DELETE /api/v1/proposals/{proposal_id}/decision)
 	UndoDecision(ctx context.Context, request UndoDecisionRequestObject) (UndoDecisionResponseObject, error)
-	// DecideProposal Approve, reject or snooze; approval creates the deployment
+	// DecideProposal Approve, reject, snooze or mark as a duplicate; approval creates the deployment
 	// (POST /api/v1/proposals/{proposal_id}/decision)
 	DecideProposal(ctx context.Context, request DecideProposalRequestObject) (DecideProposalResponseObject, error)
+	// RewriteProposal Have an open proposal written anew from the evidence it has; its updated_at tells when it was
+	// (POST /api/v1/proposals/{proposal_id}/rewrite)
+	RewriteProposal(ctx context.Context, request RewriteProposalRequestObject) (RewriteProposalResponseObject, error)
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
@@ -21110,12 +23545,33 @@ type StrictServerInterface interface {
 	// UpdateEndpoint Pause, resume or edit an endpoint
 	// (PATCH /api/v1/webhook-endpoints/{endpoint_id})
 	UpdateEndpoint(ctx context.Context, request UpdateEndpointRequestObject) (UpdateEndpointResponseObject, error)
-	// ListDeliveries Deliveries, newest first
+	// ListDeliveries Deliveries of the last 30 days, newest first
 	// (GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries)
 	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
+	// GetDelivery One delivery with what was sent and answered
+	// (GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id})
+	GetDelivery(ctx context.Context, request GetDeliveryRequestObject) (GetDeliveryResponseObject, error)
+	// ResendDelivery Send one delivery again, whatever became of it
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend)
+	ResendDelivery(ctx context.Context, request ResendDeliveryRequestObject) (ResendDeliveryResponseObject, error)
+	// RecoverEndpoint Send again what did not reach the endpoint since a moment
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/recover)
+	RecoverEndpoint(ctx context.Context, request RecoverEndpointRequestObject) (RecoverEndpointResponseObject, error)
+	// RotateEndpointSecret Replace the signing secret; for a while requests are signed with both
+	// (POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret)
+	RotateEndpointSecret(ctx context.Context, request RotateEndpointSecretRequestObject) (RotateEndpointSecretResponseObject, error)
+	// RevealEndpointSecret The signing secret; the audit log says who asked
+	// (GET /api/v1/webhook-endpoints/{endpoint_id}/secret)
+	RevealEndpointSecret(ctx context.Context, request RevealEndpointSecretRequestObject) (RevealEndpointSecretResponseObject, error)
 	// TestEndpoint Send a test event
 	// (POST /api/v1/webhook-endpoints/{endpoint_id}/test)
 	TestEndpoint(ctx context.Context, request TestEndpointRequestObject) (TestEndpointResponseObject, error)
+	// ListWebhookEvents The events that an endpoint can ask for, each with a sample
+	// (GET /api/v1/webhook-events)
+	ListWebhookEvents(ctx context.Context, request ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error)
+	// StreamWebhookEvents The account's events as endpoints get them (server-sent events)
+	// (GET /api/v1/webhook-events/stream)
+	StreamWebhookEvents(ctx context.Context, request StreamWebhookEventsRequestObject) (StreamWebhookEventsResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -22882,6 +25338,54 @@ func (sh *strictHandler) GetProposal(ctx echo.Context, proposalId ProposalID) er
 	return nil
 }
 
+// EditProposal operation middleware
+func (sh *strictHandler) EditProposal(ctx echo.Context, proposalId ProposalID) error {
+	var request EditProposalRequestObject
+
+	request.ProposalId = proposalId
+
+	var body EditProposalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EditProposal(ctx.Request().Context(), request.(EditProposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EditProposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EditProposalResponseObject); ok {
+		return validResponse.VisitEditProposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UndoDecision operation middleware
 func (sh *strictHandler) UndoDecision(ctx echo.Context, proposalId ProposalID) error {
 	var request UndoDecisionRequestObject
@@ -22949,6 +25453,31 @@ func (sh *strictHandler) DecideProposal(ctx echo.Context, proposalId ProposalID)
 		return err
 	} else if validResponse, ok := response.(DecideProposalResponseObject); ok {
 		return validResponse.VisitDecideProposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RewriteProposal operation middleware
+func (sh *strictHandler) RewriteProposal(ctx echo.Context, proposalId ProposalID) error {
+	var request RewriteProposalRequestObject
+
+	request.ProposalId = proposalId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RewriteProposal(ctx.Request().Context(), request.(RewriteProposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RewriteProposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RewriteProposalResponseObject); ok {
+		return validResponse.VisitRewriteProposalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23370,6 +25899,179 @@ func (sh *strictHandler) ListDeliveries(ctx echo.Context, endpointId EndpointID,
 	return nil
 }
 
+// GetDelivery operation middleware
+func (sh *strictHandler) GetDelivery(ctx echo.Context, endpointId EndpointID, deliveryId DeliveryID) error {
+	var request GetDeliveryRequestObject
+
+	request.EndpointId = endpointId
+	request.DeliveryId = deliveryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDelivery(ctx.Request().Context(), request.(GetDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeliveryResponseObject); ok {
+		return validResponse.VisitGetDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendDelivery operation middleware
+func (sh *strictHandler) ResendDelivery(ctx echo.Context, endpointId EndpointID, deliveryId DeliveryID) error {
+	var request ResendDeliveryRequestObject
+
+	request.EndpointId = endpointId
+	request.DeliveryId = deliveryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendDelivery(ctx.Request().Context(), request.(ResendDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendDeliveryResponseObject); ok {
+		return validResponse.VisitResendDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecoverEndpoint operation middleware
+func (sh *strictHandler) RecoverEndpoint(ctx echo.Context, endpointId EndpointID) error {
+	var request RecoverEndpointRequestObject
+
+	request.EndpointId = endpointId
+
+	var body RecoverEndpointJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverEndpoint(ctx.Request().Context(), request.(RecoverEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecoverEndpointResponseObject); ok {
+		return validResponse.VisitRecoverEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateEndpointSecret operation middleware
+func (sh *strictHandler) RotateEndpointSecret(ctx echo.Context, endpointId EndpointID) error {
+	var request RotateEndpointSecretRequestObject
+
+	request.EndpointId = endpointId
+
+	var body RotateEndpointSecretJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateEndpointSecret(ctx.Request().Context(), request.(RotateEndpointSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateEndpointSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateEndpointSecretResponseObject); ok {
+		return validResponse.VisitRotateEndpointSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevealEndpointSecret operation middleware
+func (sh *strictHandler) RevealEndpointSecret(ctx echo.Context, endpointId EndpointID) error {
+	var request RevealEndpointSecretRequestObject
+
+	request.EndpointId = endpointId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevealEndpointSecret(ctx.Request().Context(), request.(RevealEndpointSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevealEndpointSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevealEndpointSecretResponseObject); ok {
+		return validResponse.VisitRevealEndpointSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // TestEndpoint operation middleware
 func (sh *strictHandler) TestEndpoint(ctx echo.Context, endpointId EndpointID) error {
 	var request TestEndpointRequestObject
@@ -23389,6 +26091,54 @@ func (sh *strictHandler) TestEndpoint(ctx echo.Context, endpointId EndpointID) e
 		return err
 	} else if validResponse, ok := response.(TestEndpointResponseObject); ok {
 		return validResponse.VisitTestEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookEvents operation middleware
+func (sh *strictHandler) ListWebhookEvents(ctx echo.Context) error {
+	var request ListWebhookEventsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEvents(ctx.Request().Context(), request.(ListWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookEventsResponseObject); ok {
+		return validResponse.VisitListWebhookEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StreamWebhookEvents operation middleware
+func (sh *strictHandler) StreamWebhookEvents(ctx echo.Context, params StreamWebhookEventsParams) error {
+	var request StreamWebhookEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamWebhookEvents(ctx.Request().Context(), request.(StreamWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamWebhookEventsResponseObject); ok {
+		return validResponse.VisitStreamWebhookEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

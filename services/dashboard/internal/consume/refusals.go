@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,8 +23,17 @@ type Refused interface {
 	Record(ctx context.Context, event uuid.UUID, counts []refusal.Count, samples []refusal.Sample) error
 }
 
+// Limits is told that an account's limit turned signals away.
+type Limits interface {
+	// Refused may be told the same again.
+	Refused(ctx context.Context, account uuid.UUID, at time.Time) error
+}
+
+// overLimit is the code of signals that a monthly limit turned away.
+const overLimit = "quota_exceeded"
+
 // Refusals consumes ingest.refused, one event at a time: they all add to the same few rows.
-func Refusals(b *bus.Bus, durable string, r Refused) lifecycle.Service {
+func Refusals(b *bus.Bus, durable string, r Refused, limits Limits) lifecycle.Service {
 	options := bus.ConsumerOptions{Durable: durable, Concurrency: 1}
 	return bus.Consume(b, event.IngestRefused, options, func(ctx context.Context, d bus.Delivery[*eventv1.IngestRefused]) error {
 		counts := make([]refusal.Count, len(d.Body.GetCounts()))
@@ -44,7 +54,18 @@ func Refusals(b *bus.Bus, durable string, r Refused) lifecycle.Service {
 			}
 			samples[i] = sample
 		}
-		return r.Record(ctx, d.ID, counts, samples)
+		if err := r.Record(ctx, d.ID, counts, samples); err != nil {
+			return err
+		}
+		for _, c := range counts {
+			if c.Code != overLimit {
+				continue
+			}
+			if err := limits.Refused(ctx, c.Account, c.LastAt); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -22,11 +22,12 @@ type AuditLog interface {
 	Append(ctx context.Context, e transition.Entry) error
 }
 
-// Transitions writes into the audit log what other services did to proposals and deployments.
+// Transitions writes into the audit log what other services did to proposals, deployments and endpoints.
 func Transitions(b *bus.Bus, durable string, log AuditLog) lifecycle.Service {
 	types := []event.Info{
 		event.ProposalCreated.Info(), event.ProposalUpdated.Info(), event.ProposalExpired.Info(),
 		event.DeploymentVerified.Info(), event.DeploymentRegressed.Info(), event.DeploymentInconclusive.Info(),
+		event.EndpointDisabled.Info(),
 	}
 	// In the stream's order, one at a time: the log's ids then tell what came first.
 	options := bus.ConsumerOptions{Durable: durable + "_audit", Concurrency: 1}
@@ -58,6 +59,9 @@ func toEntry(d bus.Delivery[proto.Message]) (transition.Entry, error) {
 		v := body.GetVerdict()
 		e.Actor, e.Subject = "service:verifier", "deployment"
 		id, e.Detail = v.GetDeploymentId(), map[string]any{"verification_id": v.GetVerificationId(), "outcome": v.GetOutcome()}
+	case *eventv1.EndpointDisabled:
+		e.Actor, e.Subject = "service:notifier", "endpoint"
+		id, e.Detail = body.GetEndpointId(), map[string]any{"reason": body.GetReason()}
 	default:
 		return e, fmt.Errorf("a %s has no place in the audit log", d.Type.Tag())
 	}

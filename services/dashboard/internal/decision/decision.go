@@ -11,7 +11,8 @@
 //	                          └──▶ decided early, as if it were pending
 //	         pending ──▶ expired (evidence 30 days old; by the proposal service)
 //
-// Each step is a row of the audit log and one event, also the one that a clock makes.
+// Each step is a row of the audit log and one event, also the one that a clock makes. While nothing is decided, a person
+// may put the text in other words (edit.go).
 package decision
 
 import (
@@ -73,6 +74,12 @@ type Before struct {
 	DeploymentID *uuid.UUID
 }
 
+// Twin is the proposal that a duplicate repeats.
+type Twin struct {
+	ProposalID uuid.UUID
+	Title      string
+}
+
 // Proposal as people see it. The JSON documents are the writers' own and passed on as they are.
 type Proposal struct {
 	ID              uuid.UUID
@@ -92,6 +99,7 @@ type Proposal struct {
 	Provenance      []byte
 	ContentHash     string
 	CreatedAt       time.Time
+	UpdatedAt       time.Time // when it was written last
 	DetectedAt      *time.Time
 	DecidedAt       *time.Time
 	DecidedBy       string
@@ -99,6 +107,8 @@ type Proposal struct {
 	ReasonCode      Reason // of a rejection
 	SnoozedUntil    *time.Time
 	SnoozedBefore   *time.Time // end of the snooze that the decision replaced
+	DuplicateOf     *Twin      // of a duplicate
+	Edit            *Edit      // nil: the text is as it was written
 	Reopens         *Before
 	DeploymentID    *uuid.UUID // the live one
 	DeploymentOpen  bool       // it is still only planned
@@ -144,7 +154,12 @@ type Snooze struct {
 
 // Store keeps decisions. Each method is one transaction with its events and audit row.
 type Store interface {
-	Decide(ctx context.Context, a actor.Actor, id uuid.UUID, decide func(Proposal) (Outcome, error)) (Proposal, error)
+	// Decide hands decide the proposal, and the one that twin names, nil when it names none. Neither changes meanwhile.
+	Decide(ctx context.Context, a actor.Actor, id uuid.UUID, twin *uuid.UUID, decide func(p Proposal, twin *Proposal) (Outcome, error)) (Proposal, error)
+	// Edit keeps the words that edit returns, nil when they are those that were written.
+	Edit(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, edit func(Proposal) (*Words, error)) (Proposal, error)
+	// RequestRewrite asks the proposal service for other words when check lets it.
+	RequestRewrite(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Proposal) error) (Proposal, error)
 	// Undo puts the proposal back to the state that undo returns.
 	Undo(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, undo func(Proposal) (Status, error)) (Proposal, error)
 	// Wake tells that a snooze is over when due says so; without a snooze it does nothing.
@@ -164,7 +179,7 @@ func New(store Store, now func() time.Time) *Service { return &Service{Store: st
 
 // Decide answers a pending or snoozed proposal; an approval makes its deployment.
 func (s *Service) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, r Request) (Proposal, error) {
-	return s.Store.Decide(ctx, a, id, func(p Proposal) (Outcome, error) { return r.Apply(p, s.now()) })
+	return s.Store.Decide(ctx, a, id, r.DuplicateOf, func(p Proposal, twin *Proposal) (Outcome, error) { return r.Apply(p, twin, s.now()) })
 }
 
 // Undo takes the decision back while its window is open.
@@ -187,13 +202,22 @@ func (s *Service) Wake(ctx context.Context, account, id uuid.UUID) (wait time.Du
 	return wait, err
 }
 
-// Apply is the state machine's step out of pending, or out of a snooze before it is due.
-func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
+// open says why p cannot be changed any more, or not as it was read.
+func (p Proposal) open(contentHash string) error {
 	if p.Status != Pending && p.Status != Snoozed {
-		return Outcome{}, fault.Newf(fault.Conflict, "conflict", "The proposal is %s; only a pending or snoozed one can be decided.", p.Status)
+		return fault.Newf(fault.Conflict, "conflict", "The proposal is %s; only a pending or snoozed one can be decided or edited.", p.Status)
 	}
-	if r.ContentHash != "" && r.ContentHash != p.ContentHash {
-		return Outcome{}, fault.New(fault.PreconditionFailed, "precondition_failed", "The proposal changed since you read it. Read it again before you decide.")
+	if contentHash != "" && contentHash != p.ContentHash {
+		return fault.New(fault.PreconditionFailed, "precondition_failed", "The proposal changed since you read it. Read it again first.")
+	}
+	return nil
+}
+
+// Apply is the state machine's step out of pending, or out of a snooze before it is due. twin is the proposal that the
+// request says p repeats, nil when it names none or there is none.
+func (r Request) Apply(p Proposal, twin *Proposal, now time.Time) (Outcome, error) {
+	if err := p.open(r.ContentHash); err != nil {
+		return Outcome{}, err
 	}
 	out := Outcome{Status: r.Decision, Reason: strings.TrimSpace(r.Reason), At: now, WasSnoozed: p.Status == Snoozed}
 	if utf8.RuneCountInString(out.Reason) > maxReason || strings.ContainsRune(out.Reason, 0) {
@@ -215,14 +239,30 @@ func (r Request) Apply(p Proposal, now time.Time) (Outcome, error) {
 		}
 		out.SnoozedUntil = r.SnoozeUntil
 	case Duplicate:
-		if r.DuplicateOf == nil || *r.DuplicateOf == p.ID {
-			return Outcome{}, invalid("/duplicate_of", "missing", "Name the proposal that this one repeats.")
+		if err := r.repeats(p, twin); err != nil {
+			return Outcome{}, err
 		}
 		out.DuplicateOf = r.DuplicateOf
 	default:
 		return Outcome{}, invalid("/decision", "unknown_decision", "A decision is approved, rejected, snoozed or duplicate.")
 	}
 	return out, nil
+}
+
+// repeats says why twin cannot stand for p: one that leads nowhere itself would bury the matter.
+func (r Request) repeats(p Proposal, twin *Proposal) error {
+	switch {
+	case r.DuplicateOf == nil || *r.DuplicateOf == p.ID:
+		return invalid("/duplicate_of", "missing", "Name the proposal that this one repeats.")
+	case twin == nil || twin.ProductID != p.ProductID:
+		return invalid("/duplicate_of", "unknown", "There is no such proposal in this product.")
+	case twin.Status == Duplicate:
+		return invalid("/duplicate_of", "is_duplicate", "That proposal is a duplicate itself. Name the one that it repeats.")
+	case twin.Status == Expired:
+		return invalid("/duplicate_of", "is_expired", "That proposal has expired, so it cannot stand for this one.")
+	default:
+		return nil
+	}
 }
 
 // Undone is the state that an undo of the decision on p returns to, if it may still be taken back: pending, or the

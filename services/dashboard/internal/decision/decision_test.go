@@ -25,7 +25,7 @@ func TestEveryWayThroughTheStateMachine(t *testing.T) {
 				r := decision.Request{Decision: rapid.SampledFrom([]decision.Status{decision.Approved, decision.Rejected, decision.Snoozed, decision.Duplicate}).Draw(t, "decision")}
 				soon, other := now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "snooze"))*time.Second), uuid.New()
 				r.SnoozeUntil, r.DuplicateOf = &soon, &other
-				o, err := r.Apply(p, now)
+				o, err := r.Apply(p, &decision.Proposal{ID: other, ProductID: p.ProductID, Status: decision.Pending}, now)
 				if p.Status != decision.Pending && p.Status != decision.Snoozed {
 					if !fault.Is(err, fault.Conflict) {
 						t.Fatalf("a %s proposal was decided: %v", p.Status, err)
@@ -100,13 +100,36 @@ func TestADecisionIsChecked(t *testing.T) {
 		"reason unknown":      {decision.Request{Decision: decision.Rejected, ReasonCode: "bored"}, fault.Invalid},
 		"reason of approval":  {decision.Request{Decision: decision.Approved, ReasonCode: decision.WontFix}, fault.Invalid},
 	} {
-		_, err := c.request.Apply(p, now)
+		_, err := c.request.Apply(p, nil, now)
 		require.True(t, fault.Is(err, c.kind), "%s: %v", name, err)
 	}
 	reported := decision.Proposal{Status: decision.Approved, DecidedAt: &now, DeploymentID: &p.ID}
 	_, err := decision.Undone(reported, now)
 	require.True(t, fault.Is(err, fault.Conflict), "what shipped cannot be undone")
-	plain, err := decision.Request{Decision: decision.Rejected}.Apply(p, now)
+	plain, err := decision.Request{Decision: decision.Rejected}.Apply(p, nil, now)
 	require.NoError(t, err)
 	require.Equal(t, decision.OtherReason, plain.ReasonCode, "a rejection without a word has one all the same")
+}
+
+func TestADuplicateNamesWhatStandsForTheMatter(t *testing.T) {
+	t.Parallel()
+	p := decision.Proposal{ID: uuid.New(), ProductID: uuid.New(), Status: decision.Pending}
+	twin := decision.Proposal{ID: uuid.New(), ProductID: p.ProductID}
+	request := decision.Request{Decision: decision.Duplicate, DuplicateOf: &twin.ID}
+	for _, status := range []decision.Status{decision.Pending, decision.Snoozed, decision.Approved, decision.Rejected} {
+		twin.Status = status
+		o, err := request.Apply(p, &twin, time.Now())
+		require.NoError(t, err, status)
+		require.Equal(t, twin.ID, *o.DuplicateOf)
+	}
+	for _, status := range []decision.Status{decision.Duplicate, decision.Expired} {
+		twin.Status = status
+		_, err := request.Apply(p, &twin, time.Now())
+		require.True(t, fault.Is(err, fault.Invalid), "a %s one leads nowhere", status)
+	}
+	twin.Status, twin.ProductID = decision.Pending, uuid.New()
+	_, err := request.Apply(p, &twin, time.Now())
+	require.True(t, fault.Is(err, fault.Invalid), "of another product")
+	_, err = request.Apply(p, nil, time.Now())
+	require.True(t, fault.Is(err, fault.Invalid), "of none")
 }

@@ -4,8 +4,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/webhook"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
@@ -28,9 +27,10 @@ const MaxEndpoints = 50
 const (
 	maxURL         = 2000
 	maxDescription = 500
-	secretPrefix   = "whsec_" // of the Standard Webhooks specification
-	secretBytes    = 32
 )
+
+// failingAfter this many failed attempts in a row an endpoint is shown as failing.
+const failingAfter = 3
 
 // Endpoint is one address.
 type Endpoint struct {
@@ -45,7 +45,41 @@ type Endpoint struct {
 	DisabledAt          *time.Time // by the notifier, after days of failures
 	DisabledReason      string
 	LastSuccessAt       *time.Time
+	FailingSince        *time.Time
 	ConsecutiveFailures int
+	OverlapUntil        *time.Time // until then the secret before the last rotation signs too
+	Days                []Day      // oldest first, those with deliveries
+}
+
+// Day is what became of an endpoint's deliveries of one day (UTC), by when they were begun.
+type Day struct {
+	Day                                 time.Time
+	Delivered, Pending, Failed, Dropped int64
+}
+
+// Status is how an endpoint stands.
+type Status string
+
+// The statuses.
+const (
+	Enabled  Status = "enabled"
+	Failing  Status = "failing"
+	Paused   Status = "paused"
+	Disabled Status = "disabled"
+)
+
+// Status tells how the endpoint stands.
+func (e Endpoint) Status() Status {
+	switch {
+	case !e.Enabled:
+		return Paused
+	case !e.Listening():
+		return Disabled
+	case e.DisabledAt == nil && e.ConsecutiveFailures >= failingAfter:
+		return Failing
+	default:
+		return Enabled
+	}
 }
 
 // Listening tells whether events are sent to the endpoint. Saving one that the notifier disabled
@@ -60,29 +94,6 @@ type Created struct {
 	Secret   string
 }
 
-// Delivery is one event on its way to one endpoint.
-type Delivery struct {
-	ID            uuid.UUID
-	EventID       uuid.UUID
-	EventType     string
-	Status        string
-	Attempts      int
-	CreatedAt     time.Time
-	NextAttemptAt *time.Time
-	FinishedAt    *time.Time
-	Log           []Attempt
-}
-
-// Attempt is one try of a delivery.
-type Attempt struct {
-	Number          int
-	At              time.Time
-	Duration        time.Duration
-	StatusCode      *int
-	Error           string
-	ResponseExcerpt string
-}
-
 // Store keeps endpoints; each change is one transaction with its audit row.
 type Store interface {
 	AddEndpoint(ctx context.Context, a actor.Actor, c Created) (Created, error)
@@ -90,8 +101,10 @@ type Store interface {
 	RemoveEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
 	TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, check func(Endpoint) error) error
 	Endpoint(ctx context.Context, account, id uuid.UUID) (Endpoint, error)
-	Endpoints(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Endpoint], error)
-	Deliveries(ctx context.Context, account, endpoint uuid.UUID, r page.Request) (page.Of[Delivery], error)
+	Endpoints(ctx context.Context, account uuid.UUID, days bool, r page.Request) (page.Of[Endpoint], error)
+	RotateSecret(ctx context.Context, a actor.Actor, id uuid.UUID, r Rotation) (Endpoint, error)
+	RevealSecret(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) (secret string, err error)
+	Deliveries
 }
 
 // Guard says whether an address may be called at all (SSRF).
@@ -101,15 +114,14 @@ type Guard interface {
 
 // Service changes endpoints.
 type Service struct {
-	Store  // reading needs no rules
-	guard  Guard
-	events []string
-	now    func() time.Time
+	Store // reading needs no rules
+	guard Guard
+	now   func() time.Time
 }
 
-// New returns a Service that knows the names of all events.
-func New(store Store, guard Guard, events []string, now func() time.Time) *Service {
-	return &Service{Store: store, guard: guard, events: events, now: now}
+// New returns a Service.
+func New(store Store, guard Guard, now func() time.Time) *Service {
+	return &Service{Store: store, guard: guard, now: now}
 }
 
 // Patch holds what to set; nil leaves a field as it is.
@@ -127,7 +139,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, p Patch) (Created, 
 	if err := s.apply(ctx, &e, p); err != nil {
 		return Created{}, err
 	}
-	return s.AddEndpoint(ctx, a, Created{Endpoint: e, Secret: newSecret()})
+	return s.AddEndpoint(ctx, a, Created{Endpoint: e, Secret: webhook.NewSecret()})
 }
 
 // Update edits an endpoint. The address is checked before the transaction: that asks the DNS.
@@ -152,12 +164,15 @@ func (s *Service) Remove(ctx context.Context, a actor.Actor, id uuid.UUID) error
 
 // Test asks the notifier for a test delivery.
 func (s *Service) Test(ctx context.Context, a actor.Actor, id uuid.UUID) error {
-	return s.TestEndpoint(ctx, a, id, s.now(), func(e Endpoint) error {
-		if !e.Listening() {
-			return fault.New(fault.Conflict, "conflict", "The endpoint is disabled, so nothing is sent to it. Enable it (enabled: true), then test it again.")
-		}
-		return nil
-	})
+	return s.TestEndpoint(ctx, a, id, s.now(), listening)
+}
+
+// listening refuses to send to an endpoint that gets nothing.
+func listening(e Endpoint) error {
+	if !e.Listening() {
+		return fault.New(fault.Conflict, "conflict", "The endpoint is disabled, so nothing is sent to it. Enable it (enabled: true), then try again.")
+	}
+	return nil
 }
 
 func (s *Service) apply(ctx context.Context, e *Endpoint, p Patch) error {
@@ -202,18 +217,12 @@ func (s *Service) set(e *Endpoint, p Patch) error {
 		return nil
 	}
 	for _, name := range *p.Events {
-		if !slices.Contains(s.events, name) {
+		if !webhook.IsName(name) {
 			return invalid("/events", "unknown_event", "There is no event of that name.")
 		}
 	}
 	e.Events = slices.Compact(slices.Sorted(slices.Values(*p.Events)))
 	return nil
-}
-
-func newSecret() string {
-	var b [secretBytes]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it ends the process instead
-	return secretPrefix + base64.StdEncoding.EncodeToString(b[:])
 }
 
 func invalid(pointer, code, detail string) error {

@@ -48,6 +48,7 @@ type Options struct {
 	Deployments *deployment.Service
 	Hooks       *hook.Service
 	Endpoints   *endpoint.Service
+	Live        endpoint.Live
 	Imports     *importing.Service
 	Usage       *usage.Service
 	Refusals    *refusal.Service

@@ -3,7 +3,11 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/oapi-codegen/runtime/types"
+
+	"github.com/draftlabs/specter/pkg/webhook"
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
@@ -17,7 +21,7 @@ func (a *api) ListEndpoints(ctx context.Context, r contract.ListEndpointsRequest
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.Endpoints.Endpoints(ctx, who(ctx).Account, request)
+	found, err := a.Endpoints.Endpoints(ctx, who(ctx).Account, r.Params.Days == nil || *r.Params.Days, request)
 	if err != nil {
 		return nil, err
 	}
@@ -71,38 +75,54 @@ func (a *api) TestEndpoint(ctx context.Context, r contract.TestEndpointRequestOb
 	return contract.TestEndpoint202Response{}, a.Endpoints.Test(ctx, who(ctx), r.EndpointId)
 }
 
-func toEndpoint(e endpoint.Endpoint) contract.Endpoint {
-	return contract.Endpoint{
-		Id: e.ID, Url: e.URL, Description: e.Description, Events: append([]string{}, e.Events...), Enabled: e.Enabled, CreatedAt: e.CreatedAt.UTC(),
-		DisabledAt: utc(e.DisabledAt), DisabledReason: optional(e.DisabledReason), LastSuccessAt: utc(e.LastSuccessAt), ConsecutiveFailures: &e.ConsecutiveFailures,
+// RotateEndpointSecret answers POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret.
+func (a *api) RotateEndpointSecret(ctx context.Context, r contract.RotateEndpointSecretRequestObject) (contract.RotateEndpointSecretResponseObject, error) {
+	overlap := endpoint.DefaultOverlap
+	if r.Body.OverlapHours != nil {
+		overlap = time.Duration(*r.Body.OverlapHours) * time.Hour
 	}
+	c, err := a.Endpoints.Rotate(ctx, who(ctx), r.EndpointId, overlap)
+	return contract.RotateEndpointSecret200JSONResponse{Endpoint: toEndpoint(c.Endpoint), Secret: c.Secret}, err
 }
 
-// ListDeliveries answers GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries.
-func (a *api) ListDeliveries(ctx context.Context, r contract.ListDeliveriesRequestObject) (contract.ListDeliveriesResponseObject, error) {
-	const list = "deliveries"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Endpoints.Deliveries(ctx, who(ctx).Account, r.EndpointId, request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListDeliveries200JSONResponse
-	out.Items, _ = each(found.Items, plain(toDelivery))
-	out.NextCursor, err = nextCursor(list, found.Next)
+// RevealEndpointSecret answers GET /api/v1/webhook-endpoints/{endpoint_id}/secret.
+func (a *api) RevealEndpointSecret(ctx context.Context, r contract.RevealEndpointSecretRequestObject) (contract.RevealEndpointSecretResponseObject, error) {
+	secret, err := a.Endpoints.Reveal(ctx, who(ctx), r.EndpointId)
+	return contract.RevealEndpointSecret200JSONResponse{Secret: secret}, err
+}
+
+// RecoverEndpoint answers POST /api/v1/webhook-endpoints/{endpoint_id}/recover.
+func (a *api) RecoverEndpoint(ctx context.Context, r contract.RecoverEndpointRequestObject) (contract.RecoverEndpointResponseObject, error) {
+	n, err := a.Endpoints.Recover(ctx, who(ctx), r.EndpointId, r.Body.Since)
+	return contract.RecoverEndpoint202JSONResponse{Deliveries: n}, err
+}
+
+// ListWebhookEvents answers GET /api/v1/webhook-events.
+func (a *api) ListWebhookEvents(context.Context, contract.ListWebhookEventsRequestObject) (contract.ListWebhookEventsResponseObject, error) {
+	var out contract.ListWebhookEvents200JSONResponse
+	var err error
+	out.Items, err = each(webhook.Kinds(), func(k webhook.Kind) (contract.WebhookEvent, error) {
+		sample, err := k.Sample()
+		if err != nil {
+			return contract.WebhookEvent{}, err
+		}
+		body, err := document[map[string]any](sample)
+		return contract.WebhookEvent{Name: k.Name(), Description: k.About, Sample: body}, err
+	})
 	return out, err
 }
 
-func toDelivery(d endpoint.Delivery) contract.Delivery {
-	log, _ := each(d.Log, plain(func(t endpoint.Attempt) contract.DeliveryAttempt {
-		return contract.DeliveryAttempt{
-			Attempt: t.Number, At: t.At.UTC(), DurationMs: int(t.Duration.Milliseconds()), StatusCode: t.StatusCode, Error: optional(t.Error), ResponseExcerpt: optional(t.ResponseExcerpt),
-		}
-	}))
-	return contract.Delivery{
-		Id: d.ID, EventId: d.EventID, EventType: d.EventType, Status: contract.DeliveryStatus(d.Status), Attempts: d.Attempts, CreatedAt: d.CreatedAt.UTC(),
-		NextAttemptAt: utc(d.NextAttemptAt), FinishedAt: utc(d.FinishedAt), Log: &log,
+func toEndpoint(e endpoint.Endpoint) contract.Endpoint {
+	out := contract.Endpoint{
+		Id: e.ID, Url: e.URL, Description: e.Description, Events: append([]string{}, e.Events...), Enabled: e.Enabled, Status: contract.EndpointStatus(e.Status()),
+		CreatedAt: e.CreatedAt.UTC(), LastSuccessAt: utc(e.LastSuccessAt), FailingSince: utc(e.FailingSince), ConsecutiveFailures: &e.ConsecutiveFailures,
+		SecretOverlapUntil: utc(e.OverlapUntil),
 	}
+	if e.Status() == endpoint.Disabled {
+		out.DisabledAt, out.DisabledReason = utc(e.DisabledAt), optional(e.DisabledReason)
+	}
+	out.Days, _ = each(e.Days, plain(func(d endpoint.Day) contract.EndpointDay {
+		return contract.EndpointDay{Day: types.Date{Time: d.Day.UTC()}, Delivered: d.Delivered, Pending: d.Pending, Failed: d.Failed, Dropped: d.Dropped}
+	}))
+	return out
 }

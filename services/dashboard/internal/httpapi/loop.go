@@ -68,6 +68,28 @@ func (a *api) DecideProposal(ctx context.Context, r contract.DecideProposalReque
 	return contract.DecideProposal200JSONResponse(out), err
 }
 
+// EditProposal answers PATCH /api/v1/proposals/{proposal_id}.
+func (a *api) EditProposal(ctx context.Context, r contract.EditProposalRequestObject) (contract.EditProposalResponseObject, error) {
+	p, err := a.Decisions.Edit(ctx, who(ctx), r.ProposalId, decision.Patch{
+		Title: r.Body.Title, SuggestedChange: r.Body.SuggestedChange, ContentHash: value(r.Body.ContentHash),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := toProposal(p)
+	return contract.EditProposal200JSONResponse(out), err
+}
+
+// RewriteProposal answers POST /api/v1/proposals/{proposal_id}/rewrite.
+func (a *api) RewriteProposal(ctx context.Context, r contract.RewriteProposalRequestObject) (contract.RewriteProposalResponseObject, error) {
+	p, err := a.Decisions.Rewrite(ctx, who(ctx), r.ProposalId)
+	if err != nil {
+		return nil, err
+	}
+	out, err := toProposal(p)
+	return contract.RewriteProposal202JSONResponse(out), err
+}
+
 // UndoDecision answers DELETE /api/v1/proposals/{proposal_id}/decision.
 func (a *api) UndoDecision(ctx context.Context, r contract.UndoDecisionRequestObject) (contract.UndoDecisionResponseObject, error) {
 	p, err := a.Decisions.Undo(ctx, who(ctx), r.ProposalId)
@@ -82,9 +104,15 @@ func toProposal(p decision.Proposal) (contract.Proposal, error) {
 	out := contract.Proposal{
 		Id: p.ID, ProductId: p.ProductID, ContextId: p.ContextID, ContextName: p.ContextName, FindingId: p.FindingID, Family: p.Family,
 		Status: contract.ProposalStatus(p.Status), Title: p.Title, Diagnosis: p.Diagnosis, SuggestedChange: p.SuggestedChange, Confidence: p.Confidence,
-		Priority: p.Priority, ContentHash: p.ContentHash, CreatedAt: p.CreatedAt.UTC(), DetectedAt: utc(p.DetectedAt), DecidedAt: utc(p.DecidedAt),
+		Priority: p.Priority, ContentHash: p.ContentHash, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), DetectedAt: utc(p.DetectedAt), DecidedAt: utc(p.DecidedAt),
 		DecidedBy: optional(p.DecidedBy), DecisionReason: optional(p.DecisionReason), SnoozedUntil: utc(p.SnoozedUntil), DeploymentId: p.DeploymentID,
 		UndoUntil: utc(p.UndoUntil()), ReasonCode: optional(contract.RejectReason(p.ReasonCode)),
+	}
+	if t := p.DuplicateOf; t != nil {
+		out.DuplicateOf, out.DuplicateOfTitle = &t.ProposalID, &t.Title
+	}
+	if e := p.Edit; e != nil {
+		out.Edit = &contract.ProposalEdit{EditedBy: e.By, EditedAt: e.At.UTC(), Title: e.Title, SuggestedChange: e.SuggestedChange}
 	}
 	if b := p.Reopens; b != nil {
 		out.Reopens = &contract.Reopens{ProposalId: b.ProposalID, Title: b.Title, After: contract.ReopensAfter(b.After), DeploymentId: b.DeploymentID}

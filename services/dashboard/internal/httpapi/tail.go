@@ -20,15 +20,11 @@ import (
 )
 
 const (
-	heartbeat = 15 * time.Second
-	// tailLife ends a stream now and then: the browser comes back by itself with Last-Event-ID.
-	tailLife = 15 * time.Minute
 	// admitEvery is how long a quiet stream goes on after its credential ended; a signal is never
 	// sent without having asked.
 	admitEvery = 5 * time.Second
 	// storeLag is how late a signal may be stored after another and still be seen.
 	storeLag        = 30 * time.Second
-	writeTimeout    = 10 * time.Second // a reader this slow is gone
 	maxTails        = 1000
 	maxAccountTails = 20
 )
@@ -102,24 +98,15 @@ type stream struct {
 	total    int64
 	seen     map[uuid.UUID]bool
 	leave    func()
-
-	control *http.ResponseController
-	w       http.ResponseWriter
+	out      *eventStream
 }
 
 // VisitStreamSignalsResponse writes events until the reader leaves, their credential ends, the server
 // stops or the stream's life is over.
 func (s *stream) VisitStreamSignalsResponse(w http.ResponseWriter) error {
 	defer s.leave()
-	s.w, s.control = w, http.NewResponseController(w)
-	// The server's own timeouts are for answers that end.
-	_ = s.control.SetReadDeadline(time.Time{}) // a test's recorder has no deadlines
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	w.WriteHeader(http.StatusOK)
-	err := s.write("retry: 2000\n\n")
+	var err error
+	s.out, err = beginStream(w)
 	poll, beat, end := time.NewTicker(s.api.tails.interval), time.NewTicker(heartbeat), time.NewTimer(tailLife)
 	defer poll.Stop()
 	defer beat.Stop()
@@ -139,7 +126,7 @@ func (s *stream) VisitStreamSignalsResponse(w http.ResponseWriter) error {
 		case <-end.C:
 			return nil
 		case <-beat.C:
-			err = s.write(": still here\n\n")
+			err = s.out.beat()
 		case <-poll.C:
 			err = s.look()
 		}
@@ -189,18 +176,5 @@ func (s *stream) send(n insight.Signal) error {
 	if err != nil {
 		return fmt.Errorf("encoding a signal: %w", err)
 	}
-	return s.write(fmt.Sprintf("id: %s\nevent: signal\ndata: %s\n\n", n.ID, text))
+	return s.out.send(n.ID.String(), "signal", text)
 }
-
-func (s *stream) write(text string) error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // as above
-	if _, err := s.w.Write([]byte(text)); err != nil {
-		return errors.Join(errReaderLeft, err)
-	}
-	if err := s.control.Flush(); err != nil {
-		return errors.Join(errReaderLeft, err)
-	}
-	return nil
-}
-
-var errReaderLeft = errors.New("the reader of a live tail left")

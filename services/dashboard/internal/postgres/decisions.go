@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,21 +36,16 @@ type Decisions struct {
 var _ decision.Store = Decisions{}
 
 // Decide keeps a decision; an approval makes the deployment, with both events, in one transaction.
-func (s Decisions) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, decide func(decision.Proposal) (decision.Outcome, error)) (decision.Proposal, error) {
+func (s Decisions) Decide(ctx context.Context, a actor.Actor, id uuid.UUID, twin *uuid.UUID, decide func(p decision.Proposal, twin *decision.Proposal) (decision.Outcome, error)) (decision.Proposal, error) {
 	var out decision.Proposal
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
-		p, err := lockProposal(ctx, q, id)
+		p, other, err := lockWithTwin(ctx, q, id, twin)
 		if err != nil {
 			return err
 		}
-		o, err := decide(p)
+		o, err := decide(p, other)
 		if err != nil {
 			return err
-		}
-		if o.DuplicateOf != nil {
-			if _, err := q.Proposal(ctx, *o.DuplicateOf); err != nil {
-				return duplicateOf(err)
-			}
 		}
 		err = q.InsertDecision(ctx, db.InsertDecisionParams{
 			ProposalID: id, AccountID: a.Account, Status: string(o.Status), Reason: o.Reason, ReasonCode: nullable(string(o.ReasonCode)), DuplicateOf: o.DuplicateOf,
@@ -131,11 +127,30 @@ func (s Decisions) announce(ctx context.Context, tx pgx.Tx, q *db.Queries, a act
 	}
 }
 
-func duplicateOf(err error) error {
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return err
+// lockWithTwin locks a proposal and the one that it is said to repeat, always in the order of their ids, so that two
+// decisions that name each other do not wait for each other. The twin is nil when there is none.
+func lockWithTwin(ctx context.Context, q *db.Queries, id uuid.UUID, twin *uuid.UUID) (p decision.Proposal, other *decision.Proposal, err error) {
+	if twin == nil || *twin == id {
+		p, err = lockProposal(ctx, q, id)
+		return p, nil, err
 	}
-	return fault.New(fault.Invalid, "invalid_request", "Name the proposal that this one repeats.").With("/duplicate_of", "unknown", "There is no such proposal.")
+	first, second := id, *twin
+	if bytes.Compare(first[:], second[:]) > 0 {
+		first, second = second, first
+	}
+	for _, each := range []uuid.UUID{first, second} {
+		if err := q.LockProposal(ctx, each); err != nil {
+			return p, nil, err
+		}
+	}
+	if p, err = readProposal(ctx, q, id); err != nil {
+		return p, nil, err
+	}
+	t, err := readProposal(ctx, q, *twin)
+	if fault.Is(err, fault.NotFound) {
+		return p, nil, nil
+	}
+	return p, &t, err
 }
 
 // Undo removes a decision, or puts the snooze back that it replaced; the audit log keeps both.
@@ -232,18 +247,24 @@ func toProposal(row db.ProposalRow) decision.Proposal {
 		ID: row.ID, ProductID: row.ProductID, ContextID: row.ContextID, ContextName: row.ContextName, FindingID: row.FindingID, Family: row.Family,
 		Status: decision.Status(row.Status), Title: row.Title, Diagnosis: row.Diagnosis, SuggestedChange: row.SuggestedChange, Evidence: row.Evidence,
 		PredictedImpact: row.PredictedImpact, Confidence: row.Confidence, Priority: row.Priority, Provenance: row.Provenance, ContentHash: row.ContentHash,
-		CreatedAt: row.CreatedAt, DetectedAt: row.DetectedAt, DeploymentID: row.LiveDeploymentID,
+		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, DetectedAt: row.DetectedAt, DeploymentID: row.LiveDeploymentID,
 	}
 	if row.LiveDeploymentStatus != nil {
 		p.DeploymentOpen = *row.LiveDeploymentStatus == string(deployment.Planned)
 	}
+	if row.EditedAt != nil {
+		p.Edit = &decision.Edit{By: text(row.EditedBy), At: *row.EditedAt, Title: row.WrittenTitle, SuggestedChange: row.WrittenChange}
+	}
 	if row.Reopens != nil {
-		p.Reopens = &decision.Before{ProposalID: *row.Reopens, Title: text(row.ReopensTitle), After: text(row.ReopensAfter), DeploymentID: row.ReopensDeploymentID}
+		p.Reopens = &decision.Before{ProposalID: *row.Reopens, Title: either(row.ReopensEditedTitle, row.ReopensTitle), After: text(row.ReopensAfter), DeploymentID: row.ReopensDeploymentID}
 	}
 	// A snooze that is over is pending again: the old decision is history.
 	if p.Status != decision.Pending {
 		p.DecidedAt, p.SnoozedUntil, p.SnoozedBefore = row.DecidedAt, row.SnoozedUntil, row.SnoozedBefore
 		p.DecidedBy, p.DecisionReason, p.ReasonCode = text(row.DecidedBy), text(row.DecisionReason), decision.Reason(text(row.ReasonCode))
+		if row.DuplicateOf != nil {
+			p.DuplicateOf = &decision.Twin{ProposalID: *row.DuplicateOf, Title: either(row.DuplicateEditedTitle, row.DuplicateTitle)}
+		}
 	}
 	return p
 }
@@ -260,6 +281,16 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// either is the first text that is there.
+func either(texts ...*string) string {
+	for _, s := range texts {
+		if s != nil {
+			return *s
+		}
+	}
+	return ""
 }
 
 // Proposal reads one proposal.

@@ -18,7 +18,10 @@ import (
 )
 
 // Endpoints is the endpoint.Store.
-type Endpoints struct{ *Store }
+type Endpoints struct {
+	*Store
+	Now func() time.Time
+}
 
 var _ endpoint.Store = Endpoints{}
 
@@ -78,7 +81,8 @@ func (s Endpoints) ChangeEndpoint(ctx context.Context, a actor.Actor, id uuid.UU
 func toEndpoint(row db.EndpointRow) endpoint.Endpoint {
 	e := endpoint.Endpoint{
 		ID: row.ID, URL: row.Url, Description: row.Description, Events: row.Events, Enabled: row.Enabled, Version: int(row.Version), CreatedAt: row.CreatedAt,
-		UpdatedAt: row.UpdatedAt, DisabledAt: row.DisabledAt, DisabledReason: text(row.DisabledReason), LastSuccessAt: row.LastSuccessAt,
+		UpdatedAt: row.UpdatedAt, DisabledAt: row.DisabledAt, DisabledReason: text(row.DisabledReason), LastSuccessAt: row.LastSuccessAt, FailingSince: row.FailingSince,
+		OverlapUntil: row.PreviousSecretUntil,
 	}
 	if row.ConsecutiveFailures != nil {
 		e.ConsecutiveFailures = int(*row.ConsecutiveFailures)
@@ -119,72 +123,95 @@ func (s Endpoints) TestEndpoint(ctx context.Context, a actor.Actor, id uuid.UUID
 	return wrap(err, "asking for a test delivery")
 }
 
+// RotateSecret replaces the secret.
+func (s Endpoints) RotateSecret(ctx context.Context, a actor.Actor, id uuid.UUID, r endpoint.Rotation) (endpoint.Endpoint, error) {
+	var out endpoint.Endpoint
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.RotateEndpointSecret(ctx, db.RotateEndpointSecretParams{ID: id, SecretSealed: s.secrets.Seal([]byte(r.Secret)), At: r.At, Until: r.Until})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errNotFound
+		}
+		row, err := q.Endpoint(ctx, id)
+		if err != nil {
+			return err
+		}
+		out = toEndpoint(row)
+		return audit(ctx, q, change{actor: a, at: r.At, action: "endpoint.secret_rotated", subject: "endpoint", id: id, detail: map[string]any{"overlap_until": r.Until}})
+	})
+	return out, wrap(err, "rotating the endpoint's secret")
+}
+
+// RevealSecret opens the secret and notes who saw it.
+func (s Endpoints) RevealSecret(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) (secret string, err error) {
+	err = s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.Endpoint(ctx, id)
+		if err != nil {
+			return found(err)
+		}
+		opened, err := s.secrets.Open(row.SecretSealed)
+		if err != nil {
+			return err
+		}
+		secret = string(opened)
+		return audit(ctx, q, change{actor: a, at: at, action: "endpoint.secret_revealed", subject: "endpoint", id: id})
+	})
+	return secret, wrap(err, "revealing the endpoint's secret")
+}
+
+// daysShown is how far back an endpoint's days go.
+const daysShown = 14
+
 // Endpoint reads one endpoint.
 func (s Endpoints) Endpoint(ctx context.Context, accountID, id uuid.UUID) (endpoint.Endpoint, error) {
 	var out endpoint.Endpoint
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		row, err := q.Endpoint(ctx, id)
-		out = toEndpoint(row)
-		return found(err)
+		if err != nil {
+			return found(err)
+		}
+		one := []endpoint.Endpoint{toEndpoint(row)}
+		err = s.addDays(ctx, q, one)
+		out = one[0]
+		return err
 	})
 	return out, wrap(err, "reading the webhook endpoint")
 }
 
-// Endpoints lists the account's endpoints.
-func (s Endpoints) Endpoints(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[endpoint.Endpoint], error) {
-	var out []endpoint.Endpoint
+// Endpoints lists the account's endpoints, with their days if these are asked for.
+func (s Endpoints) Endpoints(ctx context.Context, accountID uuid.UUID, days bool, r page.Request) (page.Of[endpoint.Endpoint], error) {
+	var out page.Of[endpoint.Endpoint]
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		rows, err := q.ListEndpoints(ctx, db.ListEndpointsParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
-		out = mapped(rows, func(row db.ListEndpointsRow) endpoint.Endpoint { return toEndpoint(db.EndpointRow(row)) })
-		return err
-	})
-	return page.Cut(out, r, func(e endpoint.Endpoint) page.Cursor { return page.AtID(e.CreatedAt, e.ID) }), wrap(err, "listing webhook endpoints")
-}
-
-// Deliveries lists what was sent to an endpoint, each with its attempts.
-func (s Endpoints) Deliveries(ctx context.Context, accountID, id uuid.UUID, r page.Request) (page.Of[endpoint.Delivery], error) {
-	var out page.Of[endpoint.Delivery]
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		if _, err := q.Endpoint(ctx, id); err != nil {
-			return found(err)
-		}
-		rows, err := q.ListDeliveries(ctx, db.ListDeliveriesParams{EndpointID: id, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
 		if err != nil {
 			return err
 		}
-		out = page.Cut(mapped(rows, toDelivery), r, func(d endpoint.Delivery) page.Cursor { return page.AtID(d.CreatedAt, d.ID) })
-		return addAttempts(ctx, q, out.Items)
+		all := mapped(rows, func(row db.ListEndpointsRow) endpoint.Endpoint { return toEndpoint(db.EndpointRow(row)) })
+		out = page.Cut(all, r, func(e endpoint.Endpoint) page.Cursor { return page.AtID(e.CreatedAt, e.ID) })
+		if !days {
+			return nil
+		}
+		return s.addDays(ctx, q, out.Items)
 	})
-	return out, wrap(err, "listing deliveries")
+	return out, wrap(err, "listing webhook endpoints")
 }
 
-func toDelivery(row db.ListDeliveriesRow) endpoint.Delivery {
-	return endpoint.Delivery{
-		ID: row.ID, EventID: row.EventID, EventType: row.EventType, Status: row.Status, Attempts: int(row.Attempts), CreatedAt: row.CreatedAt,
-		NextAttemptAt: row.NextAttemptAt, FinishedAt: row.FinishedAt,
-	}
-}
-
-func addAttempts(ctx context.Context, q *db.Queries, deliveries []endpoint.Delivery) error {
-	ids := make([]uuid.UUID, len(deliveries))
+func (s Endpoints) addDays(ctx context.Context, q *db.Queries, endpoints []endpoint.Endpoint) error {
+	ids := make([]uuid.UUID, len(endpoints))
 	at := map[uuid.UUID]int{}
-	for i, d := range deliveries {
-		ids[i], at[d.ID] = d.ID, i
+	for i, e := range endpoints {
+		ids[i], at[e.ID] = e.ID, i
 	}
-	rows, err := q.DeliveryAttempts(ctx, ids)
+	since := s.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-daysShown)
+	rows, err := q.EndpointDays(ctx, db.EndpointDaysParams{Endpoints: ids, Since: since})
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		a := endpoint.Attempt{
-			Number: int(row.Attempt), At: row.At, Duration: time.Duration(row.DurationMs) * time.Millisecond, Error: row.Error, ResponseExcerpt: row.ResponseExcerpt,
-		}
-		if row.StatusCode != nil {
-			code := int(*row.StatusCode)
-			a.StatusCode = &code
-		}
-		d := &deliveries[at[row.DeliveryID]]
-		d.Log = append(d.Log, a)
+		e := &endpoints[at[row.EndpointID]]
+		e.Days = append(e.Days, endpoint.Day{Day: row.Day, Delivered: row.Delivered, Pending: row.Pending, Failed: row.Failed, Dropped: row.Dropped})
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func New(stored Stored, counter Counter, now func() time.Time) *Service {
 // left out.
 func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	now := s.now().UTC()
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	month := monthOf(now)
 	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.MonthlySignalLimit}
 	var err error
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {

@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -11,66 +12,88 @@ import (
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/webhook"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 	"github.com/draftlabs/specter/services/notifier/internal/delivery"
 )
 
-// durable names the one consumer for all webhook events.
-const durable = "notifier"
+const (
+	// durable names the consumer of what can be told in any order, ordered of what cannot.
+	durable = "notifier"
+	ordered = "notifier_deployments"
 
-// Acceptor takes an event over; delivery.Deliverer is one.
-type Acceptor interface {
-	Accept(ctx context.Context, e delivery.Event) (deliveries int, err error)
+	// handlers accept events at once. Each takes a connection to the database, and attempts need some too.
+	handlers = 3
+)
+
+// Accounts is what events are handed to; delivery.Deliverer is one.
+type Accounts interface {
+	Accept(ctx context.Context, e delivery.Event) error
+	Resend(ctx context.Context, r delivery.Resend) error
+	Recover(ctx context.Context, r delivery.Recovery) error
 }
 
-// Types are the facts people can subscribe to. Their names are a public contract.
-func Types() []event.Info {
-	return []event.Info{
-		event.SignalFirstReceived.Info(),
-		event.AnalysisCompleted.Info(),
-		event.ProposalCreated.Info(),
-		event.ProposalUpdated.Info(),
-		event.ProposalApproved.Info(),
-		event.ProposalRejected.Info(),
-		event.ProposalSnoozed.Info(),
-		event.ProposalDuplicated.Info(),
-		event.ProposalReopened.Info(),
-		event.ProposalExpired.Info(),
-		event.DeploymentCreated.Info(),
-		event.DeploymentDeployed.Info(),
-		event.DeploymentCancelled.Info(),
-		event.DeploymentRolledBack.Info(),
-		event.DeploymentVerified.Info(),
-		event.DeploymentRegressed.Info(),
-		event.DeploymentInconclusive.Info(),
-		event.AccountDeletionScheduled.Info(),
-		event.AccountDeletionCancelled.Info(),
-		event.EndpointTested.Info(),
-		event.EndpointDisabled.Info(),
+// Consumers hand every event that people can subscribe to, and their wishes to have some again, to a.
+func Consumers(b *bus.Bus, a Accounts) []lifecycle.Service {
+	types := webhook.Types()
+	aboutDeployments := func(t event.Info) bool { return webhook.AboutDeployments(t) }
+	inOrder := slices.DeleteFunc(slices.Clone(types), func(t event.Info) bool { return !aboutDeployments(t) })
+	inAny := append(slices.DeleteFunc(types, aboutDeployments), event.DeliveryResendRequested.Info(), event.EndpointRecoveryRequested.Info())
+	handle := func(ctx context.Context, d bus.Delivery[proto.Message]) error { return hand(ctx, a, d) }
+	return []lifecycle.Service{
+		bus.ConsumeAny(b, inAny, bus.ConsumerOptions{Durable: durable, Concurrency: handlers}, handle),
+		// One after the other: deliveries are put in the order in which they are accepted.
+		bus.ConsumeAny(b, inOrder, bus.ConsumerOptions{Durable: ordered, Concurrency: 1}, handle),
 	}
 }
 
-// Consumer hands every webhook event to a.
-func Consumer(b *bus.Bus, a Acceptor) lifecycle.Service {
-	return bus.ConsumeAny(b, Types(), bus.ConsumerOptions{Durable: durable}, func(ctx context.Context, d bus.Delivery[proto.Message]) error {
+func hand(ctx context.Context, a Accounts, d bus.Delivery[proto.Message]) error {
+	switch body := d.Body.(type) {
+	case *eventv1.DeliveryResendRequested:
+		r := delivery.Resend{RequestID: d.ID, AccountID: d.AccountID}
+		if err := parse(map[*uuid.UUID]string{&r.EndpointID: body.GetEndpointId(), &r.DeliveryID: body.GetDeliveryId()}); err != nil {
+			return fault.Permanent(err)
+		}
+		return a.Resend(ctx, r)
+	case *eventv1.EndpointRecoveryRequested:
+		r := delivery.Recovery{AccountID: d.AccountID, Since: body.GetSince().AsTime(), AskedAt: d.Time}
+		if err := parse(map[*uuid.UUID]string{&r.EndpointID: body.GetEndpointId()}); err != nil {
+			return fault.Permanent(err)
+		}
+		return a.Recover(ctx, r)
+	default:
 		e, err := toEvent(d)
 		if err != nil {
 			return fault.Permanent(err)
 		}
-		_, err = a.Accept(ctx, e)
-		return err
-	})
+		return a.Accept(ctx, e)
+	}
+}
+
+func parse(ids map[*uuid.UUID]string) error {
+	for id, text := range ids {
+		var err error
+		if *id, err = uuid.Parse(text); err != nil {
+			return fmt.Errorf("reading an id: %w", err)
+		}
+	}
+	return nil
 }
 
 func toEvent(d bus.Delivery[proto.Message]) (delivery.Event, error) {
-	data, err := dataOf(d.Body)
+	e := delivery.Event{ID: d.ID, AccountID: d.AccountID, Type: d.Type.Name(), Sequence: d.Sequence, Deployment: webhook.Deployment(d.Body)}
+	data, err := webhook.Data(d.Body)
 	if err != nil {
-		return delivery.Event{}, err
+		return e, err
 	}
-	e := delivery.Event{ID: d.ID, AccountID: d.AccountID, Type: d.Type.Name(), Time: d.Time, Data: data}
+	body, err := webhook.Envelope(e.Type, d.Time, data)
+	if err != nil {
+		return e, err
+	}
+	e.Body = body
 	if tested, ok := d.Body.(*eventv1.EndpointTested); ok {
 		if e.Only, err = uuid.Parse(tested.GetEndpointId()); err != nil {
-			return delivery.Event{}, fmt.Errorf("reading the tested endpoint: %w", err)
+			return e, fmt.Errorf("reading the tested endpoint: %w", err)
 		}
 	}
 	return e, nil

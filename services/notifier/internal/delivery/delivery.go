@@ -1,11 +1,11 @@
 package delivery
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/draftlabs/specter/pkg/webhook"
 )
 
 // Event is a fact to tell an account's endpoints.
@@ -13,28 +13,18 @@ type Event struct {
 	ID        uuid.UUID
 	AccountID uuid.UUID
 	Type      string // "proposal.created"
-	Time      time.Time
-	Data      json.RawMessage
+	Sequence  uint64 // in the stream of events
+	// Body is the envelope, made once so that every attempt sends the same bytes.
+	Body []byte
+	// Deployment is what it is about, if it is about one: these go out in the stream's order.
+	Deployment uuid.UUID
 	// Only restricts it to one endpoint, whatever that subscribes to: a test.
 	Only uuid.UUID
 }
 
-// TestType is the event a person sends to try an endpoint; it goes out even while the endpoint is
-// paused.
-const TestType = "endpoint.tested"
-
-// Body is what is sent: {"type","timestamp","data"}, made once so that every retry is identical.
-func (e Event) Body() ([]byte, error) {
-	body, err := json.Marshal(struct {
-		Type      string          `json:"type"`
-		Timestamp time.Time       `json:"timestamp"`
-		Data      json.RawMessage `json:"data"`
-	}{e.Type, e.Time.UTC(), e.Data})
-	if err != nil {
-		return nil, fmt.Errorf("writing the body of a %s: %w", e.Type, err)
-	}
-	return body, nil
-}
+// TestType is the event a person sends to try an endpoint; it goes out once, also while the endpoint
+// is paused.
+const TestType = webhook.Tested
 
 // Status of a delivery.
 type Status string
@@ -44,7 +34,7 @@ const (
 	Pending   Status = "pending"
 	Delivered Status = "delivered"
 	Failed    Status = "failed"  // tried as often as the schedule says, or told to stop
-	Dropped   Status = "dropped" // the endpoint does not want it any more
+	Dropped   Status = "dropped" // not sent: the endpoint was paused, disabled or removed
 )
 
 // Delivery is one event on its way to one endpoint.
@@ -55,8 +45,11 @@ type Delivery struct {
 	EventID    uuid.UUID
 	EventType  string
 	Body       []byte
+	Deployment uuid.UUID
 	Status     Status
 	Attempts   int // made so far
+	RoundFrom  int // of them, before the schedule began anew
+	Resends    int // how often a person asked for it again
 	CreatedAt  time.Time
 }
 
@@ -65,15 +58,20 @@ type Endpoint struct {
 	ID           uuid.UUID
 	URL          string
 	SealedSecret []byte
-	Enabled      bool // neither paused, removed nor disabled
-	Failures     int  // in a row
-	FailingSince time.Time
+	// SealedPrevious is the secret before the last rotation; it signs too until PreviousUntil.
+	SealedPrevious []byte
+	PreviousUntil  time.Time
+	// Unwanted says why nothing is to be sent there: "paused", "disabled", "removed"; empty = it is.
+	Unwanted      string
+	Failures      int // in a row
+	FailingSince  time.Time
+	LastSuccessAt time.Time
 }
 
 // failingAfter this many failures in a row an endpoint is failing.
 const failingAfter = 3
 
-// Failing endpoints are asked rarely and on workers of their own.
+// Failing endpoints are asked once in a while.
 func (e Endpoint) Failing() bool { return e.Failures >= failingAfter }
 
 // Task is one attempt to make.
@@ -82,8 +80,9 @@ type Task struct {
 	DeliveryID uuid.UUID
 	EndpointID uuid.UUID
 	Attempt    int // from 1
+	Resends    int // of the delivery when it was planned: a person's asking again voids it
 	At         time.Time
-	Slow       bool // on the workers for retries and failing endpoints
+	Slow       bool // on the workers for retries and endpoints that fail
 }
 
 // Answer is how an attempt ended.
@@ -94,7 +93,30 @@ type Answer struct {
 	Error      string        // why, bounded, without the URL's query
 	Excerpt    string        // of the answer's body, bounded and redacted
 	RetryAfter time.Duration // the receiver's wish, 0 = none
+	// What was sent and what came back, for the person who looks for a mistake: bounded, without secrets.
+	URL             string
+	RequestHeaders  map[string]string
+	ResponseHeaders map[string]string
 }
 
 // OK: only 2xx counts; a redirect is a failure.
 func (a Answer) OK() bool { return a.Code >= 200 && a.Code <= 299 }
+
+// Silent: the receiver did not answer at all.
+func (a Answer) Silent() bool { return a.Code == 0 }
+
+// Resend is a person's wish to send one delivery again.
+type Resend struct {
+	RequestID  uuid.UUID
+	AccountID  uuid.UUID
+	EndpointID uuid.UUID
+	DeliveryID uuid.UUID
+}
+
+// Recovery is a person's wish to send again what did not reach an endpoint since a moment.
+type Recovery struct {
+	AccountID  uuid.UUID
+	EndpointID uuid.UUID
+	Since      time.Time
+	AskedAt    time.Time
+}

@@ -1,22 +1,13 @@
 package delivery
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-func TestTheBodyIsTheEnvelope(t *testing.T) {
-	t.Parallel()
-	body, err := Event{Type: "proposal.created", Time: now.Add(5), Data: json.RawMessage(`{"title":"<x>"}`)}.Body()
-	require.NoError(t, err)
-	require.JSONEq(t, `{"type":"proposal.created","timestamp":"2026-03-01T12:00:00.000000005Z","data":{"title":"<x>"}}`, string(body))
-}
 
 func TestRetriesSpreadOverAboutThreeDaysAndThenEnd(t *testing.T) {
 	t.Parallel()
@@ -57,15 +48,18 @@ func TestJudge(t *testing.T) {
 		answer   Answer
 		want     Verdict
 	}{
-		"2xx delivers and heals": {Delivery{Attempts: 2}, failing, Answer{Code: 204}, Verdict{Status: Delivered}},
-		"a redirect fails":       {Delivery{}, Endpoint{}, Answer{Code: 302}, Verdict{Status: Pending, Next: now.Add(5 * time.Second), Failures: 1, FailingSince: now}},
-		"no answer fails":        {Delivery{Attempts: 1}, failing, Answer{}, Verdict{Status: Pending, Next: now.Add(time.Minute), Failures: 8, FailingSince: failing.FailingSince}},
-		"410 disables":           {Delivery{}, Endpoint{}, Answer{Code: 410}, Verdict{Status: Failed, Failures: 1, FailingSince: now, DisabledReason: "The endpoint answered 410 Gone."}},
-		"Retry-After is heeded":  {Delivery{}, Endpoint{}, Answer{Code: 503, RetryAfter: time.Hour}, Verdict{Status: Pending, Next: now.Add(time.Hour), Failures: 1, FailingSince: now}},
-		"within reason":          {Delivery{}, Endpoint{}, Answer{Code: 429, RetryAfter: 999 * time.Hour}, Verdict{Status: Pending, Next: now.Add(24 * time.Hour), Failures: 1, FailingSince: now}},
-		"a test is sent once":    {Delivery{EventType: TestType}, Endpoint{}, Answer{Code: 500}, Verdict{Status: Failed, Failures: 1, FailingSince: now}},
+		"2xx delivers and heals":   {Delivery{Attempts: 2}, failing, Answer{Code: 204}, Verdict{Status: Delivered}},
+		"a redirect fails":         {Delivery{}, Endpoint{}, Answer{Code: 302}, Verdict{Status: Pending, Next: now.Add(5 * time.Second), Failures: 1, FailingSince: now}},
+		"no answer fails":          {Delivery{Attempts: 1}, failing, Answer{}, Verdict{Status: Pending, Next: now.Add(time.Minute), Failures: 8, FailingSince: failing.FailingSince}},
+		"410 disables":             {Delivery{}, Endpoint{}, Answer{Code: 410}, Verdict{Status: Failed, Failures: 1, FailingSince: now, DisabledReason: "The endpoint answered 410 Gone.", Reason: "gone"}},
+		"Retry-After is heeded":    {Delivery{}, Endpoint{}, Answer{Code: 503, RetryAfter: time.Hour}, Verdict{Status: Pending, Next: now.Add(time.Hour), Failures: 1, FailingSince: now}},
+		"within reason":            {Delivery{}, Endpoint{}, Answer{Code: 429, RetryAfter: 999 * time.Hour}, Verdict{Status: Pending, Next: now.Add(24 * time.Hour), Failures: 1, FailingSince: now}},
+		"a test is sent once":      {Delivery{EventType: TestType}, Endpoint{}, Answer{Code: 500}, Verdict{Status: Failed, Failures: 1, FailingSince: now, Reason: "exhausted"}},
+		"the last attempt ends it": {Delivery{Attempts: 10}, Endpoint{}, Answer{Code: 500}, Verdict{Status: Failed, Failures: 1, FailingSince: now, Reason: "exhausted"}},
+		"asked for again it has the whole schedule": {Delivery{Attempts: 11, RoundFrom: 11}, Endpoint{}, Answer{Code: 500},
+			Verdict{Status: Pending, Next: now.Add(5 * time.Second), Failures: 1, FailingSince: now}},
 		"five days disable": {Delivery{}, Endpoint{Failures: 50, FailingSince: now.Add(-disableAfter)}, Answer{Code: 500},
-			Verdict{Status: Failed, Failures: 51, FailingSince: now.Add(-disableAfter), DisabledReason: "The endpoint has failed for five days."}},
+			Verdict{Status: Failed, Failures: 51, FailingSince: now.Add(-disableAfter), DisabledReason: "The endpoint has failed for five days.", Reason: "disabled"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,46 +67,4 @@ func TestJudge(t *testing.T) {
 			require.Equal(t, c.want, Judge(c.delivery, c.endpoint, c.answer, 0))
 		})
 	}
-}
-
-func TestOneEndpointCannotTakeAllWorkers(t *testing.T) {
-	t.Parallel()
-	l := newLanes()
-	healthy := Endpoint{ID: uuid.New()}
-	var leaves []func()
-	for range perEndpoint {
-		leave, wait := l.enter(t.Context(), healthy, now, 0)
-		require.Zero(t, wait)
-		leaves = append(leaves, leave)
-	}
-	_, wait := l.enter(t.Context(), healthy, now, 0.5)
-	require.Equal(t, 1500*time.Millisecond, wait)
-	other, wait := l.enter(t.Context(), Endpoint{ID: uuid.New()}, now, 0)
-	require.Zero(t, wait, "others are not held up")
-	other()
-	leaves[0]()
-	_, wait = l.enter(t.Context(), healthy, now, 0)
-	require.Zero(t, wait)
-}
-
-func TestAFailingEndpointIsAskedRarely(t *testing.T) {
-	t.Parallel()
-	l := newLanes()
-	dead := Endpoint{ID: uuid.New(), Failures: failingAfter}
-	leave, wait := l.enter(t.Context(), dead, now, 0)
-	require.Zero(t, wait)
-	leave()
-	_, wait = l.enter(t.Context(), dead, now.Add(10*time.Second), 0)
-	require.Equal(t, 20*time.Second, wait)
-	leave, wait = l.enter(t.Context(), dead, now.Add(30*time.Second), 0)
-	require.Zero(t, wait)
-	_, wait = l.enter(t.Context(), dead, now.Add(5*time.Minute), 0)
-	require.Equal(t, busyWait, wait, "one at a time")
-	leave()
-
-	healed := Endpoint{ID: dead.ID}
-	_, wait = l.enter(t.Context(), healed, now.Add(31*time.Second), 0)
-	require.Zero(t, wait, "a success opens the lane at once")
-	_, _ = l.enter(t.Context(), Endpoint{ID: uuid.New()}, now.Add(time.Hour), 0)
-	require.Len(t, l.open, 2, "only lanes in use are remembered")
 }

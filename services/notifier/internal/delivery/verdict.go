@@ -35,6 +35,7 @@ type Verdict struct {
 	Failures       int       // the endpoint's, in a row
 	FailingSince   time.Time // zero when healthy
 	DisabledReason string    // set when the endpoint is to be disabled
+	Reason         string    // why the delivery ended without success
 }
 
 // Judge decides after an attempt. random is in [0,1).
@@ -47,17 +48,20 @@ func Judge(d Delivery, e Endpoint, a Answer, random float64) Verdict {
 		v.FailingSince = a.At
 	}
 	if a.Code == statusGone {
-		v.DisabledReason = "The endpoint answered 410 Gone."
+		v.DisabledReason, v.Reason = "The endpoint answered 410 Gone.", "gone"
 		return v
 	}
 	if a.At.Sub(v.FailingSince) >= disableAfter && v.Failures >= disableFailures {
-		v.DisabledReason = "The endpoint has failed for five days."
+		v.DisabledReason, v.Reason = "The endpoint has failed for five days.", "disabled"
 		return v
 	}
-	if schedule := waits(); d.Attempts < len(schedule) && d.EventType != TestType {
-		wait := schedule[d.Attempts]
+	made := d.Attempts - d.RoundFrom
+	if schedule := waits(); made < len(schedule) && d.EventType != TestType {
+		wait := schedule[made]
 		wait += time.Duration(jitter * random * float64(wait))
 		v.Status, v.Next = Pending, a.At.Add(max(wait, min(a.RetryAfter, longestWish)))
+		return v
 	}
+	v.Reason = "exhausted"
 	return v
 }

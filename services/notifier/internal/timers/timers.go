@@ -19,13 +19,20 @@ const (
 	// queueSlow is for retries and failing endpoints; first attempts use the default queue.
 	queueSlow = "slow"
 
-	fastWorkers = 32
-	slowWorkers = 32
+	// A worker mostly waits for a receiver, so there are many; how much of the database they use is
+	// bounded by its pool.
+	fastWorkers = 256
+	slowWorkers = 128
+	// fetchEvery bounds how often jobs are fetched while there are any.
+	fetchEvery = 25 * time.Millisecond
 
-	// attemptTimeout is above the longest time a receiver may be given.
-	attemptTimeout = 2 * time.Minute
-	// maxRuns of a job whose run ended with an error of ours, such as a database that is away.
-	maxRuns = 100
+	// attemptSlack is what an attempt may take beside waiting for the receiver, and rescueSlack how long
+	// after that an attempt counts as lost with its process, so that another makes it.
+	attemptSlack = 15 * time.Second
+	rescueSlack  = 5 * time.Second
+	// maxRuns of a job whose run ended with an error of ours, such as a database that is away: so many that
+	// none is given up in a week.
+	maxRuns = 10_000
 	// maxRunWait bounds the wait between such runs.
 	maxRunWait = time.Minute
 )
@@ -36,6 +43,7 @@ type attempt struct {
 	DeliveryID uuid.UUID `json:"delivery_id"`
 	EndpointID uuid.UUID `json:"endpoint_id"`
 	Attempt    int       `json:"attempt"`
+	Resends    int       `json:"resends,omitempty"`
 }
 
 // Kind is stored with every job: it never changes.
@@ -47,14 +55,16 @@ type Handler func(ctx context.Context, t delivery.Task) (postpone time.Duration,
 // Timers schedule tasks and run them.
 type Timers struct{ *timer.Timer }
 
-// New prepares the timers; nothing runs before Run.
-func New(db *pgxpool.Pool, log *zap.Logger, h Handler) (*Timers, error) {
+// New prepares the timers for attempts in which a receiver is given so much time; nothing runs before Run.
+func New(db *pgxpool.Pool, log *zap.Logger, receiver time.Duration, h Handler) (*Timers, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{handle: h}); err != nil {
+	timeout := receiver + attemptSlack
+	if err := river.AddWorkerSafely(workers, &worker{handle: h, timeout: timeout}); err != nil {
 		return nil, fmt.Errorf("registering the delivery worker: %w", err)
 	}
 	t, err := timer.New(timer.Options{
 		Service: "notifier", DB: db, Log: log, Workers: workers,
+		FetchEvery: fetchEvery, JobTimeout: timeout, RescueAfter: timeout + rescueSlack,
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: fastWorkers},
 			queueSlow:          {MaxWorkers: slowWorkers},
@@ -84,7 +94,7 @@ func (t *Timers) Schedule(ctx context.Context, tx pgx.Tx, tasks ...delivery.Task
 			at = task.At
 		}
 		jobs[i] = river.InsertManyParams{
-			Args:       attempt{AccountID: task.AccountID, DeliveryID: task.DeliveryID, EndpointID: task.EndpointID, Attempt: task.Attempt},
+			Args:       attempt{AccountID: task.AccountID, DeliveryID: task.DeliveryID, EndpointID: task.EndpointID, Attempt: task.Attempt, Resends: task.Resends},
 			InsertOpts: &river.InsertOpts{Queue: queue, ScheduledAt: at, MaxAttempts: maxRuns},
 		}
 	}
@@ -96,14 +106,15 @@ func (t *Timers) Schedule(ctx context.Context, tx pgx.Tx, tasks ...delivery.Task
 
 type worker struct {
 	river.WorkerDefaults[attempt]
-	handle Handler
+	handle  Handler
+	timeout time.Duration
 }
 
 // Work runs one job.
 func (w *worker) Work(ctx context.Context, job *river.Job[attempt]) error {
 	postpone, err := w.handle(ctx, delivery.Task{
 		AccountID: job.Args.AccountID, DeliveryID: job.Args.DeliveryID, EndpointID: job.Args.EndpointID,
-		Attempt: job.Args.Attempt, At: job.ScheduledAt, Slow: job.Queue == queueSlow,
+		Attempt: job.Args.Attempt, Resends: job.Args.Resends, At: job.ScheduledAt, Slow: job.Queue == queueSlow,
 	})
 	if err == nil && postpone > 0 {
 		return river.JobSnooze(postpone)
@@ -112,7 +123,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[attempt]) error {
 }
 
 // Timeout is above the longest time a receiver may be given.
-func (w *worker) Timeout(*river.Job[attempt]) time.Duration { return attemptTimeout }
+func (w *worker) Timeout(*river.Job[attempt]) time.Duration { return w.timeout }
 
 // NextRetry waits a little longer each time an error of ours ended a run; the schedule of
 // deliveries to a receiver that fails is the domain's.

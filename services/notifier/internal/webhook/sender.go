@@ -9,24 +9,16 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/sealed"
+	"github.com/draftlabs/specter/pkg/webhook"
 	"github.com/draftlabs/specter/services/notifier/internal/delivery"
 )
 
-const (
-	userAgent = "Specter-Webhooks/1"
-
-	maxExcerpt = 500 // bytes of an answer that are kept
-	maxError   = 300
-)
+const userAgent = "Specter-Webhooks/1"
 
 // Sender implements delivery.Sender.
 type Sender struct {
@@ -45,9 +37,10 @@ func NewSender(guard *safehttp.Guard, box *sealed.Box, now func() time.Time) *Se
 // endpoint reads it in the delivery log.
 func (s *Sender) Send(ctx context.Context, d delivery.Delivery, e delivery.Endpoint) delivery.Answer {
 	started := s.now()
-	answer := delivery.Answer{At: started}
+	answer := delivery.Answer{At: started, URL: s.plainURL(e.URL)}
 	request, err := s.request(ctx, d, e, started)
 	if err == nil {
+		answer.RequestHeaders = requestHeaders(request.Header)
 		err = s.do(request, &answer)
 	}
 	if err != nil {
@@ -58,30 +51,39 @@ func (s *Sender) Send(ctx context.Context, d delivery.Delivery, e delivery.Endpo
 }
 
 func (s *Sender) request(ctx context.Context, d delivery.Delivery, e delivery.Endpoint, at time.Time) (*http.Request, error) {
-	secret, err := s.secrets.Open(e.SealedSecret)
+	secrets, err := s.open(e, at)
 	if err != nil {
-		return nil, errors.New("the endpoint's secret cannot be opened with this installation's secret key")
-	}
-	signer, err := standardwebhooks.NewWebhook(string(secret))
-	if err != nil {
-		return nil, errors.New("the endpoint's secret is not a whsec_ secret")
+		return nil, err
 	}
 	// The same id for every attempt and every endpoint: receivers drop what they have seen by it.
-	id := d.EventID.String()
-	signature, err := signer.Sign(id, at, d.Body)
+	signed, err := webhook.Sign(d.EventID.String(), at, d.Body, secrets...)
 	if err != nil {
-		return nil, errors.New("signing failed")
+		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(d.Body))
 	if err != nil {
 		return nil, errors.New("the endpoint's URL is not well formed")
 	}
-	request.Header.Set("Content-Type", "application/json")
+	request.Header = signed
 	request.Header.Set("User-Agent", userAgent)
-	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	return request, nil
+}
+
+// open returns the endpoint's secret and, while both are good, the one before it.
+func (s *Sender) open(e delivery.Endpoint, at time.Time) ([]string, error) {
+	sealedSecrets := [][]byte{e.SealedSecret}
+	if len(e.SealedPrevious) > 0 && at.Before(e.PreviousUntil) {
+		sealedSecrets = append(sealedSecrets, e.SealedPrevious)
+	}
+	secrets := make([]string, len(sealedSecrets))
+	for i, kept := range sealedSecrets {
+		secret, err := s.secrets.Open(kept)
+		if err != nil {
+			return nil, errors.New("the endpoint's secret cannot be opened with this installation's secret key")
+		}
+		secrets[i] = string(secret)
+	}
+	return secrets, nil
 }
 
 func (s *Sender) do(request *http.Request, answer *delivery.Answer) error {
@@ -92,6 +94,7 @@ func (s *Sender) do(request *http.Request, answer *delivery.Answer) error {
 	defer func() { _ = response.Body.Close() }()
 	answer.Code = response.StatusCode
 	answer.RetryAfter = retryAfter(response.Header.Get("Retry-After"), s.now())
+	answer.ResponseHeaders = s.responseHeaders(response.Header)
 	// The status is the answer; a body that breaks off changes nothing.
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxExcerpt))
 	answer.Excerpt = s.excerpt(body)
@@ -102,18 +105,6 @@ func (s *Sender) do(request *http.Request, answer *delivery.Answer) error {
 		}
 	}
 	return nil
-}
-
-// excerpt is what people may read of an answer: text without secrets or control characters.
-func (s *Sender) excerpt(body []byte) string {
-	text := strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || (r < ' ' && r != '\n' && r != '\t') {
-			return -1
-		}
-		return r
-	}, string(body))
-	text, _ = s.scrub.Text(text)
-	return cut(text, maxExcerpt)
 }
 
 // retryAfter reads both forms of the header (RFC 9110): seconds or a date.
@@ -127,26 +118,25 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// describe says what went wrong without the URL, whose query may hold a secret.
+// describe says what went wrong without the URL, whose query may hold a secret, and without addresses,
+// which tell of the network that Specter is in.
 func describe(err error) string {
 	var refused *safehttp.Error
 	var wrapped *url.Error
 	var network net.Error
+	var operation *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		return cut(refused.Error(), maxError)
 	case errors.As(err, &network) && network.Timeout():
 		return "no answer in time"
+	case errors.Is(err, safehttp.ErrProxy):
+		return "the way out of Specter's network failed; its operator can find out why"
+	case errors.As(err, &operation):
+		return cut(operation.Op+": "+operation.Err.Error(), maxError)
 	case errors.As(err, &wrapped):
 		return cut(wrapped.Err.Error(), maxError)
 	default:
 		return cut(err.Error(), maxError)
 	}
-}
-
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "")
 }

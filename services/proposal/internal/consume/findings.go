@@ -24,18 +24,16 @@ import (
 type Proposals interface {
 	FindingOpened(ctx context.Context, f proposal.Finding) (proposal.Outcome, error)
 	FindingRenewed(ctx context.Context, f proposal.Finding) (proposal.Outcome, error)
+	RewriteRequested(ctx context.Context, event, account, id uuid.UUID) (proposal.Outcome, error)
 }
 
-// Findings consumes what the analyzer opened and what it renewed.
+// Findings consumes what the analyzer opened and what it renewed, and what people want written anew.
 func Findings(b *bus.Bus, durable string, p Proposals, log *zap.Logger, metrics prometheus.Registerer) lifecycle.Service {
 	outcomes := telemetry.MustRegister(metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "specter_proposal_findings_total", Help: "Findings handled, by what became of them.",
 	}, []string{"outcome"}))
 	handled := func(f proposal.Finding, outcome proposal.Outcome, err error) error {
-		switch {
-		case errors.Is(err, proposal.ErrEvidence), errors.Is(err, proposal.ErrUngrounded), errors.Is(err, proposal.ErrUnknownContext):
-			return fault.Permanent(err)
-		case err != nil:
+		if err := lasting(err); err != nil {
 			return err
 		}
 		outcomes.WithLabelValues(string(outcome)).Inc()
@@ -62,7 +60,29 @@ func Findings(b *bus.Bus, durable string, p Proposals, log *zap.Logger, metrics 
 			outcome, err := p.FindingRenewed(ctx, f)
 			return handled(f, outcome, err)
 		}),
+		bus.Consume(b, event.ProposalRewriteRequested, bus.ConsumerOptions{Durable: durable}, func(ctx context.Context, d bus.Delivery[*eventv1.ProposalRewriteRequested]) error {
+			var id uuid.UUID
+			if err := readID("proposal", d.Body.GetProposalId(), false, &id); err != nil {
+				return fault.Permanent(err)
+			}
+			outcome, err := p.RewriteRequested(ctx, d.ID, d.AccountID, id)
+			if err := lasting(err); err != nil {
+				return err
+			}
+			log.Info("rewriting handled", zap.Stringer("proposal_id", id), zap.String("outcome", string(outcome)))
+			return nil
+		}),
 	)
+}
+
+// lasting marks an error that trying again does not mend.
+func lasting(err error) error {
+	switch {
+	case errors.Is(err, proposal.ErrEvidence), errors.Is(err, proposal.ErrUngrounded), errors.Is(err, proposal.ErrUnknownContext):
+		return fault.Permanent(err)
+	default:
+		return err
+	}
 }
 
 // body is what the two events have in common.

@@ -30,7 +30,7 @@ func (s *Store) Outcomes(ctx context.Context, account uuid.UUID, family string) 
 		}
 		for _, r := range rows {
 			var predicted proposal.Counterfactual
-			seen := measured{Metric: positiveRatio} // the one metric of tests that do not name theirs
+			seen := measured{Metric: proposal.MetricRatio} // the one metric of tests that do not name theirs
 			if json.Unmarshal(r.Predicted, &predicted) != nil || json.Unmarshal(r.Result, &seen) != nil {
 				return fmt.Errorf("decoding how a prediction of %q turned out", family)
 			}
@@ -43,12 +43,6 @@ func (s *Store) Outcomes(ctx context.Context, account uuid.UUID, family string) 
 	return out, err
 }
 
-// Metrics by the analyzer's names.
-const (
-	positiveRatio = "positive_ratio"
-	usualVolume   = "share_of_usual_volume"
-)
-
 // measured is an effect on the odds of a metric.
 type measured struct {
 	Metric   string      `json:"metric"`
@@ -60,7 +54,7 @@ type measured struct {
 // outcome compares a prediction with what was measured of the same metric. A volume has no odds.
 func outcome(predicted proposal.Counterfactual, seen measured) (impact.Outcome, bool) {
 	interval := seen.Effect95
-	if predicted.Metric != seen.Metric || seen.Metric == usualVolume || interval == nil || seen.Effect <= -1 || interval[0] <= -1 ||
+	if predicted.Metric != seen.Metric || seen.Metric == proposal.MetricVolume || interval == nil || seen.Effect <= -1 || interval[0] <= -1 ||
 		predicted.Now <= 0 || predicted.Now >= 1 || predicted.Then <= 0 || predicted.Then >= 1 {
 		return impact.Outcome{}, false
 	}

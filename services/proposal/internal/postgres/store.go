@@ -73,6 +73,32 @@ func (s *Store) Subject(ctx context.Context, f proposal.Finding) (c proposal.Con
 	return c, shipped, err
 }
 
+// Open implements proposal.Store.
+func (s *Store) Open(ctx context.Context, account, id uuid.UUID) (f proposal.Finding, fingerprint string, evidenceAt time.Time, err error) {
+	var row db.OpenSubjectRow
+	err = tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
+		row, err = db.New(tx).OpenSubject(ctx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return proposal.ErrClosed
+		}
+		if err != nil {
+			return fmt.Errorf("reading the proposal: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return proposal.Finding{}, "", time.Time{}, err
+	}
+	f = proposal.Finding{
+		AccountID: account, ID: row.FindingID, ProductID: row.ProductID, ContextID: row.ContextID, Family: row.Family, StartedAt: row.StartedAt,
+		DetectedAt: row.DetectedAt, Severity: row.Severity, Evidence: row.Evidence, Renewed: true,
+	}
+	if row.DeploymentID != nil {
+		f.DeploymentID = *row.DeploymentID
+	}
+	return f, row.Fingerprint, row.EvidenceAt, nil
+}
+
 // Save implements proposal.Store.
 func (s *Store) Save(ctx context.Context, f proposal.Finding, p proposal.Proposal, since time.Time, apply func(proposal.History) (proposal.Proposal, *proposal.Skip)) (outcome proposal.Outcome, err error) {
 	err = tenant.Tx(ctx, s.pool, f.AccountID, func(tx pgx.Tx) error {

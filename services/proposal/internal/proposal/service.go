@@ -34,6 +34,9 @@ const (
 // finds that proposal. Nothing was stored.
 var ErrOvertaken = errors.New("the finding itself was handled meanwhile")
 
+// ErrClosed means that the proposal is decided, expired or gone.
+var ErrClosed = errors.New("the proposal is not open")
+
 // Outcome is what became of a finding.
 type Outcome string
 
@@ -54,6 +57,8 @@ type Store interface {
 	// Matter is the fingerprint of the newest proposal that shows or absorbed the finding, or "", and whether that is
 	// open for a decision.
 	Matter(ctx context.Context, f Finding) (fingerprint string, open bool, err error)
+	// Open reads what the proposal is about, as newer evidence of its finding would tell it; ErrClosed when it is not open.
+	Open(ctx context.Context, account, id uuid.UUID) (f Finding, fingerprint string, evidenceAt time.Time, err error)
 	// Outcomes are how the account's predictions of a family turned out, the newest first.
 	Outcomes(ctx context.Context, account uuid.UUID, family string) ([]impact.Outcome, error)
 	// History reads what is known of a matter; rejections since a moment.
@@ -137,6 +142,24 @@ func (s *Service) FindingRenewed(ctx context.Context, f Finding) (Outcome, error
 	default:
 		return s.propose(ctx, f, e, matter, e.AsOf)
 	}
+}
+
+// RewriteRequested has an open proposal written anew from the evidence it has: the model may have been away, or say it
+// better this time. Decided meanwhile, it stays as it was decided on.
+func (s *Service) RewriteRequested(ctx context.Context, event, account, id uuid.UUID) (Outcome, error) {
+	f, matter, evidenceAt, err := s.store.Open(ctx, account, id)
+	if errors.Is(err, ErrClosed) {
+		return Known, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	f.EventID = event
+	e, err := readEvidence(f.Evidence)
+	if err != nil {
+		return "", err
+	}
+	return s.propose(ctx, f, e, matter, evidenceAt)
 }
 
 func (s *Service) propose(ctx context.Context, f Finding, e Evidence, matter string, evidenceAt time.Time) (Outcome, error) {

@@ -236,7 +236,7 @@ func (d *demoRun) ship(ctx context.Context, proposal api.Proposal) (api.Deployme
 	}
 	d.say("✓", "approved")
 	if deployment.Status == api.DeploymentStatusPlanned {
-		if deployment, err = d.target.ReportDeployment(ctx, deployment.Id, d.story.FixAt, d.story.FixRelease); err != nil {
+		if deployment, err = d.target.ReportDeployment(ctx, deployment.Id, api.DeploymentReport{DeployedAt: &d.story.FixAt, Version: &d.story.FixRelease}); err != nil {
 			return deployment, fmt.Errorf("reporting the deployment: %w", err)
 		}
 	}

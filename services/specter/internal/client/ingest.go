@@ -1,22 +1,15 @@
 package client
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/google/uuid"
 
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
-
-// maxEvent bounds one server-sent event: a payload and its surroundings.
-const maxEvent = 256 << 10
 
 // LiveSignal is a signal sent now, through the ingest door and with an ingest key.
 type LiveSignal struct {
@@ -52,51 +45,5 @@ func (c *Client) Tail(ctx context.Context, product uuid.UUID, lastEvent string, 
 	if lastEvent != "" {
 		params.LastEventID = &lastEvent
 	}
-	response, err := c.api.StreamSignals(ctx, product, params)
-	if err != nil {
-		if ctx.Err() != nil {
-			return lastEvent, nil
-		}
-		return lastEvent, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		var body bytes.Buffer
-		_, _ = body.ReadFrom(http.MaxBytesReader(nil, response.Body, 1<<20)) // whatever could be read explains it
-		return lastEvent, refusal(response.StatusCode, body.Bytes())
-	}
-	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(make([]byte, 0, 16<<10), maxEvent)
-	var id, data strings.Builder
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case lines.Text() == "" && data.Len() > 0:
-			var signal api.Signal
-			if err := json.Unmarshal([]byte(data.String()), &signal); err != nil {
-				return lastEvent, fmt.Errorf("reading an event of the stream: %w", err)
-			}
-			if id.Len() > 0 {
-				lastEvent = id.String()
-			}
-			data.Reset()
-			id.Reset()
-			if err := seen(signal); err != nil {
-				return lastEvent, err
-			}
-		case field == "data":
-			data.WriteString(value)
-		case field == "id":
-			id.Reset()
-			id.WriteString(value)
-		}
-	}
-	if ctx.Err() != nil {
-		return lastEvent, nil
-	}
-	if err := lines.Err(); err != nil {
-		return lastEvent, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	return lastEvent, fmt.Errorf("%w: %w", ErrUnreachable, errors.New("the stream ended"))
+	return follow(ctx, lastEvent, seen, func() (*http.Response, error) { return c.api.StreamSignals(ctx, product, params) })
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 	openapi_types "github.com/oapi-codegen/runtime/types"
@@ -251,22 +250,6 @@ func (c *Client) Reject(ctx context.Context, p api.Proposal, reason api.RejectRe
 		return c.api.DecideProposal(ctx, p.Id, api.DecideProposalJSONRequestBody{Decision: "rejected", ContentHash: &p.ContentHash, ReasonCode: &reason, Reason: &note})
 	})
 	return decided, err
-}
-
-// ReportDeployment says when an approved change shipped.
-func (c *Client) ReportDeployment(ctx context.Context, id uuid.UUID, at time.Time, version string) (api.Deployment, error) {
-	var deployment api.Deployment
-	err := call(ctx, false, &deployment, func(ctx context.Context) (*http.Response, error) {
-		return c.api.ReportDeployment(ctx, id, api.ReportDeploymentJSONRequestBody{DeployedAt: &at, Version: &version})
-	})
-	return deployment, err
-}
-
-// Deployment returns one deployment with its verification.
-func (c *Client) Deployment(ctx context.Context, id uuid.UUID) (api.Deployment, error) {
-	var deployment api.Deployment
-	err := call(ctx, true, &deployment, func(ctx context.Context) (*http.Response, error) { return c.api.GetDeployment(ctx, id) })
-	return deployment, err
 }
 
 // Signals returns the newest signals of a product.

@@ -18,6 +18,7 @@ const defaultTime = "timestamp"
 // Options names the columns.
 type Options struct {
 	Column    string // with the values
+	Beside    string // with a second value of each row; none when empty
 	Timestamp string // with the times; "timestamp" if there is one when empty
 }
 
@@ -36,40 +37,62 @@ type Row struct {
 	At        time.Time // zero without such a column
 	Text      string    // the value as it was written
 	Value     float64   // NaN where there is none
+	Beside    float64   // of the second column; NaN where there is none, 0 without such a column
 }
 
 // Reader reads the rows of a series.
 type Reader struct {
 	records   records
 	times     timeReader
-	columns   int
+	columns   []string
 	value, at int // indexes; at is -1 without times
-	name      string
+	beside    int // -1 without a second column
 }
 
-// NewReader reads the header: its separator is comma, semicolon or tab. A byte order mark is
-// skipped. *MissingColumn when a column is not there, io.EOF when nothing is.
+// NewReader reads the header and chooses its columns. *MissingColumn when one is not there, io.EOF when nothing is.
 func NewReader(in io.Reader, o Options) (*Reader, error) {
+	r, err := Open(in)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Choose(o)
+}
+
+// Open reads the header: its separator is comma, semicolon or tab. A byte order mark is skipped.
+// Choose says which columns are read. io.EOF when nothing is there.
+func Open(in io.Reader) (*Reader, error) {
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	if mark, _ := buffered.Peek(3); string(mark) == "\xef\xbb\xbf" {
 		_, _ = buffered.Discard(len(mark)) // they were just seen
 	}
-	r := &Reader{records: records{in: buffered, comma: separator(buffered)}, at: -1, name: o.Column}
+	r := &Reader{records: records{in: buffered, comma: separator(buffered)}}
 	if err := r.records.next(); err != nil {
 		return nil, err
 	}
-	var columns []string
 	for _, cell := range r.records.cells {
-		columns = append(columns, strings.TrimSpace(string(cell)))
-	}
-	r.columns = len(columns)
-	if r.value = find(columns, o.Column); r.value < 0 {
-		return nil, &MissingColumn{o.Column, columns}
-	}
-	if r.at = find(columns, first(o.Timestamp, defaultTime)); r.at < 0 && o.Timestamp != "" {
-		return nil, &MissingColumn{o.Timestamp, columns}
+		r.columns = append(r.columns, strings.TrimSpace(string(cell)))
 	}
 	return r, nil
+}
+
+// Columns are the names in the header, in its order.
+func (r *Reader) Columns() []string { return r.columns }
+
+// Choose says which columns the rows to come are read from. *MissingColumn when one is not there.
+func (r *Reader) Choose(o Options) error {
+	if r.value = find(r.columns, o.Column); r.value < 0 {
+		return &MissingColumn{o.Column, r.columns}
+	}
+	r.beside = -1
+	if o.Beside != "" {
+		if r.beside = find(r.columns, o.Beside); r.beside < 0 {
+			return &MissingColumn{o.Beside, r.columns}
+		}
+	}
+	if r.at = find(r.columns, first(o.Timestamp, defaultTime)); r.at < 0 && o.Timestamp != "" {
+		return &MissingColumn{o.Timestamp, r.columns}
+	}
+	return nil
 }
 
 // separator is the first of the three that occurs outside of quotes in the header. It waits for no
@@ -121,7 +144,7 @@ func (r *Reader) Next() (Row, error) {
 		if err := r.records.next(); err != nil {
 			return Row{}, err
 		}
-		if cells := r.records.cells; r.columns == 1 || len(cells) > 1 || len(cells[0]) > 0 {
+		if cells := r.records.cells; len(r.columns) == 1 || len(cells) > 1 || len(cells[0]) > 0 {
 			return r.row(cells)
 		}
 	}
@@ -132,15 +155,20 @@ func (r *Reader) row(cells [][]byte) (Row, error) {
 	bad := func(format string, args ...any) (Row, error) {
 		return Row{}, &BadRow{row.Line, fmt.Sprintf(format, args...)}
 	}
-	if len(cells) != r.columns {
-		return bad("has %d columns, the header has %d", len(cells), r.columns)
+	if len(cells) != len(r.columns) {
+		return bad("has %d columns, the header has %d", len(cells), len(r.columns))
 	}
 	row.Text = string(bytes.TrimSpace(cells[r.value]))
-	value, ok := number(row.Text)
-	if !ok {
-		return bad("%s is %q, not a number", r.name, clip(row.Text))
+	var ok bool
+	if row.Value, ok = number(row.Text); !ok {
+		return bad("%s is %q, not a number", r.columns[r.value], clip(row.Text))
 	}
-	row.Value = value
+	if r.beside >= 0 {
+		text := string(bytes.TrimSpace(cells[r.beside]))
+		if row.Beside, ok = number(text); !ok {
+			return bad("%s is %q, not a number", r.columns[r.beside], clip(text))
+		}
+	}
 	if r.at >= 0 {
 		row.Timestamp = string(cells[r.at])
 		if row.At, ok = r.times.parse(row.Timestamp); !ok {

@@ -30,6 +30,20 @@ var layouts = []string{
 	"02.01.2006",
 }
 
+const compactDate = "20060102"
+
+// ParseTime reads one moment in any form a file may have it in; whole says that it names a day and no
+// time of it.
+func ParseTime(text string) (at time.Time, whole, ok bool) {
+	var r timeReader
+	at, ok = r.parse(text)
+	switch r.layout {
+	case time.DateOnly, compactDate, "2006/01/02", "01/02/2006", "02.01.2006":
+		whole = true
+	}
+	return at, whole, ok
+}
+
 // timeReader reads timestamps. A file keeps to one layout, so the last that worked is tried first.
 type timeReader struct {
 	layout string
@@ -40,6 +54,12 @@ func (r *timeReader) parse(text string) (time.Time, bool) {
 	text = strings.TrimSpace(text)
 	if r.layout != "" {
 		if at, err := time.Parse(r.layout, text); err == nil {
+			return at, true
+		}
+	}
+	if len(text) == len(compactDate) { // as seconds it would be a day of 1970
+		if at, err := time.Parse(compactDate, text); err == nil {
+			r.layout = compactDate
 			return at, true
 		}
 	}

@@ -36,7 +36,7 @@ test("the package holds what it should and nothing else", () => {
   const [{ files, unpackedSize }] = JSON.parse(run("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], root));
   const wanted = ["LICENSE", "README.md", "package.json", "dist/specter.iife.js"];
   for (const entry of entries) wanted.push(`dist/${entry}.js`, `dist/${entry}.cjs`);
-  for (const name of [...entries, "types", "webhook"]) wanted.push(`dist/${name}.d.ts`, `dist/${name}.d.cts`);
+  for (const name of [...entries, "deployments", "types", "webhook"]) wanted.push(`dist/${name}.d.ts`, `dist/${name}.d.cts`);
   assert.deepEqual(files.map(({ path }) => path).sort(), wanted.sort());
   assert.ok(unpackedSize < 120_000, String(unpackedSize));
 });
@@ -56,7 +56,7 @@ const body = `
     client.track("a"); client.identify(1); client.page(); client.captureError(new Error("x")); client.optOut(); client.reset();
     await client.flush(); await client.shutdown();
   }
-  assert(typeof node.init == "function" && typeof node.verifyWebhook == "function");
+  assert(typeof node.init == "function" && typeof node.verifyWebhook == "function" && typeof node.deployments == "function" && typeof node.reportDeploy == "function");
   const html = renderToString(createElement(react.SpecterProvider, { options: { apiKey: "spk_x" } }, createElement(function Page() {
     react.useTrack()("rendered"); react.useSpecter().track("rendered");
     return "page";

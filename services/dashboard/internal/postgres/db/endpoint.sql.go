@@ -60,6 +60,23 @@ func (q *Queries) CountEndpoints(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countUnsent = `-- name: CountUnsent :one
+SELECT count(*) FROM deliveries
+WHERE endpoint_id = $1 AND status IN ('failed', 'dropped') AND created_at >= $2 AND event_type <> 'endpoint.tested'
+`
+
+type CountUnsentParams struct {
+	EndpointID uuid.UUID
+	Since      time.Time
+}
+
+func (q *Queries) CountUnsent(ctx context.Context, arg CountUnsentParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countUnsent, arg.EndpointID, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteEndpoint = `-- name: DeleteEndpoint :execrows
 UPDATE webhook_endpoints SET deleted_at = $2, enabled = false WHERE id = $1 AND deleted_at IS NULL
 `
@@ -78,7 +95,7 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, arg DeleteEndpointParams) 
 }
 
 const deliveryAttempts = `-- name: DeliveryAttempts :many
-SELECT account_id, delivery_id, attempt, at, duration_ms, status_code, error, response_excerpt FROM delivery_attempts WHERE delivery_id = ANY($1::uuid[]) ORDER BY delivery_id, attempt
+SELECT account_id, delivery_id, attempt, at, duration_ms, status_code, error, response_excerpt, request, response_headers FROM delivery_attempts WHERE delivery_id = ANY($1::uuid[]) ORDER BY delivery_id, attempt
 `
 
 func (q *Queries) DeliveryAttempts(ctx context.Context, deliveryIds []uuid.UUID) ([]DeliveryAttempt, error) {
@@ -99,6 +116,8 @@ func (q *Queries) DeliveryAttempts(ctx context.Context, deliveryIds []uuid.UUID)
 			&i.StatusCode,
 			&i.Error,
 			&i.ResponseExcerpt,
+			&i.Request,
+			&i.ResponseHeaders,
 		); err != nil {
 			return nil, err
 		}
@@ -110,29 +129,77 @@ func (q *Queries) DeliveryAttempts(ctx context.Context, deliveryIds []uuid.UUID)
 	return items, nil
 }
 
+const deliveryByID = `-- name: DeliveryByID :one
+SELECT id, event_id, event_type, status, reason, attempts, resends, deployment_id, created_at, next_attempt_at, finished_at, body FROM deliveries
+WHERE endpoint_id = $1 AND id = $2
+`
+
+type DeliveryByIDParams struct {
+	EndpointID uuid.UUID
+	ID         uuid.UUID
+}
+
+type DeliveryByIDRow struct {
+	ID            uuid.UUID
+	EventID       uuid.UUID
+	EventType     string
+	Status        string
+	Reason        string
+	Attempts      int32
+	Resends       int32
+	DeploymentID  *uuid.UUID
+	CreatedAt     time.Time
+	NextAttemptAt *time.Time
+	FinishedAt    *time.Time
+	Body          []byte
+}
+
+func (q *Queries) DeliveryByID(ctx context.Context, arg DeliveryByIDParams) (DeliveryByIDRow, error) {
+	row := q.db.QueryRow(ctx, deliveryByID, arg.EndpointID, arg.ID)
+	var i DeliveryByIDRow
+	err := row.Scan(
+		&i.ID,
+		&i.EventID,
+		&i.EventType,
+		&i.Status,
+		&i.Reason,
+		&i.Attempts,
+		&i.Resends,
+		&i.DeploymentID,
+		&i.CreatedAt,
+		&i.NextAttemptAt,
+		&i.FinishedAt,
+		&i.Body,
+	)
+	return i, err
+}
+
 const endpoint = `-- name: Endpoint :one
-SELECT e.id, e.account_id, e.url, e.description, e.events, e.secret_sealed, e.enabled, e.version, e.created_at, e.updated_at, e.deleted_at, s.consecutive_failures, s.last_success_at, s.disabled_at, s.disabled_reason
+SELECT e.id, e.account_id, e.url, e.description, e.events, e.secret_sealed, e.enabled, e.version, e.created_at, e.updated_at, e.deleted_at, e.previous_secret_sealed, e.previous_secret_until, s.consecutive_failures, s.failing_since, s.last_success_at, s.disabled_at, s.disabled_reason
 FROM webhook_endpoints e
 LEFT JOIN endpoint_states s ON s.account_id = e.account_id AND s.endpoint_id = e.id
 WHERE e.id = $1 AND e.deleted_at IS NULL
 `
 
 type EndpointRow struct {
-	ID                  uuid.UUID
-	AccountID           uuid.UUID
-	Url                 string
-	Description         string
-	Events              []string
-	SecretSealed        []byte
-	Enabled             bool
-	Version             int32
-	CreatedAt           time.Time
-	UpdatedAt           time.Time
-	DeletedAt           *time.Time
-	ConsecutiveFailures *int32
-	LastSuccessAt       *time.Time
-	DisabledAt          *time.Time
-	DisabledReason      *string
+	ID                   uuid.UUID
+	AccountID            uuid.UUID
+	Url                  string
+	Description          string
+	Events               []string
+	SecretSealed         []byte
+	Enabled              bool
+	Version              int32
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
+	DeletedAt            *time.Time
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
+	ConsecutiveFailures  *int32
+	FailingSince         *time.Time
+	LastSuccessAt        *time.Time
+	DisabledAt           *time.Time
+	DisabledReason       *string
 }
 
 func (q *Queries) Endpoint(ctx context.Context, id uuid.UUID) (EndpointRow, error) {
@@ -150,12 +217,65 @@ func (q *Queries) Endpoint(ctx context.Context, id uuid.UUID) (EndpointRow, erro
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.PreviousSecretSealed,
+		&i.PreviousSecretUntil,
 		&i.ConsecutiveFailures,
+		&i.FailingSince,
 		&i.LastSuccessAt,
 		&i.DisabledAt,
 		&i.DisabledReason,
 	)
 	return i, err
+}
+
+const endpointDays = `-- name: EndpointDays :many
+SELECT endpoint_id, date_trunc('day', created_at, 'UTC')::timestamptz AS day,
+       count(*) FILTER (WHERE status = 'delivered') AS delivered, count(*) FILTER (WHERE status = 'pending') AS pending,
+       count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'dropped') AS dropped
+FROM deliveries
+WHERE endpoint_id = ANY($1::uuid[]) AND created_at >= $2
+GROUP BY 1, 2 ORDER BY 1, 2
+`
+
+type EndpointDaysParams struct {
+	Endpoints []uuid.UUID
+	Since     time.Time
+}
+
+type EndpointDaysRow struct {
+	EndpointID uuid.UUID
+	Day        time.Time
+	Delivered  int64
+	Pending    int64
+	Failed     int64
+	Dropped    int64
+}
+
+func (q *Queries) EndpointDays(ctx context.Context, arg EndpointDaysParams) ([]EndpointDaysRow, error) {
+	rows, err := q.db.Query(ctx, endpointDays, arg.Endpoints, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndpointDaysRow
+	for rows.Next() {
+		var i EndpointDaysRow
+		if err := rows.Scan(
+			&i.EndpointID,
+			&i.Day,
+			&i.Delivered,
+			&i.Pending,
+			&i.Failed,
+			&i.Dropped,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const importByID = `-- name: ImportByID :one
@@ -251,14 +371,20 @@ func (q *Queries) InsertImport(ctx context.Context, arg InsertImportParams) erro
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
-SELECT id, event_id, event_type, status, attempts, created_at, next_attempt_at, finished_at FROM deliveries
+SELECT id, event_id, event_type, status, reason, attempts, resends, deployment_id, created_at, next_attempt_at, finished_at FROM deliveries
 WHERE endpoint_id = $1
-  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $4
+  AND ($2::text IS NULL OR status = $2)
+  AND ($3::text IS NULL OR event_type = $3)
+  AND ($4::timestamptz IS NULL OR created_at >= $4)
+  AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+ORDER BY created_at DESC, id DESC LIMIT $7
 `
 
 type ListDeliveriesParams struct {
 	EndpointID uuid.UUID
+	Status     *string
+	EventType  *string
+	Since      *time.Time
 	BeforeAt   *time.Time
 	BeforeID   *uuid.UUID
 	RowLimit   int32
@@ -269,7 +395,10 @@ type ListDeliveriesRow struct {
 	EventID       uuid.UUID
 	EventType     string
 	Status        string
+	Reason        string
 	Attempts      int32
+	Resends       int32
+	DeploymentID  *uuid.UUID
 	CreatedAt     time.Time
 	NextAttemptAt *time.Time
 	FinishedAt    *time.Time
@@ -278,6 +407,9 @@ type ListDeliveriesRow struct {
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]ListDeliveriesRow, error) {
 	rows, err := q.db.Query(ctx, listDeliveries,
 		arg.EndpointID,
+		arg.Status,
+		arg.EventType,
+		arg.Since,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.RowLimit,
@@ -294,7 +426,10 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 			&i.EventID,
 			&i.EventType,
 			&i.Status,
+			&i.Reason,
 			&i.Attempts,
+			&i.Resends,
+			&i.DeploymentID,
 			&i.CreatedAt,
 			&i.NextAttemptAt,
 			&i.FinishedAt,
@@ -310,7 +445,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 }
 
 const listEndpoints = `-- name: ListEndpoints :many
-SELECT e.id, e.account_id, e.url, e.description, e.events, e.secret_sealed, e.enabled, e.version, e.created_at, e.updated_at, e.deleted_at, s.consecutive_failures, s.last_success_at, s.disabled_at, s.disabled_reason
+SELECT e.id, e.account_id, e.url, e.description, e.events, e.secret_sealed, e.enabled, e.version, e.created_at, e.updated_at, e.deleted_at, e.previous_secret_sealed, e.previous_secret_until, s.consecutive_failures, s.failing_since, s.last_success_at, s.disabled_at, s.disabled_reason
 FROM webhook_endpoints e
 LEFT JOIN endpoint_states s ON s.account_id = e.account_id AND s.endpoint_id = e.id
 WHERE e.deleted_at IS NULL
@@ -325,21 +460,24 @@ type ListEndpointsParams struct {
 }
 
 type ListEndpointsRow struct {
-	ID                  uuid.UUID
-	AccountID           uuid.UUID
-	Url                 string
-	Description         string
-	Events              []string
-	SecretSealed        []byte
-	Enabled             bool
-	Version             int32
-	CreatedAt           time.Time
-	UpdatedAt           time.Time
-	DeletedAt           *time.Time
-	ConsecutiveFailures *int32
-	LastSuccessAt       *time.Time
-	DisabledAt          *time.Time
-	DisabledReason      *string
+	ID                   uuid.UUID
+	AccountID            uuid.UUID
+	Url                  string
+	Description          string
+	Events               []string
+	SecretSealed         []byte
+	Enabled              bool
+	Version              int32
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
+	DeletedAt            *time.Time
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
+	ConsecutiveFailures  *int32
+	FailingSince         *time.Time
+	LastSuccessAt        *time.Time
+	DisabledAt           *time.Time
+	DisabledReason       *string
 }
 
 func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([]ListEndpointsRow, error) {
@@ -363,7 +501,10 @@ func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.PreviousSecretSealed,
+			&i.PreviousSecretUntil,
 			&i.ConsecutiveFailures,
+			&i.FailingSince,
 			&i.LastSuccessAt,
 			&i.DisabledAt,
 			&i.DisabledReason,
@@ -379,7 +520,7 @@ func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([
 }
 
 const lockEndpoint = `-- name: LockEndpoint :one
-SELECT id, account_id, url, description, events, secret_sealed, enabled, version, created_at, updated_at, deleted_at FROM webhook_endpoints WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
+SELECT id, account_id, url, description, events, secret_sealed, enabled, version, created_at, updated_at, deleted_at, previous_secret_sealed, previous_secret_until FROM webhook_endpoints WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
 `
 
 func (q *Queries) LockEndpoint(ctx context.Context, id uuid.UUID) (WebhookEndpoint, error) {
@@ -397,6 +538,8 @@ func (q *Queries) LockEndpoint(ctx context.Context, id uuid.UUID) (WebhookEndpoi
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.PreviousSecretSealed,
+		&i.PreviousSecretUntil,
 	)
 	return i, err
 }
@@ -421,6 +564,35 @@ func (q *Queries) LockImport(ctx context.Context, id uuid.UUID) (Import, error) 
 		&i.CompletedAt,
 	)
 	return i, err
+}
+
+const rotateEndpointSecret = `-- name: RotateEndpointSecret :execrows
+UPDATE webhook_endpoints
+SET previous_secret_sealed = CASE WHEN $1::timestamptz > $2 THEN secret_sealed END,
+    previous_secret_until = CASE WHEN $1::timestamptz > $2 THEN $1::timestamptz END,
+    secret_sealed = $3, version = version + 1
+WHERE id = $4 AND deleted_at IS NULL
+`
+
+type RotateEndpointSecretParams struct {
+	Until        time.Time
+	At           interface{}
+	SecretSealed []byte
+	ID           uuid.UUID
+}
+
+// Not an edit of the endpoint: one that was disabled stays so.
+func (q *Queries) RotateEndpointSecret(ctx context.Context, arg RotateEndpointSecretParams) (int64, error) {
+	result, err := q.db.Exec(ctx, rotateEndpointSecret,
+		arg.Until,
+		arg.At,
+		arg.SecretSealed,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateEndpoint = `-- name: UpdateEndpoint :exec

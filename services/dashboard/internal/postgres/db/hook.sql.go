@@ -80,8 +80,12 @@ func (q *Queries) DeployHookByToken(ctx context.Context, arg DeployHookByTokenPa
 
 const forgetReceipts = `-- name: ForgetReceipts :exec
 DELETE FROM deploy_receipts r
-WHERE r.product_id = $1 AND (r.received_at < $2::timestamptz OR r.id IN (
-    SELECT o.id FROM deploy_receipts o WHERE o.product_id = $1 AND o.outcome = 'ignored' ORDER BY o.received_at DESC, o.id DESC OFFSET 100))
+WHERE r.product_id = $1 AND (
+    r.received_at < $2::timestamptz
+    OR r.id IN (SELECT o.id FROM deploy_receipts o WHERE o.product_id = $1 AND o.outcome = 'ignored'
+                ORDER BY o.received_at DESC, o.id DESC OFFSET 100)
+    OR r.id IN (SELECT o.id FROM deploy_receipts o WHERE o.product_id = $1 AND o.source = 'hook' AND o.digest IS NULL
+                ORDER BY o.received_at DESC, o.id DESC OFFSET 500))
 `
 
 type ForgetReceiptsParams struct {
@@ -89,7 +93,8 @@ type ForgetReceiptsParams struct {
 	Before    time.Time
 }
 
-// What is old goes, and of what did not count all but the newest hundred: a busy repository sends thousands.
+// What is old goes; of what did not count, all but the newest hundred, because a busy repository sends thousands; of what
+// may be said again, all but the newest five hundred, because a pipeline may be stuck.
 func (q *Queries) ForgetReceipts(ctx context.Context, arg ForgetReceiptsParams) error {
 	_, err := q.db.Exec(ctx, forgetReceipts, arg.ProductID, arg.Before)
 	return err

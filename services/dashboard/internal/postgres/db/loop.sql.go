@@ -74,12 +74,13 @@ func (q *Queries) DeleteDecision(ctx context.Context, proposalID uuid.UUID) erro
 const deployment = `-- name: Deployment :one
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
        d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.id = $1
 `
@@ -147,6 +148,20 @@ func (q *Queries) Deployment(ctx context.Context, id uuid.UUID) (DeploymentRow, 
 		&i.Revision,
 	)
 	return i, err
+}
+
+const dropEdit = `-- name: DropEdit :exec
+DELETE FROM proposal_edits WHERE account_id = $1 AND proposal_id = $2
+`
+
+type DropEditParams struct {
+	AccountID  uuid.UUID
+	ProposalID uuid.UUID
+}
+
+func (q *Queries) DropEdit(ctx context.Context, arg DropEditParams) error {
+	_, err := q.db.Exec(ctx, dropEdit, arg.AccountID, arg.ProposalID)
+	return err
 }
 
 const finding = `-- name: Finding :one
@@ -283,6 +298,33 @@ func (q *Queries) InsertDeployment(ctx context.Context, arg InsertDeploymentPara
 	return err
 }
 
+const keepEdit = `-- name: KeepEdit :exec
+INSERT INTO proposal_edits (account_id, proposal_id, title, suggested_change, edited_by, edited_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (account_id, proposal_id) DO UPDATE SET title = excluded.title, suggested_change = excluded.suggested_change,
+    edited_by = excluded.edited_by, edited_at = excluded.edited_at
+`
+
+type KeepEditParams struct {
+	AccountID       uuid.UUID
+	ProposalID      uuid.UUID
+	Title           *string
+	SuggestedChange *string
+	EditedBy        string
+	EditedAt        time.Time
+}
+
+func (q *Queries) KeepEdit(ctx context.Context, arg KeepEditParams) error {
+	_, err := q.db.Exec(ctx, keepEdit,
+		arg.AccountID,
+		arg.ProposalID,
+		arg.Title,
+		arg.SuggestedChange,
+		arg.EditedBy,
+		arg.EditedAt,
+	)
+	return err
+}
+
 const lastAnalyses = `-- name: LastAnalyses :many
 SELECT DISTINCT ON (context_id) id, account_id, product_id, context_id, trigger, requested_by, from_at, as_of, outcome, reason, finding_count, signals_24h, detail, started_at, finished_at, dry_run FROM analyses
 WHERE context_id = ANY($1::uuid[]) AND NOT dry_run
@@ -386,12 +428,13 @@ func (q *Queries) ListAnalyses(ctx context.Context, arg ListAnalysesParams) ([]A
 const listDeployments = `-- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
        d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.product_id = $1
   AND ($2::boolean IS NULL OR CASE WHEN $2::boolean THEN d.status IN ('deployed', 'rolled_back') ELSE d.status = 'planned' END)
@@ -585,14 +628,17 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 }
 
 const listProposals = `-- name: ListProposals :many
-SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
-       b.title AS reopens_title, bd.id AS reopens_deployment_id
+SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, s.edited_by, s.edited_at, s.written_title, s.written_change, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
+       b.title AS reopens_title, be.title AS reopens_edited_title, bd.id AS reopens_deployment_id, t.title AS duplicate_title, te.title AS duplicate_edited_title
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
 LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN proposal_edits be ON be.account_id = s.account_id AND be.proposal_id = s.reopens
 LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
+LEFT JOIN proposals t ON t.account_id = s.account_id AND t.id = s.duplicate_of
+LEFT JOIN proposal_edits te ON te.account_id = s.account_id AND te.proposal_id = s.duplicate_of
 WHERE ($1::uuid IS NULL OR s.product_id = $1)
   AND ($2::text IS NULL OR s.status = $2::text)
   AND ($3::float8 IS NULL OR (s.priority, s.id) < ($3, $4::uuid))
@@ -640,12 +686,19 @@ type ListProposalsRow struct {
 	ReopensAfter          *string
 	ReasonCode            *string
 	SnoozedBefore         *time.Time
+	EditedBy              *string
+	EditedAt              *time.Time
+	WrittenTitle          string
+	WrittenChange         string
 	ContextName           string
 	LiveDeploymentID      *uuid.UUID
 	LiveDeploymentStatus  *string
 	DetectedAt            *time.Time
 	ReopensTitle          *string
+	ReopensEditedTitle    *string
 	ReopensDeploymentID   *uuid.UUID
+	DuplicateTitle        *string
+	DuplicateEditedTitle  *string
 }
 
 func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([]ListProposalsRow, error) {
@@ -696,12 +749,19 @@ func (q *Queries) ListProposals(ctx context.Context, arg ListProposalsParams) ([
 			&i.ReopensAfter,
 			&i.ReasonCode,
 			&i.SnoozedBefore,
+			&i.EditedBy,
+			&i.EditedAt,
+			&i.WrittenTitle,
+			&i.WrittenChange,
 			&i.ContextName,
 			&i.LiveDeploymentID,
 			&i.LiveDeploymentStatus,
 			&i.DetectedAt,
 			&i.ReopensTitle,
+			&i.ReopensEditedTitle,
 			&i.ReopensDeploymentID,
+			&i.DuplicateTitle,
+			&i.DuplicateEditedTitle,
 		); err != nil {
 			return nil, err
 		}
@@ -816,14 +876,17 @@ func (q *Queries) OpenProposalsByContext(ctx context.Context, contextIds []uuid.
 }
 
 const proposal = `-- name: Proposal :one
-SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
-       b.title AS reopens_title, bd.id AS reopens_deployment_id
+SELECT s.id, s.account_id, s.product_id, s.context_id, s.finding_id, s.family, s.fingerprint, s.title, s.diagnosis, s.suggested_change, s.evidence, s.predicted_impact, s.confidence, s.priority, s.provenance, s.content_hash, s.evidence_at, s.expired_at, s.created_at, s.updated_at, s.regressed_deployment_id, s.status, s.decision_reason, s.decided_by, s.decided_at, s.snoozed_until, s.duplicate_of, s.severity, s.reopens, s.reopens_after, s.reason_code, s.snoozed_before, s.edited_by, s.edited_at, s.written_title, s.written_change, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
+       b.title AS reopens_title, be.title AS reopens_edited_title, bd.id AS reopens_deployment_id, t.title AS duplicate_title, te.title AS duplicate_edited_title
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
 LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN proposal_edits be ON be.account_id = s.account_id AND be.proposal_id = s.reopens
 LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
+LEFT JOIN proposals t ON t.account_id = s.account_id AND t.id = s.duplicate_of
+LEFT JOIN proposal_edits te ON te.account_id = s.account_id AND te.proposal_id = s.duplicate_of
 WHERE s.id = $1
 `
 
@@ -860,12 +923,19 @@ type ProposalRow struct {
 	ReopensAfter          *string
 	ReasonCode            *string
 	SnoozedBefore         *time.Time
+	EditedBy              *string
+	EditedAt              *time.Time
+	WrittenTitle          string
+	WrittenChange         string
 	ContextName           string
 	LiveDeploymentID      *uuid.UUID
 	LiveDeploymentStatus  *string
 	DetectedAt            *time.Time
 	ReopensTitle          *string
+	ReopensEditedTitle    *string
 	ReopensDeploymentID   *uuid.UUID
+	DuplicateTitle        *string
+	DuplicateEditedTitle  *string
 }
 
 func (q *Queries) Proposal(ctx context.Context, id uuid.UUID) (ProposalRow, error) {
@@ -904,12 +974,19 @@ func (q *Queries) Proposal(ctx context.Context, id uuid.UUID) (ProposalRow, erro
 		&i.ReopensAfter,
 		&i.ReasonCode,
 		&i.SnoozedBefore,
+		&i.EditedBy,
+		&i.EditedAt,
+		&i.WrittenTitle,
+		&i.WrittenChange,
 		&i.ContextName,
 		&i.LiveDeploymentID,
 		&i.LiveDeploymentStatus,
 		&i.DetectedAt,
 		&i.ReopensTitle,
+		&i.ReopensEditedTitle,
 		&i.ReopensDeploymentID,
+		&i.DuplicateTitle,
+		&i.DuplicateEditedTitle,
 	)
 	return i, err
 }

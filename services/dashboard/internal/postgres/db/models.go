@@ -113,6 +113,8 @@ type DeliveryAttempt struct {
 	StatusCode      *int32
 	Error           string
 	ResponseExcerpt string
+	Request         []byte
+	ResponseHeaders []byte
 }
 
 // writer: dashboard. Where pipelines and GitHub report what a product ships, and what of it counts.
@@ -254,15 +256,17 @@ type WebSession struct {
 
 // writer: dashboard. Where webhooks go.
 type WebhookEndpoint struct {
-	ID           uuid.UUID
-	AccountID    uuid.UUID
-	Url          string
-	Description  string
-	Events       []string
-	SecretSealed []byte
-	Enabled      bool
-	Version      int32
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeletedAt    *time.Time
+	ID                   uuid.UUID
+	AccountID            uuid.UUID
+	Url                  string
+	Description          string
+	Events               []string
+	SecretSealed         []byte
+	Enabled              bool
+	Version              int32
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
+	DeletedAt            *time.Time
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
 }

@@ -60,10 +60,15 @@ INSERT INTO deploy_receipts (id, account_id, product_id, source, event, received
 VALUES ($1, $2, $3, $4, $5, $6, sqlc.narg(delivery_id), sqlc.narg(digest), $7, $8, $9, $10, $11, $12, $13, $14);
 
 -- name: ForgetReceipts :exec
--- What is old goes, and of what did not count all but the newest hundred: a busy repository sends thousands.
+-- What is old goes; of what did not count, all but the newest hundred, because a busy repository sends thousands; of what
+-- may be said again, all but the newest five hundred, because a pipeline may be stuck.
 DELETE FROM deploy_receipts r
-WHERE r.product_id = sqlc.arg(product_id) AND (r.received_at < sqlc.arg(before)::timestamptz OR r.id IN (
-    SELECT o.id FROM deploy_receipts o WHERE o.product_id = sqlc.arg(product_id) AND o.outcome = 'ignored' ORDER BY o.received_at DESC, o.id DESC OFFSET 100));
+WHERE r.product_id = sqlc.arg(product_id) AND (
+    r.received_at < sqlc.arg(before)::timestamptz
+    OR r.id IN (SELECT o.id FROM deploy_receipts o WHERE o.product_id = sqlc.arg(product_id) AND o.outcome = 'ignored'
+                ORDER BY o.received_at DESC, o.id DESC OFFSET 100)
+    OR r.id IN (SELECT o.id FROM deploy_receipts o WHERE o.product_id = sqlc.arg(product_id) AND o.source = 'hook' AND o.digest IS NULL
+                ORDER BY o.received_at DESC, o.id DESC OFFSET 500));
 
 -- name: ListReceipts :many
 SELECT * FROM deploy_receipts

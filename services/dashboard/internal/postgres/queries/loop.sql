@@ -1,23 +1,29 @@
 -- name: Proposal :one
 SELECT s.*, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
-       b.title AS reopens_title, bd.id AS reopens_deployment_id
+       b.title AS reopens_title, be.title AS reopens_edited_title, bd.id AS reopens_deployment_id, t.title AS duplicate_title, te.title AS duplicate_edited_title
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
 LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN proposal_edits be ON be.account_id = s.account_id AND be.proposal_id = s.reopens
 LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
+LEFT JOIN proposals t ON t.account_id = s.account_id AND t.id = s.duplicate_of
+LEFT JOIN proposal_edits te ON te.account_id = s.account_id AND te.proposal_id = s.duplicate_of
 WHERE s.id = $1;
 
 -- name: ListProposals :many
 SELECT s.*, c.name AS context_name, d.id AS live_deployment_id, d.status AS live_deployment_status, f.detected_at,
-       b.title AS reopens_title, bd.id AS reopens_deployment_id
+       b.title AS reopens_title, be.title AS reopens_edited_title, bd.id AS reopens_deployment_id, t.title AS duplicate_title, te.title AS duplicate_edited_title
 FROM proposal_states s
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 LEFT JOIN deployments d ON d.account_id = s.account_id AND d.proposal_id = s.id AND d.status <> 'cancelled'
 LEFT JOIN findings f ON f.account_id = s.account_id AND f.id = s.finding_id
 LEFT JOIN proposals b ON b.account_id = s.account_id AND b.id = s.reopens
+LEFT JOIN proposal_edits be ON be.account_id = s.account_id AND be.proposal_id = s.reopens
 LEFT JOIN deployments bd ON bd.account_id = s.account_id AND bd.proposal_id = s.reopens AND bd.status <> 'cancelled'
+LEFT JOIN proposals t ON t.account_id = s.account_id AND t.id = s.duplicate_of
+LEFT JOIN proposal_edits te ON te.account_id = s.account_id AND te.proposal_id = s.duplicate_of
 WHERE (sqlc.narg(product_id)::uuid IS NULL OR s.product_id = sqlc.narg(product_id))
   AND (sqlc.narg(status)::text IS NULL OR s.status = sqlc.narg(status)::text)
   AND (sqlc.narg(before_priority)::float8 IS NULL OR (s.priority, s.id) < (sqlc.narg(before_priority), sqlc.narg(before_id)::uuid))
@@ -56,30 +62,40 @@ UPDATE proposal_decisions SET reopened_at = $2 WHERE proposal_id = $1;
 -- name: DeleteDecision :exec
 DELETE FROM proposal_decisions WHERE proposal_id = $1;
 
+-- name: KeepEdit :exec
+INSERT INTO proposal_edits (account_id, proposal_id, title, suggested_change, edited_by, edited_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (account_id, proposal_id) DO UPDATE SET title = excluded.title, suggested_change = excluded.suggested_change,
+    edited_by = excluded.edited_by, edited_at = excluded.edited_at;
+
+-- name: DropEdit :exec
+DELETE FROM proposal_edits WHERE account_id = $1 AND proposal_id = $2;
+
 -- name: InsertDeployment :exec
 INSERT INTO deployments (id, account_id, product_id, context_id, proposal_id, status, created_at) VALUES ($1, $2, $3, $4, $5, 'planned', $6);
 
 -- name: Deployment :one
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       s.verification_plan, s.verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
        d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.id = $1;
 
 -- name: ListDeployments :many
 SELECT s.id, s.product_id, s.context_id, s.proposal_id, s.version_label, s.commit_sha, s.url, s.created_at, s.deployed_at, s.reported_at,
        s.reported_by, s.cancelled_at, s.rolled_back_at, s.status::text AS status, s.verification_id, s.verification_status,
-       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, p.title, v.method AS verification_method, v.registered_at AS verification_registered_at,
+       s.verification_plan, (s.verification_result - ARRAY['daily', 'placebos', 'placebo_dates'])::jsonb AS verification_result, s.verified_at, c.name AS context_name, coalesce(pe.title, p.title)::text AS title, v.method AS verification_method, v.registered_at AS verification_registered_at,
        d.reported_via, d.environment, d.canary_share, d.version AS revision
 FROM deployment_states s
 JOIN deployments d ON d.account_id = s.account_id AND d.id = s.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 LEFT JOIN verifications v ON v.account_id = s.account_id AND v.id = s.verification_id
 WHERE s.product_id = sqlc.arg(product_id)
   AND (sqlc.narg(reported)::boolean IS NULL OR CASE WHEN sqlc.narg(reported)::boolean THEN d.status IN ('deployed', 'rolled_back') ELSE d.status = 'planned' END)

@@ -4,6 +4,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 export type Schemas = components["schemas"];
 export type Product = Schemas["Product"];
 export type Context = Schemas["Context"];
+export type Finding = Schemas["Finding"];
 export type Proposal = Schemas["Proposal"];
 export type Deployment = Schemas["Deployment"];
 export type Verification = Schemas["Verification"];

@@ -4,6 +4,7 @@ import { Redirect, Route, Switch } from "wouter";
 import { api, ApiError, rememberSession, unwrap } from "./api";
 import { ProductsPage } from "./pages/products";
 import { SignInPage } from "./pages/sign-in";
+import { Announcer } from "./parts/announce";
 import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
 
@@ -13,12 +14,14 @@ const load = {
   signals: () => import("./pages/signals").then((page) => ({ default: page.SignalsPage })),
   proposals: () => import("./pages/proposals").then((page) => ({ default: page.ProposalsPage })),
   deployments: () => import("./pages/deployments").then((page) => ({ default: page.DeploymentsPage })),
+  "deploy-hook": () => import("./pages/deploy-hook").then((page) => ({ default: page.DeployHookPage })),
   settings: () => import("./pages/settings").then((page) => ({ default: page.SettingsPage })),
 };
 const ContextsPage = lazy(load.contexts);
 const SignalsPage = lazy(load.signals);
 const ProposalsPage = lazy(load.proposals);
 const DeploymentsPage = lazy(load.deployments);
+const DeployHookPage = lazy(load["deploy-hook"]);
 const SettingsPage = lazy(load.settings);
 
 // The page of this address comes while the session is asked for.
@@ -44,9 +47,11 @@ export function App() {
       <Route path="/p/:product/:page">
         {({ product, page }) => (
           <Shell product={product} page={page} session={session.data}>
-            <Suspense fallback={<Loading what="Opening the page" />}>
-              <Page product={product} page={page} />
-            </Suspense>
+            <Announcer>
+              <Suspense fallback={<Loading what="Opening the page" />}>
+                <Page product={product} page={page} />
+              </Suspense>
+            </Announcer>
           </Shell>
         )}
       </Route>
@@ -68,6 +73,8 @@ function Page({ product, page }: { product: string; page: string }) {
       return <ProposalsPage product={product} />;
     case "deployments":
       return <DeploymentsPage product={product} />;
+    case "deploy-hook":
+      return <DeployHookPage product={product} />;
     case "settings":
       return <SettingsPage product={product} />;
     default:

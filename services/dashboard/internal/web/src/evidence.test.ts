@@ -16,7 +16,20 @@ describe("a segment", () => {
     const one = { type: "rage_click", conditions: [{ dimension: "release", value: "2.3.1" }], window: 402, expected: 61.4, share_of_change: 0.83, explains: true };
     const segments = readSegments({ segments: Array.from({ length: 9 }, () => one) });
     expect(segments).toHaveLength(5);
-    expect(segments[0]).toEqual({ type: "rage_click", where: "“rage_click” in release “2.3.1”", seen: 402, expected: 61.4, share: 0.83, explains: true });
+    expect(segments[0]).toEqual({ what: "Negative signals in release “2.3.1”, most often “rage_click”", seen: 402, expected: 61.4, share: 0.83, explains: true, raw: one });
+  });
+
+  it("says what the metric counts, and no numbers of a sample", () => {
+    const one = { type: "cart", conditions: [{ dimension: "browser", value: "Safari" }], window: 12, expected: 3, share_of_change: 0.9 };
+    const of = (metric: string) => readSegments({ metric, segments: [one] })[0];
+    expect(of("type_share")?.what).toBe("“cart” in “Safari”");
+    expect(of("type_share")?.seen).toBe(12);
+    expect(of("share_of_usual_volume")?.what).toBe("“cart” in “Safari”");
+    expect(of("error_free_share")?.what).toBe("The new error in “Safari”");
+    expect(of("funnel_conversion")?.what).toBe("Sessions that stop in “Safari”");
+    expect(of("funnel_conversion")?.seen).toBeNaN();
+    expect(of("funnel_conversion")?.share).toBe(0.9);
+    expect(readSegments({ metric: "positive_ratio", segments: [{ type: "rage_click" }] })[0]?.what).toBe("“rage_click”");
   });
 
   it("is left out when the document is of another shape", () => {

@@ -1,14 +1,16 @@
 import type { Proposal } from "./api";
 
-/** A part of the traffic in which a type is over-represented. */
+/** A part of the traffic in which what is bad is over-represented. */
 export interface Segment {
-  type: string;
-  /** “rage_click” on “button#pay” at “/checkout” */
-  where: string;
+  /** Negative signals on “button#pay” at “/checkout”, most often “rage_click” */
+  what: string;
+  /** Not a number where only a sample was counted: its share is known, how many there were is not. */
   seen: number;
   expected: number;
   share: number;
   explains: boolean;
+  /** As the evidence has it. */
+  raw: unknown;
 }
 
 export interface Volume {
@@ -76,24 +78,80 @@ export function conditionsText(conditions: unknown): string {
     .join(" ");
 }
 
+// What a metric's segments count.
+const counted: Record<string, (type: string, where: string) => string> = {
+  type_share: (type, where) => `“${type}” ${where}`,
+  share_of_usual_volume: (type, where) => (type === "" ? `Signals ${where}` : `“${type}” ${where}`),
+  error_free_share: (_, where) => `The new error ${where}`,
+  funnel_conversion: (_, where) => `Sessions that stop ${where}`,
+};
+const negatives = (type: string, where: string) => (where === "" ? `“${type}”` : `Negative signals ${where}${type === "" ? "" : `, most often “${type}”`}`);
+
+const sampled = ["error_free_share", "funnel_conversion"];
+
 export function readSegments(evidence: Document): Segment[] {
+  const metric = text(evidence["metric"]);
   return list(evidence["segments"])
     .slice(0, 5)
     .flatMap((raw) => {
       const segment = object(raw);
       if (segment === undefined) return [];
-      const type = text(segment["type"]);
+      const figure = (name: string) => (sampled.includes(metric) ? Number.NaN : number(segment[name]));
       return [
         {
-          type,
-          where: `“${type}” ${conditionsText(segment["conditions"])}`.trim(),
-          seen: number(segment["window"]),
-          expected: number(segment["expected"]),
+          what: (counted[metric] ?? negatives)(text(segment["type"]), conditionsText(segment["conditions"])).trim(),
+          seen: figure("window"),
+          expected: figure("expected"),
           share: number(segment["share_of_change"]),
           explains: segment["explains"] === true,
+          raw,
         },
       ];
     });
+}
+
+/** A type that changed with the rest. */
+export interface TypeChange {
+  type: string;
+  seen: number;
+  expected: number;
+}
+
+export function readTypes(evidence: Document): TypeChange[] {
+  return list(evidence["types"]).flatMap((raw) => {
+    const type = object(raw);
+    return type === undefined || text(type["type"]) === "" ? [] : [{ type: text(type["type"]), seen: number(type["window"]), expected: number(type["expected"]) }];
+  });
+}
+
+/** Where the trouble is not, and why that is known. */
+export function readRuledOut(evidence: Document): { dimension: string; reason: string }[] {
+  return list(evidence["ruled_out"]).flatMap((raw) => {
+    const out = object(raw);
+    return out === undefined ? [] : [{ dimension: text(out["dimension"]), reason: text(out["reason"]) }];
+  });
+}
+
+/** Ids of signals that show the trouble. */
+export function readExamples(evidence: Document): string[] {
+  return list(evidence["examples"]).map(text).filter((id) => id !== "");
+}
+
+const count = (n: number) => Math.round(n).toLocaleString("en");
+
+/** How many signals and sessions it is about: "66 signals, 71 sessions". */
+export function affectedText(evidence: Document, sessions: number | undefined): string {
+  const volume = readVolume(evidence);
+  const seen = readFirstSeen(evidence);
+  const funnel = readFunnel(evidence);
+  const lead = readSegments(evidence)[0];
+  const parts: string[] = [];
+  if (volume !== undefined) parts.push(`${count(volume.seen)} of ${count(volume.expected)} signals`);
+  else if (seen !== undefined) parts.push(`${count(seen.count)} signals`);
+  else if (funnel !== undefined) parts.push(`${count(funnel.window.entered - funnel.window.continued)} sessions stop`);
+  else if (lead !== undefined && Number.isFinite(lead.seen)) parts.push(`${count(lead.seen)} signals`);
+  if (sessions !== undefined && funnel === undefined) parts.push(`${count(sessions)} sessions`);
+  return parts.join(", ");
 }
 
 export function readVolume(evidence: Document): Volume | undefined {
@@ -146,8 +204,8 @@ export function continued(step: Step): number | undefined {
 const metrics: Record<string, string> = {
   positive_ratio: "Positive ratio",
   share_of_usual_volume: "Share of the usual volume",
-  type_share: "Share of all signals",
-  error_free_share: "Sessions without the error",
+  type_share: "Signals of other types",
+  error_free_share: "Signals without the error",
   funnel_conversion: "Sessions that go on",
 };
 

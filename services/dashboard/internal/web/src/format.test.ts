@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, confidenceWord, prettyJson } from "./format";
+import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, asUtc, confidenceWord, prettyJson } from "./format";
 
 describe("numbers people read", () => {
   it("shows a ratio with one decimal and a dash when there is none", () => {
@@ -27,6 +27,14 @@ describe("numbers people read", () => {
 
   it("groups thousands", () => {
     expect(asCount(1234567)).toBe("1,234,567");
+  });
+});
+
+describe("moments", () => {
+  it("of the evidence are in UTC, as in the diagnosis", () => {
+    expect(asUtc("2026-11-24T14:00:00Z")).toBe("24 Nov 2026 14:00 UTC");
+    expect(asUtc(undefined)).toBe("–");
+    expect(asUtc("soon")).toBe("–");
   });
 });
 

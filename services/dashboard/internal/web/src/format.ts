@@ -27,13 +27,20 @@ export function asCount(n: number | undefined): string {
 }
 
 export function asDay(iso: string | undefined): string {
-  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
 
 export function asMoment(iso: string | undefined): string {
   return iso === undefined
     ? "–"
-    : new Date(iso).toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    : new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+}
+
+/** A moment as the evidence and the diagnosis name it: "24 Nov 2026 14:00 UTC". */
+export function asUtc(iso: string | number | undefined): string {
+  if (iso === undefined || Number.isNaN(new Date(iso).getTime())) return "–";
+  const text = new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  return `${text.replace(",", "")} UTC`;
 }
 
 /** "3 min ago"; `now` is a parameter so that the text can be tested. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Context, Proposal } from "./api";
-import { addStep, damped, funnelProblem, inbox, moveStep, notProposedText, reasonWord, reasons, reopensText, snoozeUntil, standing, whyEmpty } from "./lifecycle";
+import { addStep, damped, funnelProblem, matching, moveStep, notProposedText, reasonWord, reasons, reopensText, snoozeUntil, standing, twinsOf, whyEmpty } from "./lifecycle";
 
 const context = (signals: number, more: Partial<NonNullable<Context["health"]>> = {}): Context =>
   ({ health: { status: "healthy", signals_24h: signals, signals_needed: 5, sparkline: [], open_proposals: 0, ...more } }) as unknown as Context;
@@ -31,8 +31,8 @@ describe("what is not proposed", () => {
   const skip = { rejected_proposal_id: "1", title: "Make “#pay” respond", reason_code: "not_a_problem" as const, rejected_at: "2026-05-04T14:00:00Z", until: "2026-06-03T14:00:00Z" };
   it("names what was rejected, when and why", () => {
     const text = notProposedText({ rule: "same_matter", ...skip });
-    expect(text).toContain("you rejected ‘Make “#pay” respond’ on May 4, 2026 (not a problem)");
-    expect(text).toContain("until Jun 3, 2026");
+    expect(text).toContain("you rejected ‘Make “#pay” respond’ on 4 May 2026 (not a problem)");
+    expect(text).toContain("until 3 Jun 2026");
     expect(notProposedText({ rule: "same_family", ...skip })).toContain("(not a problem), which is of the same kind, and this one is not sure enough.");
   });
 });
@@ -47,9 +47,32 @@ describe("a proposal that follows another", () => {
 });
 
 describe("the inbox", () => {
-  it("keeps the server's order and puts what is snoozed last", () => {
-    const list = [{ id: "a", status: "snoozed" }, { id: "b", status: "pending" }, { id: "c", status: "approved" }, { id: "d", status: "pending" }] as Proposal[];
-    expect(inbox(list).map((p) => p.id)).toEqual(["b", "d", "a"]);
+  const proposal = (id: string, more: Partial<Proposal> = {}) =>
+    ({ id, status: "pending", title: `Title ${id}`, context_name: "Checkout", context_id: "c1", family: "rage_clicks", diagnosis: "", suggested_change: "", evidence: {}, ...more }) as Proposal;
+  const at = (type: string, value: string) => ({ segments: [{ type, conditions: [{ dimension: "path", value }] }] });
+
+  it("is searched by words", () => {
+    const list = [proposal("a", { diagnosis: "Safari users" }), proposal("b")];
+    expect(matching(list, "").map((p) => p.id)).toEqual(["a", "b"]);
+    expect(matching(list, "  safari CHECKOUT ").map((p) => p.id)).toEqual(["a"]);
+    expect(matching(list, "safari help")).toEqual([]);
+  });
+
+  it("offers the likeliest twin first, and none that leads nowhere", () => {
+    const one = proposal("a", { evidence: at("rage_click", "/pay") });
+    const others = [
+      one,
+      proposal("elsewhere", { context_id: "c2", evidence: at("js_error", "/") }),
+      proposal("same place", { evidence: at("rage_click", "/pay"), status: "approved" }),
+      proposal("same context"),
+      proposal("a duplicate", { status: "duplicate", evidence: at("rage_click", "/pay") }),
+      proposal("expired", { status: "expired" }),
+    ];
+    expect(twinsOf(one, others).map((t) => [t.proposal.id, t.alike])).toEqual([
+      ["same place", true],
+      ["same context", false],
+      ["elsewhere", false],
+    ]);
   });
 
   it("knows what rejections took from a proposal", () => {

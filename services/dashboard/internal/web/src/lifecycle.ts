@@ -48,9 +48,36 @@ export function isOpen(proposal: Proposal): boolean {
   return proposal.status === "pending" || proposal.status === "snoozed";
 }
 
-/** The inbox by impact as the server has it, what is snoozed last. */
-export function inbox(proposals: Proposal[]): Proposal[] {
-  return [...proposals.filter((p) => p.status === "pending"), ...proposals.filter((p) => p.status === "snoozed")];
+/** The proposals in which each word of the search occurs. */
+export function matching(proposals: Proposal[], search: string): Proposal[] {
+  const words = search.toLowerCase().split(/\s+/u).filter((word) => word !== "");
+  return proposals.filter((p) => {
+    const text = `${p.title}\n${p.context_name}\n${p.diagnosis}\n${p.suggested_change}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
+
+/** What may stand for a proposal that repeats it, the likeliest first. */
+export function twinsOf(proposal: Proposal, others: Proposal[]): { proposal: Proposal; alike: boolean }[] {
+  const place = placeOf(proposal);
+  return others
+    .filter((p) => p.id !== proposal.id && p.status !== "duplicate" && p.status !== "expired")
+    .map((p) => {
+      const shared = placeOf(p).filter((condition) => place.includes(condition)).length;
+      const near = p.context_id === proposal.context_id;
+      return { proposal: p, alike: near && shared > 0, score: (near ? 2 : 0) + (p.family === proposal.family ? 1 : 0) + 2 * shared };
+    })
+    .sort((a, b) => b.score - a.score)
+    .map(({ proposal: p, alike }) => ({ proposal: p, alike }));
+}
+
+/** The type and the conditions of the part that explains a finding. */
+function placeOf(proposal: Proposal): string[] {
+  const segments = proposal.evidence["segments"];
+  const lead = Array.isArray(segments) ? (segments[0] as { type?: unknown; conditions?: unknown } | undefined) : undefined;
+  if (lead === undefined) return [];
+  const conditions = Array.isArray(lead.conditions) ? (lead.conditions as { dimension?: unknown; value?: unknown }[]) : [];
+  return [`type=${String(lead.type)}`, ...conditions.map((c) => `${String(c.dimension)}=${String(c.value)}`)];
 }
 
 /** How a context stands: enough signals or not, what came of the last look, and when the next is. */

@@ -72,7 +72,7 @@ func shared(index string, frameworks ...string) api.Plugin {
 }
 
 // typed are the declarations that belong to the package: of the entry points, and what these import.
-var typed = []string{"index", "react", "vue", "node", "types", "webhook"}
+var typed = []string{"index", "react", "vue", "node", "deployments", "types", "webhook"}
 
 // writeTypes keeps, of what TypeScript has declared, the part that is public, once for ESM (.d.ts)
 // and once for CommonJS (.d.cts).
@@ -118,7 +118,7 @@ func examples(sdk, out string) error {
 		}
 		alias[strings.TrimSuffix("@draftlabs/specter/"+name, "/index")] = source
 	}
-	for _, program := range []string{"npm/main.js", "react/main.jsx", "vue/main.js", "node/server.mjs"} {
+	for _, program := range []string{"npm/main.js", "react/main.jsx", "vue/main.js", "node/server.mjs", "node/deploy.mjs"} {
 		options := common(false)
 		options.EntryPoints = []string{filepath.Join(sdk, "examples", program)}
 		options.Outfile = filepath.Join(out, program)
@@ -129,6 +129,7 @@ func examples(sdk, out string) error {
 		options.Write = true
 		if strings.HasPrefix(program, "node/") {
 			options.Platform = api.PlatformNode
+			options.Target = api.ES2022 // Node's own programs may await at the top
 		}
 		for name, value := range map[string]string{
 			"process.env.NODE_ENV": `"production"`,

@@ -13,8 +13,13 @@ import (
 )
 
 const delivery = `-- name: Delivery :one
-SELECT id, account_id, endpoint_id, event_id, event_type, body, status, attempts, created_at
-FROM deliveries WHERE account_id = $1 AND id = $2
+SELECT d.event_id, d.event_type, d.body, d.status, d.attempts, d.round_from, d.resends, d.deployment_id, d.created_at,
+       (e.id IS NOT NULL AND e.deleted_at IS NULL)::boolean AS endpoint_exists, e.url, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until, e.updated_at,
+       e.enabled, s.consecutive_failures, s.failing_since, s.disabled_at, coalesce(s.disabled_reason, '')::text AS disabled_reason, s.last_success_at
+FROM deliveries d
+LEFT JOIN webhook_endpoints e ON e.account_id = d.account_id AND e.id = d.endpoint_id
+LEFT JOIN endpoint_states s ON s.account_id = d.account_id AND s.endpoint_id = d.endpoint_id
+WHERE d.account_id = $1 AND d.id = $2
 `
 
 type DeliveryParams struct {
@@ -23,163 +28,155 @@ type DeliveryParams struct {
 }
 
 type DeliveryRow struct {
-	ID         uuid.UUID
-	AccountID  uuid.UUID
-	EndpointID uuid.UUID
-	EventID    uuid.UUID
-	EventType  string
-	Body       []byte
-	Status     string
-	Attempts   int32
-	CreatedAt  time.Time
+	EventID              uuid.UUID
+	EventType            string
+	Body                 []byte
+	Status               string
+	Attempts             int32
+	RoundFrom            int32
+	Resends              int32
+	DeploymentID         *uuid.UUID
+	CreatedAt            time.Time
+	EndpointExists       bool
+	Url                  *string
+	SecretSealed         []byte
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
+	UpdatedAt            *time.Time
+	Enabled              *bool
+	ConsecutiveFailures  *int32
+	FailingSince         *time.Time
+	DisabledAt           *time.Time
+	DisabledReason       string
+	LastSuccessAt        *time.Time
 }
 
+// A delivery with its endpoint and how that has been answering.
 func (q *Queries) Delivery(ctx context.Context, arg DeliveryParams) (DeliveryRow, error) {
 	row := q.db.QueryRow(ctx, delivery, arg.AccountID, arg.ID)
 	var i DeliveryRow
 	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.EndpointID,
 		&i.EventID,
 		&i.EventType,
 		&i.Body,
 		&i.Status,
 		&i.Attempts,
+		&i.RoundFrom,
+		&i.Resends,
+		&i.DeploymentID,
 		&i.CreatedAt,
-	)
-	return i, err
-}
-
-const dropOldDeliveries = `-- name: DropOldDeliveries :execrows
-DELETE FROM deliveries
-WHERE id IN (SELECT d.id FROM deliveries d WHERE d.account_id = $1 AND d.created_at < $2 AND d.status <> 'pending' LIMIT 200)
-`
-
-type DropOldDeliveriesParams struct {
-	AccountID uuid.UUID
-	Before    time.Time
-}
-
-// Their attempts go with them.
-func (q *Queries) DropOldDeliveries(ctx context.Context, arg DropOldDeliveriesParams) (int64, error) {
-	result, err := q.db.Exec(ctx, dropOldDeliveries, arg.AccountID, arg.Before)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const endpoint = `-- name: Endpoint :one
-SELECT e.id, e.url, e.secret_sealed, e.updated_at,
-       (e.enabled AND e.deleted_at IS NULL)::boolean AS enabled,
-       (e.deleted_at IS NOT NULL)::boolean AS deleted,
-       s.consecutive_failures, s.failing_since, s.disabled_at
-FROM webhook_endpoints e
-LEFT JOIN endpoint_states s ON s.account_id = e.account_id AND s.endpoint_id = e.id
-WHERE e.account_id = $1 AND e.id = $2
-`
-
-type EndpointParams struct {
-	AccountID uuid.UUID
-	ID        uuid.UUID
-}
-
-type EndpointRow struct {
-	ID                  uuid.UUID
-	Url                 string
-	SecretSealed        []byte
-	UpdatedAt           time.Time
-	Enabled             bool
-	Deleted             bool
-	ConsecutiveFailures *int32
-	FailingSince        *time.Time
-	DisabledAt          *time.Time
-}
-
-func (q *Queries) Endpoint(ctx context.Context, arg EndpointParams) (EndpointRow, error) {
-	row := q.db.QueryRow(ctx, endpoint, arg.AccountID, arg.ID)
-	var i EndpointRow
-	err := row.Scan(
-		&i.ID,
+		&i.EndpointExists,
 		&i.Url,
 		&i.SecretSealed,
+		&i.PreviousSecretSealed,
+		&i.PreviousSecretUntil,
 		&i.UpdatedAt,
 		&i.Enabled,
-		&i.Deleted,
 		&i.ConsecutiveFailures,
 		&i.FailingSince,
 		&i.DisabledAt,
+		&i.DisabledReason,
+		&i.LastSuccessAt,
 	)
 	return i, err
 }
 
-const insertAttempt = `-- name: InsertAttempt :exec
-INSERT INTO delivery_attempts (account_id, delivery_id, attempt, at, duration_ms, status_code, error, response_excerpt)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+const dropDelivery = `-- name: DropDelivery :exec
+UPDATE deliveries SET status = 'dropped', reason = $1, next_attempt_at = NULL, finished_at = $2
+WHERE account_id = $3 AND id = $4
 `
 
-type InsertAttemptParams struct {
-	AccountID       uuid.UUID
-	DeliveryID      uuid.UUID
-	Attempt         int32
-	At              time.Time
-	DurationMs      int32
-	StatusCode      *int32
-	Error           string
-	ResponseExcerpt string
+type DropDeliveryParams struct {
+	Reason     string
+	FinishedAt *time.Time
+	AccountID  uuid.UUID
+	ID         uuid.UUID
 }
 
-func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
-	_, err := q.db.Exec(ctx, insertAttempt,
+func (q *Queries) DropDelivery(ctx context.Context, arg DropDeliveryParams) error {
+	_, err := q.db.Exec(ctx, dropDelivery,
+		arg.Reason,
+		arg.FinishedAt,
 		arg.AccountID,
-		arg.DeliveryID,
-		arg.Attempt,
-		arg.At,
-		arg.DurationMs,
-		arg.StatusCode,
-		arg.Error,
-		arg.ResponseExcerpt,
+		arg.ID,
 	)
 	return err
 }
 
-const insertDelivery = `-- name: InsertDelivery :execrows
-INSERT INTO deliveries (id, account_id, endpoint_id, event_id, event_type, body, status, created_at, next_attempt_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $7)
+const insertDeliveries = `-- name: InsertDeliveries :many
+INSERT INTO deliveries (id, account_id, endpoint_id, event_id, event_type, body, deployment_id, sequence, status, reason, created_at, next_attempt_at, finished_at)
+SELECT n.id, $1, n.endpoint_id, $2, $3, $4, $5, $6,
+       CASE WHEN n.unwanted = '' THEN 'pending' ELSE 'dropped' END, n.unwanted, $7,
+       CASE WHEN n.unwanted = '' AND NOT EXISTS (
+           SELECT FROM deliveries d
+           WHERE d.account_id = $1 AND d.endpoint_id = n.endpoint_id AND d.deployment_id = $5 AND d.status = 'pending'
+       ) THEN $7::timestamptz END,
+       CASE WHEN n.unwanted <> '' THEN $7::timestamptz END
+FROM (SELECT unnest($8::uuid[]) AS id, unnest($9::uuid[]) AS endpoint_id, unnest($10::text[]) AS unwanted) n
 ON CONFLICT (account_id, endpoint_id, event_id) DO NOTHING
+RETURNING id, endpoint_id, (next_attempt_at IS NOT NULL)::boolean AS due
 `
 
-type InsertDeliveryParams struct {
-	ID         uuid.UUID
-	AccountID  uuid.UUID
-	EndpointID uuid.UUID
-	EventID    uuid.UUID
-	EventType  string
-	Body       []byte
-	CreatedAt  time.Time
+type InsertDeliveriesParams struct {
+	AccountID    uuid.UUID
+	EventID      uuid.UUID
+	EventType    string
+	Body         []byte
+	DeploymentID *uuid.UUID
+	Sequence     int64
+	CreatedAt    time.Time
+	Ids          []uuid.UUID
+	Endpoints    []uuid.UUID
+	Unwanted     []string
 }
 
-func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertDelivery,
-		arg.ID,
+type InsertDeliveriesRow struct {
+	ID         uuid.UUID
+	EndpointID uuid.UUID
+	Due        bool
+}
+
+// One that has to wait for an earlier one of the same deployment gets no time.
+func (q *Queries) InsertDeliveries(ctx context.Context, arg InsertDeliveriesParams) ([]InsertDeliveriesRow, error) {
+	rows, err := q.db.Query(ctx, insertDeliveries,
 		arg.AccountID,
-		arg.EndpointID,
 		arg.EventID,
 		arg.EventType,
 		arg.Body,
+		arg.DeploymentID,
+		arg.Sequence,
 		arg.CreatedAt,
+		arg.Ids,
+		arg.Endpoints,
+		arg.Unwanted,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []InsertDeliveriesRow
+	for rows.Next() {
+		var i InsertDeliveriesRow
+		if err := rows.Scan(&i.ID, &i.EndpointID, &i.Due); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockDelivery = `-- name: LockDelivery :one
-SELECT id, account_id, endpoint_id, event_id, event_type, body, status, attempts, created_at
-FROM deliveries WHERE account_id = $1 AND id = $2
-FOR UPDATE
+SELECT d.event_id, d.event_type, d.body, d.status, d.attempts, d.round_from, d.resends, d.deployment_id, d.created_at,
+       (e.id IS NOT NULL AND e.deleted_at IS NULL)::boolean AS endpoint_exists, e.url, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until, e.updated_at,
+       e.enabled, s.consecutive_failures, s.failing_since, s.disabled_at, coalesce(s.disabled_reason, '')::text AS disabled_reason, s.last_success_at
+FROM deliveries d
+LEFT JOIN webhook_endpoints e ON e.account_id = d.account_id AND e.id = d.endpoint_id
+LEFT JOIN endpoint_states s ON s.account_id = d.account_id AND s.endpoint_id = d.endpoint_id
+WHERE d.account_id = $1 AND d.id = $2
+FOR UPDATE OF d
 `
 
 type LockDeliveryParams struct {
@@ -188,30 +185,55 @@ type LockDeliveryParams struct {
 }
 
 type LockDeliveryRow struct {
-	ID         uuid.UUID
-	AccountID  uuid.UUID
-	EndpointID uuid.UUID
-	EventID    uuid.UUID
-	EventType  string
-	Body       []byte
-	Status     string
-	Attempts   int32
-	CreatedAt  time.Time
+	EventID              uuid.UUID
+	EventType            string
+	Body                 []byte
+	Status               string
+	Attempts             int32
+	RoundFrom            int32
+	Resends              int32
+	DeploymentID         *uuid.UUID
+	CreatedAt            time.Time
+	EndpointExists       bool
+	Url                  *string
+	SecretSealed         []byte
+	PreviousSecretSealed []byte
+	PreviousSecretUntil  *time.Time
+	UpdatedAt            *time.Time
+	Enabled              *bool
+	ConsecutiveFailures  *int32
+	FailingSince         *time.Time
+	DisabledAt           *time.Time
+	DisabledReason       string
+	LastSuccessAt        *time.Time
 }
 
+// The same, held to the end of the transaction.
 func (q *Queries) LockDelivery(ctx context.Context, arg LockDeliveryParams) (LockDeliveryRow, error) {
 	row := q.db.QueryRow(ctx, lockDelivery, arg.AccountID, arg.ID)
 	var i LockDeliveryRow
 	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.EndpointID,
 		&i.EventID,
 		&i.EventType,
 		&i.Body,
 		&i.Status,
 		&i.Attempts,
+		&i.RoundFrom,
+		&i.Resends,
+		&i.DeploymentID,
 		&i.CreatedAt,
+		&i.EndpointExists,
+		&i.Url,
+		&i.SecretSealed,
+		&i.PreviousSecretSealed,
+		&i.PreviousSecretUntil,
+		&i.UpdatedAt,
+		&i.Enabled,
+		&i.ConsecutiveFailures,
+		&i.FailingSince,
+		&i.DisabledAt,
+		&i.DisabledReason,
+		&i.LastSuccessAt,
 	)
 	return i, err
 }
@@ -226,15 +248,24 @@ type LockEndpointStateParams struct {
 	EndpointID uuid.UUID
 }
 
-// Makes the row and holds it to the end of the transaction, so that attempts that end together
-// count one after the other.
+// Makes the row and holds it to the end of the transaction, so that attempts that end together count one after the other.
 func (q *Queries) LockEndpointState(ctx context.Context, arg LockEndpointStateParams) error {
 	_, err := q.db.Exec(ctx, lockEndpointState, arg.AccountID, arg.EndpointID)
 	return err
 }
 
+const lockOrder = `-- name: LockOrder :exec
+SELECT pg_advisory_xact_lock(hashtextextended('deliveries ' || e.id, 0)) FROM (SELECT unnest($1::uuid[]) AS id ORDER BY id) e
+`
+
+// What is told of deployments at these endpoints is put in order by one transaction at a time.
+func (q *Queries) LockOrder(ctx context.Context, endpoints []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, lockOrder, endpoints)
+	return err
+}
+
 const oneSubscriber = `-- name: OneSubscriber :many
-SELECT id FROM webhook_endpoints WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
+SELECT id, ''::text AS unwanted FROM webhook_endpoints WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
 `
 
 type OneSubscriberParams struct {
@@ -242,9 +273,62 @@ type OneSubscriberParams struct {
 	EndpointID uuid.UUID
 }
 
+type OneSubscriberRow struct {
+	ID       uuid.UUID
+	Unwanted string
+}
+
 // The endpoint a test event is for, whatever it subscribes to and also while paused.
-func (q *Queries) OneSubscriber(ctx context.Context, arg OneSubscriberParams) ([]uuid.UUID, error) {
+func (q *Queries) OneSubscriber(ctx context.Context, arg OneSubscriberParams) ([]OneSubscriberRow, error) {
 	rows, err := q.db.Query(ctx, oneSubscriber, arg.AccountID, arg.EndpointID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OneSubscriberRow
+	for rows.Next() {
+		var i OneSubscriberRow
+		if err := rows.Scan(&i.ID, &i.Unwanted); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recoverDeliveries = `-- name: RecoverDeliveries :many
+UPDATE deliveries d
+SET status = 'pending', round_from = d.attempts, resends = d.resends + 1, reason = '', next_attempt_at = NULL, finished_at = NULL
+WHERE d.account_id = $1 AND d.id IN (
+    SELECT o.id FROM deliveries o
+    WHERE o.account_id = $1 AND o.endpoint_id = $2 AND o.status IN ('failed', 'dropped')
+      AND o.created_at >= $3 AND o.finished_at <= $4 AND o.event_type <> 'endpoint.tested'
+    ORDER BY o.created_at, o.id LIMIT $5
+)
+RETURNING d.id
+`
+
+type RecoverDeliveriesParams struct {
+	AccountID   uuid.UUID
+	EndpointID  uuid.UUID
+	Since       time.Time
+	RequestedAt *time.Time
+	Batch       int32
+}
+
+// What ended without success before the person asked, oldest first. What is made pending here has no end any more: asking
+// again, or the request arriving twice, finds it no longer.
+func (q *Queries) RecoverDeliveries(ctx context.Context, arg RecoverDeliveriesParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, recoverDeliveries,
+		arg.AccountID,
+		arg.EndpointID,
+		arg.Since,
+		arg.RequestedAt,
+		arg.Batch,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -263,29 +347,93 @@ func (q *Queries) OneSubscriber(ctx context.Context, arg OneSubscriberParams) ([
 	return items, nil
 }
 
-const saveDelivery = `-- name: SaveDelivery :exec
+const resendDelivery = `-- name: ResendDelivery :many
 UPDATE deliveries
-SET status = $1, attempts = $2, next_attempt_at = $3, finished_at = $4
-WHERE account_id = $5 AND id = $6
+SET status = 'pending', round_from = attempts, resends = resends + 1, reason = '', next_attempt_at = $1, finished_at = NULL
+WHERE account_id = $2 AND endpoint_id = $3 AND id = $4
+RETURNING attempts, resends
 `
 
-type SaveDeliveryParams struct {
-	Status        string
-	Attempts      int32
-	NextAttemptAt *time.Time
-	FinishedAt    *time.Time
-	AccountID     uuid.UUID
-	ID            uuid.UUID
+type ResendDeliveryParams struct {
+	Now        *time.Time
+	AccountID  uuid.UUID
+	EndpointID uuid.UUID
+	ID         uuid.UUID
 }
 
-func (q *Queries) SaveDelivery(ctx context.Context, arg SaveDeliveryParams) error {
-	_, err := q.db.Exec(ctx, saveDelivery,
+type ResendDeliveryRow struct {
+	Attempts int32
+	Resends  int32
+}
+
+func (q *Queries) ResendDelivery(ctx context.Context, arg ResendDeliveryParams) ([]ResendDeliveryRow, error) {
+	rows, err := q.db.Query(ctx, resendDelivery,
+		arg.Now,
+		arg.AccountID,
+		arg.EndpointID,
+		arg.ID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ResendDeliveryRow
+	for rows.Next() {
+		var i ResendDeliveryRow
+		if err := rows.Scan(&i.Attempts, &i.Resends); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const saveAttempt = `-- name: SaveAttempt :exec
+WITH attempt AS (
+    INSERT INTO delivery_attempts (account_id, delivery_id, attempt, at, duration_ms, status_code, error, response_excerpt, request, response_headers)
+    VALUES ($6, $7, $2, $8, $9, $10, $11, $12, $13, $14)
+)
+UPDATE deliveries d
+SET status = $1, attempts = $2, next_attempt_at = $3, finished_at = $4, reason = $5
+WHERE d.account_id = $6 AND d.id = $7
+`
+
+type SaveAttemptParams struct {
+	Status          string
+	Attempt         int32
+	NextAttemptAt   *time.Time
+	FinishedAt      *time.Time
+	Reason          string
+	AccountID       uuid.UUID
+	DeliveryID      uuid.UUID
+	At              time.Time
+	DurationMs      int32
+	StatusCode      *int32
+	Error           string
+	ResponseExcerpt string
+	Request         []byte
+	ResponseHeaders []byte
+}
+
+func (q *Queries) SaveAttempt(ctx context.Context, arg SaveAttemptParams) error {
+	_, err := q.db.Exec(ctx, saveAttempt,
 		arg.Status,
-		arg.Attempts,
+		arg.Attempt,
 		arg.NextAttemptAt,
 		arg.FinishedAt,
+		arg.Reason,
 		arg.AccountID,
-		arg.ID,
+		arg.DeliveryID,
+		arg.At,
+		arg.DurationMs,
+		arg.StatusCode,
+		arg.Error,
+		arg.ResponseExcerpt,
+		arg.Request,
+		arg.ResponseHeaders,
 	)
 	return err
 }
@@ -324,13 +472,14 @@ func (q *Queries) SaveEndpointState(ctx context.Context, arg SaveEndpointStatePa
 }
 
 const subscribers = `-- name: Subscribers :many
-SELECT e.id
+SELECT e.id,
+       CASE WHEN NOT e.enabled THEN 'paused'
+            WHEN s.disabled_at IS NOT NULL AND s.disabled_at >= e.updated_at THEN 'disabled'
+            ELSE '' END::text AS unwanted
 FROM webhook_endpoints e
 LEFT JOIN endpoint_states s ON s.account_id = e.account_id AND s.endpoint_id = e.id
 WHERE e.account_id = $1
   AND e.deleted_at IS NULL
-  AND e.enabled
-  AND (s.disabled_at IS NULL OR s.disabled_at < e.updated_at)
   AND (e.events && ARRAY[$2::text, '*'] OR cardinality(e.events) = 0)
 ORDER BY e.id
 `
@@ -340,21 +489,117 @@ type SubscribersParams struct {
 	EventType string
 }
 
-// Endpoints of the running tenant that want an event. One that was edited after it was disabled
-// counts as enabled again.
-func (q *Queries) Subscribers(ctx context.Context, arg SubscribersParams) ([]uuid.UUID, error) {
+type SubscribersRow struct {
+	ID       uuid.UUID
+	Unwanted string
+}
+
+// Endpoints of the running tenant that want an event, and why it cannot be sent to one of them now. One that was edited
+// after it was disabled counts as enabled again.
+func (q *Queries) Subscribers(ctx context.Context, arg SubscribersParams) ([]SubscribersRow, error) {
 	rows, err := q.db.Query(ctx, subscribers, arg.AccountID, arg.EventType)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []SubscribersRow
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i SubscribersRow
+		if err := rows.Scan(&i.ID, &i.Unwanted); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const wakeNext = `-- name: WakeNext :many
+UPDATE deliveries d SET next_attempt_at = $1
+WHERE d.account_id = $2 AND d.next_attempt_at IS NULL AND d.id = (
+    SELECT n.id FROM deliveries n
+    WHERE n.account_id = $2 AND n.endpoint_id = $3 AND n.deployment_id = $4 AND n.status = 'pending'
+    ORDER BY n.sequence LIMIT 1
+)
+RETURNING d.id, d.attempts, d.resends
+`
+
+type WakeNextParams struct {
+	Now          *time.Time
+	AccountID    uuid.UUID
+	EndpointID   uuid.UUID
+	DeploymentID *uuid.UUID
+}
+
+type WakeNextRow struct {
+	ID       uuid.UUID
+	Attempts int32
+	Resends  int32
+}
+
+// The first of a deployment that waits for those before it, once there are none.
+func (q *Queries) WakeNext(ctx context.Context, arg WakeNextParams) ([]WakeNextRow, error) {
+	rows, err := q.db.Query(ctx, wakeNext,
+		arg.Now,
+		arg.AccountID,
+		arg.EndpointID,
+		arg.DeploymentID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WakeNextRow
+	for rows.Next() {
+		var i WakeNextRow
+		if err := rows.Scan(&i.ID, &i.Attempts, &i.Resends); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const wakeRecovered = `-- name: WakeRecovered :many
+UPDATE deliveries d SET next_attempt_at = $1
+WHERE d.account_id = $2 AND d.id = ANY($3::uuid[]) AND (d.deployment_id IS NULL OR NOT EXISTS (
+    SELECT FROM deliveries b
+    WHERE b.account_id = $2 AND b.endpoint_id = d.endpoint_id AND b.deployment_id = d.deployment_id AND b.status = 'pending' AND b.sequence < d.sequence
+))
+RETURNING d.id, d.attempts, d.resends
+`
+
+type WakeRecoveredParams struct {
+	Now       *time.Time
+	AccountID uuid.UUID
+	Ids       []uuid.UUID
+}
+
+type WakeRecoveredRow struct {
+	ID       uuid.UUID
+	Attempts int32
+	Resends  int32
+}
+
+// Of those, each that has none of its deployment before it.
+func (q *Queries) WakeRecovered(ctx context.Context, arg WakeRecoveredParams) ([]WakeRecoveredRow, error) {
+	rows, err := q.db.Query(ctx, wakeRecovered, arg.Now, arg.AccountID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WakeRecoveredRow
+	for rows.Next() {
+		var i WakeRecoveredRow
+		if err := rows.Scan(&i.ID, &i.Attempts, &i.Resends); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

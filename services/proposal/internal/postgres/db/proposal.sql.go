@@ -343,6 +343,49 @@ func (q *Queries) OpenProposalID(ctx context.Context, arg OpenProposalIDParams) 
 	return id, err
 }
 
+const openSubject = `-- name: OpenSubject :one
+SELECT p.product_id, p.context_id, p.finding_id, p.family, p.fingerprint, p.evidence, p.evidence_at, p.deployment_id,
+       coalesce(p.severity, f.severity)::float8 AS severity, f.started_at, f.detected_at
+FROM proposals p
+JOIN findings f ON f.account_id = p.account_id AND f.id = p.finding_id
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.id = $1 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed')
+`
+
+type OpenSubjectRow struct {
+	ProductID    uuid.UUID
+	ContextID    uuid.UUID
+	FindingID    uuid.UUID
+	Family       string
+	Fingerprint  string
+	Evidence     []byte
+	EvidenceAt   time.Time
+	DeploymentID *uuid.UUID
+	Severity     float64
+	StartedAt    time.Time
+	DetectedAt   time.Time
+}
+
+// What a proposal that nobody has decided is about.
+func (q *Queries) OpenSubject(ctx context.Context, id uuid.UUID) (OpenSubjectRow, error) {
+	row := q.db.QueryRow(ctx, openSubject, id)
+	var i OpenSubjectRow
+	err := row.Scan(
+		&i.ProductID,
+		&i.ContextID,
+		&i.FindingID,
+		&i.Family,
+		&i.Fingerprint,
+		&i.Evidence,
+		&i.EvidenceAt,
+		&i.DeploymentID,
+		&i.Severity,
+		&i.StartedAt,
+		&i.DetectedAt,
+	)
+	return i, err
+}
+
 const rejections = `-- name: Rejections :many
 SELECT p.id, p.fingerprint, p.family, coalesce(d.reason_code, 'other') AS reason_code, coalesce(p.severity, f.severity, 0)::float8 AS severity, d.decided_at
 FROM proposal_decisions d

@@ -58,6 +58,15 @@ WHERE p.context_id = sqlc.arg(context_id) AND (p.finding_id = sqlc.arg(finding_i
 ORDER BY p.created_at DESC, p.id DESC
 LIMIT 1;
 
+-- name: OpenSubject :one
+-- What a proposal that nobody has decided is about.
+SELECT p.product_id, p.context_id, p.finding_id, p.family, p.fingerprint, p.evidence, p.evidence_at, p.deployment_id,
+       coalesce(p.severity, f.severity)::float8 AS severity, f.started_at, f.detected_at
+FROM proposals p
+JOIN findings f ON f.account_id = p.account_id AND f.id = p.finding_id
+LEFT JOIN proposal_decisions d ON d.account_id = p.account_id AND d.proposal_id = p.id
+WHERE p.id = $1 AND p.expired_at IS NULL AND (d.status IS NULL OR d.status = 'snoozed');
+
 -- name: OpenProposal :one
 -- The proposal of this matter that nobody has decided, if there is one. The decision's lock comes before the row's: who
 -- decides takes them in this order, too.

@@ -1306,6 +1306,176 @@ func (x *ProposalReopened) GetStatus() string {
 	return ""
 }
 
+// ProposalRewriteRequested: a person asked for an open proposal to be written anew.
+type ProposalRewriteRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId    string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId     string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId     string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,4,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalRewriteRequested) Reset() {
+	*x = ProposalRewriteRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalRewriteRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalRewriteRequested) ProtoMessage() {}
+
+func (x *ProposalRewriteRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalRewriteRequested.ProtoReflect.Descriptor instead.
+func (*ProposalRewriteRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ProposalRewriteRequested) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalRewriteRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+// ProposalEdited: a person put the title or the suggested change in other words.
+type ProposalEdited struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	ProposalId     string                 `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	ProductId      string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ContextId      string                 `protobuf:"bytes,3,opt,name=context_id,json=contextId,proto3" json:"context_id,omitempty"`
+	EditedBy       string                 `protobuf:"bytes,4,opt,name=edited_by,json=editedBy,proto3" json:"edited_by,omitempty"`
+	EditedAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	Title          string                 `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
+	OldContentHash string                 `protobuf:"bytes,7,opt,name=old_content_hash,json=oldContentHash,proto3" json:"old_content_hash,omitempty"`
+	ContentHash    string                 `protobuf:"bytes,8,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ProposalEdited) Reset() {
+	*x = ProposalEdited{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalEdited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalEdited) ProtoMessage() {}
+
+func (x *ProposalEdited) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalEdited.ProtoReflect.Descriptor instead.
+func (*ProposalEdited) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProposalEdited) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetContextId() string {
+	if x != nil {
+		return x.ContextId
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetEditedBy() string {
+	if x != nil {
+		return x.EditedBy
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetEditedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EditedAt
+	}
+	return nil
+}
+
+func (x *ProposalEdited) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetOldContentHash() string {
+	if x != nil {
+		return x.OldContentHash
+	}
+	return ""
+}
+
+func (x *ProposalEdited) GetContentHash() string {
+	if x != nil {
+		return x.ContentHash
+	}
+	return ""
+}
+
 // ProposalExpired: nobody decided and the evidence is 30 days old.
 type ProposalExpired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1319,7 +1489,7 @@ type ProposalExpired struct {
 
 func (x *ProposalExpired) Reset() {
 	*x = ProposalExpired{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1501,7 @@ func (x *ProposalExpired) String() string {
 func (*ProposalExpired) ProtoMessage() {}
 
 func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[13]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1514,7 @@ func (x *ProposalExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposalExpired.ProtoReflect.Descriptor instead.
 func (*ProposalExpired) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{13}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProposalExpired) GetProposalId() string {
@@ -1388,7 +1558,7 @@ type DeploymentCreated struct {
 
 func (x *DeploymentCreated) Reset() {
 	*x = DeploymentCreated{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1570,7 @@ func (x *DeploymentCreated) String() string {
 func (*DeploymentCreated) ProtoMessage() {}
 
 func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[14]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1583,7 @@ func (x *DeploymentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCreated.ProtoReflect.Descriptor instead.
 func (*DeploymentCreated) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{14}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeploymentCreated) GetDeploymentId() string {
@@ -1470,7 +1640,7 @@ type DeploymentDeployed struct {
 
 func (x *DeploymentDeployed) Reset() {
 	*x = DeploymentDeployed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1652,7 @@ func (x *DeploymentDeployed) String() string {
 func (*DeploymentDeployed) ProtoMessage() {}
 
 func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[15]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1665,7 @@ func (x *DeploymentDeployed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentDeployed.ProtoReflect.Descriptor instead.
 func (*DeploymentDeployed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{15}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeploymentDeployed) GetDeploymentId() string {
@@ -1609,7 +1779,7 @@ type DeploymentEdited struct {
 
 func (x *DeploymentEdited) Reset() {
 	*x = DeploymentEdited{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1791,7 @@ func (x *DeploymentEdited) String() string {
 func (*DeploymentEdited) ProtoMessage() {}
 
 func (x *DeploymentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[16]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1804,7 @@ func (x *DeploymentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentEdited.ProtoReflect.Descriptor instead.
 func (*DeploymentEdited) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{16}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeploymentEdited) GetDeploymentId() string {
@@ -1756,7 +1926,7 @@ type DeploymentCancelled struct {
 
 func (x *DeploymentCancelled) Reset() {
 	*x = DeploymentCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +1938,7 @@ func (x *DeploymentCancelled) String() string {
 func (*DeploymentCancelled) ProtoMessage() {}
 
 func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[17]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +1951,7 @@ func (x *DeploymentCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentCancelled.ProtoReflect.Descriptor instead.
 func (*DeploymentCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{17}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeploymentCancelled) GetDeploymentId() string {
@@ -1834,7 +2004,7 @@ type DeploymentRolledBack struct {
 
 func (x *DeploymentRolledBack) Reset() {
 	*x = DeploymentRolledBack{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +2016,7 @@ func (x *DeploymentRolledBack) String() string {
 func (*DeploymentRolledBack) ProtoMessage() {}
 
 func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[18]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +2029,7 @@ func (x *DeploymentRolledBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRolledBack.ProtoReflect.Descriptor instead.
 func (*DeploymentRolledBack) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{18}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeploymentRolledBack) GetDeploymentId() string {
@@ -1914,7 +2084,7 @@ type DeploymentVerified struct {
 
 func (x *DeploymentVerified) Reset() {
 	*x = DeploymentVerified{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2096,7 @@ func (x *DeploymentVerified) String() string {
 func (*DeploymentVerified) ProtoMessage() {}
 
 func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[19]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2109,7 @@ func (x *DeploymentVerified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentVerified.ProtoReflect.Descriptor instead.
 func (*DeploymentVerified) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{19}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeploymentVerified) GetVerdict() *Verdict {
@@ -1959,7 +2129,7 @@ type DeploymentRegressed struct {
 
 func (x *DeploymentRegressed) Reset() {
 	*x = DeploymentRegressed{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2141,7 @@ func (x *DeploymentRegressed) String() string {
 func (*DeploymentRegressed) ProtoMessage() {}
 
 func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[20]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2154,7 @@ func (x *DeploymentRegressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentRegressed.ProtoReflect.Descriptor instead.
 func (*DeploymentRegressed) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{20}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeploymentRegressed) GetVerdict() *Verdict {
@@ -2004,7 +2174,7 @@ type DeploymentInconclusive struct {
 
 func (x *DeploymentInconclusive) Reset() {
 	*x = DeploymentInconclusive{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2186,7 @@ func (x *DeploymentInconclusive) String() string {
 func (*DeploymentInconclusive) ProtoMessage() {}
 
 func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[21]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2199,7 @@ func (x *DeploymentInconclusive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeploymentInconclusive.ProtoReflect.Descriptor instead.
 func (*DeploymentInconclusive) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{21}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeploymentInconclusive) GetVerdict() *Verdict {
@@ -2076,7 +2246,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +2258,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[22]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +2271,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{22}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Verdict) GetDeploymentId() string {
@@ -2263,7 +2433,7 @@ type AccountDeletionScheduled struct {
 
 func (x *AccountDeletionScheduled) Reset() {
 	*x = AccountDeletionScheduled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2445,7 @@ func (x *AccountDeletionScheduled) String() string {
 func (*AccountDeletionScheduled) ProtoMessage() {}
 
 func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[23]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2458,7 @@ func (x *AccountDeletionScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionScheduled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionScheduled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{23}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccountDeletionScheduled) GetDeletionId() string {
@@ -2322,7 +2492,7 @@ type AccountDeletionCancelled struct {
 
 func (x *AccountDeletionCancelled) Reset() {
 	*x = AccountDeletionCancelled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2334,7 +2504,7 @@ func (x *AccountDeletionCancelled) String() string {
 func (*AccountDeletionCancelled) ProtoMessage() {}
 
 func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[24]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2517,7 @@ func (x *AccountDeletionCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeletionCancelled.ProtoReflect.Descriptor instead.
 func (*AccountDeletionCancelled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{24}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccountDeletionCancelled) GetDeletionId() string {
@@ -2370,7 +2540,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +2552,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[25]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +2565,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{25}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -2429,7 +2599,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2611,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[26]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2624,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{26}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2477,7 +2647,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2659,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +2672,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2524,6 +2694,291 @@ func (x *EndpointDisabled) GetDisabledAt() *timestamppb.Timestamp {
 		return x.DisabledAt
 	}
 	return nil
+}
+
+// EndpointRecoveryRequested: a person asked to send an endpoint again what did
+// not reach it since a moment.
+type EndpointRecoveryRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId    string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointRecoveryRequested) Reset() {
+	*x = EndpointRecoveryRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointRecoveryRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointRecoveryRequested) ProtoMessage() {}
+
+func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
+func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *EndpointRecoveryRequested) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *EndpointRecoveryRequested) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *EndpointRecoveryRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+// DeliveryResendRequested: a person asked to send one event to one endpoint
+// again, whatever became of it.
+type DeliveryResendRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DeliveryId    string                 `protobuf:"bytes,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	EndpointId    string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	RequestedBy   string                 `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryResendRequested) Reset() {
+	*x = DeliveryResendRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryResendRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryResendRequested) ProtoMessage() {}
+
+func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
+func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *DeliveryResendRequested) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+func (x *DeliveryResendRequested) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *DeliveryResendRequested) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+// QuotaWarning: an account has used most of what it may send in a month.
+type QuotaWarning struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Quota         *Quota                 `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuotaWarning) Reset() {
+	*x = QuotaWarning{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuotaWarning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuotaWarning) ProtoMessage() {}
+
+func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
+func (*QuotaWarning) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *QuotaWarning) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// QuotaExceeded: an account has used up what it may send in a month; signals
+// are refused until the next one.
+type QuotaExceeded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Quota         *Quota                 `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuotaExceeded) Reset() {
+	*x = QuotaExceeded{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuotaExceeded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuotaExceeded) ProtoMessage() {}
+
+func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
+func (*QuotaExceeded) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *QuotaExceeded) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// Quota is how an account stands against its monthly limit.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first moment of the calendar month (UTC), and of the next one.
+	Month         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	ResetsAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=resets_at,json=resetsAt,proto3" json:"resets_at,omitempty"`
+	Used          uint64                 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	Limit         uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Quota) GetMonth() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Month
+	}
+	return nil
+}
+
+func (x *Quota) GetResetsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetsAt
+	}
+	return nil
+}
+
+func (x *Quota) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Quota) GetLimit() uint64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
 }
 
 var File_specter_event_v1_fact_proto protoreflect.FileDescriptor
@@ -2700,7 +3155,27 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\tundone_by\x18\x04 \x01(\tR\bundoneBy\x127\n" +
 	"\tundone_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bundoneAt\x12\x14\n" +
 	"\x05cause\x18\x06 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06status\x18\a \x01(\tR\x06status\"\xab\x01\n" +
+	"\x06status\x18\a \x01(\tR\x06status\"\x9c\x01\n" +
+	"\x18ProposalRewriteRequested\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x03 \x01(\tR\tcontextId\x12!\n" +
+	"\frequested_by\x18\x04 \x01(\tR\vrequestedBy\"\xa8\x02\n" +
+	"\x0eProposalEdited\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1d\n" +
+	"\n" +
+	"context_id\x18\x03 \x01(\tR\tcontextId\x12\x1b\n" +
+	"\tedited_by\x18\x04 \x01(\tR\beditedBy\x127\n" +
+	"\tedited_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\beditedAt\x12\x14\n" +
+	"\x05title\x18\x06 \x01(\tR\x05title\x12(\n" +
+	"\x10old_content_hash\x18\a \x01(\tR\x0eoldContentHash\x12!\n" +
+	"\fcontent_hash\x18\b \x01(\tR\vcontentHash\"\xab\x01\n" +
 	"\x0fProposalExpired\x12\x1f\n" +
 	"\vproposal_id\x18\x01 \x01(\tR\n" +
 	"proposalId\x12\x1d\n" +
@@ -2837,7 +3312,27 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vdisabled_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"disabledAtB\xc7\x01\n" +
+	"disabledAt\"\x91\x01\n" +
+	"\x19EndpointRecoveryRequested\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\"~\n" +
+	"\x17DeliveryResendRequested\x12\x1f\n" +
+	"\vdelivery_id\x18\x01 \x01(\tR\n" +
+	"deliveryId\x12\x1f\n" +
+	"\vendpoint_id\x18\x02 \x01(\tR\n" +
+	"endpointId\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\"=\n" +
+	"\fQuotaWarning\x12-\n" +
+	"\x05quota\x18\x01 \x01(\v2\x17.specter.event.v1.QuotaR\x05quota\">\n" +
+	"\rQuotaExceeded\x12-\n" +
+	"\x05quota\x18\x01 \x01(\v2\x17.specter.event.v1.QuotaR\x05quota\"\x9c\x01\n" +
+	"\x05Quota\x120\n" +
+	"\x05month\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05month\x127\n" +
+	"\tresets_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bresetsAt\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x04R\x04used\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x04R\x05limitB\xc7\x01\n" +
 	"\x14com.specter.event.v1B\tFactProtoP\x01ZBgithub.com/draftlabs/specter/proto/gen/go/specter/event/v1;eventv1\xa2\x02\x03SEX\xaa\x02\x10Specter.Event.V1\xca\x02\x10Specter\\Event\\V1\xe2\x02\x1cSpecter\\Event\\V1\\GPBMetadata\xea\x02\x12Specter::Event::V1b\x06proto3"
 
 var (
@@ -2852,74 +3347,87 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_specter_event_v1_fact_proto_goTypes = []any{
-	(*SignalFirstReceived)(nil),      // 0: specter.event.v1.SignalFirstReceived
-	(*ImportCompleted)(nil),          // 1: specter.event.v1.ImportCompleted
-	(*AnalysisRequested)(nil),        // 2: specter.event.v1.AnalysisRequested
-	(*AnalysisCompleted)(nil),        // 3: specter.event.v1.AnalysisCompleted
-	(*FindingOpened)(nil),            // 4: specter.event.v1.FindingOpened
-	(*FindingRenewed)(nil),           // 5: specter.event.v1.FindingRenewed
-	(*ProposalCreated)(nil),          // 6: specter.event.v1.ProposalCreated
-	(*ProposalUpdated)(nil),          // 7: specter.event.v1.ProposalUpdated
-	(*ProposalApproved)(nil),         // 8: specter.event.v1.ProposalApproved
-	(*ProposalRejected)(nil),         // 9: specter.event.v1.ProposalRejected
-	(*ProposalSnoozed)(nil),          // 10: specter.event.v1.ProposalSnoozed
-	(*ProposalDuplicated)(nil),       // 11: specter.event.v1.ProposalDuplicated
-	(*ProposalReopened)(nil),         // 12: specter.event.v1.ProposalReopened
-	(*ProposalExpired)(nil),          // 13: specter.event.v1.ProposalExpired
-	(*DeploymentCreated)(nil),        // 14: specter.event.v1.DeploymentCreated
-	(*DeploymentDeployed)(nil),       // 15: specter.event.v1.DeploymentDeployed
-	(*DeploymentEdited)(nil),         // 16: specter.event.v1.DeploymentEdited
-	(*DeploymentCancelled)(nil),      // 17: specter.event.v1.DeploymentCancelled
-	(*DeploymentRolledBack)(nil),     // 18: specter.event.v1.DeploymentRolledBack
-	(*DeploymentVerified)(nil),       // 19: specter.event.v1.DeploymentVerified
-	(*DeploymentRegressed)(nil),      // 20: specter.event.v1.DeploymentRegressed
-	(*DeploymentInconclusive)(nil),   // 21: specter.event.v1.DeploymentInconclusive
-	(*Verdict)(nil),                  // 22: specter.event.v1.Verdict
-	(*AccountDeletionScheduled)(nil), // 23: specter.event.v1.AccountDeletionScheduled
-	(*AccountDeletionCancelled)(nil), // 24: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),           // 25: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),           // 26: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),         // 27: specter.event.v1.EndpointDisabled
-	(*timestamppb.Timestamp)(nil),    // 28: google.protobuf.Timestamp
+	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
+	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
+	(*AnalysisRequested)(nil),         // 2: specter.event.v1.AnalysisRequested
+	(*AnalysisCompleted)(nil),         // 3: specter.event.v1.AnalysisCompleted
+	(*FindingOpened)(nil),             // 4: specter.event.v1.FindingOpened
+	(*FindingRenewed)(nil),            // 5: specter.event.v1.FindingRenewed
+	(*ProposalCreated)(nil),           // 6: specter.event.v1.ProposalCreated
+	(*ProposalUpdated)(nil),           // 7: specter.event.v1.ProposalUpdated
+	(*ProposalApproved)(nil),          // 8: specter.event.v1.ProposalApproved
+	(*ProposalRejected)(nil),          // 9: specter.event.v1.ProposalRejected
+	(*ProposalSnoozed)(nil),           // 10: specter.event.v1.ProposalSnoozed
+	(*ProposalDuplicated)(nil),        // 11: specter.event.v1.ProposalDuplicated
+	(*ProposalReopened)(nil),          // 12: specter.event.v1.ProposalReopened
+	(*ProposalRewriteRequested)(nil),  // 13: specter.event.v1.ProposalRewriteRequested
+	(*ProposalEdited)(nil),            // 14: specter.event.v1.ProposalEdited
+	(*ProposalExpired)(nil),           // 15: specter.event.v1.ProposalExpired
+	(*DeploymentCreated)(nil),         // 16: specter.event.v1.DeploymentCreated
+	(*DeploymentDeployed)(nil),        // 17: specter.event.v1.DeploymentDeployed
+	(*DeploymentEdited)(nil),          // 18: specter.event.v1.DeploymentEdited
+	(*DeploymentCancelled)(nil),       // 19: specter.event.v1.DeploymentCancelled
+	(*DeploymentRolledBack)(nil),      // 20: specter.event.v1.DeploymentRolledBack
+	(*DeploymentVerified)(nil),        // 21: specter.event.v1.DeploymentVerified
+	(*DeploymentRegressed)(nil),       // 22: specter.event.v1.DeploymentRegressed
+	(*DeploymentInconclusive)(nil),    // 23: specter.event.v1.DeploymentInconclusive
+	(*Verdict)(nil),                   // 24: specter.event.v1.Verdict
+	(*AccountDeletionScheduled)(nil),  // 25: specter.event.v1.AccountDeletionScheduled
+	(*AccountDeletionCancelled)(nil),  // 26: specter.event.v1.AccountDeletionCancelled
+	(*AccountDeleted)(nil),            // 27: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),            // 28: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 29: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 30: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 31: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 32: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 33: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 34: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 35: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	28, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	28, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	28, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	28, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	28, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	28, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	28, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	28, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	28, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	28, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	28, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	28, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	28, // 16: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	28, // 17: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	28, // 18: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
-	28, // 19: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
-	28, // 20: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
-	28, // 21: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
-	22, // 22: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
-	22, // 23: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
-	22, // 24: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	28, // 25: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	28, // 26: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	28, // 27: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	28, // 28: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	28, // 29: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	35, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	35, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	35, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	35, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	35, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	35, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	35, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	35, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	35, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	35, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	35, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	35, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	35, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	35, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	35, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	35, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	35, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	24, // 23: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
+	24, // 24: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
+	24, // 25: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
+	35, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	35, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	35, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	35, // 29: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	35, // 30: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	35, // 31: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	34, // 32: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	34, // 33: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	35, // 34: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	35, // 35: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -2927,14 +3435,14 @@ func file_specter_event_v1_fact_proto_init() {
 	if File_specter_event_v1_fact_proto != nil {
 		return
 	}
-	file_specter_event_v1_fact_proto_msgTypes[15].OneofWrappers = []any{}
+	file_specter_event_v1_fact_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "wouter";
 import { api, unwrap, type Context } from "../api";
 import { asCount, asPercent, asPoints } from "../format";
 import { funnelProblem, standing } from "../lifecycle";
@@ -28,7 +29,7 @@ export function ContextsPage({ product }: { product: string }) {
       {contexts.isPending && <Loading what="Loading contexts" />}
       {contexts.error && <Failure error={contexts.error} />}
       {contexts.data?.items.length === 0 && <Empty>No contexts.</Empty>}
-      <div className="grid gap-4 md:grid-cols-2">
+      <div className="grid items-start gap-4 md:grid-cols-2">
         {contexts.data?.items.map((context) => (
           <ContextCard key={context.id} context={context} product={product} />
         ))}
@@ -64,6 +65,13 @@ function ContextCard({ context, product }: { context: Context; product: string }
           <p className="mt-3 text-sm text-soft">{standing(context)}</p>
         </>
       )}
+      {health !== undefined && health.open_proposals > 0 && (
+        <p className="mt-2 text-sm">
+          <Link href={`/p/${product}/proposals?q=${encodeURIComponent(context.name)}`} className="font-medium text-accent underline">
+            {health.open_proposals === 1 ? "1 proposal" : `${asCount(health.open_proposals)} proposals`} to decide
+          </Link>
+        </p>
+      )}
       {context.funnel.length > 0 && <p className="mt-2 text-sm text-soft">Funnel: {context.funnel.join(" → ")}</p>}
       <div className="mt-3 flex flex-wrap gap-2">
         <RunNow context={context} product={product} />
@@ -87,7 +95,7 @@ function TypesEditor({ context, product, onDone }: { context: Context; product: 
     mutationFn: () =>
       unwrap(
         api.PATCH("/api/v1/contexts/{context_id}", {
-          params: { path: { context_id: context.id }, header: { "If-Match": `"${context.version}"` } },
+          params: { path: { context_id: context.id }, header: { "If-Match": `"v${context.version}"` } },
           body: { positive_types: names(positive), negative_types: names(negative), funnel },
         }),
       ),

@@ -1,17 +1,33 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
+import { useSearchParams } from "wouter";
 import { api, unwrap } from "../api";
-import { asDay, asMoment } from "../format";
-import { Button, Card, Chip, Empty, Failure, Field, inputClass, Loading, Title } from "../parts/ui";
+import { asDay } from "../format";
+import { Button, Card, Chip, Failure, Loading, Tabs, Title } from "../parts/ui";
+
+const WebhooksView = lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView })));
+
+type View = "keys" | "webhooks";
+
+const views: readonly (readonly [View, string])[] = [
+  ["keys", "Ingest keys"],
+  ["webhooks", "Webhooks"],
+];
 
 export function SettingsPage({ product }: { product: string }) {
+  const [search] = useSearchParams();
+  const view: View = search.get("view") === "webhooks" ? "webhooks" : "keys";
   return (
     <>
       <Title>Settings</Title>
-      <div className="space-y-6">
+      <Tabs label="Settings" current={view} tabs={views} href={(name) => `/p/${product}/settings${name === "keys" ? "" : `?view=${name}`}`} />
+      {view === "webhooks" ? (
+        <Suspense fallback={<Loading what="Opening webhooks" />}>
+          <WebhooksView product={product} />
+        </Suspense>
+      ) : (
         <Keys product={product} />
-        <Endpoints />
-      </div>
+      )}
     </>
   );
 }
@@ -85,76 +101,5 @@ function Snippet({ name, text }: { name: string; text: string }) {
         {text}
       </pre>
     </div>
-  );
-}
-
-function Endpoints() {
-  const queries = useQueryClient();
-  const [url, setUrl] = useState("");
-  const endpoints = useQuery({ queryKey: ["endpoints"], queryFn: () => unwrap(api.GET("/api/v1/webhook-endpoints")) });
-  const refresh = () => queries.invalidateQueries({ queryKey: ["endpoints"] });
-  const create = useMutation({
-    mutationFn: () => unwrap(api.POST("/api/v1/webhook-endpoints", { body: { url } })),
-    onSuccess: () => {
-      setUrl("");
-      void refresh();
-    },
-  });
-  const test = useMutation({
-    mutationFn: (id: string) => unwrap(api.POST("/api/v1/webhook-endpoints/{endpoint_id}/test", { params: { path: { endpoint_id: id } } })),
-    onSuccess: refresh,
-  });
-  const remove = useMutation({
-    mutationFn: (id: string) => unwrap(api.DELETE("/api/v1/webhook-endpoints/{endpoint_id}", { params: { path: { endpoint_id: id } } })),
-    onSuccess: refresh,
-  });
-  const failure = endpoints.error ?? create.error ?? test.error ?? remove.error;
-  return (
-    <Card label="Webhooks">
-      <h2 className="mb-3 font-semibold">Webhooks</h2>
-      {failure && <Failure error={failure} />}
-      {create.data && (
-        <p role="status" className="mb-3 rounded-lg border border-good/50 p-3 text-sm">
-          Signing secret, shown once: <code className="break-all">{create.data.secret}</code>
-        </p>
-      )}
-      {endpoints.data?.items.length === 0 && <Empty>No webhook yet. Events such as proposal.created and deployment.verified can be sent to your own URL, signed.</Empty>}
-      <ul className="divide-y divide-line">
-        {endpoints.data?.items.map((endpoint) => (
-          <li key={endpoint.id} className="flex flex-wrap items-center justify-between gap-2 py-2 text-sm">
-            <span className="break-all">
-              {endpoint.url}
-              <span className="block text-xs text-soft">
-                {endpoint.disabled_at !== undefined
-                  ? `Disabled: ${endpoint.disabled_reason ?? ""}`
-                  : endpoint.last_success_at !== undefined
-                    ? `Last delivered ${asMoment(endpoint.last_success_at)}`
-                    : "Nothing delivered yet"}
-              </span>
-            </span>
-            <span className="flex gap-2">
-              <Button onClick={() => test.mutate(endpoint.id)}>Send test</Button>
-              <Button onClick={() => remove.mutate(endpoint.id)}>Remove</Button>
-            </span>
-          </li>
-        ))}
-      </ul>
-      <form
-        className="mt-4 flex flex-wrap items-end gap-2"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <div className="min-w-64 flex-1">
-          <Field label="Endpoint URL">
-            <input className={inputClass} type="url" required maxLength={2000} value={url} placeholder="https://" onChange={(e) => setUrl(e.target.value)} />
-          </Field>
-        </div>
-        <Button type="submit" disabled={create.isPending}>
-          Add endpoint
-        </Button>
-      </form>
-    </Card>
   );
 }

@@ -1,9 +1,10 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
-import { useSearchParams } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import { api, unwrap, type Signal } from "../api";
 import { ago, asMoment } from "../format";
-import { Chip, Empty, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
+import { FilterChips, useFilters } from "../parts/filters";
+import { Button, Chip, Empty, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
 import { RejectionsView } from "./rejections";
 
 const polarityLooks: Record<Signal["polarity"], [Tone, string]> = {
@@ -33,10 +34,19 @@ export function SignalsPage({ product }: { product: string }) {
 
 function Received({ product, tabs }: { product: string; tabs: ReactNode }) {
   const live = useLive(product);
-  const signals = useQuery({
-    queryKey: ["signals", product],
-    queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/signals", { params: { path: { product_id: product }, query: { limit: 50 } } })),
+  const filters = useFilters(product);
+  const signals = useInfiniteQuery({
+    queryKey: ["signals", product, filters.query],
+    queryFn: ({ pageParam }) =>
+      unwrap(
+        api.GET("/api/v1/products/{product_id}/signals", {
+          params: { path: { product_id: product }, query: { limit: 50, ...filters.query, ...(pageParam === "" ? {} : { cursor: pageParam }) } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
   });
+  const items = signals.data?.pages.flatMap((page) => page.items) ?? [];
   const now = Date.now();
   return (
     <>
@@ -44,8 +54,10 @@ function Received({ product, tabs }: { product: string; tabs: ReactNode }) {
       {tabs}
       {signals.isPending && <Loading what="Loading signals" />}
       {signals.error && <Failure error={signals.error} />}
-      {signals.data?.items.length === 0 && <Empty>Waiting for your first signal. The script tag and a curl example are under Settings; what was sent and refused is under Rejected.</Empty>}
-      {signals.data && signals.data.items.length > 0 && (
+      <FilterChips filters={filters} contextName={items[0]?.context_name} />
+      {signals.data && items.length === 0 && filters.list.length > 0 && !signals.hasNextPage && <Empty>No signal is like this.</Empty>}
+      {signals.data && items.length === 0 && filters.list.length === 0 && <Empty>Waiting for your first signal. The script tag and a curl example are under Settings; what was sent and refused is under Rejected.</Empty>}
+      {items.length > 0 && (
         <div className="overflow-x-auto rounded-xl border border-line bg-card">
           <table className="w-full text-left text-sm">
             <thead className="text-xs text-soft">
@@ -58,15 +70,23 @@ function Received({ product, tabs }: { product: string; tabs: ReactNode }) {
               </tr>
             </thead>
             <tbody>
-              {signals.data.items.map((signal) => {
+              {items.map((signal) => {
                 const [tone, word] = polarityLooks[signal.polarity];
                 return (
                   <tr key={signal.id} className="border-t border-line">
-                    <td className="px-3 py-2 font-mono">{signal.type}</td>
+                    <td className="px-3 py-2 font-mono">
+                      <Link href={filters.hrefWith("type", signal.type)} className="hover:underline">
+                        {signal.type}
+                      </Link>
+                    </td>
                     <td className="px-3 py-2">
                       <Chip tone={tone}>{word}</Chip>
                     </td>
-                    <td className="px-3 py-2">{signal.context_name}</td>
+                    <td className="px-3 py-2">
+                      <Link href={filters.hrefWith("context", signal.context_id)} className="hover:underline">
+                        {signal.context_name}
+                      </Link>
+                    </td>
                     <td className="max-w-64 truncate px-3 py-2 text-soft">{where(signal)}</td>
                     <td className="px-3 py-2">{signal.source}</td>
                     <td className="px-3 py-2 whitespace-nowrap" title={asMoment(signal.occurred_at)}>
@@ -77,6 +97,13 @@ function Received({ product, tabs }: { product: string; tabs: ReactNode }) {
               })}
             </tbody>
           </table>
+        </div>
+      )}
+      {signals.hasNextPage && (
+        <div className="mt-4 text-center">
+          <Button disabled={signals.isFetchingNextPage} onClick={() => void signals.fetchNextPage()}>
+            Show more
+          </Button>
         </div>
       )}
     </>

@@ -34,7 +34,7 @@ export function RunNow({ context, product }: { context: Context; product: string
       <Button onClick={() => ask.mutate(true)} disabled={waiting}>
         Dry run
       </Button>
-      <div className="order-last w-full text-sm" aria-live="polite">
+      <div className="order-last w-full text-sm empty:-mt-2" aria-live="polite">
         {ask.error && <Failure error={ask.error} />}
         {result.error && !result.isPending && <Failure error={result.error} />}
         {made && (

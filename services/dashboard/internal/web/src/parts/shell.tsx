@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { api, unwrap, type Session } from "../api";
+import { DisabledBanner } from "../webhooks/banner";
 import { Button } from "./ui";
 
 const pages = [
@@ -23,7 +24,7 @@ export function Shell({ product, page, session, children }: ShellProps) {
   const [, navigate] = useLocation();
   const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
   return (
-    <div className="mx-auto max-w-6xl px-4 pb-16">
+    <div className="mx-auto max-w-6xl px-4 pb-24 sm:pb-16">
       <a href="#content" className="sr-only focus:not-sr-only">
         Skip to content
       </a>
@@ -43,13 +44,13 @@ export function Shell({ product, page, session, children }: ShellProps) {
             </option>
           ))}
         </select>
-        <nav aria-label="Sections" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
+        <nav aria-label="Sections" className="fixed inset-x-0 bottom-0 z-5 flex justify-around gap-1 border-t border-line bg-card p-1.5 pb-[max(0.375rem,env(safe-area-inset-bottom))] sm:static sm:border-0 sm:bg-transparent sm:p-0">
           {pages.map(([path, name]) => (
             <Link
               key={path}
               href={`/p/${product}/${path}`}
               aria-current={page === path ? "page" : undefined}
-              className={`rounded-lg px-3 py-1.5 text-sm font-medium ${page === path ? "bg-accent text-on-accent" : "text-soft hover:text-ink"}`}
+              className={`rounded-lg px-1.5 py-2 text-[0.7rem] font-medium sm:px-3 sm:py-1.5 sm:text-sm ${page === path ? "bg-accent text-on-accent" : "text-soft hover:text-ink"}`}
             >
               {name}
             </Link>
@@ -57,6 +58,7 @@ export function Shell({ product, page, session, children }: ShellProps) {
         </nav>
         <SignOut email={session.email} />
       </header>
+      <DisabledBanner product={product} />
       <main id="content" className="pt-6">
         {children}
       </main>

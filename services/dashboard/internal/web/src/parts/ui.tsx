@@ -29,9 +29,18 @@ export function Button({ look = "plain", className = "", ...rest }: ButtonProps)
   return (
     <button
       type="button"
-      className={`rounded-lg border px-3 py-1.5 text-sm font-medium disabled:opacity-60 cursor-pointer ${paint} ${className}`}
+      className={`inline-flex min-h-9 items-center justify-center rounded-lg border px-3 py-1 text-sm font-medium disabled:opacity-60 cursor-pointer ${paint} ${className}`}
       {...rest}
     />
+  );
+}
+
+/** The key that does the same; people who cannot see it find it in the list of keys. */
+export function Kbd({ children }: { children: string }) {
+  return (
+    <kbd aria-hidden="true" className="ml-1 hidden rounded border border-current/30 px-1 font-sans text-[0.7rem] leading-4 font-normal opacity-80 lg:inline-block">
+      {children}
+    </kbd>
   );
 }
 
@@ -100,10 +109,12 @@ interface TabsProps<T extends string> {
   current: T;
   tabs: readonly (readonly [T, string])[];
   href: (tab: T) => string;
+  /** How much there is in a view, where that is known. */
+  counts?: Partial<Record<T, number>>;
 }
 
 /** Views of one page; each has an address of its own. */
-export function Tabs<T extends string>({ label, current, tabs, href }: TabsProps<T>) {
+export function Tabs<T extends string>({ label, current, tabs, href, counts }: TabsProps<T>) {
   return (
     <nav aria-label={label} className="mb-4 flex gap-4 border-b border-line">
       {tabs.map(([name, words]) => (
@@ -114,6 +125,7 @@ export function Tabs<T extends string>({ label, current, tabs, href }: TabsProps
           className={`-mb-px border-b-2 px-1 pb-2 text-sm font-medium ${current === name ? "border-accent text-ink" : "border-transparent text-soft hover:text-ink"}`}
         >
           {words}
+          {counts?.[name] !== undefined && <span className="ml-1.5 rounded-full bg-line px-1.5 text-xs tabular-nums text-ink">{counts[name]}</span>}
         </Link>
       ))}
     </nav>

@@ -1,4 +1,4 @@
-package consume
+package webhook
 
 import (
 	"encoding/json"
@@ -6,21 +6,32 @@ import (
 	"math"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+	"github.com/draftlabs/specter/pkg/event"
 )
 
-// dataOf is a message as people read it in a webhook: snake_case names, every field present,
-// numbers as JSON numbers (protobuf's own JSON writes 64-bit ones as strings), times in RFC 3339.
-// A verdict's fields stand by themselves, not inside "verdict".
-func dataOf(m proto.Message) (json.RawMessage, error) {
-	if carrier, ok := m.(interface{ GetVerdict() *eventv1.Verdict }); ok {
-		m = carrier.GetVerdict()
+// Envelope is what is sent: {"type","timestamp","data"}.
+func Envelope(name string, at time.Time, data json.RawMessage) (json.RawMessage, error) {
+	body, err := json.Marshal(struct {
+		Type      string          `json:"type"`
+		Timestamp time.Time       `json:"timestamp"`
+		Data      json.RawMessage `json:"data"`
+	}{name, at.UTC(), data})
+	if err != nil {
+		return nil, fmt.Errorf("writing the body of a %s: %w", name, err)
 	}
-	object, err := objectOf(m.ProtoReflect())
+	return body, nil
+}
+
+// Data is a message as people read it: snake_case names, every field present, numbers as JSON
+// numbers (protobuf's own JSON writes 64-bit ones as strings), times in RFC 3339. What a message only
+// carries, such as a verdict, stands by itself.
+func Data(m proto.Message) (json.RawMessage, error) {
+	object, err := objectOf(carried(m.ProtoReflect()))
 	if err != nil {
 		return nil, err
 	}
@@ -29,6 +40,37 @@ func dataOf(m proto.Message) (json.RawMessage, error) {
 		return nil, fmt.Errorf("writing %s as JSON: %w", m.ProtoReflect().Descriptor().Name(), err)
 	}
 	return data, nil
+}
+
+// carried is the message in m when that is all there is in m.
+func carried(m protoreflect.Message) protoreflect.Message {
+	fields := m.Descriptor().Fields()
+	if fields.Len() != 1 || fields.Get(0).Kind() != protoreflect.MessageKind || fields.Get(0).IsList() {
+		return m
+	}
+	return m.Get(fields.Get(0)).Message()
+}
+
+// AboutDeployments reports whether messages of type t name a deployment.
+func AboutDeployments(t event.Describer) bool {
+	return carried(t.Info().New().ProtoReflect()).Descriptor().Fields().ByName(deploymentField) != nil
+}
+
+const deploymentField = "deployment_id"
+
+// Deployment is the deployment that a message is about, or uuid.Nil. What is told of one deployment is
+// told in its order.
+func Deployment(m proto.Message) uuid.UUID {
+	about := carried(m.ProtoReflect())
+	field := about.Descriptor().Fields().ByName(deploymentField)
+	if field == nil {
+		return uuid.Nil
+	}
+	id, err := uuid.Parse(about.Get(field).String())
+	if err != nil {
+		return uuid.Nil // it is about none
+	}
+	return id
 }
 
 func objectOf(m protoreflect.Message) (map[string]any, error) {
