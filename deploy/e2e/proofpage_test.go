@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +64,8 @@ func testSharedProof(t *testing.T, s *system, product, deployment uuid.UUID) {
 		require.NotContains(t, string(text), s.Email)
 	}
 
+	requireReproducible(t, link)
+
 	shares := call[api.SharePage](t, s, http.MethodGet, "/api/v1/shares?deployment_id="+deployment.String(), nil)
 	require.Len(t, shares.Items, 1)
 	require.NotNil(t, shares.Items[0].LastSeenAt)
@@ -71,6 +75,39 @@ func testSharedProof(t *testing.T, s *system, product, deployment uuid.UUID) {
 	text, err := chromedp.Run(visitor.tab, chromedp.Text(`main`))
 	require.NoError(t, err)
 	require.Contains(t, text, "There is nothing at this address")
+}
+
+// requireReproducible does what the page says to do: the command it gives, over the counts it gives, finds the same.
+func requireReproducible(t *testing.T, link string) {
+	t.Helper()
+	_, text := send(t, http.DefaultClient, http.MethodGet, link+".json", nil, nil)
+	var proof api.Proof
+	require.NoError(t, json.Unmarshal(text, &proof))
+	at := slices.IndexFunc(proof.Reproduce, func(step string) bool { return strings.HasPrefix(step, "specter verify ") })
+	require.GreaterOrEqual(t, at, 0)
+	dir := t.TempDir()
+	_, counts := send(t, http.DefaultClient, http.MethodGet, link+".csv", nil, nil)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "proof.csv"), counts, 0o600))
+
+	command := exec.Command(binary(t, "specter"), append(strings.Fields(proof.Reproduce[at])[1:], "-o", "json")...)
+	command.Dir = dir
+	out, err := command.Output()
+	require.NoError(t, err)
+	var again struct {
+		Verdict                 string
+		Effect                  float64
+		Low                     float64 `json:"effect_low"`
+		High                    float64 `json:"effect_high"`
+		ProbabilityImproved     float64 `json:"probability_improved"`
+		MinimumDetectableEffect float64 `json:"minimum_detectable_effect"`
+	}
+	require.NoError(t, json.Unmarshal(out, &again))
+	require.EqualValues(t, proof.Status, again.Verdict)
+	require.InDelta(t, proof.Effect.Value, again.Effect, 1e-9)
+	require.InDelta(t, proof.Effect.Low, again.Low, 1e-9)
+	require.InDelta(t, proof.Effect.High, again.High, 1e-9)
+	require.InDelta(t, *proof.Effect.ProbabilityImproved, again.ProbabilityImproved, 1e-9)
+	require.InDelta(t, *proof.Effect.MinimumDetectable, again.MinimumDetectableEffect, 1e-9)
 }
 
 // shareInDashboard signs in as the owner, presses Share at the newest deployment and reads the link.

@@ -94,10 +94,8 @@ func (p *Proof) steps() []string {
 		columns = "--value count"
 	}
 	steps = append(steps, "Save the daily counts as proof.csv and run the same forecast over them:", fmt.Sprintf("specter verify --csv proof.csv --at %s %s", series[after].date, columns))
-	if p.Plan.TriggerFrom != nil || len(p.Plan.Controls) > 0 {
-		steps = append(steps, "What a single series cannot show, the command leaves out: the repetition without the days that led to the finding, and the controls.")
-	}
-	return steps
+	return append(steps, "The command sees this one series: not the days that led to the finding, controls, other deployments or who came. "+
+		"What the test held a verdict back for, it cannot know, so it may decide at an earlier look.")
 }
 
 // field keeps a value from being taken for a formula by a spreadsheet, or for two.
