@@ -7,6 +7,8 @@ const (
 	minUsualDays = 14
 	// minReturns is how many windows that do not overlap the tendency to come back is learned from.
 	minReturns = 3
+	// beyondSeen is how far past the distances it was learned from the tendency is believed.
+	beyondSeen = 1.5
 )
 
 // comeBack takes out of the effect what the series would have done by itself: where a level that lay off the usual of
@@ -30,6 +32,12 @@ func (e *Estimate) comeBack(clipped []point, origins []origin) {
 	}
 	tendency, _ := slope(known, e.WindowDays)
 	tendency = math.Max(-1, math.Min(0, tendency)) // back to the usual, and not beyond it
+	// That small distances come back does not say that one as large as never before does.
+	farthest := 0.0
+	for _, distance := range known.other {
+		farthest = math.Max(farthest, beyondSeen*abs(distance))
+	}
+	now = math.Max(-farthest, math.Min(farthest, now))
 	for i := range e.Placebos {
 		e.Placebos[i] -= tendency * off[i]
 	}
