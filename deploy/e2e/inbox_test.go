@@ -348,7 +348,7 @@ func testNarrowScreen(t *testing.T, v *screen, s *system, shop uuid.UUID) {
 	first := waiting(t, s, shop)[0]
 	require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(360, 780)))
 	t.Cleanup(func() { require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(1280, 900))) })
-	for _, path := range []string{"/contexts", "/signals", "/proposals", "/proposals?id=" + first.Id.String(), "/proposals?view=decided", "/deployments", "/settings"} {
+	for _, path := range []string{"/contexts", "/signals", "/proposals", "/proposals?id=" + first.Id.String(), "/proposals?view=decided", "/deployments", "/deploy-hook", "/settings"} {
 		v.open(t, shop, path)
 		v.await(t, path+" to fit", `document.documentElement.scrollWidth <= innerWidth`)
 	}
@@ -377,6 +377,7 @@ func testAccessible(t *testing.T, v *screen, s *system, shop uuid.UUID) {
 		{"/proposals?view=skipped", "main", ""},
 		{"/proposals?id=" + first.Id.String(), "article figure", ""},
 		{"/deployments", "section dl", ""},
+		{"/deploy-hook", "pre", ""},
 		{"/settings", "pre", ""},
 	} {
 		v.open(t, shop, p.path)

@@ -108,6 +108,7 @@ func testSignalsBecomeProof(t *testing.T, s *system, customer *receiver) {
 		requireSigned(t, endpoint.Secret, got)
 		require.True(t, json.Valid(got.Data), event)
 	}
+	t.Run("the proof is shared", func(t *testing.T) { testSharedProof(t, s, shop.Product.Id, *approved.DeploymentId) })
 }
 
 func asJSON(t testing.TB, value any) string {

@@ -71,7 +71,8 @@ type desk struct {
 
 func newDesk(t *testing.T, b *runbook, env ...string) *desk {
 	t.Helper()
-	d := &desk{runbook: b, t: t, dir: t.TempDir(), addr: program.FreeAddr(t), metrics: program.FreeAddr(t)}
+	addrs := program.FreeAddrs(t, 2)
+	d := &desk{runbook: b, t: t, dir: t.TempDir(), addr: addrs[0], metrics: addrs[1]}
 	program.OpenPath(t, d.dir)
 	d.env = append(env, "SPECTER_LOG_LEVEL=warn", "SPECTER_HTTP_ADDR="+d.addr, "SPECTER_METRICS_ADDR="+d.metrics)
 	require.NoError(t, os.Mkdir(filepath.Join(d.dir, "bin"), 0o755))

@@ -124,9 +124,7 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	auth := program.Start(t, "auth", with(store, jwt, "SPECTER_HTTP_ADDR="+authAddr), binary(t, "specter"), "serve", "-target=auth")
 	auth.AwaitReady(t, "http://"+authAddr+"/healthz/ready")
 
-	addrs := map[string]string{}
-	processes := map[string]*program.Program{}
-	for name, env := range map[string][]string{
+	environments := map[string][]string{
 		"gateway":   with(bus, "SPECTER_NATS_SYNC_ALWAYS=true"),
 		"analyzer":  with(store, analysisSoon),
 		"proposal":  store,
@@ -134,8 +132,12 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 		"notifier":  with(store, append(webhookSettings(r), secretKey)...),
 		"retention": store,
 		"dashboard": with(store, append(webhookSettings(r), secretKey, jwt, deletionSoon, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")...),
-	} {
-		addrs[name] = program.FreeAddr(t)
+	}
+	free := program.FreeAddrs(t, len(environments))
+	addrs := map[string]string{}
+	processes := map[string]*program.Program{}
+	for name, env := range environments {
+		addrs[name] = free[len(addrs)]
 		processes[name] = program.Start(t, name, with(env, "SPECTER_HTTP_ADDR="+addrs[name]), binary(t, name))
 	}
 	for name, p := range processes {

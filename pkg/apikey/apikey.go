@@ -14,6 +14,7 @@ const (
 	Ingest = "spk_" // API key of one product: it ingests and can never read
 	Access = "spt_" // personal access token with scopes
 	Hook   = "sph_" // in the address of one product's deploy hook: it reports deployments there and does nothing else
+	Share  = "sps_" // at the end of a link that shows one proof page
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // ErrMalformed says that a text is no key of ours: wrong length, prefix, alphabet or checksum.
 var ErrMalformed = errors.New("malformed key")
 
-// New returns a fresh random key with the given prefix (Ingest, Access or Hook).
+// New returns a fresh random key with the given prefix (Ingest, Access, Hook or Share).
 func New(prefix string) string {
 	body := prefix + randomBase62(randomLength)
 	return body + checksum(body)
@@ -40,6 +41,12 @@ func Parse(s string) (prefix string, err error) { return parse(s, Ingest, Access
 // ParseHook checks the form of a deploy hook's token. It never says whether the token is valid.
 func ParseHook(s string) error {
 	_, err := parse(s, Hook)
+	return err
+}
+
+// ParseShare checks the form of the secret that ends a link to a proof page. It never says whether the link opens anything.
+func ParseShare(s string) error {
+	_, err := parse(s, Share)
 	return err
 }
 

@@ -57,6 +57,16 @@ func TestNewKeysParseAndDiffer(t *testing.T) {
 	}
 }
 
+func TestEachKindIsTakenForItselfAlone(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{apikey.Ingest, apikey.Access, apikey.Hook, apikey.Share} {
+		_, err := apikey.Parse(apikey.New(kind))
+		require.Equal(t, kind == apikey.Ingest || kind == apikey.Access, err == nil, kind)
+		require.Equal(t, kind == apikey.Hook, apikey.ParseHook(apikey.New(kind)) == nil, kind)
+		require.Equal(t, kind == apikey.Share, apikey.ParseShare(apikey.New(kind)) == nil, kind)
+	}
+}
+
 func TestOneChangedCharacterIsNoticed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -65,13 +65,14 @@ type Lookup struct {
 	TokenHash   []byte
 	SessionHash []byte
 	KeyHash     []byte
+	ShareHash   []byte
 	UserID      uuid.UUID
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, or the accounts of a user) and nothing else.
+// deploy hook, a link to a proof page, or the accounts of a user) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -95,6 +96,9 @@ func (l Lookup) settings() []string {
 	}
 	if len(l.KeyHash) > 0 {
 		set("key_hash", hex.EncodeToString(l.KeyHash))
+	}
+	if len(l.ShareHash) > 0 {
+		set("share_hash", hex.EncodeToString(l.ShareHash))
 	}
 	if l.UserID != uuid.Nil {
 		set("user_id", l.UserID.String())

@@ -29,6 +29,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
+	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
 	"github.com/draftlabs/specter/services/dashboard/internal/timers"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
@@ -103,6 +104,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {
 		stop()

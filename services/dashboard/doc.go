@@ -17,11 +17,12 @@
 // Stores: accounts, web_sessions, access_tokens, products, contexts, api_keys,
 // proposal_decisions, proposal_edits, deployments, deployment_shares, change_commits, deploy_hooks, deploy_receipts,
 // webhook_endpoints, imports, idempotency_keys, audit_log,
-// ingest_refusals, ingest_refusal_samples, quota_notices; and the timers of snoozes in schema river_dashboard.
+// ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares; and the timers of snoozes in schema river_dashboard.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;
 // what pipelines and GitHub tell has its effect once, and leaves a receipt that says why;
+// whoever holds a link to a proof page reads that page and nothing else, until the link is revoked or expires;
 // an import is acknowledged only when the broker has it on disk; the e-mail address and password of
 // a deleted account's owner go from the auth server too, however long it takes to reach it.
 package dashboard

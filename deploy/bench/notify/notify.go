@@ -33,7 +33,7 @@ type Options struct {
 	Deliveries int           // 10,000
 	Accounts   int           // 10
 	Endpoints  int           // of each account: 10
-	Rate       int           // deliveries a second while events are published: 150; negative: all at once
+	Rate       int           // deliveries a second while events are published: 100; negative: all at once
 	Timeout    time.Duration // that receivers are given: 5 s
 	Say        func(string)  // hears of progress; may be nil
 }
@@ -47,7 +47,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Deliveries, 10_000)
 	set(&o.Accounts, 10)
 	set(&o.Endpoints, 10)
-	set(&o.Rate, 150)
+	set(&o.Rate, 100)
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Second
 	}

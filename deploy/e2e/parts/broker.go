@@ -33,7 +33,8 @@ type Broker struct {
 func StartBroker(t testing.TB, o BrokerOptions) *Broker {
 	t.Helper()
 	dir := t.TempDir()
-	b := &Broker{Addr: program.FreeAddr(t), StoreDir: o.StoreDir, monitor: program.FreeAddr(t), config: filepath.Join(dir, "nats.conf")}
+	addrs := program.FreeAddrs(t, 2)
+	b := &Broker{Addr: addrs[0], StoreDir: o.StoreDir, monitor: addrs[1], config: filepath.Join(dir, "nats.conf")}
 	if b.StoreDir == "" {
 		b.StoreDir = filepath.Join(dir, "store")
 	}

@@ -176,12 +176,22 @@ func Environ() []string {
 // FreeAddr is a loopback address nobody listens on at this moment.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("finding a free port: %v", err)
+	return FreeAddrs(t, 1)[0]
+}
+
+// FreeAddrs are different ones: the system may give a port again as soon as nobody listens.
+func FreeAddrs(t testing.TB, n int) []string {
+	t.Helper()
+	addrs := make([]string, n)
+	for i := range addrs {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatalf("finding a free port: %v", err)
+		}
+		defer listener.Close()
+		addrs[i] = listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return addrs
 }
 
 // OpenPath makes every directory from the temporary one down to dir

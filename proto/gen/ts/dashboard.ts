@@ -718,7 +718,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The before/after proof of a deployment
+         * @description The same document a share link shows, in four forms: `json`, `md` (a Markdown report), `svg` (the chart) and `csv`
+         *     (the daily counts the newest look was computed from, which `specter verify --csv` reads). Before a verdict it says
+         *     which look is next.
+         */
+        get: operations["getProof"];
         put?: never;
         /** It shipped */
         post: operations["reportDeployment"];
@@ -879,6 +885,61 @@ export interface paths {
          */
         post: operations["receiveGitHubDelivery"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment_id}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link to the proof of a deployment; it is in this answer only
+         * @description Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+         *     as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+         */
+        post: operations["createShare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Links to proof pages, newest first */
+        get: operations["listShares"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a link back; it opens nothing from now on */
+        delete: operations["revokeShare"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2061,6 +2122,245 @@ export interface components {
             items: components["schemas"]["DeployReceipt"][];
             next_cursor?: string;
         };
+        NewShare: {
+            /**
+             * Format: date-time
+             * @description At most a year from now. Absent: the link opens until it is revoked.
+             */
+            expires_at?: string;
+        };
+        Share: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            deployment_id: string;
+            /** @description Of the proposal that was deployed. */
+            title: string;
+            /** @description The beginning of the link's secret. */
+            hint: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at?: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            /**
+             * Format: date-time
+             * @description When the page was last read, to the minute.
+             */
+            last_seen_at?: string;
+        };
+        SharePage: {
+            items: components["schemas"]["Share"][];
+            next_cursor?: string;
+        };
+        CreatedShare: {
+            share: components["schemas"]["Share"];
+            /** @description The address of the page on this server. */
+            path: string;
+            /** @description The same with the public URL before it, where the server knows its own. */
+            url: string;
+        };
+        /**
+         * @default json
+         * @enum {string}
+         */
+        ProofFormat: "json" | "md" | "svg" | "csv";
+        /**
+         * @description What a proof page shows, and nothing that it does not: no ids, no people, no signals. Fields that do not apply or
+         *     could not be computed are absent.
+         */
+        Proof: {
+            /** @description What was changed. */
+            title: string;
+            context?: string;
+            version?: string;
+            /** Format: date-time */
+            deployed_at?: string;
+            /** Format: date-time */
+            rolled_back_at?: string;
+            /** @description That days are cut in. */
+            time_zone: string;
+            /** @enum {string} */
+            status: "waiting" | "collecting" | "improved" | "regressed" | "no_effect" | "inconclusive" | "stopped";
+            /** @description The status in a word or two. */
+            headline: string;
+            /** @description The status in plain words, with the raw counts. */
+            sentence: string;
+            /** Format: date-time */
+            decided_at?: string;
+            next_look?: components["schemas"]["ProofNextLook"];
+            measure?: components["schemas"]["ProofMeasure"];
+            effect?: components["schemas"]["ProofEffect"];
+            counts?: components["schemas"]["ProofCounts"];
+            prediction?: components["schemas"]["ProofPrediction"];
+            plan?: components["schemas"]["ProofPlan"];
+            looks: components["schemas"]["ProofLook"][];
+            sensitivity?: components["schemas"]["ProofSensitivity"];
+            warnings: components["schemas"]["ProofWarning"][];
+            /** @description What the chart draws. */
+            daily: components["schemas"]["DailyPoint"][];
+            method?: string;
+            /** @description Of the newest look's result as it was stored. */
+            result_sha256?: string;
+            reproduce: string[];
+        };
+        ProofNextLook: {
+            number: number;
+            of: number;
+            /** @description Complete days since the deployment. */
+            day: number;
+            /**
+             * Format: date-time
+             * @description The end of that day; the look follows once its data has settled.
+             */
+            at: string;
+        };
+        ProofMeasure: {
+            metric: string;
+            described: string;
+            because?: string;
+            /** @enum {string} */
+            unit: "share" | "per_day";
+        };
+        /** @description The change of the odds (of the number for a measure per day) as a fraction, with the interval of the look. */
+        ProofEffect: {
+            /** @enum {string} */
+            of: "odds" | "number";
+            /** Format: double */
+            value: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            level: number;
+            /** Format: double */
+            points?: number;
+            /** Format: double */
+            points_low?: number;
+            /** Format: double */
+            points_high?: number;
+            /** Format: double */
+            observed?: number;
+            /** Format: double */
+            expected?: number;
+            /** Format: double */
+            expected_low?: number;
+            /** Format: double */
+            expected_high?: number;
+            /** Format: double */
+            probability_improved?: number;
+            /** Format: double */
+            p_value?: number;
+            /** Format: double */
+            nominal_p?: number;
+            /** Format: double */
+            minimum_detectable?: number;
+            /** Format: double */
+            minimum_detectable_points?: number;
+        };
+        ProofCounts: {
+            before: components["schemas"]["Counts"];
+            after: components["schemas"]["Counts"];
+            /** @description That the forecast learned from. */
+            history_days: number;
+            post_days: number;
+        };
+        ProofPrediction: {
+            metric: string;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            predicted: number;
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            observed?: number;
+            /** Format: double */
+            expected?: number;
+            fit?: string;
+            /**
+             * Format: double
+             * @description Of the promised change that came: 1 is all of it.
+             */
+            share?: number;
+        };
+        /** @description What was registered before anything after the deployment was looked at. */
+        ProofPlan: {
+            /** Format: date-time */
+            registered_at: string;
+            revision: number;
+            revised_because?: string;
+            method: string;
+            /** Format: date-time */
+            history_from?: string;
+            /** Format: date-time */
+            history_to?: string;
+            /** Format: date-time */
+            window_from?: string;
+            /** Format: date-time */
+            trigger_from?: string;
+            /** Format: date-time */
+            trigger_to?: string;
+            positive_types?: string[];
+            negative_types?: string[];
+            /** @description Names of the untouched contexts. */
+            controls?: string[];
+            control_rule?: string;
+            /**
+             * Format: double
+             * @description Percent of the traffic, when it was registered.
+             */
+            canary_share?: number;
+            /** Format: double */
+            alpha?: number;
+            min_history_days?: number;
+            min_window_days?: number;
+            min_weekly_events?: number;
+            /** Format: double */
+            no_effect_within?: number;
+        };
+        ProofLook: {
+            number: number;
+            day: number;
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            nominal_p: number;
+            taken: boolean;
+            outcome?: string;
+            /** Format: double */
+            effect?: number;
+            /** Format: double */
+            low?: number;
+            /** Format: double */
+            high?: number;
+            /** Format: double */
+            p_value?: number;
+        };
+        ProofSensitivity: {
+            /** @description The same test on other grounds. */
+            readings: components["schemas"]["OtherReading"][];
+            /** @description The whole test at earlier dates. */
+            placebo_dates: components["schemas"]["PlaceboDate"][];
+            /** @description Earlier windows that the forecast was tried on. */
+            placebo_windows?: number;
+            /**
+             * Format: double
+             * @description Share of them with an effect at least as large.
+             */
+            placebo_share?: number;
+            controls?: components["schemas"]["ControlUse"][];
+            mix?: components["schemas"]["MixChange"];
+        };
+        ProofWarning: {
+            code: string;
+            text: string;
+        };
         /** @enum {string} */
         Verdict: "improved" | "regressed" | "no_effect" | "inconclusive";
         Verification: {
@@ -2565,6 +2865,7 @@ export interface components {
         FindingID: string;
         ProposalID: string;
         DeploymentID: string;
+        ShareID: string;
         EndpointID: string;
         DeliveryID: string;
         Limit: number;
@@ -3874,6 +4175,34 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getProof: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["ProofFormat"];
+            };
+            header?: never;
+            path: {
+                deployment_id: components["parameters"]["DeploymentID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Proof. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proof"];
+                    "text/markdown": string;
+                    "image/svg+xml": string;
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     reportDeployment: {
         parameters: {
             query?: never;
@@ -4191,6 +4520,80 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DeployHookAnswer"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment_id: components["parameters"]["DeploymentID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShare"];
+            };
+        };
+        responses: {
+            /** @description CreatedShare. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedShare"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listShares: {
+        parameters: {
+            query?: {
+                deployment_id?: string;
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description SharePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share_id: components["parameters"]["ShareID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -29,7 +29,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Deliveries, "deliveries", 0, "deliveries in all (0 = 10,000)")
 	flag.IntVar(&o.Accounts, "accounts", 0, "accounts (0 = 10)")
 	flag.IntVar(&o.Endpoints, "endpoints", 0, "endpoints of each account, of which 20 % are silent and 10 % fail first (0 = 10)")
-	flag.IntVar(&o.Rate, "rate", 0, "deliveries a second while events are published (0 = 150; -1 = all at once)")
+	flag.IntVar(&o.Rate, "rate", 0, "deliveries a second while events are published (0 = 100; -1 = all at once)")
 	flag.DurationVar(&o.Timeout, "timeout", 0, "time a receiver is given (0 = 5s)")
 	flag.Parse()
 	o.Say = func(line string) { fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05"), line) }

@@ -430,6 +430,99 @@ func (e PromisedFit) Valid() bool {
 	}
 }
 
+// Defines values for ProofStatus.
+const (
+	ProofStatusCollecting   ProofStatus = "collecting"
+	ProofStatusImproved     ProofStatus = "improved"
+	ProofStatusInconclusive ProofStatus = "inconclusive"
+	ProofStatusNoEffect     ProofStatus = "no_effect"
+	ProofStatusRegressed    ProofStatus = "regressed"
+	ProofStatusStopped      ProofStatus = "stopped"
+	ProofStatusWaiting      ProofStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ProofStatus enum.
+func (e ProofStatus) Valid() bool {
+	switch e {
+	case ProofStatusCollecting:
+		return true
+	case ProofStatusImproved:
+		return true
+	case ProofStatusInconclusive:
+		return true
+	case ProofStatusNoEffect:
+		return true
+	case ProofStatusRegressed:
+		return true
+	case ProofStatusStopped:
+		return true
+	case ProofStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofEffectOf.
+const (
+	Number ProofEffectOf = "number"
+	Odds   ProofEffectOf = "odds"
+)
+
+// Valid indicates whether the value is a known member of the ProofEffectOf enum.
+func (e ProofEffectOf) Valid() bool {
+	switch e {
+	case Number:
+		return true
+	case Odds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofFormat.
+const (
+	ProofCSV      ProofFormat = "csv"
+	ProofJSON     ProofFormat = "json"
+	ProofMarkdown ProofFormat = "md"
+	ProofSVG      ProofFormat = "svg"
+)
+
+// Valid indicates whether the value is a known member of the ProofFormat enum.
+func (e ProofFormat) Valid() bool {
+	switch e {
+	case ProofCSV:
+		return true
+	case ProofJSON:
+		return true
+	case ProofMarkdown:
+		return true
+	case ProofSVG:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofMeasureUnit.
+const (
+	ProofMeasureUnitPerDay ProofMeasureUnit = "per_day"
+	ProofMeasureUnitShare  ProofMeasureUnit = "share"
+)
+
+// Valid indicates whether the value is a known member of the ProofMeasureUnit enum.
+func (e ProofMeasureUnit) Valid() bool {
+	switch e {
+	case ProofMeasureUnitPerDay:
+		return true
+	case ProofMeasureUnitShare:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProposalStatus.
 const (
 	ProposalStatusApproved  ProposalStatus = "approved"
@@ -613,6 +706,27 @@ func (e Scope) Valid() bool {
 	case WebhooksRead:
 		return true
 	case WebhooksWrite:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ShareStatus.
+const (
+	ShareStatusActive  ShareStatus = "active"
+	ShareStatusExpired ShareStatus = "expired"
+	ShareStatusRevoked ShareStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ShareStatus enum.
+func (e ShareStatus) Valid() bool {
+	switch e {
+	case ShareStatusActive:
+		return true
+	case ShareStatusExpired:
+		return true
+	case ShareStatusRevoked:
 		return true
 	default:
 		return false
@@ -1044,6 +1158,16 @@ type CreatedProduct struct {
 	Context Context `json:"context"`
 	Key     ApiKey  `json:"key"`
 	Product Product `json:"product"`
+}
+
+// CreatedShare defines model for CreatedShare.
+type CreatedShare struct {
+	// Path The address of the page on this server.
+	Path  string `json:"path"`
+	Share Share  `json:"share"`
+
+	// Url The same with the public URL before it, where the server knows its own.
+	Url string `json:"url"`
 }
 
 // Credentials defines model for Credentials.
@@ -1722,6 +1846,12 @@ type NewProduct struct {
 	TimeZone *string `json:"time_zone,omitempty"`
 }
 
+// NewShare defines model for NewShare.
+type NewShare struct {
+	// ExpiresAt At most a year from now. Absent: the link opens until it is revoked.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
 // NotProposed Why a finding became no proposal.
 type NotProposed struct {
 	ReasonCode         RejectReason       `json:"reason_code"`
@@ -1840,6 +1970,191 @@ type Promised struct {
 
 // PromisedFit defines model for Promised.Fit.
 type PromisedFit string
+
+// Proof What a proof page shows, and nothing that it does not: no ids, no people, no signals. Fields that do not apply or
+// could not be computed are absent.
+type Proof struct {
+	Context *string      `json:"context,omitempty"`
+	Counts  *ProofCounts `json:"counts,omitempty"`
+
+	// Daily What the chart draws.
+	Daily      []DailyPoint `json:"daily"`
+	DecidedAt  *time.Time   `json:"decided_at,omitempty"`
+	DeployedAt *time.Time   `json:"deployed_at,omitempty"`
+
+	// Effect The change of the odds (of the number for a measure per day) as a fraction, with the interval of the look.
+	Effect *ProofEffect `json:"effect,omitempty"`
+
+	// Headline The status in a word or two.
+	Headline string         `json:"headline"`
+	Looks    []ProofLook    `json:"looks"`
+	Measure  *ProofMeasure  `json:"measure,omitempty"`
+	Method   *string        `json:"method,omitempty"`
+	NextLook *ProofNextLook `json:"next_look,omitempty"`
+
+	// Plan What was registered before anything after the deployment was looked at.
+	Plan       *ProofPlan       `json:"plan,omitempty"`
+	Prediction *ProofPrediction `json:"prediction,omitempty"`
+	Reproduce  []string         `json:"reproduce"`
+
+	// ResultSha256 Of the newest look's result as it was stored.
+	ResultSha256 *string           `json:"result_sha256,omitempty"`
+	RolledBackAt *time.Time        `json:"rolled_back_at,omitempty"`
+	Sensitivity  *ProofSensitivity `json:"sensitivity,omitempty"`
+
+	// Sentence The status in plain words, with the raw counts.
+	Sentence string      `json:"sentence"`
+	Status   ProofStatus `json:"status"`
+
+	// TimeZone That days are cut in.
+	TimeZone string `json:"time_zone"`
+
+	// Title What was changed.
+	Title    string         `json:"title"`
+	Version  *string        `json:"version,omitempty"`
+	Warnings []ProofWarning `json:"warnings"`
+}
+
+// ProofStatus defines model for Proof.Status.
+type ProofStatus string
+
+// ProofCounts defines model for ProofCounts.
+type ProofCounts struct {
+	After  Counts `json:"after"`
+	Before Counts `json:"before"`
+
+	// HistoryDays That the forecast learned from.
+	HistoryDays int `json:"history_days"`
+	PostDays    int `json:"post_days"`
+}
+
+// ProofEffect The change of the odds (of the number for a measure per day) as a fraction, with the interval of the look.
+type ProofEffect struct {
+	Expected                *float64      `json:"expected,omitempty"`
+	ExpectedHigh            *float64      `json:"expected_high,omitempty"`
+	ExpectedLow             *float64      `json:"expected_low,omitempty"`
+	High                    float64       `json:"high"`
+	Level                   float64       `json:"level"`
+	Low                     float64       `json:"low"`
+	MinimumDetectable       *float64      `json:"minimum_detectable,omitempty"`
+	MinimumDetectablePoints *float64      `json:"minimum_detectable_points,omitempty"`
+	NominalP                *float64      `json:"nominal_p,omitempty"`
+	Observed                *float64      `json:"observed,omitempty"`
+	Of                      ProofEffectOf `json:"of"`
+	PValue                  *float64      `json:"p_value,omitempty"`
+	Points                  *float64      `json:"points,omitempty"`
+	PointsHigh              *float64      `json:"points_high,omitempty"`
+	PointsLow               *float64      `json:"points_low,omitempty"`
+	ProbabilityImproved     *float64      `json:"probability_improved,omitempty"`
+	Value                   float64       `json:"value"`
+}
+
+// ProofEffectOf defines model for ProofEffect.Of.
+type ProofEffectOf string
+
+// ProofFormat defines model for ProofFormat.
+type ProofFormat string
+
+// ProofLook defines model for ProofLook.
+type ProofLook struct {
+	At       time.Time `json:"at"`
+	Day      int       `json:"day"`
+	Effect   *float64  `json:"effect,omitempty"`
+	High     *float64  `json:"high,omitempty"`
+	Low      *float64  `json:"low,omitempty"`
+	NominalP float64   `json:"nominal_p"`
+	Number   int       `json:"number"`
+	Outcome  *string   `json:"outcome,omitempty"`
+	PValue   *float64  `json:"p_value,omitempty"`
+	Taken    bool      `json:"taken"`
+}
+
+// ProofMeasure defines model for ProofMeasure.
+type ProofMeasure struct {
+	Because   *string          `json:"because,omitempty"`
+	Described string           `json:"described"`
+	Metric    string           `json:"metric"`
+	Unit      ProofMeasureUnit `json:"unit"`
+}
+
+// ProofMeasureUnit defines model for ProofMeasure.Unit.
+type ProofMeasureUnit string
+
+// ProofNextLook defines model for ProofNextLook.
+type ProofNextLook struct {
+	// At The end of that day; the look follows once its data has settled.
+	At time.Time `json:"at"`
+
+	// Day Complete days since the deployment.
+	Day    int `json:"day"`
+	Number int `json:"number"`
+	Of     int `json:"of"`
+}
+
+// ProofPlan What was registered before anything after the deployment was looked at.
+type ProofPlan struct {
+	Alpha *float64 `json:"alpha,omitempty"`
+
+	// CanaryShare Percent of the traffic, when it was registered.
+	CanaryShare *float64 `json:"canary_share,omitempty"`
+	ControlRule *string  `json:"control_rule,omitempty"`
+
+	// Controls Names of the untouched contexts.
+	Controls        *[]string  `json:"controls,omitempty"`
+	HistoryFrom     *time.Time `json:"history_from,omitempty"`
+	HistoryTo       *time.Time `json:"history_to,omitempty"`
+	Method          string     `json:"method"`
+	MinHistoryDays  *int       `json:"min_history_days,omitempty"`
+	MinWeeklyEvents *int       `json:"min_weekly_events,omitempty"`
+	MinWindowDays   *int       `json:"min_window_days,omitempty"`
+	NegativeTypes   *[]string  `json:"negative_types,omitempty"`
+	NoEffectWithin  *float64   `json:"no_effect_within,omitempty"`
+	PositiveTypes   *[]string  `json:"positive_types,omitempty"`
+	RegisteredAt    time.Time  `json:"registered_at"`
+	RevisedBecause  *string    `json:"revised_because,omitempty"`
+	Revision        int        `json:"revision"`
+	TriggerFrom     *time.Time `json:"trigger_from,omitempty"`
+	TriggerTo       *time.Time `json:"trigger_to,omitempty"`
+	WindowFrom      *time.Time `json:"window_from,omitempty"`
+}
+
+// ProofPrediction defines model for ProofPrediction.
+type ProofPrediction struct {
+	Expected  *float64 `json:"expected,omitempty"`
+	Fit       *string  `json:"fit,omitempty"`
+	High      float64  `json:"high"`
+	Low       float64  `json:"low"`
+	Metric    string   `json:"metric"`
+	Observed  *float64 `json:"observed,omitempty"`
+	Predicted float64  `json:"predicted"`
+
+	// Share Of the promised change that came: 1 is all of it.
+	Share *float64 `json:"share,omitempty"`
+}
+
+// ProofSensitivity defines model for ProofSensitivity.
+type ProofSensitivity struct {
+	Controls *[]ControlUse `json:"controls,omitempty"`
+	Mix      *MixChange    `json:"mix,omitempty"`
+
+	// PlaceboDates The whole test at earlier dates.
+	PlaceboDates []PlaceboDate `json:"placebo_dates"`
+
+	// PlaceboShare Share of them with an effect at least as large.
+	PlaceboShare *float64 `json:"placebo_share,omitempty"`
+
+	// PlaceboWindows Earlier windows that the forecast was tried on.
+	PlaceboWindows *int `json:"placebo_windows,omitempty"`
+
+	// Readings The same test on other grounds.
+	Readings []OtherReading `json:"readings"`
+}
+
+// ProofWarning defines model for ProofWarning.
+type ProofWarning struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
 
 // Proposal defines model for Proposal.
 type Proposal struct {
@@ -2023,6 +2338,35 @@ type Session struct {
 	Email     string             `json:"email"`
 	ExpiresAt time.Time          `json:"expires_at"`
 	UserId    openapi_types.UUID `json:"user_id"`
+}
+
+// Share defines model for Share.
+type Share struct {
+	CreatedAt    time.Time          `json:"created_at"`
+	CreatedBy    string             `json:"created_by"`
+	DeploymentId openapi_types.UUID `json:"deployment_id"`
+	ExpiresAt    *time.Time         `json:"expires_at,omitempty"`
+
+	// Hint The beginning of the link's secret.
+	Hint string             `json:"hint"`
+	Id   openapi_types.UUID `json:"id"`
+
+	// LastSeenAt When the page was last read, to the minute.
+	LastSeenAt *time.Time  `json:"last_seen_at,omitempty"`
+	RevokedAt  *time.Time  `json:"revoked_at,omitempty"`
+	Status     ShareStatus `json:"status"`
+
+	// Title Of the proposal that was deployed.
+	Title string `json:"title"`
+}
+
+// ShareStatus defines model for Share.Status.
+type ShareStatus string
+
+// SharePage defines model for SharePage.
+type SharePage struct {
+	Items      []Share `json:"items"`
+	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
 // Signal defines model for Signal.
@@ -2231,6 +2575,9 @@ type ProposalID = openapi_types.UUID
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
 
+// ShareID defines model for ShareID.
+type ShareID = openapi_types.UUID
+
 // To defines model for To.
 type To = time.Time
 
@@ -2296,6 +2643,11 @@ type GetContextHealthParamsStep string
 type UpdateDeploymentParams struct {
 	// IfMatch ETag of the version that was read.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetProofParams defines parameters for GetProof.
+type GetProofParams struct {
+	Format *ProofFormat `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // ListProductsParams defines parameters for ListProducts.
@@ -2440,6 +2792,15 @@ type ListSignalTypesParams struct {
 	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
+// ListSharesParams defines parameters for ListShares.
+type ListSharesParams struct {
+	DeploymentId *openapi_types.UUID `form:"deployment_id,omitempty" json:"deployment_id,omitempty"`
+	Limit        *Limit              `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2511,6 +2872,9 @@ type ReportDeploymentJSONRequestBody = DeploymentReport
 
 // RollBackDeploymentJSONRequestBody defines body for RollBackDeployment for application/json ContentType.
 type RollBackDeploymentJSONRequestBody = RollbackReport
+
+// CreateShareJSONRequestBody defines body for CreateShare for application/json ContentType.
+type CreateShareJSONRequestBody = NewShare
 
 // ImportSignalsJSONRequestBody defines body for ImportSignals for application/json ContentType.
 type ImportSignalsJSONRequestBody = ImportBatch
@@ -2793,6 +3157,15 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/deployments/{deployment_id}/cancel (the `CancelDeployment` operationId).
 	CancelDeployment(ctx context.Context, deploymentId DeploymentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetProof The before/after proof of a deployment
+	//
+	// The same document a share link shows, in four forms: `json`, `md` (a Markdown report), `svg` (the chart) and `csv`
+	// (the daily counts the newest look was computed from, which `specter verify --csv` reads). Before a verdict it says
+	// which look is next.
+	//
+	// Corresponds with GET /api/v1/deployments/{deployment_id}/report (the `GetProof` operationId).
+	GetProof(ctx context.Context, deploymentId DeploymentID, params *GetProofParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReportDeploymentWithBody It shipped
 	//
 	// Takes any type of body and a specified content type.
@@ -2820,6 +3193,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/deployments/{deployment_id}/rollback (the `RollBackDeployment` operationId).
 	RollBackDeployment(ctx context.Context, deploymentId DeploymentID, body RollBackDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateShareWithBody Make a link to the proof of a deployment; it is in this answer only
+	//
+	// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+	// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+	CreateShareWithBody(ctx context.Context, deploymentId DeploymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateShare Make a link to the proof of a deployment; it is in this answer only
+	//
+	// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+	// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+	CreateShare(ctx context.Context, deploymentId DeploymentID, body CreateShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFinding One finding with its evidence
 	//
@@ -3108,6 +3501,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/session (the `GetSession` operationId).
 	GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListShares Links to proof pages, newest first
+	//
+	// Corresponds with GET /api/v1/shares (the `ListShares` operationId).
+	ListShares(ctx context.Context, params *ListSharesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeShare Take a link back; it opens nothing from now on
+	//
+	// Corresponds with DELETE /api/v1/shares/{share_id} (the `RevokeShare` operationId).
+	RevokeShare(ctx context.Context, shareId ShareID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSignalReceipt What became of one signal
 	//
@@ -3665,6 +4068,25 @@ func (c *Client) CancelDeployment(ctx context.Context, deploymentId DeploymentID
 	return c.Client.Do(req)
 }
 
+// GetProof The before/after proof of a deployment
+//
+// The same document a share link shows, in four forms: `json`, `md` (a Markdown report), `svg` (the chart) and `csv`
+// (the daily counts the newest look was computed from, which `specter verify --csv` reads). Before a verdict it says
+// which look is next.
+//
+// Corresponds with GET /api/v1/deployments/{deployment_id}/report (the `GetProof` operationId).
+func (c *Client) GetProof(ctx context.Context, deploymentId DeploymentID, params *GetProofParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProofRequest(c.Server, deploymentId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReportDeploymentWithBody It shipped
 //
 // Takes any type of body and a specified content type.
@@ -3723,6 +4145,46 @@ func (c *Client) RollBackDeploymentWithBody(ctx context.Context, deploymentId De
 // Corresponds with POST /api/v1/deployments/{deployment_id}/rollback (the `RollBackDeployment` operationId).
 func (c *Client) RollBackDeployment(ctx context.Context, deploymentId DeploymentID, body RollBackDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRollBackDeploymentRequest(c.Server, deploymentId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateShareWithBody Make a link to the proof of a deployment; it is in this answer only
+//
+// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+func (c *Client) CreateShareWithBody(ctx context.Context, deploymentId DeploymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateShareRequestWithBody(c.Server, deploymentId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateShare Make a link to the proof of a deployment; it is in this answer only
+//
+// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+func (c *Client) CreateShare(ctx context.Context, deploymentId DeploymentID, body CreateShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateShareRequest(c.Server, deploymentId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4471,6 +4933,36 @@ func (c *Client) RewriteProposal(ctx context.Context, proposalId ProposalID, req
 // Corresponds with GET /api/v1/session (the `GetSession` operationId).
 func (c *Client) GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSessionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListShares Links to proof pages, newest first
+//
+// Corresponds with GET /api/v1/shares (the `ListShares` operationId).
+func (c *Client) ListShares(ctx context.Context, params *ListSharesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSharesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeShare Take a link back; it opens nothing from now on
+//
+// Corresponds with DELETE /api/v1/shares/{share_id} (the `RevokeShare` operationId).
+func (c *Client) RevokeShare(ctx context.Context, shareId ShareID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeShareRequest(c.Server, shareId)
 	if err != nil {
 		return nil, err
 	}
@@ -5816,6 +6308,67 @@ func NewCancelDeploymentRequest(server string, deploymentId DeploymentID) (*http
 	return req, nil
 }
 
+// NewGetProofRequest constructs an http.Request for the GetProof method
+func NewGetProofRequest(server string, deploymentId DeploymentID, params *GetProofParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "deployment_id", deploymentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/deployments/%s/report", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReportDeploymentRequest calls the generic ReportDeployment builder with application/json body
 func NewReportDeploymentRequest(server string, deploymentId DeploymentID, body ReportDeploymentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5891,6 +6444,53 @@ func NewRollBackDeploymentRequestWithBody(server string, deploymentId Deployment
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/deployments/%s/rollback", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateShareRequest calls the generic CreateShare builder with application/json body
+func NewCreateShareRequest(server string, deploymentId DeploymentID, body CreateShareJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateShareRequestWithBody(server, deploymentId, "application/json", bodyReader)
+}
+
+// NewCreateShareRequestWithBody constructs an http.Request for the CreateShare method, with any body, and a specified content type
+func NewCreateShareRequestWithBody(server string, deploymentId DeploymentID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "deployment_id", deploymentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/deployments/%s/shares", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -7826,6 +8426,118 @@ func NewGetSessionRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListSharesRequest constructs an http.Request for the ListShares method
+func NewListSharesRequest(server string, params *ListSharesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/shares")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DeploymentId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "deployment_id", *params.DeploymentId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRevokeShareRequest constructs an http.Request for the RevokeShare method
+func NewRevokeShareRequest(server string, shareId ShareID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "share_id", shareId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/shares/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetSignalReceiptRequest constructs an http.Request for the GetSignalReceipt method
 func NewGetSignalReceiptRequest(server string, signalId openapi_types.UUID) (*http.Request, error) {
 	var err error
@@ -8968,6 +9680,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/deployments/{deployment_id}/cancel (the `CancelDeployment` operationId).
 	CancelDeploymentWithResponse(ctx context.Context, deploymentId DeploymentID, reqEditors ...RequestEditorFn) (*CancelDeploymentResponse, error)
 
+	// GetProofWithResponse The before/after proof of a deployment
+	//
+	// The same document a share link shows, in four forms: `json`, `md` (a Markdown report), `svg` (the chart) and `csv`
+	// (the daily counts the newest look was computed from, which `specter verify --csv` reads). Before a verdict it says
+	// which look is next.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/deployments/{deployment_id}/report (the `GetProof` operationId).
+	GetProofWithResponse(ctx context.Context, deploymentId DeploymentID, params *GetProofParams, reqEditors ...RequestEditorFn) (*GetProofResponse, error)
+
 	// ReportDeploymentWithBodyWithResponse It shipped
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -8995,6 +9718,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/deployments/{deployment_id}/rollback (the `RollBackDeployment` operationId).
 	RollBackDeploymentWithResponse(ctx context.Context, deploymentId DeploymentID, body RollBackDeploymentJSONRequestBody, reqEditors ...RequestEditorFn) (*RollBackDeploymentResponse, error)
+
+	// CreateShareWithBodyWithResponse Make a link to the proof of a deployment; it is in this answer only
+	//
+	// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+	// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+	CreateShareWithBodyWithResponse(ctx context.Context, deploymentId DeploymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateShareResponse, error)
+
+	// CreateShareWithResponse Make a link to the proof of a deployment; it is in this answer only
+	//
+	// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+	// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+	CreateShareWithResponse(ctx context.Context, deploymentId DeploymentID, body CreateShareJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateShareResponse, error)
 
 	// GetFindingWithResponse One finding with its evidence
 	//
@@ -9331,6 +10074,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/session (the `GetSession` operationId).
 	GetSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSessionResponse, error)
+
+	// ListSharesWithResponse Links to proof pages, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/shares (the `ListShares` operationId).
+	ListSharesWithResponse(ctx context.Context, params *ListSharesParams, reqEditors ...RequestEditorFn) (*ListSharesResponse, error)
+
+	// RevokeShareWithResponse Take a link back; it opens nothing from now on
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/shares/{share_id} (the `RevokeShare` operationId).
+	RevokeShareWithResponse(ctx context.Context, shareId ShareID, reqEditors ...RequestEditorFn) (*RevokeShareResponse, error)
 
 	// GetSignalReceiptWithResponse What became of one signal
 	//
@@ -10405,6 +11162,54 @@ func (r CancelDeploymentResponse) ContentType() string {
 	return ""
 }
 
+type GetProofResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proof
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProofResponse) GetJSON200() *Proof {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetProofResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProofResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProofResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProofResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProofResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReportDeploymentResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10495,6 +11300,54 @@ func (r RollBackDeploymentResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RollBackDeploymentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateShareResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreatedShare
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateShareResponse) GetJSON201() *CreatedShare {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateShareResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateShareResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateShareResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateShareResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateShareResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12153,6 +13006,95 @@ func (r GetSessionResponse) ContentType() string {
 	return ""
 }
 
+type ListSharesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SharePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSharesResponse) GetJSON200() *SharePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSharesResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSharesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSharesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSharesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSharesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeShareResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeShareResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeShareResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeShareResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeShareResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeShareResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetSignalReceiptResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13365,6 +14307,23 @@ func (c *ClientWithResponses) CancelDeploymentWithResponse(ctx context.Context, 
 	return ParseCancelDeploymentResponse(rsp)
 }
 
+// GetProofWithResponse The before/after proof of a deployment
+//
+// The same document a share link shows, in four forms: `json`, `md` (a Markdown report), `svg` (the chart) and `csv`
+// (the daily counts the newest look was computed from, which `specter verify --csv` reads). Before a verdict it says
+// which look is next.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/deployments/{deployment_id}/report (the `GetProof` operationId).
+func (c *ClientWithResponses) GetProofWithResponse(ctx context.Context, deploymentId DeploymentID, params *GetProofParams, reqEditors ...RequestEditorFn) (*GetProofResponse, error) {
+	rsp, err := c.GetProof(ctx, deploymentId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProofResponse(rsp)
+}
+
 // ReportDeploymentWithBodyWithResponse It shipped
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -13415,6 +14374,38 @@ func (c *ClientWithResponses) RollBackDeploymentWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseRollBackDeploymentResponse(rsp)
+}
+
+// CreateShareWithBodyWithResponse Make a link to the proof of a deployment; it is in this answer only
+//
+// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+func (c *ClientWithResponses) CreateShareWithBodyWithResponse(ctx context.Context, deploymentId DeploymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateShareResponse, error) {
+	rsp, err := c.CreateShareWithBody(ctx, deploymentId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateShareResponse(rsp)
+}
+
+// CreateShareWithResponse Make a link to the proof of a deployment; it is in this answer only
+//
+// Whoever holds the link reads the proof page, without signing in, until the link expires or is revoked. The same page
+// as a document: the link with `.md`, `.json`, `.svg` or `.csv` added.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/deployments/{deployment_id}/shares (the `CreateShare` operationId).
+func (c *ClientWithResponses) CreateShareWithResponse(ctx context.Context, deploymentId DeploymentID, body CreateShareJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateShareResponse, error) {
+	rsp, err := c.CreateShare(ctx, deploymentId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateShareResponse(rsp)
 }
 
 // GetFindingWithResponse One finding with its evidence
@@ -14027,6 +15018,32 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseGetSessionResponse(rsp)
+}
+
+// ListSharesWithResponse Links to proof pages, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/shares (the `ListShares` operationId).
+func (c *ClientWithResponses) ListSharesWithResponse(ctx context.Context, params *ListSharesParams, reqEditors ...RequestEditorFn) (*ListSharesResponse, error) {
+	rsp, err := c.ListShares(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSharesResponse(rsp)
+}
+
+// RevokeShareWithResponse Take a link back; it opens nothing from now on
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/shares/{share_id} (the `RevokeShare` operationId).
+func (c *ClientWithResponses) RevokeShareWithResponse(ctx context.Context, shareId ShareID, reqEditors ...RequestEditorFn) (*RevokeShareResponse, error) {
+	rsp, err := c.RevokeShare(ctx, shareId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeShareResponse(rsp)
 }
 
 // GetSignalReceiptWithResponse What became of one signal
@@ -14966,6 +15983,42 @@ func ParseCancelDeploymentResponse(rsp *http.Response) (*CancelDeploymentRespons
 	return response, nil
 }
 
+// ParseGetProofResponse parses an HTTP response from a GetProofWithResponse call
+func ParseGetProofResponse(rsp *http.Response) (*GetProofResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProofResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proof
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/markdown) unsupported
+
+	}
+
+	return response, nil
+}
+
 // ParseReportDeploymentResponse parses an HTTP response from a ReportDeploymentWithResponse call
 func ParseReportDeploymentResponse(rsp *http.Response) (*ReportDeploymentResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15019,6 +16072,39 @@ func ParseRollBackDeploymentResponse(rsp *http.Response) (*RollBackDeploymentRes
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateShareResponse parses an HTTP response from a CreateShareWithResponse call
+func ParseCreateShareResponse(rsp *http.Response) (*CreateShareResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateShareResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreatedShare
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -16168,6 +17254,68 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 	return response, nil
 }
 
+// ParseListSharesResponse parses an HTTP response from a ListSharesWithResponse call
+func ParseListSharesResponse(rsp *http.Response) (*ListSharesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSharesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SharePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeShareResponse parses an HTTP response from a RevokeShareWithResponse call
+func ParseRevokeShareResponse(rsp *http.Response) (*RevokeShareResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeShareResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetSignalReceiptResponse parses an HTTP response from a GetSignalReceiptWithResponse call
 func ParseGetSignalReceiptResponse(rsp *http.Response) (*GetSignalReceiptResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16831,12 +17979,18 @@ type ServerInterface interface {
 	// CancelDeployment It will not ship
 	// (POST /api/v1/deployments/{deployment_id}/cancel)
 	CancelDeployment(ctx echo.Context, deploymentId DeploymentID) error
+	// GetProof The before/after proof of a deployment
+	// (GET /api/v1/deployments/{deployment_id}/report)
+	GetProof(ctx echo.Context, deploymentId DeploymentID, params GetProofParams) error
 	// ReportDeployment It shipped
 	// (POST /api/v1/deployments/{deployment_id}/report)
 	ReportDeployment(ctx echo.Context, deploymentId DeploymentID) error
 	// RollBackDeployment It shipped and was taken back
 	// (POST /api/v1/deployments/{deployment_id}/rollback)
 	RollBackDeployment(ctx echo.Context, deploymentId DeploymentID) error
+	// CreateShare Make a link to the proof of a deployment; it is in this answer only
+	// (POST /api/v1/deployments/{deployment_id}/shares)
+	CreateShare(ctx echo.Context, deploymentId DeploymentID) error
 	// GetFinding One finding with its evidence
 	// (GET /api/v1/findings/{finding_id})
 	GetFinding(ctx echo.Context, findingId FindingID) error
@@ -16942,6 +18096,12 @@ type ServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx echo.Context) error
+	// ListShares Links to proof pages, newest first
+	// (GET /api/v1/shares)
+	ListShares(ctx echo.Context, params ListSharesParams) error
+	// RevokeShare Take a link back; it opens nothing from now on
+	// (DELETE /api/v1/shares/{share_id})
+	RevokeShare(ctx echo.Context, shareId ShareID) error
 	// GetSignalReceipt What became of one signal
 	// (GET /api/v1/signals/{signal_id})
 	GetSignalReceipt(ctx echo.Context, signalId openapi_types.UUID) error
@@ -17397,6 +18557,31 @@ func (w *ServerInterfaceWrapper) CancelDeployment(ctx echo.Context) error {
 	return err
 }
 
+// GetProof converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProof(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentId DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", ctx.Param("deployment_id"), &deploymentId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deployment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProofParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProof(ctx, deploymentId, params)
+	return err
+}
+
 // ReportDeployment converts echo context to params.
 func (w *ServerInterfaceWrapper) ReportDeployment(ctx echo.Context) error {
 	var err error
@@ -17426,6 +18611,22 @@ func (w *ServerInterfaceWrapper) RollBackDeployment(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RollBackDeployment(ctx, deploymentId)
+	return err
+}
+
+// CreateShare converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateShare(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentId DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", ctx.Param("deployment_id"), &deploymentId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deployment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateShare(ctx, deploymentId)
 	return err
 }
 
@@ -18358,6 +19559,54 @@ func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 	return err
 }
 
+// ListShares converts echo context to params.
+func (w *ServerInterfaceWrapper) ListShares(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSharesParams
+	// ------------- Optional query parameter "deployment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "deployment_id", ctx.QueryParams(), &params.DeploymentId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deployment_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListShares(ctx, params)
+	return err
+}
+
+// RevokeShare converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeShare(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "share_id" -------------
+	var shareId ShareID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "share_id", ctx.Param("share_id"), &shareId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter share_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeShare(ctx, shareId)
+	return err
+}
+
 // GetSignalReceipt converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSignalReceipt(ctx echo.Context) error {
 	var err error
@@ -18869,6 +20118,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/calibration", wrapper.GetCalibration, options.OperationMiddlewares["getCalibration"]...)
 	router.GET(options.BaseURL+"/api/v1/deployments/:deployment_id", wrapper.GetDeployment, options.OperationMiddlewares["getDeployment"]...)
 	router.PATCH(options.BaseURL+"/api/v1/deployments/:deployment_id", wrapper.UpdateDeployment, options.OperationMiddlewares["updateDeployment"]...)
+	router.GET(options.BaseURL+"/api/v1/deployments/:deployment_id/report", wrapper.GetProof, options.OperationMiddlewares["getProof"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/report", wrapper.ReportDeployment, options.OperationMiddlewares["reportDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/cancel", wrapper.CancelDeployment, options.OperationMiddlewares["cancelDeployment"]...)
 	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/rollback", wrapper.RollBackDeployment, options.OperationMiddlewares["rollBackDeployment"]...)
@@ -18879,6 +20129,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/github-secret", wrapper.RevokeGitHubSecret, options.OperationMiddlewares["revokeGitHubSecret"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/deploy-hook/github-secret", wrapper.RotateGitHubSecret, options.OperationMiddlewares["rotateGitHubSecret"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/deploy-receipts", wrapper.ListDeployReceipts, options.OperationMiddlewares["listDeployReceipts"]...)
+	router.POST(options.BaseURL+"/api/v1/deployments/:deployment_id/shares", wrapper.CreateShare, options.OperationMiddlewares["createShare"]...)
+	router.GET(options.BaseURL+"/api/v1/shares", wrapper.ListShares, options.OperationMiddlewares["listShares"]...)
+	router.DELETE(options.BaseURL+"/api/v1/shares/:share_id", wrapper.RevokeShare, options.OperationMiddlewares["revokeShare"]...)
 	router.GET(options.BaseURL+"/api/v1/webhook-endpoints", wrapper.ListEndpoints, options.OperationMiddlewares["listEndpoints"]...)
 	router.POST(options.BaseURL+"/api/v1/webhook-endpoints", wrapper.CreateEndpoint, options.OperationMiddlewares["createEndpoint"]...)
 	router.DELETE(options.BaseURL+"/api/v1/webhook-endpoints/:endpoint_id", wrapper.DeleteEndpoint, options.OperationMiddlewares["deleteEndpoint"]...)
@@ -19632,6 +20885,106 @@ func (response CancelDeploymentdefaultApplicationProblemPlusJSONResponse) VisitC
 	return err
 }
 
+type GetProofRequestObject struct {
+	DeploymentId DeploymentID `json:"deployment_id"`
+	Params       GetProofParams
+}
+
+type GetProofResponseObject interface {
+	VisitGetProofResponse(w http.ResponseWriter) error
+}
+
+type GetProof200JSONResponse Proof
+
+func (response GetProof200JSONResponse) VisitGetProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProof200ImagesvgXmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetProof200ImagesvgXmlResponse) VisitGetProofResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetProof200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetProof200TextcsvResponse) VisitGetProofResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetProof200TextmarkdownResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetProof200TextmarkdownResponse) VisitGetProofResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/markdown")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetProofdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProofdefaultApplicationProblemPlusJSONResponse) VisitGetProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReportDeploymentRequestObject struct {
 	DeploymentId DeploymentID `json:"deployment_id"`
 	Body         *ReportDeploymentJSONRequestBody
@@ -19701,6 +21054,46 @@ type RollBackDeploymentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RollBackDeploymentdefaultApplicationProblemPlusJSONResponse) VisitRollBackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateShareRequestObject struct {
+	DeploymentId DeploymentID `json:"deployment_id"`
+	Body         *CreateShareJSONRequestBody
+}
+
+type CreateShareResponseObject interface {
+	VisitCreateShareResponse(w http.ResponseWriter) error
+}
+
+type CreateShare201JSONResponse CreatedShare
+
+func (response CreateShare201JSONResponse) VisitCreateShareResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSharedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSharedefaultApplicationProblemPlusJSONResponse) VisitCreateShareResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21116,6 +22509,78 @@ func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSess
 	return err
 }
 
+type ListSharesRequestObject struct {
+	Params ListSharesParams
+}
+
+type ListSharesResponseObject interface {
+	VisitListSharesResponse(w http.ResponseWriter) error
+}
+
+type ListShares200JSONResponse SharePage
+
+func (response ListShares200JSONResponse) VisitListSharesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSharesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSharesdefaultApplicationProblemPlusJSONResponse) VisitListSharesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeShareRequestObject struct {
+	ShareId ShareID `json:"share_id"`
+}
+
+type RevokeShareResponseObject interface {
+	VisitRevokeShareResponse(w http.ResponseWriter) error
+}
+
+type RevokeShare204Response struct {
+}
+
+func (response RevokeShare204Response) VisitRevokeShareResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeSharedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeSharedefaultApplicationProblemPlusJSONResponse) VisitRevokeShareResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSignalReceiptRequestObject struct {
 	SignalId openapi_types.UUID `json:"signal_id"`
 }
@@ -21927,12 +23392,18 @@ type StrictServerInterface interface {
 	// CancelDeployment It will not ship
 	// (POST /api/v1/deployments/{deployment_id}/cancel)
 	CancelDeployment(ctx context.Context, request CancelDeploymentRequestObject) (CancelDeploymentResponseObject, error)
+	// GetProof The before/after proof of a deployment
+	// (GET /api/v1/deployments/{deployment_id}/report)
+	GetProof(ctx context.Context, request GetProofRequestObject) (GetProofResponseObject, error)
 	// ReportDeployment It shipped
 	// (POST /api/v1/deployments/{deployment_id}/report)
 	ReportDeployment(ctx context.Context, request ReportDeploymentRequestObject) (ReportDeploymentResponseObject, error)
 	// RollBackDeployment It shipped and was taken back
 	// (POST /api/v1/deployments/{deployment_id}/rollback)
 	RollBackDeployment(ctx context.Context, request RollBackDeploymentRequestObject) (RollBackDeploymentResponseObject, error)
+	// CreateShare Make a link to the proof of a deployment; it is in this answer only
+	// (POST /api/v1/deployments/{deployment_id}/shares)
+	CreateShare(ctx context.Context, request CreateShareRequestObject) (CreateShareResponseObject, error)
 	// GetFinding One finding with its evidence
 	// (GET /api/v1/findings/{finding_id})
 	GetFinding(ctx context.Context, request GetFindingRequestObject) (GetFindingResponseObject, error)
@@ -22038,6 +23509,12 @@ type StrictServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /api/v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// ListShares Links to proof pages, newest first
+	// (GET /api/v1/shares)
+	ListShares(ctx context.Context, request ListSharesRequestObject) (ListSharesResponseObject, error)
+	// RevokeShare Take a link back; it opens nothing from now on
+	// (DELETE /api/v1/shares/{share_id})
+	RevokeShare(ctx context.Context, request RevokeShareRequestObject) (RevokeShareResponseObject, error)
 	// GetSignalReceipt What became of one signal
 	// (GET /api/v1/signals/{signal_id})
 	GetSignalReceipt(ctx context.Context, request GetSignalReceiptRequestObject) (GetSignalReceiptResponseObject, error)
@@ -22716,6 +24193,32 @@ func (sh *strictHandler) CancelDeployment(ctx echo.Context, deploymentId Deploym
 	return nil
 }
 
+// GetProof operation middleware
+func (sh *strictHandler) GetProof(ctx echo.Context, deploymentId DeploymentID, params GetProofParams) error {
+	var request GetProofRequestObject
+
+	request.DeploymentId = deploymentId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProof(ctx.Request().Context(), request.(GetProofRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProof")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProofResponseObject); ok {
+		return validResponse.VisitGetProofResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ReportDeployment operation middleware
 func (sh *strictHandler) ReportDeployment(ctx echo.Context, deploymentId DeploymentID) error {
 	var request ReportDeploymentRequestObject
@@ -22806,6 +24309,54 @@ func (sh *strictHandler) RollBackDeployment(ctx echo.Context, deploymentId Deplo
 		return err
 	} else if validResponse, ok := response.(RollBackDeploymentResponseObject); ok {
 		return validResponse.VisitRollBackDeploymentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateShare operation middleware
+func (sh *strictHandler) CreateShare(ctx echo.Context, deploymentId DeploymentID) error {
+	var request CreateShareRequestObject
+
+	request.DeploymentId = deploymentId
+
+	var body CreateShareJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateShare(ctx.Request().Context(), request.(CreateShareRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateShare")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateShareResponseObject); ok {
+		return validResponse.VisitCreateShareResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23950,6 +25501,56 @@ func (sh *strictHandler) GetSession(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		return validResponse.VisitGetSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListShares operation middleware
+func (sh *strictHandler) ListShares(ctx echo.Context, params ListSharesParams) error {
+	var request ListSharesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListShares(ctx.Request().Context(), request.(ListSharesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListShares")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSharesResponseObject); ok {
+		return validResponse.VisitListSharesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeShare operation middleware
+func (sh *strictHandler) RevokeShare(ctx echo.Context, shareId ShareID) error {
+	var request RevokeShareRequestObject
+
+	request.ShareId = shareId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeShare(ctx.Request().Context(), request.(RevokeShareRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeShare")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeShareResponseObject); ok {
+		return validResponse.VisitRevokeShareResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

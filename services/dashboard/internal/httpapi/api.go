@@ -25,6 +25,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
+	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
@@ -52,6 +53,7 @@ type Options struct {
 	Usage       *usage.Service
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
+	Shares      *share.Service
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
@@ -61,6 +63,7 @@ type api struct {
 	Options
 	cookies cookies
 	tails   *tails
+	shared  *shared
 }
 
 var _ dashboardapi.StrictServerInterface = (*api)(nil)
@@ -83,7 +86,11 @@ func New(o Options) (http.Handler, error) {
 			return nil, fmt.Errorf("reading SPECTER_PUBLIC_URL: %w", err)
 		}
 	}
-	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval)}
+	pages, err := newShared(o.Shares, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval), shared: pages}
 
 	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer})
 	e.JSONSerializer = strictJSON{}
@@ -102,6 +109,8 @@ func New(o Options) (http.Handler, error) {
 	e.POST("/api/hooks/deploy/:token", a.receiveDeployReport, readableQuery)
 	e.POST("/api/hooks/github/:product_id", a.receiveGitHubDelivery)
 	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
+	e.GET(sharedPath+":link", pages.serve)
+	e.HEAD(sharedPath+":link", pages.serve)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))

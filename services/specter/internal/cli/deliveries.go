@@ -110,7 +110,7 @@ func (a *app) recoverEndpoint() *cobra.Command {
 			if a.format == "json" {
 				return a.out.json(api.RecoveryBegun{Deliveries: n})
 			}
-			a.out.linef("%s %d deliveries since %s are on their way again", a.out.green("✓"), n, moment(&at))
+			a.out.linef("%s %d deliveries since %s are on their way again", a.out.green("✓"), n, when(&at))
 			return nil
 		}),
 	}
@@ -149,7 +149,7 @@ func (a *app) tellDeliveries(all []api.Delivery) error {
 	}
 	rows := [][]string{{"ID", "CREATED", "EVENT", "STATUS", "ATTEMPTS", "LAST ANSWER"}}
 	for _, d := range all {
-		rows = append(rows, []string{d.Id.String(), moment(&d.CreatedAt), d.EventType, stateOf(d), strconv.Itoa(d.Attempts), lastAnswer(d)})
+		rows = append(rows, []string{d.Id.String(), when(&d.CreatedAt), d.EventType, stateOf(d), strconv.Itoa(d.Attempts), lastAnswer(d)})
 	}
 	a.out.table(rows)
 	return nil
@@ -163,7 +163,7 @@ func stateOf(d api.Delivery) string {
 	case d.Status == api.DeliveryStatusPending && d.NextAttemptAt == nil:
 		return "pending (waits for its turn)"
 	case d.Status == api.DeliveryStatusPending:
-		return "pending until " + moment(d.NextAttemptAt)
+		return "pending until " + when(d.NextAttemptAt)
 	default:
 		return string(d.Status)
 	}
@@ -192,7 +192,7 @@ func (a *app) tellDelivery(d api.Delivery) error {
 		return a.out.json(d)
 	}
 	a.out.linef("%s %s", a.out.bold(d.EventType), a.out.dim(d.Id.String()))
-	a.out.linef("%s · webhook-id %s · created %s", stateOf(d), d.EventId, moment(&d.CreatedAt))
+	a.out.linef("%s · webhook-id %s · created %s", stateOf(d), d.EventId, when(&d.CreatedAt))
 	if d.Body != nil {
 		var body bytes.Buffer
 		if err := json.Indent(&body, []byte(*d.Body), "  ", "  "); err != nil {
@@ -205,7 +205,7 @@ func (a *app) tellDelivery(d api.Delivery) error {
 	}
 	for _, t := range *d.Log {
 		a.out.line("")
-		a.out.linef("%s %s, %s after %d ms", a.out.bold("attempt "+strconv.Itoa(t.Attempt)), moment(&t.At), answerOf(t), t.DurationMs)
+		a.out.linef("%s %s, %s after %d ms", a.out.bold("attempt "+strconv.Itoa(t.Attempt)), when(&t.At), answerOf(t), t.DurationMs)
 		if t.RequestUrl != nil {
 			a.out.line("  POST " + printable(*t.RequestUrl))
 		}

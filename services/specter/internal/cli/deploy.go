@@ -56,7 +56,7 @@ func (a *app) listDeployments() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "STATUS", "DEPLOYED", "VERSION", "VIA", "CANARY", "TITLE"}}
 			for _, d := range all {
-				rows = append(rows, []string{d.Id.String(), string(d.Status), moment(d.DeployedAt), printable(or(d.Version)), string(or(d.ReportedVia)), traffic(d.CanaryShare), printable(d.Title)})
+				rows = append(rows, []string{d.Id.String(), string(d.Status), when(d.DeployedAt), printable(or(d.Version)), string(or(d.ReportedVia)), traffic(d.CanaryShare), printable(d.Title)})
 			}
 			a.out.table(rows)
 			return nil
@@ -278,7 +278,7 @@ func (a *app) told(d api.Deployment, what string) error {
 	}
 	a.out.linef("%s %s: %s", a.out.green("✓"), what, printable(d.Title))
 	for _, o := range or(d.Overlaps) {
-		a.out.linef("  overlaps with “%s”, deployed %s: their effects may not be told apart", printable(o.Title), moment(&o.DeployedAt))
+		a.out.linef("  overlaps with “%s”, deployed %s: their effects may not be told apart", printable(o.Title), when(&o.DeployedAt))
 	}
 	return nil
 }
@@ -291,31 +291,31 @@ func (a *app) tellDeployment(d api.Deployment) error {
 	a.out.linef("%s · %s · proposal %s", d.Status, printable(or(d.ContextName)), d.ProposalId)
 	facts := [][]string{}
 	for _, f := range [][2]string{
-		{"deployed", moment(d.DeployedAt)}, {"version", or(d.Version)}, {"commit", or(d.Commit)}, {"link", or(d.Url)}, {"environment", or(d.Environment)},
-		{"noticed by", strings.ReplaceAll(string(or(d.ReportedVia)), "_", " ")}, {"traffic", traffic(d.CanaryShare)}, {"rolled back", moment(d.RolledBackAt)},
+		{"deployed", when(d.DeployedAt)}, {"version", or(d.Version)}, {"commit", or(d.Commit)}, {"link", or(d.Url)}, {"environment", or(d.Environment)},
+		{"noticed by", strings.ReplaceAll(string(or(d.ReportedVia)), "_", " ")}, {"traffic", traffic(d.CanaryShare)}, {"rolled back", when(d.RolledBackAt)},
 	} {
 		if f[1] != "" {
 			facts = append(facts, []string{"  " + f[0], printable(f[1])})
 		}
 	}
 	if m := d.Merged; m != nil {
-		facts = append(facts, []string{"  merged", moment(&m.MergedAt) + " " + printable(first(or(m.PullRequestUrl), m.Commit))})
+		facts = append(facts, []string{"  merged", when(&m.MergedAt) + " " + printable(first(or(m.PullRequestUrl), m.Commit))})
 	}
 	a.out.table(facts)
 	for _, o := range or(d.Overlaps) {
-		a.out.linef("  ⚠ overlaps with “%s” (%s), deployed %s", printable(o.Title), o.DeploymentId, moment(&o.DeployedAt))
+		a.out.linef("  ⚠ overlaps with “%s” (%s), deployed %s", printable(o.Title), o.DeploymentId, when(&o.DeployedAt))
 	}
 	a.out.line("")
 	rows := [][]string{}
 	for _, step := range or(d.Timeline) {
 		_, what, _ := strings.Cut(step.Action, ".")
-		rows = append(rows, []string{moment(&step.At), strings.ReplaceAll(what, "_", " "), printable(first(or(step.ActorName), step.Actor))})
+		rows = append(rows, []string{when(&step.At), strings.ReplaceAll(what, "_", " "), printable(first(or(step.ActorName), step.Actor))})
 	}
 	a.out.table(rows)
 	return nil
 }
 
-func moment(t *time.Time) string {
+func when(t *time.Time) string {
 	if t == nil {
 		return ""
 	}

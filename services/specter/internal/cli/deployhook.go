@@ -58,17 +58,17 @@ func (a *app) tellHook(t *target, h api.DeployHook) error {
 	}
 	address, signing := "none: `specter deploy hook rotate` makes it", "none: `specter deploy hook github-secret` makes it"
 	if h.TokenMadeAt != nil {
-		address = "made " + moment(h.TokenMadeAt) + ", token " + or(h.TokenHint) + "…"
+		address = "made " + when(h.TokenMadeAt) + ", token " + or(h.TokenHint) + "…"
 	}
 	if h.GithubSecretMadeAt != nil {
-		signing = "made " + moment(h.GithubSecretMadeAt)
+		signing = "made " + when(h.GithubSecretMadeAt)
 	}
 	rows := [][]string{
 		{"address for pipelines", address}, {"GitHub's payload URL", absolute(t, h.GithubUrl)}, {"GitHub's secret", signing},
 		{"environments", strings.Join(h.Environments, ", ")}, {"deployed by", words(h.DeployedBy)}, {"linked by", words(h.LinkedBy)},
 	}
 	if h.RefusedAt != nil {
-		rows = append(rows, []string{"refused", "a delivery without a good signature, last " + moment(h.RefusedAt)})
+		rows = append(rows, []string{"refused", "a delivery without a good signature, last " + when(h.RefusedAt)})
 	}
 	a.out.table(rows)
 	return nil
@@ -218,7 +218,7 @@ func (a *app) hookReceipts(product *string) *cobra.Command {
 				}
 				rows := [][]string{{"RECEIVED", "FROM", "EVENT", "OUTCOME", "WHY"}}
 				for _, r := range receipts {
-					rows = append(rows, []string{moment(&r.ReceivedAt), string(r.Source), printable(r.Event), string(r.Outcome), printable(r.Reason)})
+					rows = append(rows, []string{when(&r.ReceivedAt), string(r.Source), printable(r.Event), string(r.Outcome), printable(r.Reason)})
 				}
 				a.out.table(rows)
 				return nil

@@ -51,7 +51,7 @@ func (a *app) listEndpoints() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "STATUS", "LAST SUCCESS", "EVENTS", "URL"}}
 			for _, e := range all {
-				rows = append(rows, []string{e.Id.String(), string(e.Status), first(moment(e.LastSuccessAt), "–"), strings.Join(e.Events, ","), printable(e.Url)})
+				rows = append(rows, []string{e.Id.String(), string(e.Status), first(when(e.LastSuccessAt), "–"), strings.Join(e.Events, ","), printable(e.Url)})
 			}
 			a.out.table(rows)
 			return nil
@@ -93,7 +93,7 @@ func (a *app) tellSecret(made api.CreatedEndpoint, what string) error {
 	a.out.linef("%s %s %s", a.out.green("✓"), what, a.out.dim(made.Endpoint.Id.String()))
 	a.out.linef("  signing secret %s", a.out.bold(made.Secret))
 	if until := made.Endpoint.SecretOverlapUntil; until != nil {
-		a.out.linef("  until %s requests are signed with the old one too", moment(until))
+		a.out.linef("  until %s requests are signed with the old one too", when(until))
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (c *Client) authorize(_ context.Context, r *http.Request) error {
 type attempt func(ctx context.Context) (*http.Response, error)
 
 // call tries a request until it is answered for good and reads the answer into out, which
-// may be nil. A lost connection is tried again only when repeating does no harm.
+// may be nil, or a *[]byte for an answer that is not JSON. A lost connection is tried again only when repeating does no harm.
 func call(ctx context.Context, repeatable bool, out any, try attempt) error {
 	backoff := firstBackoff
 	for n := 1; ; n++ {
@@ -155,7 +155,11 @@ func once(ctx context.Context, out any, try attempt) (retryAfter time.Duration, 
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 		return time.Duration(seconds) * time.Second, refusal(response.StatusCode, body)
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
+		return 0, nil
+	case *[]byte:
+		*out = body
 		return 0, nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {

@@ -20,12 +20,13 @@ WITH windows AS (
     LEFT JOIN verifications v ON v.account_id = d.account_id AND v.deployment_id = d.id
     WHERE d.product_id = $3 AND d.deployed_at IS NOT NULL
 )
-SELECT a.id AS of_id, s.id, p.title, s.status::text AS status, s.context_id, c.name AS context_name, b.deployed_at::timestamptz AS deployed_at, s.version_label
+SELECT a.id AS of_id, s.id, coalesce(pe.title, p.title)::text AS title, s.status::text AS status, s.context_id, c.name AS context_name, b.deployed_at::timestamptz AS deployed_at, s.version_label
 FROM windows a
 JOIN windows b ON b.id <> a.id AND a.deployed_at < b.ends_at AND b.deployed_at < a.ends_at
 JOIN deployment_states s ON s.account_id = b.account_id AND s.id = b.id
 JOIN contexts c ON c.account_id = s.account_id AND c.id = s.context_id
 JOIN proposals p ON p.account_id = s.account_id AND p.id = s.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 WHERE a.id = ANY($1::uuid[])
 ORDER BY a.id, b.deployed_at, b.id
 `

@@ -224,6 +224,20 @@ type Product struct {
 	ArchivedAt *time.Time
 }
 
+// writer: dashboard. Links to proof pages; shown once, kept as SHA-256.
+type ProofShare struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	DeploymentID uuid.UUID
+	TokenHash    []byte
+	Hint         string
+	CreatedBy    string
+	CreatedAt    time.Time
+	ExpiresAt    *time.Time
+	RevokedAt    *time.Time
+	LastSeenAt   *time.Time
+}
+
 // writer: dashboard. Signed-in browsers; only a hash of the cookie is kept.
 type WebSession struct {
 	ID                 uuid.UUID

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, unwrap, type Deployment } from "../api";
-import { Button, Failure } from "../parts/ui";
+import { Button, Failure, Kbd } from "../parts/ui";
 import { ReportForm } from "./report-form";
 import { emptyForm, formOf, patchOf, reportOf, trailer, type Form } from "./words";
 
@@ -40,7 +40,7 @@ export function DeploymentActions({ deployment, product, onMark, marking }: Prop
           {planned && (
             <>
               <Button look="primary" disabled={marking} onClick={() => onMark(emptyForm)} aria-keyshortcuts="d">
-                Mark deployed <kbd aria-hidden="true">D</kbd>
+                Mark deployed <Kbd>D</Kbd>
               </Button>
               <Button onClick={() => setOpen("report")}>… with version and time</Button>
               <Button onClick={() => setOpen("cancel")}>It will not ship</Button>

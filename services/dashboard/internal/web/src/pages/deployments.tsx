@@ -8,6 +8,7 @@ import { useShortcuts } from "../keys";
 import { emptyForm, type Form } from "../deploys/words";
 import { asMoment } from "../format";
 import { Proof } from "../parts/proof";
+import { Share } from "../parts/share";
 import { Card, Chip, Empty, Failure, Loading, Tabs, Title, type Tone } from "../parts/ui";
 import { Scoreboard } from "./scoreboard";
 
@@ -121,6 +122,7 @@ function DeploymentCard({ deployment, product, current, marking, onMark }: CardP
         <DeploymentFacts deployment={deployment} />
         <DeploymentActions deployment={deployment} product={product} marking={marking} onMark={onMark} />
         {deployment.verification && <Proof deployment={deployment} />}
+        {deployment.deployed_at !== undefined && <Share deployment={deployment.id} />}
         <DeploymentHistory id={deployment.id} />
       </Card>
     </div>
