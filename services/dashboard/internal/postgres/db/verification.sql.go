@@ -93,10 +93,11 @@ func (q *Queries) Looks(ctx context.Context, verificationIds []uuid.UUID) ([]Loo
 
 const verifiedPredictions = `-- name: VerifiedPredictions :many
 SELECT v.deployment_id, v.status, v.decided_at::timestamptz AS decided_at, coalesce(v.result ->> 'reason_code', '')::text AS reason_code,
-       coalesce(v.result -> 'promised', 'null')::jsonb AS promised, p.title, p.family, coalesce(p.provenance ->> 'engine', '')::text AS engine, p.predicted_impact,
+       coalesce(v.result -> 'promised', 'null')::jsonb AS promised, coalesce(pe.title, p.title)::text AS title, p.family, coalesce(p.provenance ->> 'engine', '')::text AS engine, p.predicted_impact,
        d.status = 'rolled_back' AS rolled_back, d.canary_share
 FROM verifications v
 JOIN proposals p ON p.account_id = v.account_id AND p.id = v.proposal_id
+LEFT JOIN proposal_edits pe ON pe.account_id = p.account_id AND pe.proposal_id = p.id
 JOIN deployments d ON d.account_id = v.account_id AND d.id = v.deployment_id
 WHERE v.product_id = $1 AND v.decided_at IS NOT NULL
 ORDER BY v.decided_at DESC, v.id
