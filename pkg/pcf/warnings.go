@@ -63,7 +63,7 @@ func (n *notes) ofData(in Input, r Result) {
 func (n *notes) ofCalendar(in Input) {
 	if !in.Weekly {
 		if len(in.Window)%weekdays != 0 {
-			n.add("partial_weeks", "The window of %d days is not made of whole weeks; weekday effects are estimated.", len(in.Window))
+			n.add("partial_weeks", "The window is not made of whole weeks (days: %d); weekday effects are estimated.", len(in.Window))
 		}
 		first := weekdayOf(in.FirstWeekday, len(in.History))
 		deployed := first
@@ -81,7 +81,7 @@ func (n *notes) ofCalendar(in Input) {
 		}
 	}
 	if special > 0 {
-		n.add("holiday", "%d of the days since the deployment are holidays.", special)
+		n.add("holiday", "There are special days since the deployment, such as holidays: %d.", special)
 	}
 	if in.Known.ClockChanged {
 		n.add("clock_change", "The clocks changed around the deployment; the days before and after it are not cut alike.")

@@ -386,6 +386,7 @@ func TestReceiptsAreForgotten(t *testing.T) {
 	require.Len(t, page.list("items"), 100, "a busy repository's noise is bounded")
 	require.Nil(t, page.at("next_cursor"))
 	w.clock.Advance(31 * 24 * time.Hour)
+	require.Empty(t, c.get(receipts).list("items"), "whether anything comes after them or not")
 	require.Equal(t, "ignored", gh.sends("watch", "new", `{}`).str("result"))
 	require.Len(t, c.get(receipts).list("items"), 1)
 }

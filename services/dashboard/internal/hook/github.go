@@ -19,9 +19,9 @@ const (
 	// MaxDelivery is the largest delivery of GitHub that is read, in bytes. GitHub's own bound is 25 MB, of which only
 	// pushes of thousands of commits come near.
 	MaxDelivery = 4 << 20
-	// remembered is how long a delivery is known again. What happened earlier is not taken any more, so that nobody can
+	// Remembered is how long a delivery is known again, and its receipt shown. What happened earlier is not taken any more, so that nobody can
 	// repeat it when it is forgotten.
-	remembered = 30 * 24 * time.Hour
+	Remembered = 30 * 24 * time.Hour
 )
 
 // The GitHub events that are read.
@@ -125,7 +125,7 @@ func ReadGitHub(s Settings, d Delivery, now time.Time) (Notice, error) {
 	default:
 		n = n.nothing("Specter does not use this event: choose deployment statuses, releases, pull requests and, if wanted, pushes.")
 	}
-	if n.Act != Nothing && n.At != nil && n.At.Before(now.Add(-remembered)) {
+	if n.Act != Nothing && n.At != nil && n.At.Before(now.Add(-Remembered)) {
 		n = n.nothing("It happened more than 30 days ago: report it by hand.")
 	}
 	if n.Act != Nothing && n.At != nil && n.At.After(now) {

@@ -106,7 +106,7 @@ type Store interface {
 	Refused(ctx context.Context, h Hook, at time.Time) error
 	// Receive settles a notice with its receipt, once.
 	Receive(ctx context.Context, h Hook, n Notice, id uuid.UUID, at time.Time) (Receipt, error)
-	Receipts(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Receipt], error)
+	Receipts(ctx context.Context, account, product uuid.UUID, since time.Time, r page.Request) (page.Of[Receipt], error)
 }
 
 // Service takes what is told.
@@ -195,7 +195,7 @@ func (s *Service) Hook(ctx context.Context, account, product uuid.UUID) (Hook, e
 
 // Receipts lists what was told, newest first.
 func (s *Service) Receipts(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Receipt], error) {
-	return s.store.Receipts(ctx, account, product, r)
+	return s.store.Receipts(ctx, account, product, s.now().Add(-Remembered), r)
 }
 
 // Patch holds what to set; nil leaves a field as it is.

@@ -16,9 +16,6 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
 
-// receiptsKept is how long it is remembered what was told.
-const receiptsKept = 30 * 24 * time.Hour
-
 var errClosed = fault.New(fault.Forbidden, "account_closed", "The deletion of this account is scheduled: nothing is taken any more.")
 
 // Receive settles a notice with its receipt, in one transaction. The product's notices wait for each other, so that of two
@@ -68,7 +65,7 @@ func keepReceipt(ctx context.Context, q *db.Queries, h hook.Hook, n hook.Notice,
 	if err := q.InsertReceipt(ctx, p); err != nil {
 		return err
 	}
-	return q.ForgetReceipts(ctx, db.ForgetReceiptsParams{ProductID: h.ProductID, Before: r.At.Add(-receiptsKept)})
+	return q.ForgetReceipts(ctx, db.ForgetReceiptsParams{ProductID: h.ProductID, Before: r.At.Add(-hook.Remembered)})
 }
 
 func (s Hooks) settle(ctx context.Context, tx pgx.Tx, q *db.Queries, h hook.Hook, n hook.Notice, at time.Time) (hook.Settlement, error) {
@@ -158,13 +155,13 @@ func (s Hooks) hold(ctx context.Context, q *db.Queries, h hook.Hook, n hook.Noti
 func list[T any](items []T) []T { return append([]T{}, items...) }
 
 // Receipts lists what was told about a product, newest first.
-func (s Hooks) Receipts(ctx context.Context, accountID, productID uuid.UUID, r page.Request) (page.Of[hook.Receipt], error) {
+func (s Hooks) Receipts(ctx context.Context, accountID, productID uuid.UUID, since time.Time, r page.Request) (page.Of[hook.Receipt], error) {
 	var out []hook.Receipt
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		if _, err := q.Product(ctx, productID); err != nil {
 			return found(err)
 		}
-		rows, err := q.ListReceipts(ctx, db.ListReceiptsParams{ProductID: productID, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		rows, err := q.ListReceipts(ctx, db.ListReceiptsParams{ProductID: productID, Since: since, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
 		out = mapped(rows, toReceiptOf)
 		return err
 	})

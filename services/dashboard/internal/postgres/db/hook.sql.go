@@ -182,13 +182,14 @@ func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) er
 
 const listReceipts = `-- name: ListReceipts :many
 SELECT id, account_id, product_id, source, event, received_at, delivery_id, digest, repeats, outcome, reason, environment, version_label, commit_sha, repository, url, deployment_ids FROM deploy_receipts
-WHERE product_id = $1
-  AND ($2::timestamptz IS NULL OR (received_at, id) < ($2, $3::uuid))
-ORDER BY received_at DESC, id DESC LIMIT $4
+WHERE product_id = $1 AND received_at >= $2::timestamptz
+  AND ($3::timestamptz IS NULL OR (received_at, id) < ($3, $4::uuid))
+ORDER BY received_at DESC, id DESC LIMIT $5
 `
 
 type ListReceiptsParams struct {
 	ProductID uuid.UUID
+	Since     time.Time
 	BeforeAt  *time.Time
 	BeforeID  *uuid.UUID
 	RowLimit  int32
@@ -197,6 +198,7 @@ type ListReceiptsParams struct {
 func (q *Queries) ListReceipts(ctx context.Context, arg ListReceiptsParams) ([]DeployReceipt, error) {
 	rows, err := q.db.Query(ctx, listReceipts,
 		arg.ProductID,
+		arg.Since,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.RowLimit,

@@ -72,7 +72,7 @@ WHERE r.product_id = sqlc.arg(product_id) AND (
 
 -- name: ListReceipts :many
 SELECT * FROM deploy_receipts
-WHERE product_id = sqlc.arg(product_id)
+WHERE product_id = sqlc.arg(product_id) AND received_at >= sqlc.arg(since)::timestamptz
   AND (sqlc.narg(before_at)::timestamptz IS NULL OR (received_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
 ORDER BY received_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 
