@@ -3,6 +3,7 @@ package httpx
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -140,11 +141,18 @@ func traceContext(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// readForNothing is how long a refused body may be that is read all the same: who is still
+// sending when the connection ends may get a reset in place of the answer.
+const readForNothing = 8 << 20
+
 func bodyLimit(limit int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
 			if r.ContentLength > limit {
+				if r.ContentLength <= readForNothing {
+					_, _ = io.Copy(io.Discard, r.Body) // it is refused, however much of it comes
+				}
 				return &http.MaxBytesError{Limit: limit}
 			}
 			if r.Body != nil {

@@ -1,9 +1,11 @@
 package httpx_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -277,4 +279,24 @@ func TestServerSaysWhyItCannotListen(t *testing.T) {
 	require.ErrorContains(t, err, taken.Addr().String())
 	require.ErrorContains(t, err, "SPECTER_HTTP_ADDR")
 	require.ErrorContains(t, err, "in use")
+}
+
+// A sender that does not look for an answer before it is through gets it all the same.
+func TestARefusedBodyIsReadSoThatItsSenderHearsWhy(t *testing.T) {
+	t.Parallel()
+	e := httpx.NewEcho(zap.NewNop(), httpx.Options{BodyLimit: 8})
+	e.POST("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	server := httptest.NewServer(e)
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	const size = 8 << 20 // more than the sockets hold
+	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat(" ", size))
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
 }
