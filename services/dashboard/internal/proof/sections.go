@@ -57,7 +57,7 @@ func (p *Proof) numbers() []fact {
 			if e.PointsLow != nil && e.PointsHigh != nil {
 				text += " (" + points(e.PointsLow) + " to " + points(e.PointsHigh) + ")"
 			}
-			add("In points", text)
+			add("In points, at the ratio before", text)
 		}
 		add("Probability that it improved", probability(e.ProbabilityImproved))
 		if e.MinimumDetectable != nil {

@@ -106,7 +106,7 @@ function Numbers({ result }: { result: Result }) {
       </Fact>
       <Fact name="Before">{raw(result.metric, result.before)}</Fact>
       <Fact name="After">{raw(result.metric, result.after)}</Fact>
-      {result.points !== undefined && <Fact name="In points">{asPoints(result.points)}</Fact>}
+      {result.points !== undefined && <Fact name="In points, at the ratio before">{asPoints(result.points)}</Fact>}
       <Fact name="History">{result.history_days === undefined ? "–" : `${asCount(result.history_days)} days`}</Fact>
     </dl>
   );
