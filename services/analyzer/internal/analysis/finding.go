@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/draftlabs/specter/services/analyzer/internal/detect"
 	"github.com/draftlabs/specter/services/analyzer/internal/explain"
 	"github.com/draftlabs/specter/services/analyzer/internal/signal"
 )
@@ -31,8 +32,8 @@ const (
 func (s *Service) findingOf(ctx context.Context, w Work, a *Analysis, run *watch, on alarm) (Finding, error) {
 	f := Finding{
 		ID: s.newID(), AnalysisID: a.ID, Context: a.Context, DetectedAt: a.AsOf,
-		StartedAt: timeOf(on.onset.Hour), StartedLow: timeOf(on.onset.Earliest), StartedHigh: timeOf(on.onset.Latest),
 	}
+	f.begin(on.onset)
 	var err error
 	switch {
 	case on.collapse != nil:
@@ -57,6 +58,11 @@ func (s *Service) findingOf(ctx context.Context, w Work, a *Analysis, run *watch
 	return f, nil
 }
 
+// begin dates the finding.
+func (f *Finding) begin(o detect.Onset) {
+	f.StartedAt, f.StartedLow, f.StartedHigh = timeOf(o.Hour), timeOf(o.Earliest), timeOf(o.Latest)
+}
+
 // worse fills in a finding about a share of bad signals: the context's, one of its
 // segments' or a type's.
 func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error {
@@ -67,17 +73,22 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 		l = typeLens(on.subject.Name)
 	}
 	var r reports
-	gather := func() (err error) {
+	gather := func(since detect.Onset) (err error) {
+		f.begin(since)
 		window, baseline := windows(f.StartedAt, f.DetectedAt, baselineSpan)
 		f.Evidence, r, err = contrast(ctx, w, l, window, baseline)
 		return err
 	}
-	if err := gather(); err != nil {
+	// What explains the change may show its start more sharply than what gave the alarm. The
+	// loudest part most likely is what explains it; then this was all.
+	guess := run.sharper(run.loudest(on), on.onset, f.DetectedAt)
+	if err := gather(guess); err != nil {
 		return err
 	}
-	// What explains the change may show its start more sharply than what gave the alarm.
-	if f.sharpen(run) {
-		if err := gather(); err != nil {
+	since := run.sharper(run.explaining(f.Evidence), on.onset, f.DetectedAt)
+	f.begin(since)
+	if since.Hour != guess.Hour {
+		if err := gather(since); err != nil {
 			return err
 		}
 	}
@@ -88,24 +99,40 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	return nil
 }
 
-// sharpen takes the start from the series of the segment that explains the change, and
-// tells whether that moved it. One that is as young as the trouble, a new release's,
-// knows no start but its own.
-func (f *Finding) sharpen(run *watch) bool {
-	if len(f.Evidence.Segments) == 0 || !f.Evidence.Segments[0].Explains || len(f.Evidence.Segments[0].Conditions) != 1 {
-		return false
+// loudest is the part that gave an alarm, or beside the context's own the one with the most
+// evidence; nil when there is none.
+func (w *watch) loudest(on alarm) *part {
+	if on.subject.Kind != SubjectRatio {
+		return w.parts[on.subject.key()]
 	}
-	p := run.parts[Subject{Kind: SubjectSegment, Conditions: f.Evidence.Segments[0].Conditions}.key()]
-	if p == nil || p.detector == nil || !p.status.Ready {
-		return false
+	for _, a := range w.active() {
+		if a.subject.Kind == SubjectSegment {
+			return w.parts[a.subject.key()]
+		}
+	}
+	return nil
+}
+
+// explaining is the part that explains a change by itself; nil when none does.
+func (w *watch) explaining(e Evidence) *part {
+	if len(e.Segments) == 0 || !e.Segments[0].Explains || len(e.Segments[0].Conditions) != 1 {
+		return nil
+	}
+	return w.parts[Subject{Kind: SubjectSegment, Conditions: e.Segments[0].Conditions}.key()]
+}
+
+// sharper is when a part's trouble began, if that can be what an alarm told of. A part that
+// is as young as the trouble, a new release's, knows no start but its own.
+func (w *watch) sharper(p *part, told detect.Onset, asOf time.Time) detect.Onset {
+	if p == nil || p.subject.Kind != SubjectSegment || p.detector == nil || !p.status.Ready {
+		return told
 	}
 	found, ok := p.detector.Onset()
 	start := timeOf(found.Hour)
-	if !ok || !start.Before(f.DetectedAt) || start.Equal(f.StartedAt) || start.Before(f.StartedLow.Add(-before)) || start.After(f.StartedHigh.Add(before)) {
-		return false
+	if !ok || found.Hour == told.Hour || !start.Before(asOf) || start.Before(timeOf(told.Earliest).Add(-before)) || start.After(timeOf(told.Latest).Add(before)) {
+		return told
 	}
-	f.StartedAt, f.StartedLow, f.StartedHigh = start, timeOf(found.Earliest), timeOf(found.Latest)
-	return true
+	return found
 }
 
 // windows are the bad one, from its start to as-of, and what it is compared with.
