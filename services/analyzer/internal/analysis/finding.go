@@ -79,9 +79,9 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 		f.Evidence, r, err = contrast(ctx, w, l, window, baseline)
 		return err
 	}
-	// What explains the change may show its start more sharply than what gave the alarm. The
-	// loudest part most likely is what explains it; then this was all.
-	guess := run.sharper(run.loudest(on), on.onset, f.DetectedAt)
+	// What explains the change may show its start more sharply than what gave the alarm. Most
+	// likely that is the suspect; then this was all.
+	guess := run.sharper(run.suspect(), on.onset, f.DetectedAt)
 	if err := gather(guess); err != nil {
 		return err
 	}
@@ -99,18 +99,16 @@ func worse(ctx context.Context, w Work, f *Finding, run *watch, on alarm) error 
 	return nil
 }
 
-// loudest is the part that gave an alarm, or beside the context's own the one with the most
-// evidence; nil when there is none.
-func (w *watch) loudest(on alarm) *part {
-	if on.subject.Kind != SubjectRatio {
-		return w.parts[on.subject.key()]
-	}
+// suspect is the segment with an alarm whose odds worsened most: the trouble of a part shows
+// in all that it has a share in, but nowhere as much as in itself. Nil when there is none.
+func (w *watch) suspect() *part {
+	var worst alarm
 	for _, a := range w.active() {
-		if a.subject.Kind == SubjectSegment {
-			return w.parts[a.subject.key()]
+		if a.subject.Kind == SubjectSegment && a.onset.Shift > worst.onset.Shift {
+			worst = a
 		}
 	}
-	return nil
+	return w.parts[worst.subject.key()]
 }
 
 // explaining is the part that explains a change by itself; nil when none does.
