@@ -73,7 +73,7 @@ func (w *world) ids(tenant testkit.Tenant) map[string]string {
 	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, expires_at) VALUES ($1, $2, $3, $4, 'x', now() + interval '1 day')`,
 		session, tenant.AccountID, tenant.UserID, session[:])
 	share := uuid.New()
-	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO proof_shares (id, account_id, deployment_id, token_hash, hint, created_by, created_at) VALUES ($1, $2, $3, sha256($4), 'sps_xxxx', 'x', now())`,
+	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO proof_shares (id, account_id, deployment_id, token_hash, hint, created_by, created_at) VALUES ($1, $2, $3, sha256($4), 'sps_abcd', 'x', now())`,
 		share, tenant.AccountID, approved.str("deployment_id"), share[:])
 	endpoint, delivery := c.post("/api/v1/webhook-endpoints", map[string]any{"url": "http://127.0.0.1:8080/"}).str("endpoint.id"), uuid.New()
 	w.delivery(tenant, endpoint, delivery, "proposal.created", "failed", w.clock.Now())

@@ -124,13 +124,13 @@ func (s *Store) Load(ctx context.Context, t delivery.Task) (d delivery.Delivery,
 	err = tenant.Tx(ctx, s.pool, t.AccountID, func(tx pgx.Tx) error {
 		row, err := db.New(tx).Delivery(ctx, db.DeliveryParams{AccountID: t.AccountID, ID: t.DeliveryID})
 		d, e = toDelivery(t, row), toEndpoint(t, row)
-		return toDo(t, d, err)
+		return stillNext(t, d, err)
 	})
 	return d, e, err
 }
 
-// toDo is ErrGone unless the task is the delivery's next step.
-func toDo(t delivery.Task, d delivery.Delivery, err error) error {
+// stillNext is ErrGone unless the task is the delivery's next step.
+func stillNext(t delivery.Task, d delivery.Delivery, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return delivery.ErrGone
@@ -169,7 +169,7 @@ func (s *Store) locked(ctx context.Context, t delivery.Task, fn func(pgx.Tx, *db
 		row, err := q.LockDelivery(ctx, db.LockDeliveryParams{AccountID: t.AccountID, ID: t.DeliveryID})
 		d := toDelivery(t, db.DeliveryRow(row))
 		t.Resends = d.Resends // an answer counts also when a person has asked again meanwhile
-		if err := toDo(t, d, err); err != nil {
+		if err := stillNext(t, d, err); err != nil {
 			return err
 		}
 		return fn(tx, q, d, toEndpoint(t, db.DeliveryRow(row)))

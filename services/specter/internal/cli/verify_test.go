@@ -83,7 +83,7 @@ func TestVerifyAsJSON(t *testing.T) {
 	require.Equal(t, out, again.String(), "the same bytes from the same file")
 }
 
-func TestVerifySaysWhatIsWrongAndWhatToDo(t *testing.T) {
+func TestVerifySaysWhatIsWrongAndHowToMendIt(t *testing.T) {
 	t.Parallel()
 	file := documented("docs", "examples", "signups.csv")
 	for name, c := range map[string]struct {
