@@ -80,6 +80,7 @@ debian() {
     has caddy || [ -x .tools/bin/caddy ] || { say "fetching Caddy (to try deploy/caddy/Caddyfile)"; fetch_caddy; }
     has mkfs.ext4 || [ -x /sbin/mkfs.ext4 ] || { say "installing e2fsprogs (disks for the fault matrix)"; apt_install e2fsprogs mount; }
     has ps || { say "installing procps"; apt_install procps; }
+    has python3 || { say "installing Python (to try a receiver of webhooks)"; apt_install python3-minimal; }
   fi
 }
 
@@ -92,6 +93,7 @@ macos() {
     has_chromium || { say "installing Chromium"; brew install --cask chromium; }
     has docker-compose || { say "installing docker-compose (only to check docker-compose.yml)"; brew install docker-compose; }
     has caddy || { say "installing Caddy (only to try deploy/caddy/Caddyfile)"; brew install caddy; }
+    has python3 || { say "installing Python (to try a receiver of webhooks)"; brew install python; }
   fi
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
@@ -256,20 +255,7 @@ func (a *app) rollBackDeployment() *cobra.Command {
 
 // deployment reads the deployment that a command is about. The target is the caller's to close.
 func (a *app) deployment(cmd *cobra.Command, id string) (*target, api.Deployment, error) {
-	parsed, err := uuid.Parse(id)
-	if err != nil {
-		return nil, api.Deployment{}, usage(fmt.Errorf("%q is not the id of a deployment", id), "`specter deploy list` shows the ids")
-	}
-	t, err := a.connect()
-	if err != nil {
-		return nil, api.Deployment{}, err
-	}
-	d, err := t.Deployment(cmd.Context(), parsed)
-	if err != nil {
-		t.Close()
-		return nil, d, err
-	}
-	return t, d, nil
+	return about(cmd, a, "deployment", "deploy", id, (*target).Deployment)
 }
 
 func (a *app) told(d api.Deployment, what string) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -161,20 +162,26 @@ func (a *app) rejectProposal() *cobra.Command {
 
 // proposal reads the proposal that a command is about. The target is the caller's to close.
 func (a *app) proposal(cmd *cobra.Command, id string) (*target, api.Proposal, error) {
+	return about(cmd, a, "proposal", "proposals", id, (*target).Proposal)
+}
+
+// about reads the one thing that a command names by its id.
+func about[T any](cmd *cobra.Command, a *app, what, group, id string, read func(*target, context.Context, uuid.UUID) (T, error)) (*target, T, error) {
+	var none T
 	parsed, err := uuid.Parse(id)
 	if err != nil {
-		return nil, api.Proposal{}, usage(fmt.Errorf("%q is not the id of a proposal", id), "`specter proposals list` shows the ids")
+		return nil, none, usage(fmt.Errorf("%q is not the id of a %s", id, what), "`specter "+group+" list` shows the ids")
 	}
 	t, err := a.connect()
 	if err != nil {
-		return nil, api.Proposal{}, err
+		return nil, none, err
 	}
-	p, err := t.Proposal(cmd.Context(), parsed)
+	one, err := read(t, cmd.Context(), parsed)
 	if err != nil {
 		t.Close()
-		return nil, p, err
+		return nil, none, err
 	}
-	return t, p, nil
+	return t, one, nil
 }
 
 func (a *app) tellProposal(p api.Proposal) error {
