@@ -116,7 +116,7 @@ interface TabsProps<T extends string> {
 /** Views of one page; each has an address of its own. */
 export function Tabs<T extends string>({ label, current, tabs, href, counts }: TabsProps<T>) {
   return (
-    <nav aria-label={label} className="mb-4 flex gap-4 border-b border-line">
+    <nav aria-label={label} className="mb-4 flex flex-wrap gap-x-4 border-b border-line">
       {tabs.map(([name, words]) => (
         <Link
           key={name}
