@@ -8,10 +8,14 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/sealed"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 )
+
+// maxQuotaGrace is in percent: what would double a limit is a limit of its own.
+const maxQuotaGrace = 100
 
 // Config is what the dashboard can be told.
 type Config struct {
@@ -23,6 +27,8 @@ type Config struct {
 	JWTIssuer     string          `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
 	ServiceKey    string          `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
 	DeletionGrace time.Duration   `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	PlansFile     string          `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
+	QuotaGrace    int             `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
 	Egress        egress.Settings // the public address is one of them
 }
 
@@ -44,6 +50,12 @@ func (c Config) check() error {
 	}
 	if c.JWTSecret == "" && c.JWKSURL == "" {
 		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
+	}
+	if _, err := plan.Load(c.PlansFile); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_PLANS_FILE: %w", err))
+	}
+	if c.QuotaGrace < 0 || c.QuotaGrace > maxQuotaGrace {
+		errs = append(errs, fmt.Errorf("SPECTER_QUOTA_GRACE is %d: it must be from 0 to %d", c.QuotaGrace, maxQuotaGrace))
 	}
 	if c.DeletionGrace < 0 || c.DeletionGrace > account.LongestGrace {
 		errs = append(errs, fmt.Errorf("SPECTER_ACCOUNT_DELETION_GRACE is %s: it must be from 0s to %s", c.DeletionGrace, account.LongestGrace))
