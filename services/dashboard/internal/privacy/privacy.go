@@ -57,7 +57,7 @@ type Statement struct {
 	// SignalMonths is how long signals are kept at most, unless an account's plan says less.
 	SignalMonths int      `json:"signal_months"`
 	Kept         []Kept   `json:"kept"`
-	GraceDays    int      `json:"deletion_grace_days"`
+	GraceSeconds int      `json:"deletion_grace_seconds"`
 	GoneDays     int      `json:"deletion_complete_within_days"`
 	Cookies      []string `json:"cookies"`
 	Analytics    bool     `json:"analytics"`
@@ -97,7 +97,7 @@ func (s *Service) Statement(ctx context.Context) Statement {
 	out := Statement{
 		At: s.now().UTC(), Operator: s.own.Operator, Contact: s.own.Contact,
 		Recipients: slices.Concat(s.own.Recipients, said.Recipients), Kept: said.Kept,
-		SignalMonths: said.SignalMonths, GraceDays: int(s.own.Grace / day), GoneDays: goneDays,
+		SignalMonths: said.SignalMonths, GraceSeconds: int(s.own.Grace.Seconds()), GoneDays: goneDays,
 		Cookies: s.own.Cookies, Analytics: s.own.Analytics,
 	}
 	if out.SignalMonths == 0 {
@@ -119,13 +119,14 @@ func (s *Service) Statement(ctx context.Context) Statement {
 
 // grace says how long a deletion can be taken back.
 func (s Statement) grace() string {
-	switch s.GraceDays {
-	case 0:
+	const back = "You can take that back for %s; then it begins."
+	switch grace := time.Duration(s.GraceSeconds) * time.Second; {
+	case grace <= 0:
 		return "It begins at once and cannot be taken back."
-	case 1:
-		return "You can take that back for a day; then it begins."
+	case grace >= 2*day:
+		return fmt.Sprintf(back, fmt.Sprintf("%d days", grace/day))
 	default:
-		return fmt.Sprintf("You can take that back for %d days; then it begins.", s.GraceDays)
+		return fmt.Sprintf(back, grace)
 	}
 }
 

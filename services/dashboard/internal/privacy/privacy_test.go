@@ -53,7 +53,7 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"at":"2026-05-04T09:30:00Z","operator":"Example & Sons","contact":"privacy@example.test","signal_months":13,
 		"recipients":[{"name":"Stripe","host":"api.stripe.com","purpose":"takes payments","receives":"your e-mail address"},{"name":"A language model","host":"llm.example.test","purpose":"writes","receives":"aggregates"}],
-		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_days":14,"deletion_complete_within_days":30,"cookies":["__Host-x"],"analytics":true}`, string(text))
+		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_seconds":1209600,"deletion_complete_within_days":30,"cookies":["__Host-x"],"analytics":true}`, string(text))
 }
 
 func TestWithoutThirdPartiesThePageNamesNone(t *testing.T) {
