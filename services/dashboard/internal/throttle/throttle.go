@@ -1,4 +1,4 @@
-package httpapi
+package throttle
 
 import (
 	"container/list"
@@ -10,38 +10,39 @@ import (
 )
 
 const (
-	// visitorsKept bounds the memory; whoever was not seen for longest is forgotten.
-	visitorsKept = 10_000
+	// kept bounds the memory; whoever was not seen for longest is forgotten.
+	kept = 10_000
 	// An IPv6 visitor has as many addresses as it likes within its network.
 	visitorNetwork = 64
 )
 
-// visitors gives each address a token bucket, kept in memory: a restart forgives.
-type visitors struct {
+// Throttle gives each name a token bucket, kept in memory: a restart forgives.
+type Throttle struct {
 	burst int
 	every time.Duration
 	now   func() time.Time
 
 	mu     sync.Mutex
-	order  *list.List // of *visitor, most recently seen first
-	byAddr map[string]*list.Element
+	order  *list.List // of *bucket, most recently seen first
+	byName map[string]*list.Element
 }
 
-type visitor struct {
-	addr    string
+type bucket struct {
+	name    string
 	limiter *rate.Limiter
 }
 
-func newVisitors(burst int, every time.Duration, now func() time.Time) *visitors {
-	return &visitors{burst: burst, every: every, now: now, order: list.New(), byAddr: map[string]*list.Element{}}
+// New returns a Throttle that lets burst tries through at once, and one more each time every has passed.
+func New(burst int, every time.Duration, now func() time.Time) *Throttle {
+	return &Throttle{burst: burst, every: every, now: now, order: list.New(), byName: map[string]*list.Element{}}
 }
 
-// take returns how long the address has to wait, 0 when it may go ahead.
-func (v *visitors) take(addr string) time.Duration {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	now := v.now()
-	reservation := v.limiter(network(addr)).ReserveN(now, 1)
+// Take returns how long the name has to wait, 0 when it may go ahead.
+func (t *Throttle) Take(name string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	reservation := t.limiter(name).ReserveN(now, 1)
 	wait := reservation.DelayFrom(now)
 	if wait > 0 {
 		reservation.CancelAt(now)
@@ -49,22 +50,32 @@ func (v *visitors) take(addr string) time.Duration {
 	return wait
 }
 
-func (v *visitors) limiter(addr string) *rate.Limiter {
-	if e, ok := v.byAddr[addr]; ok {
-		v.order.MoveToFront(e)
-		return e.Value.(*visitor).limiter
+// Forgive forgets what the name took: who proved to be right was not guessing.
+func (t *Throttle) Forgive(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, ok := t.byName[name]; ok {
+		t.order.Remove(e)
+		delete(t.byName, name)
 	}
-	one := &visitor{addr: addr, limiter: rate.NewLimiter(rate.Every(v.every), v.burst)}
-	v.byAddr[addr] = v.order.PushFront(one)
-	if v.order.Len() > visitorsKept {
-		oldest := v.order.Remove(v.order.Back()).(*visitor)
-		delete(v.byAddr, oldest.addr)
+}
+
+func (t *Throttle) limiter(name string) *rate.Limiter {
+	if e, ok := t.byName[name]; ok {
+		t.order.MoveToFront(e)
+		return e.Value.(*bucket).limiter
+	}
+	one := &bucket{name: name, limiter: rate.NewLimiter(rate.Every(t.every), t.burst)}
+	t.byName[name] = t.order.PushFront(one)
+	if t.order.Len() > kept {
+		oldest := t.order.Remove(t.order.Back()).(*bucket)
+		delete(t.byName, oldest.name)
 	}
 	return one.limiter
 }
 
-// network is what an address counts as.
-func network(addr string) string {
+// Network is what a visitor's address counts as.
+func Network(addr string) string {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
 		return addr
