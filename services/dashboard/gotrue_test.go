@@ -24,21 +24,22 @@ type goTrue struct {
 	*httptest.Server
 	clock *clock
 
-	mu       sync.Mutex
-	users    map[string]uuid.UUID // by e-mail
-	password map[string]string    // of those who changed it
-	pending  map[string]bool      // e-mail addresses that are not confirmed yet
-	refresh  map[string]string    // token -> e-mail
-	codes    map[string]mailed    // code -> what it is for
-	mails    []mailed
-	life     time.Duration
-	tamper   func(jwt.MapClaims)
-	down     bool
-	confirms bool // sign-ups have to confirm their address
-	external map[string]bool
-	signOuts []string      // their scopes
-	deletes  []http.Header // of every request to delete a person
-	requests map[string]int
+	mu        sync.Mutex
+	users     map[string]uuid.UUID // by e-mail
+	password  map[string]string    // of those who changed it
+	pending   map[string]bool      // e-mail addresses that are not confirmed yet
+	refresh   map[string]string    // token -> e-mail
+	codes     map[string]mailed    // code -> what it is for
+	mails     []mailed
+	life      time.Duration
+	tamper    func(jwt.MapClaims)
+	down      bool
+	mailTakes time.Duration
+	confirms  bool // sign-ups have to confirm their address
+	external  map[string]bool
+	signOuts  []string      // their scopes
+	deletes   []http.Header // of every request to delete a person
+	requests  map[string]int
 }
 
 // mailed is a mail that would have been sent.
@@ -134,6 +135,9 @@ func (g *goTrue) settings(w http.ResponseWriter, _ *http.Request) {
 
 // post keeps a mail. The hash is what the link in it carries.
 func (g *goTrue) post(kind, email, newEmail string, r *http.Request, in goTrueBody) {
+	if g.mailTakes > 0 {
+		<-time.After(g.mailTakes) // as the real one, while the caller waits
+	}
 	g.mails = append(g.mails, mailed{
 		kind: kind, email: email, newEmail: newEmail, hash: uuid.NewString(), back: r.URL.Query().Get("redirect_to"), challenge: in.CodeChallenge,
 	})
