@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -54,6 +55,7 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	AuditLog    *auditlog.Service
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
