@@ -116,7 +116,7 @@ func rules() []lint {
 			// Without an entry of its own for functions, the database's built-in default lets everybody call them.
 			query: `SELECT format('%s made by %s is granted to %s', d.defaclobjtype, d.defaclrole::regrole, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
 				FROM pg_default_acl d, aclexplode(d.defaclacl) g WHERE g.grantee <> d.defaclrole
-				UNION ALL SELECT 'functions made by ' || o.owner::regrole FROM (SELECT DISTINCT owner FROM tables) AS o
+				UNION ALL SELECT 'functions made by ' || o.owner::regrole FROM (SELECT DISTINCT owner FROM tables WHERE space <> 'auth') AS o
 				WHERE NOT EXISTS (SELECT FROM pg_default_acl d WHERE d.defaclrole = o.owner AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f')`,
 			planted: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC`,
 			what:    "r made by specter is granted to PUBLIC",
