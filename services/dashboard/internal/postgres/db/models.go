@@ -22,6 +22,8 @@ type AccessToken struct {
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
+	ChainID    *uuid.UUID
+	ReplacedBy *uuid.UUID
 }
 
 // writer: dashboard. The tenant; everything belongs to exactly one.
@@ -61,16 +63,22 @@ type Analysis struct {
 
 // writer: dashboard. Write-only spk_ ingest keys.
 type ApiKey struct {
-	ID             uuid.UUID
-	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
-	CreatedAt      time.Time
-	RevokedAt      *time.Time
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	Name               string
+	KeyHash            []byte
+	KeySealed          []byte
+	Hint               string
+	AllowedOrigins     []string
+	CreatedAt          time.Time
+	RevokedAt          *time.Time
+	Version            int32
+	ExpiresAt          *time.Time
+	LastUsedAt         *time.Time
+	AllowWithoutOrigin bool
+	ChainID            *uuid.UUID
+	ReplacedBy         *uuid.UUID
 }
 
 // writer: dashboard. Who did what and when; append-only.
