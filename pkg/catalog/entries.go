@@ -26,8 +26,8 @@ type Grant struct {
 
 	ExpiresAt  time.Time // of the key; zero is never
 	Revoked    bool      // the key was
-	Closed     bool // the product or its account takes no signals any more
-	Incomplete bool // the product's entry has not arrived yet: worth a retry
+	Closed     bool      // the product or its account takes no signals any more
+	Incomplete bool      // the product's entry has not arrived yet: worth a retry
 
 	Origins       origin.Set             // of the pages that may use the key
 	NeedsOrigin   bool                   // requests that name no origin may not use it

@@ -34,8 +34,8 @@ func (w *world) shop(email string) (person *caller, keys string, made response) 
 
 func hashOf(key string) [32]byte { return apikey.Sum(key) }
 
-// actions are what the audit log has of something, newest first.
-func (c *caller) actions(subject string) []string {
+// actionsOn are what the audit log has of something, newest first.
+func (c *caller) actionsOn(subject string) []string {
 	c.w.t.Helper()
 	var out []string
 	for _, item := range c.get("/api/v1/account/audit-log?subject_id=" + subject).list("items") {
@@ -72,7 +72,7 @@ func TestAnEditedKeyIsKnownToTheGateway(t *testing.T) {
 	require.Nil(t, r.at("expires_at"))
 	require.Equal(t, "Storefront", r.str("name"), "what is absent stays")
 	testkit.Eventually(t, func() bool { g, ok := gateway.Resolve(hash); return ok && g.ExpiresAt.IsZero() && !g.NeedsOrigin }, "that too")
-	require.Equal(t, []string{"key.updated", "key.updated", "key.created"}, ann.actions(id))
+	require.Equal(t, []string{"key.updated", "key.updated", "key.created"}, ann.actionsOn(id))
 
 	for name, body := range map[string]map[string]any{
 		"no name":             {"name": " "},
@@ -145,7 +145,7 @@ func TestARolledKeyAndItsSuccessorWorkSideBySide(t *testing.T) {
 	w.clock.Advance(6*24*time.Hour + time.Minute)
 	require.Equal(t, "expired", statusOf(ann.get(keys), id))
 	require.Equal(t, http.StatusCreated, ann.post(keys+"/"+third.str("key.id")+"/roll", map[string]any{"grace": "1h"}).status)
-	require.Equal(t, []string{"key.updated", "key.rolled", "key.updated", "key.created"}, ann.actions(id))
+	require.Equal(t, []string{"key.updated", "key.rolled", "key.updated", "key.created"}, ann.actionsOn(id))
 	require.NotContains(t, ann.get("/api/v1/account/audit-log").text, made.str("key.key"))
 }
 
@@ -286,8 +286,8 @@ func TestARolledTokenAndItsSuccessorWorkSideBySide(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, ann.delete("/api/v1/tokens/"+r.str("access_token.id")).status)
 	require.Equal(t, http.StatusNoContent, ann.delete("/api/v1/tokens/"+r.str("access_token.id")).status)
 	require.Equal(t, "key_revoked", next.get("/api/v1/products").str("code"))
-	require.Equal(t, []string{"token.revoked", "token.created"}, ann.actions(r.str("access_token.id")), "revoking again writes nothing")
-	require.Equal(t, []string{"token.rolled", "token.created"}, ann.actions(id))
+	require.Equal(t, []string{"token.revoked", "token.created"}, ann.actionsOn(r.str("access_token.id")), "revoking again writes nothing")
+	require.Equal(t, []string{"token.rolled", "token.created"}, ann.actionsOn(id))
 }
 
 func TestNoTokenRollsAStrongerOne(t *testing.T) {

@@ -66,7 +66,9 @@ func newKeyring(t *testing.T) (*keyring, config.Source) {
 		}
 	}
 	keys := "/api/v1/products/" + f.product.Id.String() + "/keys"
-	mux.HandleFunc("GET /api/v1/products", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, api.ProductPage{Items: []api.Product{f.product}}) })
+	mux.HandleFunc("GET /api/v1/products", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, api.ProductPage{Items: []api.Product{f.product}})
+	})
 	mux.HandleFunc("GET "+keys, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, api.ApiKeyPage{Items: []api.ApiKey{f.key, f.ended}})
 	})
