@@ -29,6 +29,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/keyuse"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
 	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
 	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
@@ -147,6 +148,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),
+		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,

@@ -401,6 +401,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens/{token_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an access token; the old one goes on for a while
+         * @description Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+         *     both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+         *     more than two. A token cannot roll one that may more than itself.
+         */
+        post: operations["rollToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -484,6 +506,31 @@ export interface paths {
         post?: never;
         /** Revoke an ingest key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename an ingest key, or change its origins or its end
+         * @description Gateways keep to the change within a second.
+         */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/keys/{key_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an ingest key; the old one goes on for a while
+         * @description Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+         *     can be rolled once, and not while the one before it still works: there are never more than two.
+         */
+        post: operations["rollKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1546,20 +1593,47 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
         };
+        /**
+         * @description retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+         * @enum {string}
+         */
+        CredentialStatus: "active" | "retiring" | "expired" | "revoked";
+        /**
+         * @description How long what is rolled goes on working.
+         * @enum {string}
+         */
+        Grace: "now" | "1h" | "24h" | "7d";
+        Roll: {
+            grace: components["schemas"]["Grace"];
+            /**
+             * Format: date-time
+             * @description When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+             */
+            expires_at?: string;
+        };
         AccessToken: {
             /** Format: uuid */
             id: string;
             name: string;
             hint: string;
             scopes: components["schemas"]["Scope"][];
+            status: components["schemas"]["CredentialStatus"];
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To five minutes.
+             */
             last_used_at?: string;
             /** Format: date-time */
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The token it was rolled to.
+             */
+            replaced_by?: string;
         };
         AccessTokenPage: {
             items: components["schemas"]["AccessToken"][];
@@ -1568,6 +1642,12 @@ export interface components {
         CreatedAccessToken: {
             access_token: components["schemas"]["AccessToken"];
             token: string;
+        };
+        RolledAccessToken: {
+            access_token: components["schemas"]["AccessToken"];
+            /** @description The new token; in this answer only. */
+            token: string;
+            previous: components["schemas"]["AccessToken"];
         };
         Usage: {
             plan: string;
@@ -1666,22 +1746,69 @@ export interface components {
             context: components["schemas"]["Context"];
             key: components["schemas"]["ApiKey"];
         };
+        /**
+         * @description Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+         *     shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+         */
+        Origins: string[];
         NewApiKey: {
             name: string;
-            allowed_origins?: string[];
+            allowed_origins?: components["schemas"]["Origins"];
+            /**
+             * @description Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+             * @default false
+             */
+            allow_without_origin: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has no end.
+             */
+            expires_at?: string;
+        };
+        /** @description What is absent stays as it is. */
+        ApiKeyPatch: {
+            name?: string;
+            allowed_origins?: components["schemas"]["Origins"];
+            allow_without_origin?: boolean;
+            /**
+             * Format: date-time
+             * @description Of a key that was rolled at most seven days from now.
+             */
+            expires_at?: string;
+            /** @description true takes the end away; not of a key that was rolled. */
+            never_expires?: boolean;
         };
         ApiKey: {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description The key itself: public, it stands in your page; empty once revoked. */
+            /** @description The key itself: public, it stands in your page; empty once it works no more. */
             key: string;
             hint: string;
-            allowed_origins: string[];
+            allowed_origins: components["schemas"]["Origins"];
+            allow_without_origin: boolean;
+            status: components["schemas"]["CredentialStatus"];
+            version: number;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute, some seconds late.
+             */
+            last_used_at?: string;
+            /** Format: date-time */
+            expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The key it was rolled to.
+             */
+            replaced_by?: string;
+        };
+        RolledApiKey: {
+            key: components["schemas"]["ApiKey"];
+            previous: components["schemas"]["ApiKey"];
         };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
@@ -3808,6 +3935,33 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    rollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: components["parameters"]["TokenID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledAccessToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledAccessToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getUsage: {
         parameters: {
             query?: never;
@@ -4010,6 +4164,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description ApiKey. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledApiKey. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledApiKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -22,6 +22,8 @@ type AccessToken struct {
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
+	ChainID    *uuid.UUID
+	ReplacedBy *uuid.UUID
 }
 
 // writer: dashboard. The tenant; everything belongs to exactly one.
@@ -74,16 +76,22 @@ type Analysis struct {
 
 // writer: dashboard. Write-only spk_ ingest keys.
 type ApiKey struct {
-	ID             uuid.UUID
-	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
-	CreatedAt      time.Time
-	RevokedAt      *time.Time
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	Name               string
+	KeyHash            []byte
+	KeySealed          []byte
+	Hint               string
+	AllowedOrigins     []string
+	CreatedAt          time.Time
+	RevokedAt          *time.Time
+	Version            int32
+	ExpiresAt          *time.Time
+	LastUsedAt         *time.Time
+	AllowWithoutOrigin bool
+	ChainID            *uuid.UUID
+	ReplacedBy         *uuid.UUID
 }
 
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.
