@@ -15,14 +15,16 @@ import (
 
 // Config is what the dashboard can be told.
 type Config struct {
-	SecretKey     string          `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
-	AuthURL       string          `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
-	AnonKey       string          `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
-	JWTSecret     string          `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
-	JWKSURL       string          `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
-	JWTIssuer     string          `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
-	ServiceKey    string          `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
-	DeletionGrace time.Duration   `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	SecretKey     string        `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
+	AuthURL       string        `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
+	AnonKey       string        `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
+	JWTSecret     string        `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
+	JWKSURL       string        `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
+	JWTIssuer     string        `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
+	ServiceKey    string        `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
+	DeletionGrace time.Duration `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	PlansFile     string        `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
+	Stripe        StripeSettings
 	Egress        egress.Settings // the public address is one of them
 }
 
@@ -53,6 +55,7 @@ func (c Config) check() error {
 			errs = append(errs, fmt.Errorf("%s must be an https:// or http:// URL", name))
 		}
 	}
+	errs = append(errs, c.Stripe.check(c.Egress.PublicURL))
 	if _, err := c.Egress.Policy(); err != nil {
 		errs = append(errs, err)
 	}

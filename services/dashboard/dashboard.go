@@ -8,6 +8,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -55,6 +56,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	book, err := plan.Load(c.PlansFile)
+	if err != nil {
+		return nil, err
+	}
 	box := outbox.New(name)
 	store, err := postgres.New(p.DB, box, c.SecretKey)
 	if err != nil {
@@ -80,7 +85,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	decisions := decision.New(postgres.Decisions{Store: store, Alarm: timers.NewScheduler(setting.Client(), now)}, now)
-	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, p.Log)})
+	payments, hangUp := newBilling(c, store, book, now, p.Log)
+	working, err := timer.New(timer.Options{
+		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, payments, p.Log), Periodic: timers.Periodic(payments.On()),
+	})
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
@@ -92,6 +100,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
 		Accounts:    accounts,
+		Billing:     payments,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
 		Calibration: calibration.New(postgres.Calibration{Store: store}),
@@ -113,13 +122,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
+		consume.Farewells(p.Bus, name, payments),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
 	)
-	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
+	return &Service{handler: handler, work: work, auth: auth, stop: func() { hangUp(); stop() }}, nil
 }
 
 // Handler serves the API and the web app.

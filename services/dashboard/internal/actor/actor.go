@@ -30,3 +30,6 @@ func Operator(account uuid.UUID) Actor { return Actor{Account: account, Name: "s
 
 // Service is the dashboard itself, when a clock decides.
 func Service(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:dashboard"} }
+
+// Billing is what Stripe says of an account.
+func Billing(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:billing"} }

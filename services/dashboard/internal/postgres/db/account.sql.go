@@ -659,6 +659,32 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 	return refresh_token_sealed, err
 }
 
+const setAccountPlan = `-- name: SetAccountPlan :one
+UPDATE accounts SET plan = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+`
+
+type SetAccountPlanParams struct {
+	ID   uuid.UUID
+	Plan string
+}
+
+func (q *Queries) SetAccountPlan(ctx context.Context, arg SetAccountPlanParams) (Account, error) {
+	row := q.db.QueryRow(ctx, setAccountPlan, arg.ID, arg.Plan)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.OwnerUserID,
+		&i.Email,
+		&i.Plan,
+		&i.ClosedAt,
+		&i.DeletionID,
+		&i.CreatedAt,
+		&i.MonthlySignalLimit,
+		&i.AnalysesPerDay,
+	)
+	return i, err
+}
+
 const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
 UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
 `

@@ -122,3 +122,6 @@ SELECT EXISTS (SELECT FROM deletions WHERE account_id = $1 AND certificate IS NO
 
 -- name: PlainAccount :one
 SELECT * FROM accounts WHERE id = $1;
+
+-- name: SetAccountPlan :one
+UPDATE accounts SET plan = $2 WHERE id = $1 RETURNING *;
