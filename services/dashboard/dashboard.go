@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -26,6 +27,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
@@ -93,7 +96,17 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
-	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
+	var relay httpapi.Relay
+	if c.PostHogHost != "" {
+		views, err := posthog.New(c.PostHogHost, c.PostHogKey, c.Egress.PublicURL, p.Log)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		context.AfterFunc(background, views.Close)
+		relay = views
+	}
+	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(payments.On())}, auth, c.DeletionGrace, now)
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
@@ -113,6 +126,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
+		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
+		Relay:       relay,
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {
@@ -120,6 +136,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
 	work := lifecycle.Group(
+		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Farewells(p.Bus, name, payments),

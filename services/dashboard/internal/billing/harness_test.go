@@ -84,7 +84,8 @@ func newBench(t testing.TB, log *zap.Logger) *bench {
 	require.NoError(t, err)
 	client := stripe.New("sk_test_123", b.stripe.URL)
 	t.Cleanup(client.Close)
-	b.accounts = postgres.Accounts{Store: store, Grace: deletion}
+	require.NoError(t, postgres.Entitlements{Store: store}.Keep(t.Context(), sold(t), 0))
+	b.accounts = postgres.Accounts{Store: store, Grace: deletion, Starting: sold(t).Starting(true)}
 	b.service = billing.New(billing.Options{
 		Store: postgres.Billing{Store: store}, Stripe: client, Events: stripe.Events{Secrets: []string{b.stripe.Secret}}, Book: sold(t), Grace: grace,
 		PublicURL: "https://specter.example.test", Now: b.clock.Now, Log: log,
@@ -103,18 +104,18 @@ func (b *bench) owner() owner {
 	b.t.Helper()
 	o := owner{b: b, user: uuid.New()}
 	a, err := b.accounts.AccountOf(b.t.Context(), account.Account{
-		ID: uuid.Must(uuid.NewV7()), OwnerUserID: o.user, Email: o.user.String() + "@example.test", Plan: plan.Free, CreatedAt: b.clock.Now(),
+		ID: uuid.Must(uuid.NewV7()), OwnerUserID: o.user, Email: o.user.String() + "@example.test", CreatedAt: b.clock.Now(),
 	})
 	require.NoError(b.t, err)
 	o.Actor = actor.User(a.ID, o.user)
-	o.insist(plan.Free)
+	require.Equal(b.t, plan.Free, a.Plan)
 	return o
 }
 
 // insist gives the account a plan, whatever it pays.
 func (o owner) insist(name string) {
 	o.b.t.Helper()
-	o.exec("specter_dashboard", `UPDATE accounts SET plan = $1 WHERE id = $2`, name, o.Account)
+	o.exec("specter_dashboard", `UPDATE accounts SET plan = $1, assigned_plan = $1 WHERE id = $2`, name, o.Account)
 }
 
 func (o owner) exec(role, sql string, args ...any) {
@@ -218,4 +219,3 @@ func (b *bench) farewells() (n int) {
 
 // round has everything compared that is due.
 func (b *bench) round() error { return b.service.Round(context.Background()) }
-

@@ -55,7 +55,7 @@ func (s Billing) Standing(ctx context.Context, account uuid.UUID) (billing.Stand
 func toStanding(row db.BillingStandingRow) billing.Standing {
 	b := row.BillingAccount
 	out := billing.Standing{
-		Turn: b.Turn, Customer: text(b.CustomerID), CustomerNo: int(b.CustomerNo), Email: row.Email, Plan: row.Plan,
+		Turn: b.Turn, Customer: text(b.CustomerID), CustomerNo: int(b.CustomerNo), Email: row.Email, Plan: row.AssignedPlan,
 		PastDueSince: b.PastDueSince, SettledAt: b.SettledAt, Subscription: toSubscription(b),
 	}
 	if row.ClosedAt != nil && row.DeletionID != nil {
@@ -142,7 +142,7 @@ func (s Billing) write(ctx context.Context, tx pgx.Tx, q *db.Queries, owner db.A
 		return billing.Written{}, err
 	}
 	a := actor.Billing(owner.ID)
-	w := billing.Written{Changed: differs(before, row), From: owner.Plan, To: owner.Plan}
+	w := billing.Written{Changed: differs(before, row), From: owner.AssignedPlan, To: owner.AssignedPlan}
 	if w.Changed {
 		err := audit(ctx, q, change{actor: a, at: r.At, action: "billing.subscription_changed", subject: "account", id: owner.ID, detail: map[string]any{
 			"cause": r.Cause, "status_before": text(before.Status), "status": text(row.Status), "price": text(row.PriceID), "ends_with_period": row.EndsWithPeriod,
@@ -151,7 +151,7 @@ func (s Billing) write(ctx context.Context, tx pgx.Tx, q *db.Queries, owner db.A
 			return w, err
 		}
 	}
-	next, change := r.Plan(owner.Plan)
+	next, change := r.Plan(owner.AssignedPlan)
 	if !change {
 		return w, nil
 	}

@@ -64,7 +64,7 @@ func (q *Queries) BillingEventKnown(ctx context.Context, eventID string) (bool, 
 }
 
 const billingStanding = `-- name: BillingStanding :one
-SELECT b.account_id, b.customer_id, b.customer_no, b.turn, b.subscription_id, b.status, b.price_id, b.started_at, b.period_ends_at, b.ends_with_period, b.trial_ends_at, b.past_due_since, b.settled_at, b.settle_at, b.created_at, a.email, a.plan, a.closed_at, a.deletion_id
+SELECT b.account_id, b.customer_id, b.customer_no, b.turn, b.subscription_id, b.status, b.price_id, b.started_at, b.period_ends_at, b.ends_with_period, b.trial_ends_at, b.past_due_since, b.settled_at, b.settle_at, b.created_at, a.email, a.assigned_plan, a.closed_at, a.deletion_id
 FROM billing_accounts b JOIN accounts a ON a.id = b.account_id
 WHERE b.account_id = $1
 `
@@ -72,7 +72,7 @@ WHERE b.account_id = $1
 type BillingStandingRow struct {
 	BillingAccount BillingAccount
 	Email          string
-	Plan           string
+	AssignedPlan   string
 	ClosedAt       *time.Time
 	DeletionID     *uuid.UUID
 }
@@ -97,7 +97,7 @@ func (q *Queries) BillingStanding(ctx context.Context, accountID uuid.UUID) (Bil
 		&i.BillingAccount.SettleAt,
 		&i.BillingAccount.CreatedAt,
 		&i.Email,
-		&i.Plan,
+		&i.AssignedPlan,
 		&i.ClosedAt,
 		&i.DeletionID,
 	)

@@ -1,5 +1,5 @@
 -- name: BillingStanding :one
-SELECT sqlc.embed(b), a.email, a.plan, a.closed_at, a.deletion_id
+SELECT sqlc.embed(b), a.email, a.assigned_plan, a.closed_at, a.deletion_id
 FROM billing_accounts b JOIN accounts a ON a.id = b.account_id
 WHERE b.account_id = $1;
 
