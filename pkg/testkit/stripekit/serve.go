@@ -56,6 +56,7 @@ func (s *Stripe) serve(w http.ResponseWriter, r *http.Request, answer answerer) 
 	if after != nil {
 		after(r)
 	}
+	w.Header().Set("Stripe-Should-Retry", "false") // a client that waits makes tests wait
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
@@ -73,6 +74,7 @@ type bench struct {
 	stripe   *stripekit.Stripe
 	service  *billing.Service
 	accounts postgres.Accounts
+	pools    map[string]*pgxpool.Pool // by role
 }
 
 func newBench(t testing.TB, log *zap.Logger) *bench {
@@ -80,7 +82,8 @@ func newBench(t testing.TB, log *zap.Logger) *bench {
 	b := &bench{t: t, db: testkit.Postgres(t), clock: &clock{now: time.Now().UTC().Truncate(time.Second)}}
 	b.stripe = stripekit.New(b.clock.Now, stripekit.Price{ID: pro, Currency: "eur", Interval: "month", Amount: 2900})
 	t.Cleanup(b.stripe.Close)
-	store, err := postgres.New(b.db.Pool(t, "specter_dashboard"), outbox.New("dashboard"), "a secret that only tests know, long enough")
+	b.pools = map[string]*pgxpool.Pool{"specter_dashboard": b.db.Pool(t, "specter_dashboard"), "specter_retention": b.db.PoolOf(t, "specter_retention", 1)}
+	store, err := postgres.New(b.pools["specter_dashboard"], outbox.New("dashboard"), "a secret that only tests know, long enough")
 	require.NoError(t, err)
 	client := stripe.New("sk_test_123", b.stripe.URL)
 	t.Cleanup(client.Close)
@@ -120,7 +123,7 @@ func (o owner) insist(name string) {
 
 func (o owner) exec(role, sql string, args ...any) {
 	o.b.t.Helper()
-	require.NoError(o.b.t, tenant.Tx(context.Background(), o.b.db.PoolOf(o.b.t, role, 1), o.Account, func(tx pgx.Tx) error {
+	require.NoError(o.b.t, tenant.Tx(context.Background(), o.b.pools[role], o.Account, func(tx pgx.Tx) error {
 		_, err := tx.Exec(context.Background(), sql, args...)
 		return err
 	}))
@@ -129,7 +132,7 @@ func (o owner) exec(role, sql string, args ...any) {
 // count reads one number as the account.
 func (o owner) count(sql string, args ...any) (n int) {
 	o.b.t.Helper()
-	require.NoError(o.b.t, tenant.Tx(context.Background(), o.b.db.PoolOf(o.b.t, "specter_dashboard", 1), o.Account, func(tx pgx.Tx) error {
+	require.NoError(o.b.t, tenant.Tx(context.Background(), o.b.pools["specter_dashboard"], o.Account, func(tx pgx.Tx) error {
 		return tx.QueryRow(context.Background(), sql, args...).Scan(&n)
 	}))
 	return n
@@ -213,7 +216,7 @@ func (o owner) purge() {
 
 func (b *bench) farewells() (n int) {
 	b.t.Helper()
-	require.NoError(b.t, b.db.PoolOf(b.t, "specter_dashboard", 1).QueryRow(context.Background(), `SELECT count(*) FROM billing_farewells`).Scan(&n))
+	require.NoError(b.t, b.pools["specter_dashboard"].QueryRow(context.Background(), `SELECT count(*) FROM billing_farewells`).Scan(&n))
 	return n
 }
 
