@@ -28,6 +28,7 @@ func bodies(url string) map[string]any {
 		"rotateEndpointSecret": map[string]any{}, "recoverEndpoint": map[string]any{"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
 		"createShare": map[string]any{},
 		"updateKey":   map[string]any{"name": "x"}, "rollKey": map[string]any{"grace": "now"}, "rollToken": map[string]any{"grace": "now"},
+		"openCheckout": map[string]any{"price": "price_1"}, "openBillingPortal": map[string]any{},
 		"createToken": map[string]any{"name": "x", "scopes": []string{"products:read"}}, "scheduleAccountDeletion": map[string]any{"confirm_email": "nobody@example.test"},
 	}
 }

@@ -228,28 +228,28 @@ func (e DeployHookReportStatus) Valid() bool {
 
 // Defines values for DeployOutcome.
 const (
-	Ignored   DeployOutcome = "ignored"
-	Linked    DeployOutcome = "linked"
-	Matched   DeployOutcome = "matched"
-	Ping      DeployOutcome = "ping"
-	Unchanged DeployOutcome = "unchanged"
-	Unmatched DeployOutcome = "unmatched"
+	DeployOutcomeIgnored   DeployOutcome = "ignored"
+	DeployOutcomeLinked    DeployOutcome = "linked"
+	DeployOutcomeMatched   DeployOutcome = "matched"
+	DeployOutcomePing      DeployOutcome = "ping"
+	DeployOutcomeUnchanged DeployOutcome = "unchanged"
+	DeployOutcomeUnmatched DeployOutcome = "unmatched"
 )
 
 // Valid indicates whether the value is a known member of the DeployOutcome enum.
 func (e DeployOutcome) Valid() bool {
 	switch e {
-	case Ignored:
+	case DeployOutcomeIgnored:
 		return true
-	case Linked:
+	case DeployOutcomeLinked:
 		return true
-	case Matched:
+	case DeployOutcomeMatched:
 		return true
-	case Ping:
+	case DeployOutcomePing:
 		return true
-	case Unchanged:
+	case DeployOutcomeUnchanged:
 		return true
-	case Unmatched:
+	case DeployOutcomeUnmatched:
 		return true
 	default:
 		return false
@@ -874,6 +874,27 @@ func (e Source) Valid() bool {
 	}
 }
 
+// Defines values for StripeEventAnswerOutcome.
+const (
+	StripeEventAnswerOutcomeApplied  StripeEventAnswerOutcome = "applied"
+	StripeEventAnswerOutcomeIgnored  StripeEventAnswerOutcome = "ignored"
+	StripeEventAnswerOutcomeRepeated StripeEventAnswerOutcome = "repeated"
+)
+
+// Valid indicates whether the value is a known member of the StripeEventAnswerOutcome enum.
+func (e StripeEventAnswerOutcome) Valid() bool {
+	switch e {
+	case StripeEventAnswerOutcomeApplied:
+		return true
+	case StripeEventAnswerOutcomeIgnored:
+		return true
+	case StripeEventAnswerOutcomeRepeated:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Verdict.
 const (
 	VerdictImproved     Verdict = "improved"
@@ -1184,6 +1205,24 @@ type AuditVerification struct {
 	// Head The newest entry found in order. Note it outside of Specter to ask for it later.
 	Head   *AuditHead `json:"head,omitempty"`
 	Intact bool       `json:"intact"`
+}
+
+// Billing defines model for Billing.
+type Billing struct {
+	// AskedAt When Stripe was asked last.
+	AskedAt *time.Time `json:"asked_at,omitempty"`
+
+	// Enabled Whether accounts can pay on this server.
+	Enabled bool `json:"enabled"`
+
+	// Managed There is something to manage in the billing portal.
+	Managed bool `json:"managed"`
+
+	// Offers The plans that accounts can have here; none when billing is off.
+	Offers       []PlanOffer   `json:"offers"`
+	Plan         string        `json:"plan"`
+	PlanTitle    string        `json:"plan_title"`
+	Subscription *Subscription `json:"subscription,omitempty"`
 }
 
 // Calibration defines model for Calibration.
@@ -2050,6 +2089,15 @@ type NewApiKey struct {
 	Name      string     `json:"name"`
 }
 
+// NewCheckout defines model for NewCheckout.
+type NewCheckout struct {
+	// Price One of the offers'.
+	Price string `json:"price"`
+
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
+}
+
 // NewContext defines model for NewContext.
 type NewContext struct {
 	Description *string `json:"description,omitempty"`
@@ -2157,8 +2205,51 @@ type PlaceboDate struct {
 	PValue     float64 `json:"p_value"`
 }
 
+// PlanLimits What is absent has no limit.
+type PlanLimits struct {
+	AnalysesPerDay   *int   `json:"analyses_per_day,omitempty"`
+	Contexts         *int   `json:"contexts,omitempty"`
+	Products         *int   `json:"products,omitempty"`
+	RetentionMonths  int    `json:"retention_months"`
+	SignalsPerMonth  *int64 `json:"signals_per_month,omitempty"`
+	WebhookEndpoints *int   `json:"webhook_endpoints,omitempty"`
+}
+
+// PlanOffer defines model for PlanOffer.
+type PlanOffer struct {
+	// Limits What is absent has no limit.
+	Limits PlanLimits `json:"limits"`
+	Name   string     `json:"name"`
+
+	// Prices Empty when the plan costs nothing, or while Stripe cannot be reached.
+	Prices []PlanPrice `json:"prices"`
+	Title  string      `json:"title"`
+}
+
+// PlanPrice defines model for PlanPrice.
+type PlanPrice struct {
+	// Amount In the currency's smallest unit; absent when it depends on more than the price.
+	Amount *int64 `json:"amount,omitempty"`
+
+	// Currency ISO 4217, in lower case.
+	Currency string `json:"currency"`
+
+	// Every Intervals between payments.
+	Every int    `json:"every"`
+	Id    string `json:"id"`
+
+	// Interval day, week, month or year
+	Interval string `json:"interval"`
+}
+
 // Polarity defines model for Polarity.
 type Polarity string
+
+// PortalVisit defines model for PortalVisit.
+type PortalVisit struct {
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
+}
 
 // PredictedImpact defines model for PredictedImpact.
 type PredictedImpact struct {
@@ -2731,6 +2822,38 @@ type SignalTypeList struct {
 // Source defines model for Source.
 type Source string
 
+// StripeEventAnswer defines model for StripeEventAnswer.
+type StripeEventAnswer struct {
+	Outcome StripeEventAnswerOutcome `json:"outcome"`
+}
+
+// StripeEventAnswerOutcome defines model for StripeEventAnswer.Outcome.
+type StripeEventAnswerOutcome string
+
+// StripePage defines model for StripePage.
+type StripePage struct {
+	// Url Good once and for a short time.
+	Url string `json:"url"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	// EndsWithPeriod It was cancelled and is paid for until then.
+	EndsWithPeriod bool `json:"ends_with_period"`
+
+	// GraceEndsAt When the plan is lost unless the missing payment comes.
+	GraceEndsAt *time.Time `json:"grace_ends_at,omitempty"`
+
+	// PastDueSince A payment is missing since.
+	PastDueSince *time.Time `json:"past_due_since,omitempty"`
+	PeriodEndsAt time.Time  `json:"period_ends_at"`
+	Price        string     `json:"price"`
+
+	// Status As Stripe has it: trialing, active, past_due, unpaid or paused.
+	Status      string     `json:"status"`
+	TrialEndsAt *time.Time `json:"trial_ends_at,omitempty"`
+}
+
 // TypeCount defines model for TypeCount.
 type TypeCount struct {
 	Count int64 `json:"count"`
@@ -3251,6 +3374,12 @@ type ResendConfirmationJSONRequestBody = EmailAddress
 // SignUpJSONRequestBody defines body for SignUp for application/json ContentType.
 type SignUpJSONRequestBody = Credentials
 
+// OpenCheckoutJSONRequestBody defines body for OpenCheckout for application/json ContentType.
+type OpenCheckoutJSONRequestBody = NewCheckout
+
+// OpenBillingPortalJSONRequestBody defines body for OpenBillingPortal for application/json ContentType.
+type OpenBillingPortalJSONRequestBody = PortalVisit
+
 // UpdateContextJSONRequestBody defines body for UpdateContext for application/json ContentType.
 type UpdateContextJSONRequestBody = ContextPatch
 
@@ -3656,6 +3785,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 	ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBilling The plan, what other plans cost, and the subscription
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetContext One context
 	//
@@ -4879,6 +5051,99 @@ func (c *Client) SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEdit
 // Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 func (c *Client) ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWaysInRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBilling The plan, what other plans cost, and the subscription
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *Client) GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBillingRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckout The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7559,6 +7824,113 @@ func NewListWaysInRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetBillingRequest constructs an http.Request for the GetBilling method
+func NewGetBillingRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewOpenCheckoutRequest calls the generic OpenCheckout builder with application/json body
+func NewOpenCheckoutRequest(server string, body OpenCheckoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenCheckoutRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenCheckoutRequestWithBody constructs an http.Request for the OpenCheckout method, with any body, and a specified content type
+func NewOpenCheckoutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/checkout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewOpenBillingPortalRequest calls the generic OpenBillingPortal builder with application/json body
+func NewOpenBillingPortalRequest(server string, body OpenBillingPortalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenBillingPortalRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenBillingPortalRequestWithBody constructs an http.Request for the OpenBillingPortal method, with any body, and a specified content type
+func NewOpenBillingPortalRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/portal")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -11647,6 +12019,51 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 	ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error)
 
+	// GetBillingWithResponse The plan, what other plans cost, and the subscription
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error)
+
+	// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
+
+	// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
+
 	// GetContextWithResponse One context
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -13430,6 +13847,150 @@ func (r ListWaysInResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListWaysInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBillingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Billing
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBillingResponse) GetJSON200() *Billing {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBillingResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBillingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBillingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBillingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBillingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenCheckoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenCheckoutResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenCheckoutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenCheckoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenCheckoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenCheckoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenCheckoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenBillingPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenBillingPortalResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenBillingPortalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenBillingPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenBillingPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenBillingPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenBillingPortalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17259,6 +17820,81 @@ func (c *ClientWithResponses) ListWaysInWithResponse(ctx context.Context, reqEdi
 	return ParseListWaysInResponse(rsp)
 }
 
+// GetBillingWithResponse The plan, what other plans cost, and the subscription
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *ClientWithResponses) GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error) {
+	rsp, err := c.GetBilling(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBillingResponse(rsp)
+}
+
+// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckoutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckout(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortalWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
+}
+
+// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortal(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
+}
+
 // GetContextWithResponse One context
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19282,6 +19918,105 @@ func ParseListWaysInResponse(rsp *http.Response) (*ListWaysInResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest WaysIn
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBillingResponse parses an HTTP response from a GetBillingWithResponse call
+func ParseGetBillingResponse(rsp *http.Response) (*GetBillingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBillingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Billing
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenCheckoutResponse parses an HTTP response from a OpenCheckoutWithResponse call
+func ParseOpenCheckoutResponse(rsp *http.Response) (*OpenCheckoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenCheckoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenBillingPortalResponse parses an HTTP response from a OpenBillingPortalWithResponse call
+func ParseOpenBillingPortalResponse(rsp *http.Response) (*OpenBillingPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenBillingPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -21670,6 +22405,15 @@ type ServerInterface interface {
 	// ListWaysIn How people can sign in here
 	// (GET /api/v1/auth/ways)
 	ListWaysIn(ctx echo.Context) error
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx echo.Context) error
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx echo.Context) error
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx echo.Context) error
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx echo.Context, contextId ContextID) error
@@ -22293,6 +23037,33 @@ func (w *ServerInterfaceWrapper) ListWaysIn(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListWaysIn(ctx)
+	return err
+}
+
+// GetBilling converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBilling(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBilling(ctx)
+	return err
+}
+
+// OpenCheckout converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenCheckout(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenCheckout(ctx)
+	return err
+}
+
+// OpenBillingPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenBillingPortal(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenBillingPortal(ctx)
 	return err
 }
 
@@ -24144,6 +24915,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/v1/tokens/:token_id", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
 	router.POST(options.BaseURL+"/api/v1/tokens/:token_id/roll", wrapper.RollToken, options.OperationMiddlewares["rollToken"]...)
 	router.GET(options.BaseURL+"/api/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
+	router.GET(options.BaseURL+"/api/v1/billing", wrapper.GetBilling, options.OperationMiddlewares["getBilling"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/checkout", wrapper.OpenCheckout, options.OperationMiddlewares["openCheckout"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/portal", wrapper.OpenBillingPortal, options.OperationMiddlewares["openBillingPortal"]...)
 	router.GET(options.BaseURL+"/api/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/api/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id", wrapper.GetProduct, options.OperationMiddlewares["getProduct"]...)
@@ -25072,6 +25846,122 @@ type ListWaysIndefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListWaysIndefaultApplicationProblemPlusJSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingRequestObject struct {
+}
+
+type GetBillingResponseObject interface {
+	VisitGetBillingResponse(w http.ResponseWriter) error
+}
+
+type GetBilling200JSONResponse Billing
+
+func (response GetBilling200JSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBillingdefaultApplicationProblemPlusJSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutRequestObject struct {
+	Body *OpenCheckoutJSONRequestBody
+}
+
+type OpenCheckoutResponseObject interface {
+	VisitOpenCheckoutResponse(w http.ResponseWriter) error
+}
+
+type OpenCheckout200JSONResponse StripePage
+
+func (response OpenCheckout200JSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenCheckoutdefaultApplicationProblemPlusJSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortalRequestObject struct {
+	Body *OpenBillingPortalJSONRequestBody
+}
+
+type OpenBillingPortalResponseObject interface {
+	VisitOpenBillingPortalResponse(w http.ResponseWriter) error
+}
+
+type OpenBillingPortal200JSONResponse StripePage
+
+func (response OpenBillingPortal200JSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenBillingPortaldefaultApplicationProblemPlusJSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -28045,6 +28935,15 @@ type StrictServerInterface interface {
 	// ListWaysIn How people can sign in here
 	// (GET /api/v1/auth/ways)
 	ListWaysIn(ctx context.Context, request ListWaysInRequestObject) (ListWaysInResponseObject, error)
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx context.Context, request GetBillingRequestObject) (GetBillingResponseObject, error)
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx context.Context, request OpenCheckoutRequestObject) (OpenCheckoutResponseObject, error)
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx context.Context, request OpenBillingPortalRequestObject) (OpenBillingPortalResponseObject, error)
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx context.Context, request GetContextRequestObject) (GetContextResponseObject, error)
@@ -29068,6 +29967,121 @@ func (sh *strictHandler) ListWaysIn(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ListWaysInResponseObject); ok {
 		return validResponse.VisitListWaysInResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBilling operation middleware
+func (sh *strictHandler) GetBilling(ctx echo.Context) error {
+	var request GetBillingRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBilling(ctx.Request().Context(), request.(GetBillingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBilling")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBillingResponseObject); ok {
+		return validResponse.VisitGetBillingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenCheckout operation middleware
+func (sh *strictHandler) OpenCheckout(ctx echo.Context) error {
+	var request OpenCheckoutRequestObject
+
+	var body OpenCheckoutJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenCheckout(ctx.Request().Context(), request.(OpenCheckoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenCheckout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenCheckoutResponseObject); ok {
+		return validResponse.VisitOpenCheckoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenBillingPortal operation middleware
+func (sh *strictHandler) OpenBillingPortal(ctx echo.Context) error {
+	var request OpenBillingPortalRequestObject
+
+	var body OpenBillingPortalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenBillingPortal(ctx.Request().Context(), request.(OpenBillingPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenBillingPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenBillingPortalResponseObject); ok {
+		return validResponse.VisitOpenBillingPortalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
