@@ -31,6 +31,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/timers"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 	"github.com/draftlabs/specter/services/dashboard/internal/web"
@@ -85,7 +86,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
-	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
+	kept := postgres.Accounts{Store: store, Grace: c.DeletionGrace}
+	accounts := account.New(kept, auth, c.DeletionGrace, now)
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
@@ -104,6 +106,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Exports:     takeout.New(postgres.Exports{Accounts: kept}, now),
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {

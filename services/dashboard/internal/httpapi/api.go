@@ -26,6 +26,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
@@ -54,6 +55,7 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	Exports     *takeout.Service
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
