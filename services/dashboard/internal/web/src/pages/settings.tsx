@@ -13,6 +13,7 @@ interface View {
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
+  { name: "data", title: "Data", Content: lazy(() => import("../settings/data").then((view) => ({ default: view.DataView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {
