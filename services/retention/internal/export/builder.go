@@ -18,7 +18,7 @@ const (
 	// longestRest between two steps.
 	longestRest = 2 * time.Second
 	// Abandoned is a build that nobody has touched for this long: its builder is gone.
-	Abandoned = 45 * time.Second
+	Abandoned = 30 * time.Second
 )
 
 // Store does the database's part.

@@ -46,7 +46,7 @@ func Contents() []Table {
 		{Name: "findings", About: "What the analyses found wrong, with the evidence.", Since: "detected_at"},
 		{Name: "proposals", About: "Proposals, as they were written.", Since: "created_at", Keep: []string{"content_hash"}},
 		{Name: "proposal_edits", About: "What people wrote in the place of a proposal's text.", Since: "edited_at"},
-		{Name: "proposal_decisions", About: "What people decided about proposals.", Since: "decided_at"},
+		{Name: "proposal_decisions", About: "What people decided about proposals.", Since: "decided_at", Keep: []string{"content_hash"}},
 		{Name: "proposal_skips", About: "Findings that became no proposal, because of what was rejected before.", Since: "created_at"},
 		{Name: "deployments", About: "Deployments of what was approved.", Since: "created_at"},
 		{Name: "deployment_shares", About: "How much of the traffic got a change, from when on.", Since: "reported_at"},

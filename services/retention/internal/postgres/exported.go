@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -228,7 +229,7 @@ func (r *reader) read(ctx context.Context, q *query, limit int, each func([][]by
 func textOf(v []byte) []byte {
 	digits, isHex := strings.CutPrefix(string(v), `\x`)
 	text, err := hex.DecodeString(digits)
-	if !isHex || err != nil || !utf8.Valid(text) {
+	if !isHex || err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
 		return v
 	}
 	return text

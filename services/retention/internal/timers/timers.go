@@ -29,7 +29,7 @@ const (
 	// Exports have a queue of their own, so that a long one delays nothing else.
 	exportQueue   = "exports"
 	exportWorkers = 1
-	resumeEvery   = time.Minute
+	resumeEvery   = 30 * time.Second
 	// exportWait is how long a builder that failed waits; exportRuns is more than it takes to give up.
 	exportWait = 5 * time.Second
 	exportRuns = 100
