@@ -29,13 +29,14 @@ const (
 // added, changed or in another order, their rows, and the sum of the whole list. It returns the manifest.
 // What it keeps in memory grows with the number of files, never with their size.
 func Verify(r io.Reader) (Manifest, error) {
-	zipped, err := gzip.NewReader(bufio.NewReaderSize(r, 256<<10))
+	zipped, err := gzip.NewReader(bufio.NewReaderSize(r, 64<<10))
 	if err != nil {
 		return Manifest{}, damaged("it is not a .tar.gz: %w", err)
 	}
-	defer zipped.Close()
 	var found []Entry
-	files := tar.NewReader(zipped)
+	unzipped := &counter{}
+	content := io.TeeReader(zipped, unzipped)
+	files := tar.NewReader(content)
 	for {
 		header, err := files.Next()
 		if errors.Is(err, io.EOF) {
@@ -53,7 +54,7 @@ func Verify(r io.Reader) (Manifest, error) {
 				err = compare(m, found)
 			}
 			if err == nil {
-				err = ended(files, zipped)
+				err = ended(files, content, unzipped)
 			}
 			return m, err
 		}
@@ -179,18 +180,23 @@ func compare(m Manifest, found []Entry) error {
 	return nil
 }
 
-// ended checks that nothing follows the manifest and that the last member is whole.
-func ended(files *tar.Reader, zipped io.Reader) error {
+// ended checks that nothing follows the manifest, and that the end of the archive is there: two blocks
+// of zeros, in the last member.
+func ended(files *tar.Reader, content io.Reader, unzipped *counter) error {
+	const trailer = 2 * 512
+	before := unzipped.n
 	if _, err := files.Next(); !errors.Is(err, io.EOF) {
 		return damaged("something follows %s", ManifestName)
 	}
-	// Only zeros may follow the end of a tar; reading them checks the last member's checksum.
-	rest, err := io.ReadAll(io.LimitReader(zipped, 1<<20))
-	if err != nil {
+	// Only zeros may follow; reading them checks the last member's checksum.
+	rest, err := io.ReadAll(io.LimitReader(content, 1<<20))
+	switch {
+	case err != nil:
 		return damaged("at its end: %w", err)
-	}
-	if len(bytes.Trim(rest, "\x00")) > 0 {
+	case len(bytes.Trim(rest, "\x00")) > 0:
 		return damaged("something follows its end")
+	case unzipped.n-before < trailer:
+		return damaged("its end is missing")
 	}
 	return nil
 }

@@ -43,14 +43,11 @@ func newStepper() *stepper { return &stepper{packer: exportfile.NewPacker()} }
 func (s *stepper) step(ctx context.Context, b Build, r Reader) (*Step, error) {
 	s.out.Reset()
 	next := &Step{Progress: b.Progress}
-	var err error
-	switch {
-	case b.Plan == nil:
-		err = s.begin(ctx, b, r, next)
-	default:
-		err = s.proceed(ctx, b, r, next)
+	work := s.proceed
+	if b.Plan == nil {
+		work = s.begin
 	}
-	if err != nil {
+	if err := work(ctx, b, r, next); err != nil {
 		return nil, err
 	}
 	return next, s.seal(b, next)
