@@ -94,8 +94,10 @@ func TestAWholeArchiveIsFoundWhole(t *testing.T) {
 func TestWhateverIsWrongWithAnArchiveIsFound(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*exportfile.Manifest){
-		"a file more":         func(m *exportfile.Manifest) { m.Entries = m.Entries[:3] },
-		"a file less":         func(m *exportfile.Manifest) { m.Entries = append(m.Entries, exportfile.NewEntry("x", "", "text", 0, nil)) },
+		"a file more": func(m *exportfile.Manifest) { m.Entries = m.Entries[:3] },
+		"a file less": func(m *exportfile.Manifest) {
+			m.Entries = append(m.Entries, exportfile.NewEntry("x", "", "text", 0, nil))
+		},
 		"another order":       func(m *exportfile.Manifest) { m.Entries[0], m.Entries[1] = m.Entries[1], m.Entries[0] },
 		"another content":     func(m *exportfile.Manifest) { m.Entries[0].SHA256 = strings.Repeat("0", 64) },
 		"another size":        func(m *exportfile.Manifest) { m.Entries[0].Bytes++ },
