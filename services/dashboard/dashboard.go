@@ -6,14 +6,18 @@ import (
 	"net/http"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -25,6 +29,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
@@ -53,6 +59,10 @@ type Service struct {
 // New wires the dashboard to what p lends.
 func New(c Config, p svcmain.Platform) (*Service, error) {
 	policy, err := c.Egress.Policy()
+	if err != nil {
+		return nil, err
+	}
+	book, err := plan.Load(c.PlansFile)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +96,30 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
-	kept := postgres.Accounts{Store: store, Grace: c.DeletionGrace}
-	accounts := account.New(kept, auth, c.DeletionGrace, now)
+	var relay httpapi.Relay
+	if c.PostHogHost != "" {
+		views, err := posthog.New(c.PostHogHost, c.PostHogKey, c.Egress.PublicURL, p.Log)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		context.AfterFunc(background, views.Close)
+		relay = views
+	}
+	kept := postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}
+	accounts, err := account.New(kept, auth, account.Options{
+		Grace: c.DeletionGrace, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, SecretKey: c.SecretKey, PublicURL: c.Egress.PublicURL, Now: now,
+		Failed: func(err error) { p.Log.Warn("the auth server did not do what it was asked for", zap.Error(err)) },
+	})
+	if err != nil {
+		stop()
+		return nil, err
+	}
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
-		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
+		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
@@ -107,6 +134,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
 		Exports:     takeout.New(postgres.Exports{Accounts: kept}, now),
+		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
+		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
+		Relay:       relay,
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {
@@ -114,12 +144,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
 	work := lifecycle.Group(
+		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
+		accounts,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
 	)
 	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/plan"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 )
@@ -17,16 +18,13 @@ type Account struct {
 	OwnerUserID uuid.UUID
 	Email       string
 	Plan        string
-	// MonthlySignalLimit is what may come in a calendar month (UTC); 0 is unlimited.
-	MonthlySignalLimit int64
-	CreatedAt          time.Time
-	ClosedAt           *time.Time // deletion is scheduled: every door is closed
-	DeletionID         *uuid.UUID
-	PurgeAt            *time.Time // when everything is gone
+	Limits      plan.Limits // in force: by the plan, or the operator's word
+	SignalGrace int64       // signals accepted beyond the monthly limit before any is refused
+	CreatedAt   time.Time
+	ClosedAt    *time.Time // deletion is scheduled: every door is closed
+	DeletionID  *uuid.UUID
+	PurgeAt     *time.Time // when everything is gone
 }
-
-// DefaultPlan is the plan of an account without billing.
-const DefaultPlan = "self-hosted"
 
 // LongestGrace is the longest time in which a deletion can be cancelled; policy promises that
 // everything is gone within 30 days, so the purge itself begins one day earlier.
@@ -44,7 +42,51 @@ type Session struct {
 	ExpiresAt       time.Time
 	AccessExpiresAt *time.Time // until then the auth server's word holds; nil = it is not asked again
 	RevokedAt       *time.Time
+	// MaySetPasswordUntil is set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
+
+// MaySetPassword tells whether a new password needs no current one.
+func (s Session) MaySetPassword(now time.Time) bool {
+	return s.MaySetPasswordUntil != nil && now.Before(*s.MaySetPasswordUntil)
+}
+
+// NewSession is a session that begins. What only it knows goes to the store and no further.
+type NewSession struct {
+	Session
+	SecretHash   []byte
+	RefreshToken string
+	Method       Method
+}
+
+// Method is how somebody came in.
+type Method string
+
+// The methods; of a provider it is "provider:" and its name.
+const (
+	BySignUp   Method = "sign_up"
+	ByPassword Method = "password"
+	ByLink     Method = "link"
+	byProvider Method = "provider:"
+)
+
+// Ending is why a session ended.
+type Ending string
+
+// The endings.
+const (
+	SignedOut         Ending = "signed_out"
+	Revoked           Ending = "revoked"     // from another browser, or by a token
+	Replaced          Ending = "replaced"    // somebody signed in with the same browser
+	EndedByLimit      Ending = "too_many"    // the oldest of too many
+	EndedByAuthServer Ending = "auth_server" // it took its word back
+)
+
+// The lives of sessions where nothing else is configured.
+const (
+	DefaultSessionIdle = 7 * 24 * time.Hour  // without a request
+	DefaultSessionLife = 30 * 24 * time.Hour // whatever happens
+)
 
 // Token is a personal access token; its text is shown once and never kept.
 type Token struct {

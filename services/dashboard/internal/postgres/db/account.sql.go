@@ -13,45 +13,47 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
 `
 
 type AccountRow struct {
-	ID                 uuid.UUID
-	OwnerUserID        uuid.UUID
-	Email              string
-	Plan               string
-	ClosedAt           *time.Time
-	DeletionID         *uuid.UUID
-	CreatedAt          time.Time
-	MonthlySignalLimit int64
-	AnalysesPerDay     int32
-	PurgeAt            *time.Time
+	Account Account
+	PurgeAt *time.Time
 }
 
 func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error) {
 	row := q.db.QueryRow(ctx, account, id)
 	var i AccountRow
 	err := row.Scan(
-		&i.ID,
-		&i.OwnerUserID,
-		&i.Email,
-		&i.Plan,
-		&i.ClosedAt,
-		&i.DeletionID,
-		&i.CreatedAt,
-		&i.MonthlySignalLimit,
-		&i.AnalysesPerDay,
+		&i.Account.ID,
+		&i.Account.OwnerUserID,
+		&i.Account.Email,
+		&i.Account.Plan,
+		&i.Account.ClosedAt,
+		&i.Account.DeletionID,
+		&i.Account.CreatedAt,
+		&i.Account.MonthlySignalLimit,
+		&i.Account.AnalysesPerDay,
+		&i.Account.AssignedPlan,
+		&i.Account.OperatorPlan,
+		&i.Account.OperatorSignalLimit,
+		&i.Account.OperatorAnalysesLimit,
+		&i.Account.MonthlySignalGrace,
+		&i.Account.ProductLimit,
+		&i.Account.ContextLimit,
+		&i.Account.EndpointLimit,
+		&i.Account.RetentionMonths,
+		&i.Account.Measured,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -67,6 +69,16 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -125,7 +137,7 @@ func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUI
 }
 
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
 `
 
 type CloseAccountParams struct {
@@ -147,6 +159,16 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -160,6 +182,41 @@ func (q *Queries) CountTokens(ctx context.Context) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const endOldestSessions = `-- name: EndOldestSessions :many
+UPDATE web_sessions SET revoked_at = $1, refresh_token_sealed = NULL
+WHERE id IN (
+    SELECT id FROM web_sessions WHERE revoked_at IS NULL AND expires_at > $1::timestamptz
+    ORDER BY created_at DESC, id DESC OFFSET $2
+)
+RETURNING id
+`
+
+type EndOldestSessionsParams struct {
+	Now  *time.Time
+	Keep int32
+}
+
+// All but the newest ones.
+func (q *Queries) EndOldestSessions(ctx context.Context, arg EndOldestSessionsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, endOldestSessions, arg.Now, arg.Keep)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const forgetIdempotentAnswers = `-- name: ForgetIdempotentAnswers :exec
@@ -194,7 +251,7 @@ func (q *Queries) IdempotentAnswer(ctx context.Context, arg IdempotentAnswerPara
 }
 
 const insertAccount = `-- name: InsertAccount :exec
-INSERT INTO accounts (id, owner_user_id, email, plan, created_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO accounts (id, owner_user_id, email, plan, assigned_plan, created_at) VALUES ($1, $2, $3, $4, $4, $5)
 `
 
 type InsertAccountParams struct {
@@ -244,21 +301,22 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const insertSession = `-- name: InsertSession :exec
-INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
+INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, may_set_password_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
 `
 
 type InsertSessionParams struct {
-	ID                 uuid.UUID
-	AccountID          uuid.UUID
-	UserID             uuid.UUID
-	SessionHash        []byte
-	CsrfToken          string
-	RefreshTokenSealed []byte
-	AccessExpiresAt    *time.Time
-	UserAgent          string
-	CreatedAt          time.Time
-	ExpiresAt          time.Time
+	ID                  uuid.UUID
+	AccountID           uuid.UUID
+	UserID              uuid.UUID
+	SessionHash         []byte
+	CsrfToken           string
+	RefreshTokenSealed  []byte
+	AccessExpiresAt     *time.Time
+	UserAgent           string
+	CreatedAt           time.Time
+	ExpiresAt           time.Time
+	MaySetPasswordUntil *time.Time
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -273,6 +331,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.UserAgent,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.MaySetPasswordUntil,
 	)
 	return err
 }
@@ -394,22 +453,24 @@ func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLo
 }
 
 const listSessions = `-- name: ListSessions :many
-SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at FROM web_sessions
-WHERE revoked_at IS NULL AND expires_at > $1
-  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $4
+SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions
+WHERE revoked_at IS NULL AND expires_at > $1 AND last_seen_at > $2
+  AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+ORDER BY created_at DESC, id DESC LIMIT $5
 `
 
 type ListSessionsParams struct {
-	Now      time.Time
-	BeforeAt *time.Time
-	BeforeID *uuid.UUID
-	RowLimit int32
+	Now       time.Time
+	SeenSince time.Time
+	BeforeAt  *time.Time
+	BeforeID  *uuid.UUID
+	RowLimit  int32
 }
 
 func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]WebSession, error) {
 	rows, err := q.db.Query(ctx, listSessions,
 		arg.Now,
+		arg.SeenSince,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.RowLimit,
@@ -434,6 +495,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]W
 			&i.LastSeenAt,
 			&i.ExpiresAt,
 			&i.RevokedAt,
+			&i.MaySetPasswordUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -489,7 +551,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Acces
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -505,6 +567,16 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -519,7 +591,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -535,6 +607,16 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -552,7 +634,7 @@ func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, er
 }
 
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -568,6 +650,16 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -625,7 +717,7 @@ func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64
 }
 
 const sessionByHash = `-- name: SessionByHash :one
-SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at FROM web_sessions WHERE session_hash = $1
+SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions WHERE session_hash = $1
 `
 
 func (q *Queries) SessionByHash(ctx context.Context, sessionHash []byte) (WebSession, error) {
@@ -644,6 +736,7 @@ func (q *Queries) SessionByHash(ctx context.Context, sessionHash []byte) (WebSes
 		&i.LastSeenAt,
 		&i.ExpiresAt,
 		&i.RevokedAt,
+		&i.MaySetPasswordUntil,
 	)
 	return i, err
 }
@@ -659,30 +752,21 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 	return refresh_token_sealed, err
 }
 
-const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
-UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+const setAccountEmail = `-- name: SetAccountEmail :execrows
+UPDATE accounts SET email = $2 WHERE id = $1 AND email <> $2
 `
 
-type SetMonthlySignalLimitParams struct {
-	ID                 uuid.UUID
-	MonthlySignalLimit int64
+type SetAccountEmailParams struct {
+	ID    uuid.UUID
+	Email string
 }
 
-func (q *Queries) SetMonthlySignalLimit(ctx context.Context, arg SetMonthlySignalLimitParams) (Account, error) {
-	row := q.db.QueryRow(ctx, setMonthlySignalLimit, arg.ID, arg.MonthlySignalLimit)
-	var i Account
-	err := row.Scan(
-		&i.ID,
-		&i.OwnerUserID,
-		&i.Email,
-		&i.Plan,
-		&i.ClosedAt,
-		&i.DeletionID,
-		&i.CreatedAt,
-		&i.MonthlySignalLimit,
-		&i.AnalysesPerDay,
-	)
-	return i, err
+func (q *Queries) SetAccountEmail(ctx context.Context, arg SetAccountEmailParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setAccountEmail, arg.ID, arg.Email)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const storeIdempotentAnswer = `-- name: StoreIdempotentAnswer :exec
