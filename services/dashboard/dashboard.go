@@ -39,6 +39,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/timers"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 	"github.com/draftlabs/specter/services/dashboard/internal/web"
@@ -110,7 +111,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		context.AfterFunc(background, views.Close)
 		relay = views
 	}
-	accounts, err := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(payments.On())}, auth, account.Options{
+	kept := postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(payments.On())}
+	accounts, err := account.New(kept, auth, account.Options{
 		Grace: c.DeletionGrace, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, SecretKey: c.SecretKey, PublicURL: c.Egress.PublicURL, Now: now,
 		Failed: func(err error) { p.Log.Warn("the auth server did not do what it was asked for", zap.Error(err)) },
 	})
@@ -138,6 +140,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Exports:     takeout.New(postgres.Exports{Accounts: kept}, now),
 		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
 		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
 		Relay:       relay,

@@ -269,6 +269,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports of everything the account has, newest first */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Export everything the account has
+         * @description An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+         *     deletion of the account is scheduled, until everything is purged.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An export */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Delete an export, or stop making it */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The archive of an export
+         * @description A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+         *     where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+         */
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/password": {
         parameters: {
             query?: never;
@@ -2737,6 +2798,53 @@ export interface components {
             items: components["schemas"]["DeployReceipt"][];
             next_cursor?: string;
         };
+        Export: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            status: "queued" | "building" | "ready" | "failed" | "expired";
+            requested_by: string;
+            /**
+             * Format: date-time
+             * @description The archive holds what there was at this moment.
+             */
+            requested_at: string;
+            /**
+             * Format: int64
+             * @description Rows that are written.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Rows that there will be, as counted when it began.
+             */
+            rows_expected?: number;
+            /**
+             * Format: int64
+             * @description Of the archive.
+             */
+            bytes?: number;
+            /** @description Of the archive, in hexadecimal digits. */
+            sha256?: string;
+            filename?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description Then the archive is removed.
+             */
+            expires_at?: string;
+            failure?: components["schemas"]["ExportFailure"];
+        };
+        ExportFailure: {
+            /** @enum {string} */
+            code: "too_large" | "internal";
+            detail: string;
+        };
+        ExportPage: {
+            items: components["schemas"]["Export"][];
+            next_cursor?: string;
+        };
         NewShare: {
             /**
              * Format: date-time
@@ -3489,6 +3597,7 @@ export interface components {
         From: string;
         To: string;
         ProposalStatus: components["schemas"]["ProposalStatus"];
+        ExportID: string;
         /** @description Repeating a request with the same key within 24 h answers with the first result. */
         IdempotencyKey: string;
         /** @description ETag of the version that was read. */
@@ -3892,6 +4001,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ExportPage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The bytes that are wanted, as RFC 9110 has it: bytes=1048576- */
+                Range?: string;
+                /** @description The ETag that the bytes must belong to; the whole archive comes when it is another. */
+                "If-Range"?: string;
+            };
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A part of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
                 };
             };
             default: components["responses"]["Problem"];

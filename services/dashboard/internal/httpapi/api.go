@@ -33,6 +33,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
@@ -65,6 +66,7 @@ type Options struct {
 	Receipts    *receipt.Service
 	Shares      *share.Service
 	AuditLog    *auditlog.Service
+	Exports     *takeout.Service
 	Privacy     *privacy.Service
 	Analytics   *analytics.Service
 	Relay       Relay // nil where the use of the dashboard is not measured
