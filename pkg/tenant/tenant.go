@@ -68,11 +68,12 @@ type Lookup struct {
 	ShareHash   []byte
 	UserID      uuid.UUID
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
+	Certificate string    // the id of a deletion's certificate: letters and digits
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, a link to a proof page, or the accounts of a user) and nothing else.
+// deploy hook, a link to a proof page, a deletion's certificate, or the accounts of a user) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -106,5 +107,18 @@ func (l Lookup) settings() []string {
 	if l.HookProduct != uuid.Nil {
 		set("hook_product", l.HookProduct.String())
 	}
+	if isPlain(l.Certificate) {
+		set("certificate", l.Certificate)
+	}
 	return calls
+}
+
+// isPlain reports whether a text is made of letters and digits, so that it needs no quoting.
+func isPlain(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return s != ""
 }
