@@ -78,7 +78,7 @@ func kept() []string {
 	for _, s := range append(event.Streams(), event.Advisories(), event.DeadLetters()) {
 		names = append(names, s.Name)
 	}
-	return append(names, "KV_"+event.CatalogBucket, "KV_"+event.QuotaBucket, "KV_"+event.AttemptsBucket)
+	return append(names, "KV_"+event.CatalogBucket, "KV_"+event.QuotaBucket, "KV_"+event.AttemptsBucket, "KV_"+event.InstanceBucket)
 }
 
 type eraser struct {

@@ -136,6 +136,22 @@ func onDisk(t *testing.T, dir string, see func(file, text string)) {
 	}))
 }
 
+func TestEverythingTheBrokerKeepsIsLookedAt(t *testing.T) {
+	t.Parallel()
+	b := connect(t, testkit.NATS(t), bus.Options{})
+	done, err := b.Erase(t.Context(), uuid.New(), nil, nil)
+	require.NoError(t, err)
+	var looked []string
+	for name := range done.Next {
+		looked = append(looked, name)
+	}
+	var there []string
+	for name := range b.JetStream().StreamNames(t.Context()).Name() {
+		there = append(there, name)
+	}
+	require.ElementsMatch(t, there, looked)
+}
+
 func TestWhatOthersHaveYetToBeStoredIsNotErased(t *testing.T) {
 	t.Parallel()
 	b := connect(t, testkit.NATS(t), bus.Options{})

@@ -21,6 +21,8 @@ const QuotaMaxBytes = 64 << 20
 const (
 	// attemptsMaxBytes bounds the ATTEMPTS bucket: about 100 bytes a message that came often.
 	attemptsMaxBytes = 16 << 20
+	// instanceMaxBytes bounds the INSTANCE bucket: about 500 bytes a service and its settings.
+	instanceMaxBytes = 1 << 20
 	// minStreamBytes is the least a stream is worth having with.
 	minStreamBytes = 16 << 20
 	// storageResourcesExceeded is nats-server's JSStorageResourcesExceededErr: it reserves every
@@ -29,13 +31,14 @@ const (
 )
 
 // EnsureStreams creates what is missing and brings the settings of what exists up to date: the
-// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA and ATTEMPTS buckets. Any number
+// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA, ATTEMPTS and INSTANCE buckets. Any number
 // of processes may call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, bucket := range []bucket{
 		{event.CatalogBucket, CatalogMaxBytes, 0, "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only."},
 		{event.QuotaBucket, QuotaMaxBytes, event.QuotaKeep, "What accounts have used of their monthly limits, and what gateways hold of the rest."},
 		{event.AttemptsBucket, attemptsMaxBytes, event.AttemptsKeep, "Handlings of messages that have begun and not ended."},
+		{event.InstanceBucket, instanceMaxBytes, event.InstanceKeep, "What running services disclose about the data they hand on and keep, for the page /privacy."},
 	} {
 		if err := b.ensureBucket(ctx, bucket); err != nil {
 			return fmt.Errorf("ensuring bucket %s: %w", bucket.name, err)

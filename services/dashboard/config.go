@@ -11,6 +11,8 @@ import (
 	"github.com/draftlabs/specter/pkg/sealed"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 )
 
 // Config is what the dashboard can be told.
@@ -23,6 +25,10 @@ type Config struct {
 	JWTIssuer     string          `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
 	ServiceKey    string          `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
 	DeletionGrace time.Duration   `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	Operator      string          `env:"SPECTER_OPERATOR_NAME" doc:"Who runs this server, as the page /privacy names them. Absent: it names nobody."`
+	Contact       string          `env:"SPECTER_PRIVACY_CONTACT" doc:"E-mail address or https:// URL for questions about personal data, shown on the page /privacy. Absent: it names none."`
+	PostHogHost   string          `env:"SPECTER_POSTHOG_HOST" doc:"Address of a PostHog, such as https://eu.i.posthog.com, that is told which pages of the dashboard are opened; never of a product's signals. Absent: the use of the dashboard is not measured."`
+	PostHogKey    string          `env:"SPECTER_POSTHOG_KEY" doc:"Project key of that PostHog (phc_…). Required with SPECTER_POSTHOG_HOST."`
 	Egress        egress.Settings // the public address is one of them
 }
 
@@ -52,6 +58,17 @@ func (c Config) check() error {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
 			errs = append(errs, fmt.Errorf("%s must be an https:// or http:// URL", name))
 		}
+	}
+	if (c.PostHogHost == "") != (c.PostHogKey == "") {
+		errs = append(errs, errors.New("SPECTER_POSTHOG_HOST and SPECTER_POSTHOG_KEY go together: set both or neither"))
+	}
+	if c.PostHogHost != "" {
+		if _, err := posthog.CheckHost(c.PostHogHost); err != nil {
+			errs = append(errs, fmt.Errorf("SPECTER_POSTHOG_HOST: %w", err))
+		}
+	}
+	if err := privacy.CheckContact(c.Contact); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_PRIVACY_CONTACT: %w", err))
 	}
 	if _, err := c.Egress.Policy(); err != nil {
 		errs = append(errs, err)

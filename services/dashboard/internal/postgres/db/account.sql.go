@@ -13,7 +13,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.measured, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
@@ -29,6 +29,7 @@ type AccountRow struct {
 	CreatedAt          time.Time
 	MonthlySignalLimit int64
 	AnalysesPerDay     int32
+	Measured           bool
 	PurgeAt            *time.Time
 }
 
@@ -45,13 +46,14 @@ func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error)
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -67,6 +69,7 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -125,7 +128,7 @@ func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUI
 }
 
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured
 `
 
 type CloseAccountParams struct {
@@ -147,6 +150,7 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -489,7 +493,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Acces
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -505,6 +509,7 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -519,7 +524,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -535,6 +540,7 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -552,7 +558,7 @@ func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, er
 }
 
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -568,6 +574,7 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -660,7 +667,7 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 }
 
 const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
-UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, measured
 `
 
 type SetMonthlySignalLimitParams struct {
@@ -681,6 +688,7 @@ func (q *Queries) SetMonthlySignalLimit(ctx context.Context, arg SetMonthlySigna
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.Measured,
 	)
 	return i, err
 }

@@ -37,6 +37,8 @@ type Account struct {
 	MonthlySignalLimit int64
 	// Analyses in a day (UTC) over all contexts; 0 means unlimited.
 	AnalysesPerDay int32
+	// Whether the use of the dashboard may be measured where the operator has turned that on.
+	Measured bool
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
