@@ -2,39 +2,28 @@ package retention
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/disclosure"
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/services/retention/internal/age"
+	"github.com/draftlabs/specter/services/retention/internal/broker"
 	"github.com/draftlabs/specter/services/retention/internal/consume"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
+	"github.com/draftlabs/specter/services/retention/internal/ledger"
 	"github.com/draftlabs/specter/services/retention/internal/postgres"
 	"github.com/draftlabs/specter/services/retention/internal/timers"
 )
 
 const name = "retention"
-
-// load reads and checks the settings.
-func load(src config.Source) (Config, error) {
-	c, err := config.Load[Config](src)
-	if err != nil {
-		return Config{}, err
-	}
-	if _, err = age.NewKeeper(nil, c.Months, nil); err != nil {
-		err = fmt.Errorf("SPECTER_RETENTION_MONTHS: %w", err)
-	}
-	return c, err
-}
 
 // Module describes the service to the programs that host it.
 func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
@@ -51,7 +40,16 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	var purger *deletion.Purger
+	signer, err := erasure.NewSigner(c.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	purger := &deletion.Purger{
+		Queues: broker.New(p.Bus), Ledger: ledger.NewFile(c.LedgerFile), Signer: signer, Instance: c.PublicURL, Now: p.Now, Settle: deletion.SettleTime,
+	}
+	letters := deletion.Letters{Post: post{}, Instance: c.PublicURL}
+	purger.Mailer = letters
+	var deletions *postgres.Deletions
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
 		Ensure: func(ctx context.Context) error {
 			created, err := keeper.Ensure(ctx)
@@ -65,16 +63,22 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows))
 			return err
 		},
-		Account: func(ctx context.Context, account, id uuid.UUID) (time.Duration, error) {
-			return purger.Run(ctx, account, id) // called after Run, when purger is set
+		// Called after Run, when the store is there.
+		Account: purger.Run,
+		Notice: func(ctx context.Context, certificate string, n deletion.Notice) error {
+			d, email, open, ok, err := deletions.Notice(ctx, certificate)
+			if err != nil || !ok {
+				return err
+			}
+			return letters.Notify(ctx, n, d, email, open, p.Now())
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	box := outbox.New(name)
-	deletions := postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7)
-	purger = deletion.NewPurger(deletions, p.Bus, p.Now)
+	deletions = postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7, c.ScrubMiB*mebibyte)
+	purger.Store = deletions
 	return &Service{lifecycle.Group(
 		consume.Consumer(p.Bus, deletions),
 		tasks,
@@ -92,3 +96,9 @@ func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
 	}
 	return d
 }
+
+// post is the way of mail while there is none.
+type post struct{}
+
+func (post) Send(context.Context, deletion.Mail) error { return nil }
+func (post) Sends() bool                               { return false }
