@@ -73,12 +73,12 @@ func Telling(b *bus.Bus, d Disclosure, log *zap.Logger) lifecycle.Service {
 
 // Tell puts d into the bucket once.
 func Tell(ctx context.Context, b *bus.Bus, d Disclosure) error {
-	message := &instancev1.Disclosure{Service: d.Service, SignalMonths: uint32(d.SignalMonths)} //nolint:gosec // 0 to 24
+	message := &instancev1.Disclosure{Service: d.Service, SignalMonths: uint32(d.SignalMonths)}
 	for _, r := range d.Recipients {
 		message.Recipients = append(message.Recipients, &instancev1.Recipient{Name: r.Name, Host: r.Host, Purpose: r.Purpose, Receives: r.Receives})
 	}
 	for _, k := range d.Kept {
-		message.Kept = append(message.Kept, &instancev1.Kept{What: k.What, Days: uint32(k.Days)}) //nolint:gosec // a few hundred at most
+		message.Kept = append(message.Kept, &instancev1.Kept{What: k.What, Days: uint32(k.Days)})
 	}
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 	if err != nil {

@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // The plans that every book has.
 const (
@@ -75,4 +78,35 @@ func (b Book) find(is func(Plan) bool) (Plan, bool) {
 		return Plan{}, false
 	}
 	return b.plans[i], true
+}
+
+// Terms are a plan as an instance grants it.
+type Terms struct {
+	Plan
+	// GracePercent of the limit is accepted beyond it before signals are refused.
+	GracePercent int
+}
+
+// Overrides are limits that the operator of the instance has set for one account; nil leaves the
+// plan's.
+type Overrides struct {
+	SignalsPerMonth *int64
+	AnalysesPerDay  *int
+}
+
+// Over is what is in force for an account with these limits by its plan.
+func (o Overrides) Over(l Limits) Limits {
+	if o.SignalsPerMonth != nil {
+		l.SignalsPerMonth = *o.SignalsPerMonth
+	}
+	if o.AnalysesPerDay != nil {
+		l.AnalysesPerDay = *o.AnalysesPerDay
+	}
+	return l
+}
+
+// Grace is how many signals are accepted beyond a limit, rounded down.
+func Grace(limit int64, percent int) int64 {
+	// In two parts, because limit times percent may not fit.
+	return min(limit/100*int64(percent)+limit%100*int64(percent)/100, math.MaxInt64-limit)
 }

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"math"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,5 +192,32 @@ func FuzzParse(f *testing.F) {
 		again, err := Parse("p.yaml", written(b.Plans()))
 		require.NoError(t, err)
 		require.Equal(t, b.Plans(), again.Plans())
+	})
+}
+
+func TestTheOperatorsWordIsInForce(t *testing.T) {
+	t.Parallel()
+	l := Limits{SignalsPerMonth: 10, Products: 1, Contexts: 2, AnalysesPerDay: 20, RetentionMonths: 3, WebhookEndpoints: 4}
+	require.Equal(t, l, Overrides{}.Over(l))
+	signals, analyses := int64(0), 7
+	want := l
+	want.SignalsPerMonth, want.AnalysesPerDay = 0, 7
+	require.Equal(t, want, Overrides{SignalsPerMonth: &signals, AnalysesPerDay: &analyses}.Over(l), "0 is a word, too")
+}
+
+func TestGraceIsExact(t *testing.T) {
+	t.Parallel()
+	require.EqualValues(t, 10, Grace(100, 10))
+	require.EqualValues(t, 9, Grace(99, 10))
+	require.Zero(t, Grace(9, 10))
+	require.Zero(t, Grace(0, 50))
+	rapid.Check(t, func(r *rapid.T) {
+		limit, percent := rapid.Int64Range(0, math.MaxInt64).Draw(r, "limit"), rapid.IntRange(0, 100).Draw(r, "percent")
+		exact := new(big.Int).Mul(big.NewInt(limit), big.NewInt(int64(percent)))
+		exact.Div(exact, big.NewInt(100))
+		if most := big.NewInt(math.MaxInt64 - limit); exact.Cmp(most) > 0 {
+			exact = most
+		}
+		require.Equal(r, exact.Int64(), Grace(limit, percent))
 	})
 }

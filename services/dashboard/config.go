@@ -8,12 +8,16 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/sealed"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
 	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 )
+
+// maxQuotaGrace is in percent: what would double a limit is a limit of its own.
+const maxQuotaGrace = 100
 
 // Config is what the dashboard can be told.
 type Config struct {
@@ -29,6 +33,8 @@ type Config struct {
 	Contact       string          `env:"SPECTER_PRIVACY_CONTACT" doc:"E-mail address or https:// URL for questions about personal data, shown on the page /privacy. Absent: it names none."`
 	PostHogHost   string          `env:"SPECTER_POSTHOG_HOST" doc:"Address of a PostHog, such as https://eu.i.posthog.com, that is told which pages of the dashboard are opened; never of a product's signals. Absent: the use of the dashboard is not measured."`
 	PostHogKey    string          `env:"SPECTER_POSTHOG_KEY" doc:"Project key of that PostHog (phc_…). Required with SPECTER_POSTHOG_HOST."`
+	PlansFile     string          `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
+	QuotaGrace    int             `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
 	Egress        egress.Settings // the public address is one of them
 }
 
@@ -50,6 +56,12 @@ func (c Config) check() error {
 	}
 	if c.JWTSecret == "" && c.JWKSURL == "" {
 		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
+	}
+	if _, err := plan.Load(c.PlansFile); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_PLANS_FILE: %w", err))
+	}
+	if c.QuotaGrace < 0 || c.QuotaGrace > maxQuotaGrace {
+		errs = append(errs, fmt.Errorf("SPECTER_QUOTA_GRACE is %d: it must be from 0 to %d", c.QuotaGrace, maxQuotaGrace))
 	}
 	if c.DeletionGrace < 0 || c.DeletionGrace > account.LongestGrace {
 		errs = append(errs, fmt.Errorf("SPECTER_ACCOUNT_DELETION_GRACE is %s: it must be from 0s to %s", c.DeletionGrace, account.LongestGrace))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -58,6 +59,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	book, err := plan.Load(c.PlansFile)
+	if err != nil {
+		return nil, err
+	}
 	box := outbox.New(name)
 	store, err := postgres.New(p.DB, box, c.SecretKey)
 	if err != nil {
@@ -98,7 +103,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		context.AfterFunc(background, views.Close)
 		relay = views
 	}
-	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, c.DeletionGrace, now)
+	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, c.DeletionGrace, now)
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
@@ -127,6 +132,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
 	work := lifecycle.Group(
+		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),

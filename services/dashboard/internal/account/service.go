@@ -125,7 +125,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, userAgent string)
 
 func (s *Service) begin(ctx context.Context, who Identity, userAgent string) (SignedIn, error) {
 	now := s.now()
-	account, err := s.store.AccountOf(ctx, Account{ID: newID(), OwnerUserID: who.UserID, Email: who.Email, Plan: DefaultPlan, CreatedAt: now})
+	account, err := s.store.AccountOf(ctx, Account{ID: newID(), OwnerUserID: who.UserID, Email: who.Email, CreatedAt: now})
 	if err != nil {
 		return SignedIn{}, err
 	}
