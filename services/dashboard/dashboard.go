@@ -22,6 +22,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
@@ -134,7 +135,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
-		consume.Deletions(p.Bus, name, accounts, now),
+		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, farewell.Nobody(farewell.Billing), accounts), now),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/erasure"
+	"github.com/draftlabs/specter/pkg/mail"
 
 	"github.com/draftlabs/specter/services/retention/internal/age"
 )
@@ -16,6 +17,7 @@ type Config struct {
 	PublicURL  string `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
 	LedgerFile string `env:"SPECTER_DELETIONS_FILE" doc:"File to which the certificate of every deleted account is appended, outside the database, for specter deletions replay after a restore. Absent: deletions.jsonl in the data directory with specter up, elsewhere none; specter deletions export writes the same."`
 	ScrubMiB   int64  `env:"SPECTER_DELETION_REWRITE_MIB" envDefault:"64" doc:"Tables (and partitions) up to this size in MiB are written anew at the end of an account's deletion, so that its bytes leave the files; each is locked meanwhile. Larger ones keep them in free space until new rows come. 0 writes none anew."`
+	Mail       mail.Settings
 }
 
 const mebibyte = 1 << 20
@@ -35,5 +37,5 @@ func load(src config.Source) (Config, error) {
 	if _, err := erasure.NewSigner(c.SecretKey); err != nil {
 		return c, fmt.Errorf("SPECTER_SECRET_KEY: %w", err)
 	}
-	return c, nil
+	return c, c.Mail.Check()
 }

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/services/retention/internal/age"
@@ -40,6 +42,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	sender, err := mail.Open(c.Mail, p.Log)
+	if err != nil {
+		return nil, err
+	}
 	signer, err := erasure.NewSigner(c.SecretKey)
 	if err != nil {
 		return nil, err
@@ -47,7 +53,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	purger := &deletion.Purger{
 		Queues: broker.New(p.Bus), Ledger: ledger.NewFile(c.LedgerFile), Signer: signer, Instance: c.PublicURL, Now: p.Now, Settle: deletion.SettleTime,
 	}
-	letters := deletion.Letters{Post: post{}, Instance: c.PublicURL}
+	letters := deletion.Letters{Post: post{sender, c.Mail.Sends()}, Instance: c.PublicURL}
 	purger.Mailer = letters
 	var deletions *postgres.Deletions
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
@@ -97,8 +103,20 @@ func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
 	return d
 }
 
-// post is the way of mail while there is none.
-type post struct{}
+// post is the deletion.Post.
+type post struct {
+	mail.Sender
+	sends bool
+}
 
-func (post) Send(context.Context, deletion.Mail) error { return nil }
-func (post) Sends() bool                               { return false }
+// Send implements deletion.Post. A mail that nobody can ever send is let go: it is tried again else.
+func (p post) Send(ctx context.Context, m deletion.Mail) error {
+	err := p.Sender.Send(ctx, mail.Message{To: m.To, Subject: m.Subject, Text: m.Text})
+	if errors.Is(err, mail.ErrRecipient) {
+		return nil
+	}
+	return err
+}
+
+// Sends implements deletion.Post.
+func (p post) Sends() bool { return p.sends }

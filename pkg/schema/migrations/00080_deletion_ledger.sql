@@ -44,7 +44,7 @@ GRANT DELETE ON deletions TO specter_retention;
 -- wait in retention's own outbox are left to end by themselves and are found again. Runs with the owner's
 -- rights because these tables belong to each service alone.
 -- +goose StatementBegin
-CREATE FUNCTION specter_forget_plumbing(account uuid) RETURNS TABLE (place text, found bigint)
+CREATE FUNCTION specter_forget_plumbing(account uuid) RETURNS TABLE (place text, hits bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -59,8 +59,8 @@ BEGIN
         ORDER BY 1, 2
     LOOP
         EXECUTE format('SELECT count(*) FROM %I.%I r WHERE EXISTS (SELECT FROM unnest($1) n WHERE strpos(r::text, n) > 0)', t.space, t.name)
-            INTO found USING needles;
-        IF found > 0 THEN
+            INTO hits USING needles;
+        IF hits > 0 THEN
             place := CASE t.space WHEN 'public' THEN t.name ELSE t.space || '.' || t.name END;
             IF t.name = 'river_job' THEN
                 EXECUTE format('DELETE FROM %I.%I r WHERE state <> ''running'' AND EXISTS (SELECT FROM unnest($1) n WHERE strpos(r::text, n) > 0)', t.space, t.name)

@@ -36,7 +36,7 @@ const own = "outbox_retention"
 func (s *Deletions) ForgetTimers(ctx context.Context, d deletion.Deletion) (found int64, err error) {
 	err = s.begun(ctx, d, func(tx pgx.Tx, p *deletion.Progress) error {
 		found = 0
-		rows, err := tx.Query(ctx, `SELECT place, found FROM specter_forget_plumbing($1)`, d.AccountID)
+		rows, err := tx.Query(ctx, `SELECT place, hits FROM specter_forget_plumbing($1)`, d.AccountID)
 		if err != nil {
 			return fmt.Errorf("removing timers: %w", err)
 		}
@@ -127,30 +127,31 @@ func (s *Deletions) Forget(ctx context.Context, d deletion.Deletion) error {
 	return err
 }
 
-// plumbing are the tables beside those of accounts in which an account was named.
-const plumbing = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND (n.nspname ~ '^river_' AND c.relname = 'river_job' OR n.nspname = 'public' AND (c.relname ~ '^outbox_' OR c.relname = 'deletions'))
-ORDER BY 1`
+// scrubbed are the given tables, and those beside accounts' own in which one was named. By their oids: this role
+// may not name what is in another service's schema.
+const scrubbed = `SELECT c.oid, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND (n.nspname ~ '^river_' AND c.relname = 'river_job'
+    OR n.nspname = 'public' AND (c.relname ~ '^outbox_' OR c.relname = 'deletions' OR c.relname = ANY($1)))
+ORDER BY 2, 1`
 
 // Scrub implements deletion.Store. Each table is a transaction: it is locked while it is written anew.
 func (s *Deletions) Scrub(ctx context.Context, tables []string) ([]erasure.Remain, error) {
-	names, err := s.pool.Query(ctx, plumbing)
+	rows, err := s.pool.Query(ctx, scrubbed, tables)
 	if err != nil {
 		return nil, fmt.Errorf("listing what to scrub: %w", err)
 	}
-	all, err := pgx.CollectRows(names, pgx.RowTo[string])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		OID  uint32
+		Name string
+	}])
 	if err != nil {
 		return nil, fmt.Errorf("listing what to scrub: %w", err)
-	}
-	for _, table := range tables {
-		all = append(all, pgx.Identifier{"public", table}.Sanitize())
 	}
 	var bytes int64
 	for _, table := range all {
 		var left int64
-		if err := s.pool.QueryRow(ctx, `SELECT specter_scrub_table($1::text::regclass, $2)`, table, s.scrubBytes).Scan(&left); err != nil {
-			return nil, fmt.Errorf("scrubbing %s: %w", table, err)
+		if err := s.pool.QueryRow(ctx, `SELECT specter_scrub_table($1::oid::regclass, $2)`, table.OID, s.scrubBytes).Scan(&left); err != nil {
+			return nil, fmt.Errorf("scrubbing %s: %w", table.Name, err)
 		}
 		bytes += left
 	}

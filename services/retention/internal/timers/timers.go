@@ -68,7 +68,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 	err := errors.Join(
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[ensurePartitions]) error { return w.Ensure(ctx) })),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[purgeByAge]) error { return w.Purge(ctx) })),
-		river.AddWorkerSafely(workers, &accountWorker{work: w.Account}),
+		river.AddWorkerSafely(workers, &accountWorker{work: w.Account, log: log}),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[noticeOwner]) error {
 			return w.Notice(ctx, job.Args.Certificate, job.Args.Notice)
 		})))
@@ -110,15 +110,20 @@ func (t *Timers) ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate stri
 type accountWorker struct {
 	river.WorkerDefaults[purgeAccount]
 	work func(ctx context.Context, certificate string) (time.Duration, error)
+	log  *zap.Logger
 }
 
 // Work runs one purge.
 func (w *accountWorker) Work(ctx context.Context, job *river.Job[purgeAccount]) error {
 	again, err := w.work(ctx, cmp.Or(job.Args.Certificate, job.Args.DeletionID))
-	if err == nil && again > 0 {
+	if err != nil {
+		w.log.Warn("a deletion was interrupted and goes on in a minute", zap.Error(err), zap.Int("attempt", job.Attempt))
+		return err
+	}
+	if again > 0 {
 		return river.JobSnooze(again)
 	}
-	return err
+	return nil
 }
 
 // Timeout bounds one run.
