@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/plan"
@@ -71,6 +72,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, err := erasure.NewSigner(c.SecretKey)
+	if err != nil {
+		return nil, err
+	}
 	// Postgres keeps microseconds: what is answered now must equal what is read later.
 	now := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
 	background, stop := context.WithCancel(context.Background())
@@ -119,6 +124,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,
+		Certificates: postgres.Certificates{Store: store}, CertificateKey: signer.PublicKey(),
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),

@@ -84,6 +84,7 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 	h.add(unitFirstRun, h.firstRun(own, dir, func(facts bootstrap.Facts, fresh bool) {
 		ready(Ready{Facts: facts, Tag: tag, Fresh: fresh, Took: time.Since(started), Dir: dir.Path(), Mail: keptIn(src)})
 	}), unitHTTP)
+	h.forgetsFirstAccount(own, dir)
 	return h.run(ctx)
 }
 

@@ -284,7 +284,7 @@ func TestNoticesSayHowToComeBackAndOnlyWhileThatIsPossible(t *testing.T) {
 	}
 	tell(Scheduled, false, start)
 	require.Len(t, sent, 1)
-	for _, said := range []string{"2 March 2026, 12:00 UTC", "https://x.test/api/v1/deletion-certificates/" + d.Certificate, d.AccountID.String()} {
+	for _, said := range []string{"2 March 2026, 12:00 UTC", "https://x.test/deletions/" + d.Certificate, d.AccountID.String()} {
 		require.Contains(t, sent[0].Text, said)
 	}
 	tell(Reminder, true, start)       // cancelled meanwhile

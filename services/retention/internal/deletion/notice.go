@@ -35,7 +35,7 @@ type Letters struct {
 }
 
 // CertificatePath is where a certificate is read, after the instance's URL.
-func CertificatePath(id string) string { return "/api/v1/deletion-certificates/" + id }
+func CertificatePath(id string) string { return "/deletions/" + id }
 
 // Notify tells the owner; open is whether their account is open again.
 func (l Letters) Notify(ctx context.Context, n Notice, d Deletion, email string, open bool, now time.Time) error {
