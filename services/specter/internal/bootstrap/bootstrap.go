@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	stateFile   = "bootstrap.json"
+	// StateFile is what a start leaves for the next one, in the data directory.
+	StateFile   = "bootstrap.json"
 	firstEmail  = "operator@specter.localhost"
 	productName = "My product"
 	tokenName   = "First run"
@@ -54,7 +55,7 @@ type state struct {
 // publicURL is what the facts say. fresh reports whether this start made it.
 func Run(ctx context.Context, base, publicURL string, store Store, log *zap.Logger) (facts Facts, fresh bool, err error) {
 	var s state
-	if err := store.ReadJSON(stateFile, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := store.ReadJSON(StateFile, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Facts{}, false, fmt.Errorf("reading what the first start made: %w", err)
 	}
 	r := &run{base: base, store: store, state: s, log: log}
@@ -213,7 +214,7 @@ func (r *run) makeToken(ctx context.Context, c *client.Client) error {
 }
 
 func (r *run) save() error {
-	if err := r.store.WriteJSON(stateFile, r.state); err != nil {
+	if err := r.store.WriteJSON(StateFile, r.state); err != nil {
 		return fmt.Errorf("keeping what the first start made: %w", err)
 	}
 	return nil
