@@ -279,6 +279,8 @@ type WebSession struct {
 	LastSeenAt         time.Time
 	ExpiresAt          time.Time
 	RevokedAt          *time.Time
+	// Set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
 
 // writer: dashboard. Where webhooks go.
