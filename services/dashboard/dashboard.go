@@ -18,6 +18,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -28,6 +29,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/keyuse"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
 	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
 	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
@@ -121,6 +123,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
+		AuditLog:    auditlog.New(postgres.AuditLog{Store: store}),
 		Calibration: calibration.New(postgres.Calibration{Store: store}),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
@@ -145,6 +148,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),
+		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,

@@ -309,6 +309,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the audit log is as it was written
+         * @description Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+         *     changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+         *     note the head (its number and hash) outside of Specter, and pass it as `known` later.
+         */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/sessions": {
         parameters: {
             query?: never;
@@ -374,6 +396,28 @@ export interface paths {
         post?: never;
         /** Revoke an access token */
         delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an access token; the old one goes on for a while
+         * @description Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+         *     both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+         *     more than two. A token cannot roll one that may more than itself.
+         */
+        post: operations["rollToken"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -462,6 +506,31 @@ export interface paths {
         post?: never;
         /** Revoke an ingest key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename an ingest key, or change its origins or its end
+         * @description Gateways keep to the change within a second.
+         */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/keys/{key_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an ingest key; the old one goes on for a while
+         * @description Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+         *     can be rolled once, and not while the one before it still works: there are never more than two.
+         */
+        post: operations["rollKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1445,11 +1514,17 @@ export interface components {
             confirm_email: string;
         };
         AuditEntry: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The place in the account's log: 1, 2, 3 … without a gap.
+             */
             id: number;
             /** Format: date-time */
             at: string;
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
             actor: string;
+            /** @description The person's address or the token's name, while there is one. */
+            actor_name?: string;
             action: string;
             subject_type: string;
             /** Format: uuid */
@@ -1457,6 +1532,36 @@ export interface components {
             detail?: {
                 [key: string]: unknown;
             };
+            /** @description The hash of the entry before, in hexadecimal; zeros for the first. */
+            prev_hash: string;
+            /** @description SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes. */
+            hash: string;
+        };
+        AuditVerification: {
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description How many entries were found in order.
+             */
+            entries: number;
+            head?: components["schemas"]["AuditHead"];
+            first_broken?: components["schemas"]["AuditBreak"];
+        };
+        /** @description The newest entry found in order. Note it outside of Specter to ask for it later. */
+        AuditHead: {
+            /** Format: int64 */
+            id: number;
+            hash: string;
+        };
+        AuditBreak: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+             *     what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+             * @enum {string}
+             */
+            reason: "missing" | "relinked" | "altered" | "replaced";
         };
         AuditEntryPage: {
             items: components["schemas"]["AuditEntry"][];
@@ -1488,20 +1593,47 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
         };
+        /**
+         * @description retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+         * @enum {string}
+         */
+        CredentialStatus: "active" | "retiring" | "expired" | "revoked";
+        /**
+         * @description How long what is rolled goes on working.
+         * @enum {string}
+         */
+        Grace: "now" | "1h" | "24h" | "7d";
+        Roll: {
+            grace: components["schemas"]["Grace"];
+            /**
+             * Format: date-time
+             * @description When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+             */
+            expires_at?: string;
+        };
         AccessToken: {
             /** Format: uuid */
             id: string;
             name: string;
             hint: string;
             scopes: components["schemas"]["Scope"][];
+            status: components["schemas"]["CredentialStatus"];
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To five minutes.
+             */
             last_used_at?: string;
             /** Format: date-time */
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The token it was rolled to.
+             */
+            replaced_by?: string;
         };
         AccessTokenPage: {
             items: components["schemas"]["AccessToken"][];
@@ -1510,6 +1642,12 @@ export interface components {
         CreatedAccessToken: {
             access_token: components["schemas"]["AccessToken"];
             token: string;
+        };
+        RolledAccessToken: {
+            access_token: components["schemas"]["AccessToken"];
+            /** @description The new token; in this answer only. */
+            token: string;
+            previous: components["schemas"]["AccessToken"];
         };
         Usage: {
             plan: string;
@@ -1608,22 +1746,69 @@ export interface components {
             context: components["schemas"]["Context"];
             key: components["schemas"]["ApiKey"];
         };
+        /**
+         * @description Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+         *     shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+         */
+        Origins: string[];
         NewApiKey: {
             name: string;
-            allowed_origins?: string[];
+            allowed_origins?: components["schemas"]["Origins"];
+            /**
+             * @description Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+             * @default false
+             */
+            allow_without_origin: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has no end.
+             */
+            expires_at?: string;
+        };
+        /** @description What is absent stays as it is. */
+        ApiKeyPatch: {
+            name?: string;
+            allowed_origins?: components["schemas"]["Origins"];
+            allow_without_origin?: boolean;
+            /**
+             * Format: date-time
+             * @description Of a key that was rolled at most seven days from now.
+             */
+            expires_at?: string;
+            /** @description true takes the end away; not of a key that was rolled. */
+            never_expires?: boolean;
         };
         ApiKey: {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description The key itself: public, it stands in your page; empty once revoked. */
+            /** @description The key itself: public, it stands in your page; empty once it works no more. */
             key: string;
             hint: string;
-            allowed_origins: string[];
+            allowed_origins: components["schemas"]["Origins"];
+            allow_without_origin: boolean;
+            status: components["schemas"]["CredentialStatus"];
+            version: number;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute, some seconds late.
+             */
+            last_used_at?: string;
+            /** Format: date-time */
+            expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The key it was rolled to.
+             */
+            replaced_by?: string;
+        };
+        RolledApiKey: {
+            key: components["schemas"]["ApiKey"];
+            previous: components["schemas"]["ApiKey"];
         };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
@@ -3514,6 +3699,13 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                actor?: string;
+                /** @description What, in full ("key.created"), or about what: the part before the dot. */
+                action?: string;
+                from?: string;
+                /** @description Exclusive. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3578,6 +3770,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: {
+                /** @description An entry noted earlier, as NUMBER:HASH; it must still be there. */
+                known?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AuditVerification. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3715,6 +3931,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: components["parameters"]["TokenID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledAccessToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledAccessToken"];
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -3921,6 +4164,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description ApiKey. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledApiKey. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledApiKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };
