@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -12,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/stretchr/testify/require"
 	"github.com/supabase-community/gotrue-go/types"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/mail"
+	"github.com/draftlabs/specter/pkg/mail/mailtest"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/specter/infra/auth"
 )
@@ -356,4 +359,44 @@ func TestAdminsPageThroughUsers(t *testing.T) {
 		response, _ := get(bad)
 		require.Equal(t, http.StatusBadRequest, response.StatusCode, bad)
 	}
+}
+
+func TestABusyMailServerIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	busy := mailtest.Start(t, mailtest.Options{Refuse: func(string) error {
+		if asked.Add(1) == 1 {
+			return &smtp.SMTPError{Code: 451, Message: "try again"}
+		}
+		return nil
+	}})
+	sender, err := mail.Open(mail.Settings{SMTPURL: busy.URL, From: "specter@example.com"}, zap.NewNop())
+	require.NoError(t, err)
+	s := newServer(t, func(o *auth.Options) { o.Mail = sender })
+	s.signUp(t)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	require.Equal(t, "Choose a new password", busy.Await(t, email, 1).Subject)
+	require.EqualValues(t, 2, asked.Load())
+}
+
+func TestWhatHasExpiredIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, confirming)
+	_, err := s.client.Signup(types.SignupRequest{Email: email, Password: password})
+	require.NoError(t, err)
+	require.Positive(t, s.traces(t, email))
+	s.clock.Advance(24*time.Hour + time.Second)
+	ctx, stop := context.WithCancel(t.Context())
+	again, err := auth.New(auth.Options{
+		DB: s.db.Pool(t, "specter_auth"), Secret: []byte(secret), SiteURL: site, Mail: mail.NewSpool(t.TempDir(), zap.NewNop()), Log: zap.NewNop(), Now: s.clock.Now,
+	})
+	require.NoError(t, err)
+	ran := make(chan struct{})
+	go func() {
+		defer close(ran)
+		again.Run(ctx) // at its start, and every hour
+	}()
+	testkit.Eventually(t, func() bool { return s.traces(t, email) == 0 }, "the sign-up and its link to be gone")
+	stop()
+	<-ran
 }
