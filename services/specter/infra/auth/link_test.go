@@ -275,6 +275,18 @@ func TestLinksEndWithTheirAddress(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Also where an address is believed at once.
+func TestLinksEndWithAnAddressThatIsBelieved(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	session := s.signUp(t)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	recovery, _ := s.mailed(t, email, 1)
+	_, err := s.client.WithToken(session.AccessToken).UpdateUser(types.UpdateUserRequest{Email: "countess@example.test"})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, s.useToken(t, "recovery", recovery))
+}
+
 func TestAMagicLinkSignsUpSomebodyNew(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, confirming)
