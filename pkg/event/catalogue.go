@@ -41,6 +41,9 @@ var (
 	AccountDeletionCancelled = define[*eventv1.AccountDeletionCancelled](facts, "account.deletion_cancelled", 1, OneAccount)
 	AccountDeleted           = define[*eventv1.AccountDeleted](facts, "account.deleted", 1, OneAccount)
 
+	ExportRequested = define[*eventv1.ExportRequested](facts, "export.requested", 1, OneAccount)
+	ExportDeleted   = define[*eventv1.ExportDeleted](facts, "export.deleted", 1, OneAccount)
+
 	EndpointTested            = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
 	EndpointDisabled          = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
 	EndpointRecoveryRequested = define[*eventv1.EndpointRecoveryRequested](facts, "endpoint.recovery_requested", 1, OneAccount)
@@ -60,6 +63,7 @@ func All() []Info {
 		DeploymentCreated, DeploymentDeployed, DeploymentEdited, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,
+		ExportRequested, ExportDeleted,
 		EndpointTested, EndpointDisabled, EndpointRecoveryRequested, DeliveryResendRequested,
 		QuotaWarning, QuotaExceeded,
 	}

@@ -28,6 +28,7 @@ func bodies(url string) map[string]any {
 		"rotateEndpointSecret": map[string]any{}, "recoverEndpoint": map[string]any{"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
 		"createShare": map[string]any{},
 		"updateKey":   map[string]any{"name": "x"}, "rollKey": map[string]any{"grace": "now"}, "rollToken": map[string]any{"grace": "now"},
+		"openCheckout": map[string]any{"price": "price_1"}, "openBillingPortal": map[string]any{},
 		"createToken": map[string]any{"name": "x", "scopes": []string{"products:read"}}, "scheduleAccountDeletion": map[string]any{"confirm_email": "nobody@example.test"},
 	}
 }
@@ -49,12 +50,13 @@ func (w *world) ids(tenant testkit.Tenant) map[string]string {
 	share := uuid.New()
 	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO proof_shares (id, account_id, deployment_id, token_hash, hint, created_by, created_at) VALUES ($1, $2, $3, sha256($4), 'sps_abcd', 'x', now())`,
 		share, tenant.AccountID, approved.str("deployment_id"), share[:])
+	export := w.archive(tenant, []byte("an archive"))
 	endpoint, delivery := c.post("/api/v1/webhook-endpoints", map[string]any{"url": "http://127.0.0.1:8080/"}).str("endpoint.id"), uuid.New()
 	w.delivery(tenant, endpoint, delivery, "proposal.created", "failed", w.clock.Now())
 	return map[string]string{
 		"product_id": tenant.ProductID.String(), "context_id": tenant.ContextID.String(), "key_id": tenant.KeyID.String(), "token_id": tenant.TokenID.String(),
 		"session_id": session.String(), "signal_id": signal.ID.String(), "proposal_id": proposal.String(), "deployment_id": approved.str("deployment_id"),
-		"analysis_id": analysis.String(), "share_id": share.String(),
+		"analysis_id": analysis.String(), "share_id": share.String(), "export_id": export.String(),
 		"finding_id":  c.get("/api/v1/products/" + tenant.ProductID.String() + "/findings").str("items.0.id"),
 		"import_id":   c.post("/api/v1/products/"+tenant.ProductID.String()+"/imports", map[string]any{}).str("id"),
 		"endpoint_id": endpoint, "delivery_id": delivery.String(),

@@ -269,6 +269,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports of everything the account has, newest first */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Export everything the account has
+         * @description An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+         *     deletion of the account is scheduled, until everything is purged.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An export */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Delete an export, or stop making it */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The archive of an export
+         * @description A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+         *     where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+         */
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/password": {
         parameters: {
             query?: never;
@@ -434,6 +495,86 @@ export interface paths {
         get: operations["getUsage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan, what other plans cost, and the subscription */
+        get: operations["getBilling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which a plan is bought
+         * @description Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+         *     `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+         */
+        post: operations["openCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which the subscription is changed, paid or cancelled
+         * @description 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+         */
+        post: operations["openBillingPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stripe's webhook endpoint
+         * @description The event must be signed (`Stripe-Signature`) with the endpoint's secret, at most 300 s ago; 1 MiB at most. Nothing
+         *     is taken from the event but whom it is about: what is so is asked of Stripe. Events that came before, that are of
+         *     another kind or about nobody here answer 200 and do nothing. 503 asks Stripe to send it again.
+         */
+        post: operations["receiveStripeEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1711,6 +1852,98 @@ export interface components {
             /** Format: int64 */
             count: number;
         };
+        Billing: {
+            /** @description Whether accounts can pay on this server. */
+            enabled: boolean;
+            plan: string;
+            plan_title: string;
+            /** @description There is something to manage in the billing portal. */
+            managed: boolean;
+            /** @description The plans that accounts can have here; none when billing is off. */
+            offers: components["schemas"]["PlanOffer"][];
+            subscription?: components["schemas"]["Subscription"];
+            /**
+             * Format: date-time
+             * @description When Stripe was asked last.
+             */
+            asked_at?: string;
+        };
+        PlanOffer: {
+            name: string;
+            title: string;
+            limits: components["schemas"]["PlanLimits"];
+            /** @description Empty when the plan costs nothing, or while Stripe cannot be reached. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        /** @description What is absent has no limit. */
+        PlanLimits: {
+            /** Format: int64 */
+            signals_per_month?: number;
+            products?: number;
+            contexts?: number;
+            analyses_per_day?: number;
+            webhook_endpoints?: number;
+            retention_months: number;
+        };
+        PlanPrice: {
+            id: string;
+            /** @description ISO 4217, in lower case. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description In the currency's smallest unit; absent when it depends on more than the price.
+             */
+            amount?: number;
+            /** @description day, week, month or year */
+            interval: string;
+            /** @description Intervals between payments. */
+            every: number;
+        };
+        Subscription: {
+            /** @description As Stripe has it: trialing, active, past_due, unpaid or paused. */
+            status: string;
+            price: string;
+            /** Format: date-time */
+            period_ends_at: string;
+            /** @description It was cancelled and is paid for until then. */
+            ends_with_period: boolean;
+            /** Format: date-time */
+            trial_ends_at?: string;
+            /**
+             * Format: date-time
+             * @description A payment is missing since.
+             */
+            past_due_since?: string;
+            /**
+             * Format: date-time
+             * @description When the plan is lost unless the missing payment comes.
+             */
+            grace_ends_at?: string;
+        };
+        NewCheckout: {
+            /** @description One of the offers'. */
+            price: string;
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        PortalVisit: {
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        StripePage: {
+            /** @description Good once and for a short time. */
+            url: string;
+        };
+        StripeEventAnswer: {
+            /** @enum {string} */
+            outcome: "applied" | "repeated" | "ignored";
+        };
         NewProduct: {
             name: string;
             /** @default UTC */
@@ -2565,6 +2798,53 @@ export interface components {
             items: components["schemas"]["DeployReceipt"][];
             next_cursor?: string;
         };
+        Export: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            status: "queued" | "building" | "ready" | "failed" | "expired";
+            requested_by: string;
+            /**
+             * Format: date-time
+             * @description The archive holds what there was at this moment.
+             */
+            requested_at: string;
+            /**
+             * Format: int64
+             * @description Rows that are written.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Rows that there will be, as counted when it began.
+             */
+            rows_expected?: number;
+            /**
+             * Format: int64
+             * @description Of the archive.
+             */
+            bytes?: number;
+            /** @description Of the archive, in hexadecimal digits. */
+            sha256?: string;
+            filename?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description Then the archive is removed.
+             */
+            expires_at?: string;
+            failure?: components["schemas"]["ExportFailure"];
+        };
+        ExportFailure: {
+            /** @enum {string} */
+            code: "too_large" | "internal";
+            detail: string;
+        };
+        ExportPage: {
+            items: components["schemas"]["Export"][];
+            next_cursor?: string;
+        };
         NewShare: {
             /**
              * Format: date-time
@@ -3317,6 +3597,7 @@ export interface components {
         From: string;
         To: string;
         ProposalStatus: components["schemas"]["ProposalStatus"];
+        ExportID: string;
         /** @description Repeating a request with the same key within 24 h answers with the first result. */
         IdempotencyKey: string;
         /** @description ETag of the version that was read. */
@@ -3725,6 +4006,136 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listExports: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ExportPage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The bytes that are wanted, as RFC 9110 has it: bytes=1048576- */
+                Range?: string;
+                /** @description The ETag that the bytes must belong to; the whole archive comes when it is another. */
+                "If-Range"?: string;
+            };
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A part of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     changePassword: {
         parameters: {
             query?: never;
@@ -3978,6 +4389,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBilling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Billing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheckout"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openBillingPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalVisit"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveStripeEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description StripeEventAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripeEventAnswer"];
                 };
             };
             default: components["responses"]["Problem"];

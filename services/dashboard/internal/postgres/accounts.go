@@ -181,6 +181,9 @@ func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, 
 		if err := s.publishProducts(ctx, tx, q, a.Account, true); err != nil {
 			return err
 		}
+		if err := bidFarewell(ctx, q, a.Account, deletion, at, purgeAt); err != nil {
+			return err
+		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_scheduled", subject: "account", id: a.Account, detail: map[string]any{"purge_at": purgeAt}}); err != nil {
 			return err
 		}
@@ -218,6 +221,9 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 			return err
 		}
 		if err := s.publishProducts(ctx, tx, q, a.Account, false); err != nil {
+			return err
+		}
+		if err := takeFarewellBack(ctx, q, a.Account, *before.DeletionID, at); err != nil {
 			return err
 		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_cancelled", subject: "account", id: a.Account}); err != nil {

@@ -94,6 +94,25 @@ type ApiKey struct {
 	ReplacedBy         *uuid.UUID
 }
 
+// writer: dashboard. An account's customer and subscription at Stripe; no card, no address, no amount.
+type BillingAccount struct {
+	AccountID      uuid.UUID
+	CustomerID     *string
+	CustomerNo     int32
+	Turn           int64
+	SubscriptionID *string
+	Status         *string
+	PriceID        *string
+	StartedAt      *time.Time
+	PeriodEndsAt   *time.Time
+	EndsWithPeriod bool
+	TrialEndsAt    *time.Time
+	PastDueSince   *time.Time
+	SettledAt      *time.Time
+	SettleAt       time.Time
+	CreatedAt      time.Time
+}
+
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.
 type Context struct {
 	ID            uuid.UUID
