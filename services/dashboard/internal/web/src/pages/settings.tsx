@@ -13,6 +13,7 @@ interface View {
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
+  { name: "audit", title: "Audit log", Content: lazy(() => import("../settings/audit").then((page) => ({ default: page.AuditView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {
