@@ -42,6 +42,7 @@ export function AuditView() {
   const cursor = search.get("before") ?? undefined;
   const filter = (): Filter => ({ action: chosen.about, actor: chosen.by, from: within === undefined ? undefined : new Date(Date.now() - Number(within) * 86_400_000).toISOString() });
   const log = useQuery({ queryKey: ["audit-log", chosen.about, chosen.by, within, cursor], queryFn: () => page(filter(), cursor, 50) });
+  const older = log.data?.next_cursor;
   const filtered = chosen.about !== undefined || chosen.by !== undefined || within !== undefined;
   return (
     <div className="space-y-4">
@@ -63,7 +64,7 @@ export function AuditView() {
         {log.data !== undefined && log.data.items.length > 0 && <Entries entries={log.data.items} />}
         <div className="mt-3 flex gap-2">
           {cursor !== undefined && <Button onClick={() => choose("before", undefined)}>Newest</Button>}
-          {log.data?.next_cursor !== undefined && <Button onClick={() => choose("before", log.data.next_cursor)}>Older</Button>}
+          {older !== undefined && <Button onClick={() => choose("before", older)}>Older</Button>}
         </div>
       </Card>
     </div>
