@@ -13,12 +13,18 @@ import (
 func (c Config) discloses() privacy.Own {
 	own := privacy.Own{
 		Operator: c.Operator, Contact: c.Contact, Grace: c.DeletionGrace, Analytics: c.PostHogHost != "",
-		Cookies: []string{httpapi.SessionCookie(c.Egress.PublicURL)},
+		Cookies: httpapi.Cookies(c.Egress.PublicURL),
 	}
 	if host, elsewhere := c.away(c.AuthURL); elsewhere {
 		own.Recipients = append(own.Recipients, privacy.Recipient{
 			Name: "Supabase Auth", Host: host, Purpose: "signs people in",
 			Receives: "the e-mail address and password of people with an account, and when they sign in",
+		})
+	}
+	if c.Stripe.Key != "" {
+		own.Recipients = append(own.Recipients, privacy.Recipient{
+			Name: "Stripe", Host: "stripe.com", Purpose: "takes payments for plans",
+			Receives: "the e-mail address of people who open a checkout, and what they tell Stripe on its own pages; this server never sees a card",
 		})
 	}
 	if host, _ := c.away(c.PostHogHost); host != "" {

@@ -27,6 +27,8 @@ func bodies(url string) map[string]any {
 		"updateEndpoint":     map[string]any{"description": "x"}, "createEndpoint": map[string]any{"url": url}, "createProduct": map[string]any{"name": "x"},
 		"rotateEndpointSecret": map[string]any{}, "recoverEndpoint": map[string]any{"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
 		"createShare": map[string]any{},
+		"updateKey":   map[string]any{"name": "x"}, "rollKey": map[string]any{"grace": "now"}, "rollToken": map[string]any{"grace": "now"},
+		"openCheckout": map[string]any{"price": "price_1"}, "openBillingPortal": map[string]any{},
 		"createToken": map[string]any{"name": "x", "scopes": []string{"products:read"}}, "scheduleAccountDeletion": map[string]any{"confirm_email": "nobody@example.test"},
 	}
 }

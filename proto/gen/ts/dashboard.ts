@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/auth/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How people can sign in here */
+        get: operations["listWaysIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/sign-up": {
         parameters: {
             query?: never;
@@ -13,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an account and sign in */
+        /**
+         * Create an account
+         * @description Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+         */
         post: operations["signUp"];
         delete?: never;
         options?: never;
@@ -32,6 +52,106 @@ export interface paths {
         put?: never;
         /** Sign in */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the mail that confirms an e-mail address again
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that sets a new password
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["recoverPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that signs in
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["sendMagicLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a link that came by mail
+         * @description The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+         */
+        post: operations["confirmLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/providers/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in through a provider
+         * @description The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+         */
+        post: operations["startProvider"];
         delete?: never;
         options?: never;
         head?: never;
@@ -149,6 +269,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password
+         * @description Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the e-mail address
+         * @description The account keeps its address until the links in the mails were followed.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/audit-log/verify": {
         parameters: {
             query?: never;
@@ -182,7 +342,8 @@ export interface paths {
         get: operations["listSessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Sign every other browser out */
+        delete: operations["revokeOtherSessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -240,6 +401,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens/{token_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an access token; the old one goes on for a while
+         * @description Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+         *     both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+         *     more than two. A token cannot roll one that may more than itself.
+         */
+        post: operations["rollToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -251,6 +434,86 @@ export interface paths {
         get: operations["getUsage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan, what other plans cost, and the subscription */
+        get: operations["getBilling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which a plan is bought
+         * @description Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+         *     `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+         */
+        post: operations["openCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which the subscription is changed, paid or cancelled
+         * @description 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+         */
+        post: operations["openBillingPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stripe's webhook endpoint
+         * @description The event must be signed (`Stripe-Signature`) with the endpoint's secret, at most 300 s ago; 1 MiB at most. Nothing
+         *     is taken from the event but whom it is about: what is so is asked of Stripe. Events that came before, that are of
+         *     another kind or about nobody here answer 200 and do nothing. 503 asks Stripe to send it again.
+         */
+        post: operations["receiveStripeEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -323,6 +586,31 @@ export interface paths {
         post?: never;
         /** Revoke an ingest key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename an ingest key, or change its origins or its end
+         * @description Gateways keep to the change within a second.
+         */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/keys/{key_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an ingest key; the old one goes on for a while
+         * @description Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+         *     can be rolled once, and not while the one before it still works: there are never more than two.
+         */
+        post: operations["rollKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1220,6 +1508,64 @@ export interface components {
             email: string;
             password: string;
         };
+        Login: {
+            /** Format: email */
+            email: string;
+            password: string;
+        };
+        EmailAddress: {
+            /** Format: email */
+            email: string;
+        };
+        WaysIn: {
+            /** @description New accounts can be made with a password. */
+            sign_up: boolean;
+            magic_link: boolean;
+            /** @description A new account has to confirm its e-mail address first. */
+            confirms_email: boolean;
+            providers: components["schemas"]["Provider"][];
+        };
+        Provider: {
+            name: string;
+            title: string;
+        };
+        ProviderStart: {
+            /** @description The path of the web app to open afterwards. */
+            next?: string;
+        };
+        ProviderAddress: {
+            url: string;
+        };
+        Link: {
+            token_hash?: string;
+            type?: string;
+            code?: string;
+            flow?: string;
+            refresh_token?: string;
+        };
+        Confirmed: {
+            outcome: components["schemas"]["ConfirmOutcome"];
+            session?: components["schemas"]["Session"];
+        };
+        /**
+         * @description other_address: the link that went to the other e-mail address has to be followed, too.
+         * @enum {string}
+         */
+        ConfirmOutcome: "signed_in" | "set_password" | "email_changed" | "other_address";
+        PasswordChange: {
+            /** @description Not needed right after a recovery link. */
+            current_password?: string;
+            new_password: string;
+        };
+        EmailChange: {
+            /** Format: email */
+            new_email: string;
+            password: string;
+        };
+        EmailChanged: {
+            /** @description Mails with links are on their way; the address changes when they were followed. */
+            pending: boolean;
+        };
         Session: {
             /** Format: uuid */
             user_id: string;
@@ -1229,6 +1575,8 @@ export interface components {
             csrf_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description A recovery link was followed a moment ago. A new password needs no current one. */
+            may_set_password: boolean;
         };
         Account: {
             /** Format: uuid */
@@ -1303,6 +1651,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             current: boolean;
+            /** @description Browser and system, as far as they tell: Firefox on Linux. */
+            device: string;
             user_agent: string;
             /** Format: date-time */
             created_at: string;
@@ -1323,20 +1673,47 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
         };
+        /**
+         * @description retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+         * @enum {string}
+         */
+        CredentialStatus: "active" | "retiring" | "expired" | "revoked";
+        /**
+         * @description How long what is rolled goes on working.
+         * @enum {string}
+         */
+        Grace: "now" | "1h" | "24h" | "7d";
+        Roll: {
+            grace: components["schemas"]["Grace"];
+            /**
+             * Format: date-time
+             * @description When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+             */
+            expires_at?: string;
+        };
         AccessToken: {
             /** Format: uuid */
             id: string;
             name: string;
             hint: string;
             scopes: components["schemas"]["Scope"][];
+            status: components["schemas"]["CredentialStatus"];
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To five minutes.
+             */
             last_used_at?: string;
             /** Format: date-time */
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The token it was rolled to.
+             */
+            replaced_by?: string;
         };
         AccessTokenPage: {
             items: components["schemas"]["AccessToken"][];
@@ -1345,6 +1722,12 @@ export interface components {
         CreatedAccessToken: {
             access_token: components["schemas"]["AccessToken"];
             token: string;
+        };
+        RolledAccessToken: {
+            access_token: components["schemas"]["AccessToken"];
+            /** @description The new token; in this answer only. */
+            token: string;
+            previous: components["schemas"]["AccessToken"];
         };
         Usage: {
             plan: string;
@@ -1408,6 +1791,98 @@ export interface components {
             /** Format: int64 */
             count: number;
         };
+        Billing: {
+            /** @description Whether accounts can pay on this server. */
+            enabled: boolean;
+            plan: string;
+            plan_title: string;
+            /** @description There is something to manage in the billing portal. */
+            managed: boolean;
+            /** @description The plans that accounts can have here; none when billing is off. */
+            offers: components["schemas"]["PlanOffer"][];
+            subscription?: components["schemas"]["Subscription"];
+            /**
+             * Format: date-time
+             * @description When Stripe was asked last.
+             */
+            asked_at?: string;
+        };
+        PlanOffer: {
+            name: string;
+            title: string;
+            limits: components["schemas"]["PlanLimits"];
+            /** @description Empty when the plan costs nothing, or while Stripe cannot be reached. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        /** @description What is absent has no limit. */
+        PlanLimits: {
+            /** Format: int64 */
+            signals_per_month?: number;
+            products?: number;
+            contexts?: number;
+            analyses_per_day?: number;
+            webhook_endpoints?: number;
+            retention_months: number;
+        };
+        PlanPrice: {
+            id: string;
+            /** @description ISO 4217, in lower case. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description In the currency's smallest unit; absent when it depends on more than the price.
+             */
+            amount?: number;
+            /** @description day, week, month or year */
+            interval: string;
+            /** @description Intervals between payments. */
+            every: number;
+        };
+        Subscription: {
+            /** @description As Stripe has it: trialing, active, past_due, unpaid or paused. */
+            status: string;
+            price: string;
+            /** Format: date-time */
+            period_ends_at: string;
+            /** @description It was cancelled and is paid for until then. */
+            ends_with_period: boolean;
+            /** Format: date-time */
+            trial_ends_at?: string;
+            /**
+             * Format: date-time
+             * @description A payment is missing since.
+             */
+            past_due_since?: string;
+            /**
+             * Format: date-time
+             * @description When the plan is lost unless the missing payment comes.
+             */
+            grace_ends_at?: string;
+        };
+        NewCheckout: {
+            /** @description One of the offers'. */
+            price: string;
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        PortalVisit: {
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        StripePage: {
+            /** @description Good once and for a short time. */
+            url: string;
+        };
+        StripeEventAnswer: {
+            /** @enum {string} */
+            outcome: "applied" | "repeated" | "ignored";
+        };
         NewProduct: {
             name: string;
             /** @default UTC */
@@ -1443,22 +1918,69 @@ export interface components {
             context: components["schemas"]["Context"];
             key: components["schemas"]["ApiKey"];
         };
+        /**
+         * @description Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+         *     shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+         */
+        Origins: string[];
         NewApiKey: {
             name: string;
-            allowed_origins?: string[];
+            allowed_origins?: components["schemas"]["Origins"];
+            /**
+             * @description Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+             * @default false
+             */
+            allow_without_origin: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has no end.
+             */
+            expires_at?: string;
+        };
+        /** @description What is absent stays as it is. */
+        ApiKeyPatch: {
+            name?: string;
+            allowed_origins?: components["schemas"]["Origins"];
+            allow_without_origin?: boolean;
+            /**
+             * Format: date-time
+             * @description Of a key that was rolled at most seven days from now.
+             */
+            expires_at?: string;
+            /** @description true takes the end away; not of a key that was rolled. */
+            never_expires?: boolean;
         };
         ApiKey: {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description The key itself: public, it stands in your page; empty once revoked. */
+            /** @description The key itself: public, it stands in your page; empty once it works no more. */
             key: string;
             hint: string;
-            allowed_origins: string[];
+            allowed_origins: components["schemas"]["Origins"];
+            allow_without_origin: boolean;
+            status: components["schemas"]["CredentialStatus"];
+            version: number;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute, some seconds late.
+             */
+            last_used_at?: string;
+            /** Format: date-time */
+            expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The key it was rolled to.
+             */
+            replaced_by?: string;
+        };
+        RolledApiKey: {
+            key: components["schemas"]["ApiKey"];
+            previous: components["schemas"]["ApiKey"];
         };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
@@ -2978,6 +3500,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listWaysIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WaysIn. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaysIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     signUp: {
         parameters: {
             query?: never;
@@ -3000,6 +3543,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description A mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -3012,7 +3562,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["Login"];
             };
         };
         responses: {
@@ -3023,6 +3573,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    recoverPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sendMagicLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Link"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    startProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderStart"];
+            };
+        };
+        responses: {
+            /** @description ProviderAddress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderAddress"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3226,6 +3897,56 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description EmailChanged. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     verifyAuditLog: {
         parameters: {
             query?: {
@@ -3271,6 +3992,25 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WebSessionPage"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -3367,6 +4107,33 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    rollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: components["parameters"]["TokenID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledAccessToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledAccessToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getUsage: {
         parameters: {
             query?: never;
@@ -3383,6 +4150,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBilling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Billing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheckout"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openBillingPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalVisit"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveStripeEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description StripeEventAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripeEventAnswer"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3569,6 +4436,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description ApiKey. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledApiKey. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledApiKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -115,6 +115,30 @@ func (e CalibrationOutcomeStatus) Valid() bool {
 	}
 }
 
+// Defines values for ConfirmOutcome.
+const (
+	ConfirmOutcomeEmailChanged ConfirmOutcome = "email_changed"
+	ConfirmOutcomeOtherAddress ConfirmOutcome = "other_address"
+	ConfirmOutcomeSetPassword  ConfirmOutcome = "set_password"
+	ConfirmOutcomeSignedIn     ConfirmOutcome = "signed_in"
+)
+
+// Valid indicates whether the value is a known member of the ConfirmOutcome enum.
+func (e ConfirmOutcome) Valid() bool {
+	switch e {
+	case ConfirmOutcomeEmailChanged:
+		return true
+	case ConfirmOutcomeOtherAddress:
+		return true
+	case ConfirmOutcomeSetPassword:
+		return true
+	case ConfirmOutcomeSignedIn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContextHealthStatus.
 const (
 	ContextHealthStatusGettingWorse  ContextHealthStatus = "getting_worse"
@@ -130,6 +154,30 @@ func (e ContextHealthStatus) Valid() bool {
 	case ContextHealthStatusHealthy:
 		return true
 	case ContextHealthStatusNotEnoughData:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CredentialStatus.
+const (
+	CredentialActive   CredentialStatus = "active"
+	CredentialExpired  CredentialStatus = "expired"
+	CredentialRetiring CredentialStatus = "retiring"
+	CredentialRevoked  CredentialStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the CredentialStatus enum.
+func (e CredentialStatus) Valid() bool {
+	switch e {
+	case CredentialActive:
+		return true
+	case CredentialExpired:
+		return true
+	case CredentialRetiring:
+		return true
+	case CredentialRevoked:
 		return true
 	default:
 		return false
@@ -180,28 +228,28 @@ func (e DeployHookReportStatus) Valid() bool {
 
 // Defines values for DeployOutcome.
 const (
-	Ignored   DeployOutcome = "ignored"
-	Linked    DeployOutcome = "linked"
-	Matched   DeployOutcome = "matched"
-	Ping      DeployOutcome = "ping"
-	Unchanged DeployOutcome = "unchanged"
-	Unmatched DeployOutcome = "unmatched"
+	DeployOutcomeIgnored   DeployOutcome = "ignored"
+	DeployOutcomeLinked    DeployOutcome = "linked"
+	DeployOutcomeMatched   DeployOutcome = "matched"
+	DeployOutcomePing      DeployOutcome = "ping"
+	DeployOutcomeUnchanged DeployOutcome = "unchanged"
+	DeployOutcomeUnmatched DeployOutcome = "unmatched"
 )
 
 // Valid indicates whether the value is a known member of the DeployOutcome enum.
 func (e DeployOutcome) Valid() bool {
 	switch e {
-	case Ignored:
+	case DeployOutcomeIgnored:
 		return true
-	case Linked:
+	case DeployOutcomeLinked:
 		return true
-	case Matched:
+	case DeployOutcomeMatched:
 		return true
-	case Ping:
+	case DeployOutcomePing:
 		return true
-	case Unchanged:
+	case DeployOutcomeUnchanged:
 		return true
-	case Unmatched:
+	case DeployOutcomeUnmatched:
 		return true
 	default:
 		return false
@@ -325,6 +373,30 @@ func (e GitHubLinkedBy) Valid() bool {
 	case GitHubLinkedByPullRequest:
 		return true
 	case GitHubLinkedByPush:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Grace.
+const (
+	GraceDay  Grace = "24h"
+	GraceHour Grace = "1h"
+	GraceNow  Grace = "now"
+	GraceWeek Grace = "7d"
+)
+
+// Valid indicates whether the value is a known member of the Grace enum.
+func (e Grace) Valid() bool {
+	switch e {
+	case GraceDay:
+		return true
+	case GraceHour:
+		return true
+	case GraceNow:
+		return true
+	case GraceWeek:
 		return true
 	default:
 		return false
@@ -802,6 +874,27 @@ func (e Source) Valid() bool {
 	}
 }
 
+// Defines values for StripeEventAnswerOutcome.
+const (
+	StripeEventAnswerOutcomeApplied  StripeEventAnswerOutcome = "applied"
+	StripeEventAnswerOutcomeIgnored  StripeEventAnswerOutcome = "ignored"
+	StripeEventAnswerOutcomeRepeated StripeEventAnswerOutcome = "repeated"
+)
+
+// Valid indicates whether the value is a known member of the StripeEventAnswerOutcome enum.
+func (e StripeEventAnswerOutcome) Valid() bool {
+	switch e {
+	case StripeEventAnswerOutcomeApplied:
+		return true
+	case StripeEventAnswerOutcomeIgnored:
+		return true
+	case StripeEventAnswerOutcomeRepeated:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Verdict.
 const (
 	VerdictImproved     Verdict = "improved"
@@ -897,14 +990,22 @@ func (e GetRejectionsParamsRange) Valid() bool {
 
 // AccessToken defines model for AccessToken.
 type AccessToken struct {
-	CreatedAt  time.Time          `json:"created_at"`
-	ExpiresAt  *time.Time         `json:"expires_at,omitempty"`
-	Hint       string             `json:"hint"`
-	Id         openapi_types.UUID `json:"id"`
-	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
-	Name       string             `json:"name"`
-	RevokedAt  *time.Time         `json:"revoked_at,omitempty"`
-	Scopes     []Scope            `json:"scopes"`
+	CreatedAt time.Time          `json:"created_at"`
+	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
+	Hint      string             `json:"hint"`
+	Id        openapi_types.UUID `json:"id"`
+
+	// LastUsedAt To five minutes.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// ReplacedBy The token it was rolled to.
+	ReplacedBy *openapi_types.UUID `json:"replaced_by,omitempty"`
+	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
+	Scopes     []Scope             `json:"scopes"`
+
+	// Status retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+	Status CredentialStatus `json:"status"`
 }
 
 // AccessTokenPage defines model for AccessTokenPage.
@@ -998,21 +1099,52 @@ type AnalyticsSwitch struct {
 
 // ApiKey defines model for ApiKey.
 type ApiKey struct {
-	AllowedOrigins []string           `json:"allowed_origins"`
+	AllowWithoutOrigin bool `json:"allow_without_origin"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins Origins            `json:"allowed_origins"`
 	CreatedAt      time.Time          `json:"created_at"`
+	ExpiresAt      *time.Time         `json:"expires_at,omitempty"`
 	Hint           string             `json:"hint"`
 	Id             openapi_types.UUID `json:"id"`
 
-	// Key The key itself: public, it stands in your page; empty once revoked.
-	Key       string     `json:"key"`
-	Name      string     `json:"name"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	// Key The key itself: public, it stands in your page; empty once it works no more.
+	Key string `json:"key"`
+
+	// LastUsedAt To the minute, some seconds late.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// ReplacedBy The key it was rolled to.
+	ReplacedBy *openapi_types.UUID `json:"replaced_by,omitempty"`
+	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
+
+	// Status retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+	Status  CredentialStatus `json:"status"`
+	Version int              `json:"version"`
 }
 
 // ApiKeyPage defines model for ApiKeyPage.
 type ApiKeyPage struct {
 	Items      []ApiKey `json:"items"`
 	NextCursor *string  `json:"next_cursor,omitempty"`
+}
+
+// ApiKeyPatch What is absent stays as it is.
+type ApiKeyPatch struct {
+	AllowWithoutOrigin *bool `json:"allow_without_origin,omitempty"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins *Origins `json:"allowed_origins,omitempty"`
+
+	// ExpiresAt Of a key that was rolled at most seven days from now.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Name      *string    `json:"name,omitempty"`
+
+	// NeverExpires true takes the end away; not of a key that was rolled.
+	NeverExpires *bool `json:"never_expires,omitempty"`
 }
 
 // AuditBreak defines model for AuditBreak.
@@ -1073,6 +1205,24 @@ type AuditVerification struct {
 	// Head The newest entry found in order. Note it outside of Specter to ask for it later.
 	Head   *AuditHead `json:"head,omitempty"`
 	Intact bool       `json:"intact"`
+}
+
+// Billing defines model for Billing.
+type Billing struct {
+	// AskedAt When Stripe was asked last.
+	AskedAt *time.Time `json:"asked_at,omitempty"`
+
+	// Enabled Whether accounts can pay on this server.
+	Enabled bool `json:"enabled"`
+
+	// Managed There is something to manage in the billing portal.
+	Managed bool `json:"managed"`
+
+	// Offers The plans that accounts can have here; none when billing is off.
+	Offers       []PlanOffer   `json:"offers"`
+	Plan         string        `json:"plan"`
+	PlanTitle    string        `json:"plan_title"`
+	Subscription *Subscription `json:"subscription,omitempty"`
 }
 
 // Calibration defines model for Calibration.
@@ -1148,6 +1298,16 @@ type CodeCount struct {
 	Code   string     `json:"code"`
 	Count  int64      `json:"count"`
 	LastAt *time.Time `json:"last_at,omitempty"`
+}
+
+// ConfirmOutcome other_address: the link that went to the other e-mail address has to be followed, too.
+type ConfirmOutcome string
+
+// Confirmed defines model for Confirmed.
+type Confirmed struct {
+	// Outcome other_address: the link that went to the other e-mail address has to be followed, too.
+	Outcome ConfirmOutcome `json:"outcome"`
+	Session *Session       `json:"session,omitempty"`
 }
 
 // Context defines model for Context.
@@ -1256,6 +1416,9 @@ type CreatedShare struct {
 	// Url The same with the public URL before it, where the server knows its own.
 	Url string `json:"url"`
 }
+
+// CredentialStatus retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+type CredentialStatus string
 
 // Credentials defines model for Credentials.
 type Credentials struct {
@@ -1588,6 +1751,23 @@ type EarlierPlan struct {
 	Revision     int                    `json:"revision"`
 }
 
+// EmailAddress defines model for EmailAddress.
+type EmailAddress struct {
+	Email openapi_types.Email `json:"email"`
+}
+
+// EmailChange defines model for EmailChange.
+type EmailChange struct {
+	NewEmail openapi_types.Email `json:"new_email"`
+	Password string              `json:"password"`
+}
+
+// EmailChanged defines model for EmailChanged.
+type EmailChanged struct {
+	// Pending Mails with links are on their way; the address changes when they were followed.
+	Pending bool `json:"pending"`
+}
+
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
 	ConsecutiveFailures *int      `json:"consecutive_failures,omitempty"`
@@ -1690,6 +1870,9 @@ type GitHubSecret struct {
 	Secret string     `json:"secret"`
 }
 
+// Grace How long what is rolled goes on working.
+type Grace string
+
 // HealthPoint defines model for HealthPoint.
 type HealthPoint struct {
 	At       time.Time `json:"at"`
@@ -1745,6 +1928,21 @@ type ImportBatch struct {
 // ImportedBatch defines model for ImportedBatch.
 type ImportedBatch struct {
 	Received int `json:"received"`
+}
+
+// Link defines model for Link.
+type Link struct {
+	Code         *string `json:"code,omitempty"`
+	Flow         *string `json:"flow,omitempty"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+	TokenHash    *string `json:"token_hash,omitempty"`
+	Type         *string `json:"type,omitempty"`
+}
+
+// Login defines model for Login.
+type Login struct {
+	Email    openapi_types.Email `json:"email"`
+	Password string              `json:"password"`
 }
 
 // Look defines model for Look.
@@ -1879,8 +2077,25 @@ type NewAnalysis struct {
 
 // NewApiKey defines model for NewApiKey.
 type NewApiKey struct {
-	AllowedOrigins *[]string `json:"allowed_origins,omitempty"`
-	Name           string    `json:"name"`
+	// AllowWithoutOrigin Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+	AllowWithoutOrigin *bool `json:"allow_without_origin,omitempty"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins *Origins `json:"allowed_origins,omitempty"`
+
+	// ExpiresAt Absent: it has no end.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Name      string     `json:"name"`
+}
+
+// NewCheckout defines model for NewCheckout.
+type NewCheckout struct {
+	// Price One of the offers'.
+	Price string `json:"price"`
+
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
 }
 
 // NewContext defines model for NewContext.
@@ -1956,6 +2171,10 @@ type NotProposed struct {
 // NotProposedRule same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
 type NotProposedRule string
 
+// Origins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+type Origins = []string
+
 // OtherReading defines model for OtherReading.
 type OtherReading struct {
 	Effect      float64 `json:"effect"`
@@ -1966,6 +2185,13 @@ type OtherReading struct {
 	// Name without_trigger, history_28, history_56, history_91 or without_controls.
 	Name   *string `json:"name,omitempty"`
 	PValue float64 `json:"p_value"`
+}
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	// CurrentPassword Not needed right after a recovery link.
+	CurrentPassword *string `json:"current_password,omitempty"`
+	NewPassword     string  `json:"new_password"`
 }
 
 // PlaceboDate defines model for PlaceboDate.
@@ -1979,8 +2205,51 @@ type PlaceboDate struct {
 	PValue     float64 `json:"p_value"`
 }
 
+// PlanLimits What is absent has no limit.
+type PlanLimits struct {
+	AnalysesPerDay   *int   `json:"analyses_per_day,omitempty"`
+	Contexts         *int   `json:"contexts,omitempty"`
+	Products         *int   `json:"products,omitempty"`
+	RetentionMonths  int    `json:"retention_months"`
+	SignalsPerMonth  *int64 `json:"signals_per_month,omitempty"`
+	WebhookEndpoints *int   `json:"webhook_endpoints,omitempty"`
+}
+
+// PlanOffer defines model for PlanOffer.
+type PlanOffer struct {
+	// Limits What is absent has no limit.
+	Limits PlanLimits `json:"limits"`
+	Name   string     `json:"name"`
+
+	// Prices Empty when the plan costs nothing, or while Stripe cannot be reached.
+	Prices []PlanPrice `json:"prices"`
+	Title  string      `json:"title"`
+}
+
+// PlanPrice defines model for PlanPrice.
+type PlanPrice struct {
+	// Amount In the currency's smallest unit; absent when it depends on more than the price.
+	Amount *int64 `json:"amount,omitempty"`
+
+	// Currency ISO 4217, in lower case.
+	Currency string `json:"currency"`
+
+	// Every Intervals between payments.
+	Every int    `json:"every"`
+	Id    string `json:"id"`
+
+	// Interval day, week, month or year
+	Interval string `json:"interval"`
+}
+
 // Polarity defines model for Polarity.
 type Polarity string
+
+// PortalVisit defines model for PortalVisit.
+type PortalVisit struct {
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
+}
 
 // PredictedImpact defines model for PredictedImpact.
 type PredictedImpact struct {
@@ -2310,6 +2579,23 @@ type ProposalPatch struct {
 // ProposalStatus defines model for ProposalStatus.
 type ProposalStatus string
 
+// Provider defines model for Provider.
+type Provider struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// ProviderAddress defines model for ProviderAddress.
+type ProviderAddress struct {
+	Url string `json:"url"`
+}
+
+// ProviderStart defines model for ProviderStart.
+type ProviderStart struct {
+	// Next The path of the web app to open afterwards.
+	Next *string `json:"next,omitempty"`
+}
+
 // Recovery defines model for Recovery.
 type Recovery struct {
 	// Since At most 30 days ago.
@@ -2398,9 +2684,33 @@ type ReopensAfter string
 // ReportedVia How it was noticed.
 type ReportedVia string
 
+// Roll defines model for Roll.
+type Roll struct {
+	// ExpiresAt When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Grace How long what is rolled goes on working.
+	Grace Grace `json:"grace"`
+}
+
 // RollbackReport defines model for RollbackReport.
 type RollbackReport struct {
 	RolledBackAt *time.Time `json:"rolled_back_at,omitempty"`
+}
+
+// RolledAccessToken defines model for RolledAccessToken.
+type RolledAccessToken struct {
+	AccessToken AccessToken `json:"access_token"`
+	Previous    AccessToken `json:"previous"`
+
+	// Token The new token; in this answer only.
+	Token string `json:"token"`
+}
+
+// RolledApiKey defines model for RolledApiKey.
+type RolledApiKey struct {
+	Key      ApiKey `json:"key"`
+	Previous ApiKey `json:"previous"`
 }
 
 // Rotation defines model for Rotation.
@@ -2424,7 +2734,10 @@ type Session struct {
 	CsrfToken string             `json:"csrf_token"`
 	Email     string             `json:"email"`
 	ExpiresAt time.Time          `json:"expires_at"`
-	UserId    openapi_types.UUID `json:"user_id"`
+
+	// MaySetPassword A recovery link was followed a moment ago. A new password needs no current one.
+	MaySetPassword bool               `json:"may_set_password"`
+	UserId         openapi_types.UUID `json:"user_id"`
 }
 
 // Share defines model for Share.
@@ -2509,6 +2822,38 @@ type SignalTypeList struct {
 // Source defines model for Source.
 type Source string
 
+// StripeEventAnswer defines model for StripeEventAnswer.
+type StripeEventAnswer struct {
+	Outcome StripeEventAnswerOutcome `json:"outcome"`
+}
+
+// StripeEventAnswerOutcome defines model for StripeEventAnswer.Outcome.
+type StripeEventAnswerOutcome string
+
+// StripePage defines model for StripePage.
+type StripePage struct {
+	// Url Good once and for a short time.
+	Url string `json:"url"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	// EndsWithPeriod It was cancelled and is paid for until then.
+	EndsWithPeriod bool `json:"ends_with_period"`
+
+	// GraceEndsAt When the plan is lost unless the missing payment comes.
+	GraceEndsAt *time.Time `json:"grace_ends_at,omitempty"`
+
+	// PastDueSince A payment is missing since.
+	PastDueSince *time.Time `json:"past_due_since,omitempty"`
+	PeriodEndsAt time.Time  `json:"period_ends_at"`
+	Price        string     `json:"price"`
+
+	// Status As Stripe has it: trialing, active, past_due, unpaid or paused.
+	Status      string     `json:"status"`
+	TrialEndsAt *time.Time `json:"trial_ends_at,omitempty"`
+}
+
 // TypeCount defines model for TypeCount.
 type TypeCount struct {
 	Count int64 `json:"count"`
@@ -2584,10 +2929,24 @@ type Verification struct {
 // VerificationStatus defines model for Verification.Status.
 type VerificationStatus string
 
+// WaysIn defines model for WaysIn.
+type WaysIn struct {
+	// ConfirmsEmail A new account has to confirm its e-mail address first.
+	ConfirmsEmail bool       `json:"confirms_email"`
+	MagicLink     bool       `json:"magic_link"`
+	Providers     []Provider `json:"providers"`
+
+	// SignUp New accounts can be made with a password.
+	SignUp bool `json:"sign_up"`
+}
+
 // WebSession defines model for WebSession.
 type WebSession struct {
-	CreatedAt  time.Time          `json:"created_at"`
-	Current    bool               `json:"current"`
+	CreatedAt time.Time `json:"created_at"`
+	Current   bool      `json:"current"`
+
+	// Device Browser and system, as far as they tell: Firefox on Linux.
+	Device     string             `json:"device"`
 	ExpiresAt  time.Time          `json:"expires_at"`
 	Id         openapi_types.UUID `json:"id"`
 	LastSeenAt time.Time          `json:"last_seen_at"`
@@ -2869,6 +3228,18 @@ type CreateKeyParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// UpdateKeyParams defines parameters for UpdateKey.
+type UpdateKeyParams struct {
+	// IfMatch ETag of the version that was read.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RollKeyParams defines parameters for RollKey.
+type RollKeyParams struct {
+	// IdempotencyKey Repeating a request with the same key within 24 h answers with the first result.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListProposalsParams defines parameters for ListProposals.
 type ListProposalsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2976,11 +3347,38 @@ type SetAnalyticsJSONRequestBody = AnalyticsSwitch
 // ScheduleAccountDeletionJSONRequestBody defines body for ScheduleAccountDeletion for application/json ContentType.
 type ScheduleAccountDeletionJSONRequestBody = DeletionRequest
 
+// ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
+type ChangeEmailJSONRequestBody = EmailChange
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// ConfirmLinkJSONRequestBody defines body for ConfirmLink for application/json ContentType.
+type ConfirmLinkJSONRequestBody = Link
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
-type LoginJSONRequestBody = Credentials
+type LoginJSONRequestBody = Login
+
+// SendMagicLinkJSONRequestBody defines body for SendMagicLink for application/json ContentType.
+type SendMagicLinkJSONRequestBody = EmailAddress
+
+// StartProviderJSONRequestBody defines body for StartProvider for application/json ContentType.
+type StartProviderJSONRequestBody = ProviderStart
+
+// RecoverPasswordJSONRequestBody defines body for RecoverPassword for application/json ContentType.
+type RecoverPasswordJSONRequestBody = EmailAddress
+
+// ResendConfirmationJSONRequestBody defines body for ResendConfirmation for application/json ContentType.
+type ResendConfirmationJSONRequestBody = EmailAddress
 
 // SignUpJSONRequestBody defines body for SignUp for application/json ContentType.
 type SignUpJSONRequestBody = Credentials
+
+// OpenCheckoutJSONRequestBody defines body for OpenCheckout for application/json ContentType.
+type OpenCheckoutJSONRequestBody = NewCheckout
+
+// OpenBillingPortalJSONRequestBody defines body for OpenBillingPortal for application/json ContentType.
+type OpenBillingPortalJSONRequestBody = PortalVisit
 
 // UpdateContextJSONRequestBody defines body for UpdateContext for application/json ContentType.
 type UpdateContextJSONRequestBody = ContextPatch
@@ -3027,6 +3425,12 @@ type CreateImportJSONRequestBody = NewImport
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewApiKey
 
+// UpdateKeyJSONRequestBody defines body for UpdateKey for application/json ContentType.
+type UpdateKeyJSONRequestBody = ApiKeyPatch
+
+// RollKeyJSONRequestBody defines body for RollKey for application/json ContentType.
+type RollKeyJSONRequestBody = Roll
+
 // EditProposalJSONRequestBody defines body for EditProposal for application/json ContentType.
 type EditProposalJSONRequestBody = ProposalPatch
 
@@ -3035,6 +3439,9 @@ type DecideProposalJSONRequestBody = NewDecision
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = NewAccessToken
+
+// RollTokenJSONRequestBody defines body for RollToken for application/json ContentType.
+type RollTokenJSONRequestBody = Roll
 
 // CreateEndpointJSONRequestBody defines body for CreateEndpoint for application/json ContentType.
 type CreateEndpointJSONRequestBody = NewEndpoint
@@ -3191,6 +3598,47 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/account/deletion (the `ScheduleAccountDeletion` operationId).
 	ScheduleAccountDeletion(ctx context.Context, body ScheduleAccountDeletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ChangeEmailWithBody Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeEmail Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePasswordWithBody Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePassword Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeOtherSessions Sign every other browser out
+	//
+	// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+	RevokeOtherSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSessions Signed-in browsers
 	//
 	// Corresponds with GET /api/v1/account/sessions (the `ListSessions` operationId).
@@ -3205,6 +3653,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 	GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmLinkWithBody Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmLink Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLink(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Sign in
 	//
@@ -3225,19 +3691,143 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/auth/logout (the `Logout` operationId).
 	Logout(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SignUpWithBody Create an account and sign in
+	// SendMagicLinkWithBody Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendMagicLink Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLink(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProviderWithBody Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithBody(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProvider Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProvider(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPasswordWithBody Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPassword Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendConfirmationWithBody Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmation(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignUpWithBody Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SignUp Create an account and sign in
+	// SignUp Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWaysIn How people can sign in here
+	//
+	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+	ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBilling The plan, what other plans cost, and the subscription
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetContext One context
 	//
@@ -3584,6 +4174,44 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/products/{product_id}/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, productId ProductID, keyId KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateKeyWithBody Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKey(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollKeyWithBody Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollKey Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKey(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProposals Proposals by priority
 	//
 	// Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
@@ -3697,6 +4325,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 	RevokeToken(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollTokenWithBody Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithBody(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollToken Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollToken(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUsage Signals of this month against the plan
 	//
@@ -3983,6 +4633,97 @@ func (c *Client) ScheduleAccountDeletion(ctx context.Context, body ScheduleAccou
 	return c.Client.Do(req)
 }
 
+// ChangeEmailWithBody Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *Client) ChangeEmailWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeEmailRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeEmail Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *Client) ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeEmailRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePasswordWithBody Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *Client) ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePassword Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *Client) ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeOtherSessions Sign every other browser out
+//
+// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+func (c *Client) RevokeOtherSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeOtherSessionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSessions Signed-in browsers
 //
 // Corresponds with GET /api/v1/account/sessions (the `ListSessions` operationId).
@@ -4018,6 +4759,44 @@ func (c *Client) RevokeSession(ctx context.Context, sessionId SessionID, reqEdit
 // Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 func (c *Client) GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAnalysisRequest(c.Server, analysisId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmLinkWithBody Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *Client) ConfirmLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmLink Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *Client) ConfirmLink(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmLinkRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4077,7 +4856,161 @@ func (c *Client) Logout(ctx context.Context, params *LogoutParams, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// SignUpWithBody Create an account and sign in
+// SendMagicLinkWithBody Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *Client) SendMagicLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMagicLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendMagicLink Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *Client) SendMagicLink(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMagicLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProviderWithBody Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *Client) StartProviderWithBody(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProviderRequestWithBody(c.Server, provider, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProvider Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *Client) StartProvider(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProviderRequest(c.Server, provider, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPasswordWithBody Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *Client) RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPassword Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *Client) RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendConfirmationWithBody Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *Client) ResendConfirmationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendConfirmationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendConfirmation Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *Client) ResendConfirmation(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendConfirmationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignUpWithBody Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4094,13 +5027,123 @@ func (c *Client) SignUpWithBody(ctx context.Context, contentType string, body io
 	return c.Client.Do(req)
 }
 
-// SignUp Create an account and sign in
+// SignUp Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 func (c *Client) SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignUpRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWaysIn How people can sign in here
+//
+// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+func (c *Client) ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWaysInRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBilling The plan, what other plans cost, and the subscription
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *Client) GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBillingRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckout The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4966,6 +6009,84 @@ func (c *Client) RevokeKey(ctx context.Context, productId ProductID, keyId KeyID
 	return c.Client.Do(req)
 }
 
+// UpdateKeyWithBody Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *Client) UpdateKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequestWithBody(c.Server, productId, keyId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateKey Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *Client) UpdateKey(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequest(c.Server, productId, keyId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollKeyWithBody Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *Client) RollKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollKeyRequestWithBody(c.Server, productId, keyId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollKey Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *Client) RollKey(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollKeyRequest(c.Server, productId, keyId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListProposals Proposals by priority
 //
 // Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
@@ -5270,6 +6391,48 @@ func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBod
 // Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 func (c *Client) RevokeToken(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeTokenRequest(c.Server, tokenId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollTokenWithBody Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *Client) RollTokenWithBody(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollTokenRequestWithBody(c.Server, tokenId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollToken Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *Client) RollToken(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollTokenRequest(c.Server, tokenId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6056,6 +7219,113 @@ func NewScheduleAccountDeletionRequestWithBody(server string, contentType string
 	return req, nil
 }
 
+// NewChangeEmailRequest calls the generic ChangeEmail builder with application/json body
+func NewChangeEmailRequest(server string, body ChangeEmailJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeEmailRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangeEmailRequestWithBody constructs an http.Request for the ChangeEmail method, with any body, and a specified content type
+func NewChangeEmailRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/email")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangePasswordRequest calls the generic ChangePassword builder with application/json body
+func NewChangePasswordRequest(server string, body ChangePasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangePasswordRequestWithBody constructs an http.Request for the ChangePassword method, with any body, and a specified content type
+func NewChangePasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/password")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeOtherSessionsRequest constructs an http.Request for the RevokeOtherSessions method
+func NewRevokeOtherSessionsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListSessionsRequest constructs an http.Request for the ListSessions method
 func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Request, error) {
 	var err error
@@ -6190,6 +7460,46 @@ func NewGetAnalysisRequest(server string, analysisId AnalysisID) (*http.Request,
 	return req, nil
 }
 
+// NewConfirmLinkRequest calls the generic ConfirmLink builder with application/json body
+func NewConfirmLinkRequest(server string, body ConfirmLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewConfirmLinkRequestWithBody constructs an http.Request for the ConfirmLink method, with any body, and a specified content type
+func NewConfirmLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6284,6 +7594,173 @@ func NewLogoutRequest(server string, params *LogoutParams) (*http.Request, error
 	return req, nil
 }
 
+// NewSendMagicLinkRequest calls the generic SendMagicLink builder with application/json body
+func NewSendMagicLinkRequest(server string, body SendMagicLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendMagicLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSendMagicLinkRequestWithBody constructs an http.Request for the SendMagicLink method, with any body, and a specified content type
+func NewSendMagicLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/magic-link")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewStartProviderRequest calls the generic StartProvider builder with application/json body
+func NewStartProviderRequest(server string, provider string, body StartProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartProviderRequestWithBody(server, provider, "application/json", bodyReader)
+}
+
+// NewStartProviderRequestWithBody constructs an http.Request for the StartProvider method, with any body, and a specified content type
+func NewStartProviderRequestWithBody(server string, provider string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "provider", provider, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecoverPasswordRequest calls the generic RecoverPassword builder with application/json body
+func NewRecoverPasswordRequest(server string, body RecoverPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecoverPasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecoverPasswordRequestWithBody constructs an http.Request for the RecoverPassword method, with any body, and a specified content type
+func NewRecoverPasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/recover")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewResendConfirmationRequest calls the generic ResendConfirmation builder with application/json body
+func NewResendConfirmationRequest(server string, body ResendConfirmationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendConfirmationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewResendConfirmationRequestWithBody constructs an http.Request for the ResendConfirmation method, with any body, and a specified content type
+func NewResendConfirmationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/resend")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSignUpRequest calls the generic SignUp builder with application/json body
 func NewSignUpRequest(server string, body SignUpJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6305,6 +7782,140 @@ func NewSignUpRequestWithBody(server string, contentType string, body io.Reader)
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/auth/sign-up")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListWaysInRequest constructs an http.Request for the ListWaysIn method
+func NewListWaysInRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/ways")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetBillingRequest constructs an http.Request for the GetBilling method
+func NewGetBillingRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewOpenCheckoutRequest calls the generic OpenCheckout builder with application/json body
+func NewOpenCheckoutRequest(server string, body OpenCheckoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenCheckoutRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenCheckoutRequestWithBody constructs an http.Request for the OpenCheckout method, with any body, and a specified content type
+func NewOpenCheckoutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/checkout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewOpenBillingPortalRequest calls the generic OpenBillingPortal builder with application/json body
+func NewOpenBillingPortalRequest(server string, body OpenBillingPortalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenBillingPortalRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenBillingPortalRequestWithBody constructs an http.Request for the OpenBillingPortal method, with any body, and a specified content type
+func NewOpenBillingPortalRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/portal")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -8249,6 +9860,144 @@ func NewRevokeKeyRequest(server string, productId ProductID, keyId KeyID) (*http
 	return req, nil
 }
 
+// NewUpdateKeyRequest calls the generic UpdateKey builder with application/json body
+func NewUpdateKeyRequest(server string, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateKeyRequestWithBody(server, productId, keyId, params, "application/json", bodyReader)
+}
+
+// NewUpdateKeyRequestWithBody constructs an http.Request for the UpdateKey method, with any body, and a specified content type
+func NewUpdateKeyRequestWithBody(server string, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRollKeyRequest calls the generic RollKey builder with application/json body
+func NewRollKeyRequest(server string, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRollKeyRequestWithBody(server, productId, keyId, params, "application/json", bodyReader)
+}
+
+// NewRollKeyRequestWithBody constructs an http.Request for the RollKey method, with any body, and a specified content type
+func NewRollKeyRequestWithBody(server string, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keys/%s/roll", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListProposalsRequest constructs an http.Request for the ListProposals method
 func NewListProposalsRequest(server string, productId ProductID, params *ListProposalsParams) (*http.Request, error) {
 	var err error
@@ -9159,6 +10908,53 @@ func NewRevokeTokenRequest(server string, tokenId TokenID) (*http.Request, error
 	return req, nil
 }
 
+// NewRollTokenRequest calls the generic RollToken builder with application/json body
+func NewRollTokenRequest(server string, tokenId TokenID, body RollTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRollTokenRequestWithBody(server, tokenId, "application/json", bodyReader)
+}
+
+// NewRollTokenRequestWithBody constructs an http.Request for the RollToken method, with any body, and a specified content type
+func NewRollTokenRequestWithBody(server string, tokenId TokenID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token_id", tokenId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens/%s/roll", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetUsageRequest constructs an http.Request for the GetUsage method
 func NewGetUsageRequest(server string) (*http.Request, error) {
 	var err error
@@ -10023,6 +11819,49 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/account/deletion (the `ScheduleAccountDeletion` operationId).
 	ScheduleAccountDeletionWithResponse(ctx context.Context, body ScheduleAccountDeletionJSONRequestBody, reqEditors ...RequestEditorFn) (*ScheduleAccountDeletionResponse, error)
 
+	// ChangeEmailWithBodyWithResponse Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error)
+
+	// ChangeEmailWithResponse Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithResponse(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error)
+
+	// ChangePasswordWithBodyWithResponse Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// ChangePasswordWithResponse Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// RevokeOtherSessionsWithResponse Sign every other browser out
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+	RevokeOtherSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RevokeOtherSessionsResponse, error)
+
 	// ListSessionsWithResponse Signed-in browsers
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10043,6 +11882,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 	GetAnalysisWithResponse(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*GetAnalysisResponse, error)
+
+	// ConfirmLinkWithBodyWithResponse Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error)
+
+	// ConfirmLinkWithResponse Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithResponse(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error)
 
 	// LoginWithBodyWithResponse Sign in
 	//
@@ -10065,19 +11922,147 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/auth/logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
-	// SignUpWithBodyWithResponse Create an account and sign in
+	// SendMagicLinkWithBodyWithResponse Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error)
+
+	// SendMagicLinkWithResponse Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithResponse(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error)
+
+	// StartProviderWithBodyWithResponse Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithBodyWithResponse(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartProviderResponse, error)
+
+	// StartProviderWithResponse Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithResponse(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*StartProviderResponse, error)
+
+	// RecoverPasswordWithBodyWithResponse Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error)
+
+	// RecoverPasswordWithResponse Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithResponse(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error)
+
+	// ResendConfirmationWithBodyWithResponse Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error)
+
+	// ResendConfirmationWithResponse Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithResponse(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error)
+
+	// SignUpWithBodyWithResponse Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignUpResponse, error)
 
-	// SignUpWithResponse Create an account and sign in
+	// SignUpWithResponse Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithResponse(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*SignUpResponse, error)
+
+	// ListWaysInWithResponse How people can sign in here
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+	ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error)
+
+	// GetBillingWithResponse The plan, what other plans cost, and the subscription
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error)
+
+	// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
+
+	// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
 
 	// GetContextWithResponse One context
 	//
@@ -10466,6 +12451,44 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/products/{product_id}/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
 
+	// UpdateKeyWithBodyWithResponse Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// UpdateKeyWithResponse Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// RollKeyWithBodyWithResponse Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollKeyResponse, error)
+
+	// RollKeyWithResponse Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RollKeyResponse, error)
+
 	// ListProposalsWithResponse Proposals by priority
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10607,6 +12630,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 	RevokeTokenWithResponse(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
+
+	// RollTokenWithBodyWithResponse Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithBodyWithResponse(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollTokenResponse, error)
+
+	// RollTokenWithResponse Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithResponse(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RollTokenResponse, error)
 
 	// GetUsageWithResponse Signals of this month against the plan
 	//
@@ -11130,6 +13175,143 @@ func (r ScheduleAccountDeletionResponse) ContentType() string {
 	return ""
 }
 
+type ChangeEmailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmailChanged
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeEmailResponse) GetJSON200() *EmailChanged {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeEmailResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeEmailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeEmailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeEmailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeEmailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangePasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Session
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangePasswordResponse) GetJSON200() *Session {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangePasswordResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangePasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangePasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangePasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangePasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeOtherSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeOtherSessionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeOtherSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeOtherSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeOtherSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeOtherSessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListSessionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11267,6 +13449,54 @@ func (r GetAnalysisResponse) ContentType() string {
 	return ""
 }
 
+type ConfirmLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Confirmed
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConfirmLinkResponse) GetJSON200() *Confirmed {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ConfirmLinkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LoginResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11356,6 +13586,177 @@ func (r LogoutResponse) ContentType() string {
 	return ""
 }
 
+type SendMagicLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SendMagicLinkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SendMagicLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendMagicLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendMagicLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendMagicLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderAddress
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StartProviderResponse) GetJSON200() *ProviderAddress {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartProviderResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecoverPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecoverPasswordResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecoverPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecoverPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecoverPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecoverPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResendConfirmationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendConfirmationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendConfirmationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendConfirmationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendConfirmationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendConfirmationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SignUpResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11398,6 +13799,198 @@ func (r SignUpResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SignUpResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWaysInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WaysIn
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWaysInResponse) GetJSON200() *WaysIn {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWaysInResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWaysInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWaysInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWaysInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWaysInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBillingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Billing
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBillingResponse) GetJSON200() *Billing {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBillingResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBillingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBillingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBillingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBillingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenCheckoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenCheckoutResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenCheckoutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenCheckoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenCheckoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenCheckoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenCheckoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenBillingPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenBillingPortalResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenBillingPortalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenBillingPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenBillingPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenBillingPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenBillingPortalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13111,6 +15704,102 @@ func (r RevokeKeyResponse) ContentType() string {
 	return ""
 }
 
+type UpdateKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApiKey
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateKeyResponse) GetJSON200() *ApiKey {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateKeyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RollKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RolledApiKey
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RollKeyResponse) GetJSON201() *RolledApiKey {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RollKeyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RollKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RollKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RollKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RollKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListProposalsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13900,6 +16589,54 @@ func (r RevokeTokenResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RevokeTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RollTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RolledAccessToken
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RollTokenResponse) GetJSON201() *RolledAccessToken {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RollTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RollTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RollTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RollTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RollTokenResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14739,6 +17476,79 @@ func (c *ClientWithResponses) ScheduleAccountDeletionWithResponse(ctx context.Co
 	return ParseScheduleAccountDeletionResponse(rsp)
 }
 
+// ChangeEmailWithBodyWithResponse Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *ClientWithResponses) ChangeEmailWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error) {
+	rsp, err := c.ChangeEmailWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeEmailResponse(rsp)
+}
+
+// ChangeEmailWithResponse Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *ClientWithResponses) ChangeEmailWithResponse(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error) {
+	rsp, err := c.ChangeEmail(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeEmailResponse(rsp)
+}
+
+// ChangePasswordWithBodyWithResponse Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePasswordResponse(rsp)
+}
+
+// ChangePasswordWithResponse Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePasswordResponse(rsp)
+}
+
+// RevokeOtherSessionsWithResponse Sign every other browser out
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+func (c *ClientWithResponses) RevokeOtherSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RevokeOtherSessionsResponse, error) {
+	rsp, err := c.RevokeOtherSessions(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeOtherSessionsResponse(rsp)
+}
+
 // ListSessionsWithResponse Signed-in browsers
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14776,6 +17586,36 @@ func (c *ClientWithResponses) GetAnalysisWithResponse(ctx context.Context, analy
 		return nil, err
 	}
 	return ParseGetAnalysisResponse(rsp)
+}
+
+// ConfirmLinkWithBodyWithResponse Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *ClientWithResponses) ConfirmLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error) {
+	rsp, err := c.ConfirmLinkWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmLinkResponse(rsp)
+}
+
+// ConfirmLinkWithResponse Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *ClientWithResponses) ConfirmLinkWithResponse(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error) {
+	rsp, err := c.ConfirmLink(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmLinkResponse(rsp)
 }
 
 // LoginWithBodyWithResponse Sign in
@@ -14817,7 +17657,129 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, params *Lo
 	return ParseLogoutResponse(rsp)
 }
 
-// SignUpWithBodyWithResponse Create an account and sign in
+// SendMagicLinkWithBodyWithResponse Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *ClientWithResponses) SendMagicLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error) {
+	rsp, err := c.SendMagicLinkWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMagicLinkResponse(rsp)
+}
+
+// SendMagicLinkWithResponse Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *ClientWithResponses) SendMagicLinkWithResponse(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error) {
+	rsp, err := c.SendMagicLink(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMagicLinkResponse(rsp)
+}
+
+// StartProviderWithBodyWithResponse Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *ClientWithResponses) StartProviderWithBodyWithResponse(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartProviderResponse, error) {
+	rsp, err := c.StartProviderWithBody(ctx, provider, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartProviderResponse(rsp)
+}
+
+// StartProviderWithResponse Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *ClientWithResponses) StartProviderWithResponse(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*StartProviderResponse, error) {
+	rsp, err := c.StartProvider(ctx, provider, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartProviderResponse(rsp)
+}
+
+// RecoverPasswordWithBodyWithResponse Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *ClientWithResponses) RecoverPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error) {
+	rsp, err := c.RecoverPasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverPasswordResponse(rsp)
+}
+
+// RecoverPasswordWithResponse Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *ClientWithResponses) RecoverPasswordWithResponse(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error) {
+	rsp, err := c.RecoverPassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverPasswordResponse(rsp)
+}
+
+// ResendConfirmationWithBodyWithResponse Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *ClientWithResponses) ResendConfirmationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error) {
+	rsp, err := c.ResendConfirmationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendConfirmationResponse(rsp)
+}
+
+// ResendConfirmationWithResponse Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *ClientWithResponses) ResendConfirmationWithResponse(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error) {
+	rsp, err := c.ResendConfirmation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendConfirmationResponse(rsp)
+}
+
+// SignUpWithBodyWithResponse Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14830,7 +17792,9 @@ func (c *ClientWithResponses) SignUpWithBodyWithResponse(ctx context.Context, co
 	return ParseSignUpResponse(rsp)
 }
 
-// SignUpWithResponse Create an account and sign in
+// SignUpWithResponse Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14841,6 +17805,94 @@ func (c *ClientWithResponses) SignUpWithResponse(ctx context.Context, body SignU
 		return nil, err
 	}
 	return ParseSignUpResponse(rsp)
+}
+
+// ListWaysInWithResponse How people can sign in here
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+func (c *ClientWithResponses) ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error) {
+	rsp, err := c.ListWaysIn(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWaysInResponse(rsp)
+}
+
+// GetBillingWithResponse The plan, what other plans cost, and the subscription
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *ClientWithResponses) GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error) {
+	rsp, err := c.GetBilling(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBillingResponse(rsp)
+}
+
+// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckoutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckout(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortalWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
+}
+
+// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortal(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
 }
 
 // GetContextWithResponse One context
@@ -15536,6 +18588,68 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, product
 	return ParseRevokeKeyResponse(rsp)
 }
 
+// UpdateKeyWithBodyWithResponse Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKeyWithBody(ctx, productId, keyId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKeyResponse(rsp)
+}
+
+// UpdateKeyWithResponse Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKey(ctx, productId, keyId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKeyResponse(rsp)
+}
+
+// RollKeyWithBodyWithResponse Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *ClientWithResponses) RollKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollKeyResponse, error) {
+	rsp, err := c.RollKeyWithBody(ctx, productId, keyId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollKeyResponse(rsp)
+}
+
+// RollKeyWithResponse Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *ClientWithResponses) RollKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RollKeyResponse, error) {
+	rsp, err := c.RollKey(ctx, productId, keyId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollKeyResponse(rsp)
+}
+
 // ListProposalsWithResponse Proposals by priority
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15796,6 +18910,40 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, token
 		return nil, err
 	}
 	return ParseRevokeTokenResponse(rsp)
+}
+
+// RollTokenWithBodyWithResponse Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *ClientWithResponses) RollTokenWithBodyWithResponse(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollTokenResponse, error) {
+	rsp, err := c.RollTokenWithBody(ctx, tokenId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollTokenResponse(rsp)
+}
+
+// RollTokenWithResponse Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *ClientWithResponses) RollTokenWithResponse(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RollTokenResponse, error) {
+	rsp, err := c.RollToken(ctx, tokenId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollTokenResponse(rsp)
 }
 
 // GetUsageWithResponse Signals of this month against the plan
@@ -16313,6 +19461,101 @@ func ParseScheduleAccountDeletionResponse(rsp *http.Response) (*ScheduleAccountD
 	return response, nil
 }
 
+// ParseChangeEmailResponse parses an HTTP response from a ChangeEmailWithResponse call
+func ParseChangeEmailResponse(rsp *http.Response) (*ChangeEmailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeEmailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmailChanged
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangePasswordResponse parses an HTTP response from a ChangePasswordWithResponse call
+func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangePasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Session
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeOtherSessionsResponse parses an HTTP response from a RevokeOtherSessionsWithResponse call
+func ParseRevokeOtherSessionsResponse(rsp *http.Response) (*RevokeOtherSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeOtherSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListSessionsResponse parses an HTTP response from a ListSessionsWithResponse call
 func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16408,6 +19651,39 @@ func ParseGetAnalysisResponse(rsp *http.Response) (*GetAnalysisResponse, error) 
 	return response, nil
 }
 
+// ParseConfirmLinkResponse parses an HTTP response from a ConfirmLinkWithResponse call
+func ParseConfirmLinkResponse(rsp *http.Response) (*ConfirmLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Confirmed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseLoginResponse parses an HTTP response from a LoginWithResponse call
 func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16470,6 +19746,126 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	return response, nil
 }
 
+// ParseSendMagicLinkResponse parses an HTTP response from a SendMagicLinkWithResponse call
+func ParseSendMagicLinkResponse(rsp *http.Response) (*SendMagicLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendMagicLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartProviderResponse parses an HTTP response from a StartProviderWithResponse call
+func ParseStartProviderResponse(rsp *http.Response) (*StartProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderAddress
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecoverPasswordResponse parses an HTTP response from a RecoverPasswordWithResponse call
+func ParseRecoverPasswordResponse(rsp *http.Response) (*RecoverPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecoverPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResendConfirmationResponse parses an HTTP response from a ResendConfirmationWithResponse call
+func ParseResendConfirmationResponse(rsp *http.Response) (*ResendConfirmationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendConfirmationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseSignUpResponse parses an HTTP response from a SignUpWithResponse call
 func ParseSignUpResponse(rsp *http.Response) (*SignUpResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16490,6 +19886,141 @@ func ParseSignUpResponse(rsp *http.Response) (*SignUpResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWaysInResponse parses an HTTP response from a ListWaysInWithResponse call
+func ParseListWaysInResponse(rsp *http.Response) (*ListWaysInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWaysInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WaysIn
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBillingResponse parses an HTTP response from a GetBillingWithResponse call
+func ParseGetBillingResponse(rsp *http.Response) (*GetBillingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBillingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Billing
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenCheckoutResponse parses an HTTP response from a OpenCheckoutWithResponse call
+func ParseOpenCheckoutResponse(rsp *http.Response) (*OpenCheckoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenCheckoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenBillingPortalResponse parses an HTTP response from a OpenBillingPortalWithResponse call
+func ParseOpenBillingPortalResponse(rsp *http.Response) (*OpenBillingPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenBillingPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -17682,6 +21213,72 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 	return response, nil
 }
 
+// ParseUpdateKeyResponse parses an HTTP response from a UpdateKeyWithResponse call
+func ParseUpdateKeyResponse(rsp *http.Response) (*UpdateKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApiKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRollKeyResponse parses an HTTP response from a RollKeyWithResponse call
+func ParseRollKeyResponse(rsp *http.Response) (*RollKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RollKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RolledApiKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListProposalsResponse parses an HTTP response from a ListProposalsWithResponse call
 func ParseListProposalsResponse(rsp *http.Response) (*ListProposalsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18228,6 +21825,39 @@ func ParseRevokeTokenResponse(rsp *http.Response) (*RevokeTokenResponse, error) 
 	return response, nil
 }
 
+// ParseRollTokenResponse parses an HTTP response from a RollTokenWithResponse call
+func ParseRollTokenResponse(rsp *http.Response) (*RollTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RollTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RolledAccessToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetUsageResponse parses an HTTP response from a GetUsageWithResponse call
 func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18730,6 +22360,15 @@ type ServerInterface interface {
 	// ScheduleAccountDeletion Delete the account
 	// (POST /api/v1/account/deletion)
 	ScheduleAccountDeletion(ctx echo.Context) error
+	// ChangeEmail Change the e-mail address
+	// (POST /api/v1/account/email)
+	ChangeEmail(ctx echo.Context) error
+	// ChangePassword Change the password
+	// (POST /api/v1/account/password)
+	ChangePassword(ctx echo.Context) error
+	// RevokeOtherSessions Sign every other browser out
+	// (DELETE /api/v1/account/sessions)
+	RevokeOtherSessions(ctx echo.Context) error
 	// ListSessions Signed-in browsers
 	// (GET /api/v1/account/sessions)
 	ListSessions(ctx echo.Context, params ListSessionsParams) error
@@ -18739,15 +22378,42 @@ type ServerInterface interface {
 	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
 	// (GET /api/v1/analyses/{analysis_id})
 	GetAnalysis(ctx echo.Context, analysisId AnalysisID) error
+	// ConfirmLink Use a link that came by mail
+	// (POST /api/v1/auth/confirm)
+	ConfirmLink(ctx echo.Context) error
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx echo.Context) error
 	// Logout Sign out of this browser, or everywhere
 	// (POST /api/v1/auth/logout)
 	Logout(ctx echo.Context, params LogoutParams) error
-	// SignUp Create an account and sign in
+	// SendMagicLink Send a mail with a link that signs in
+	// (POST /api/v1/auth/magic-link)
+	SendMagicLink(ctx echo.Context) error
+	// StartProvider Begin to sign in through a provider
+	// (POST /api/v1/auth/providers/{provider})
+	StartProvider(ctx echo.Context, provider string) error
+	// RecoverPassword Send a mail with a link that sets a new password
+	// (POST /api/v1/auth/recover)
+	RecoverPassword(ctx echo.Context) error
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	// (POST /api/v1/auth/resend)
+	ResendConfirmation(ctx echo.Context) error
+	// SignUp Create an account
 	// (POST /api/v1/auth/sign-up)
 	SignUp(ctx echo.Context) error
+	// ListWaysIn How people can sign in here
+	// (GET /api/v1/auth/ways)
+	ListWaysIn(ctx echo.Context) error
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx echo.Context) error
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx echo.Context) error
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx echo.Context) error
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx echo.Context, contextId ContextID) error
@@ -18856,6 +22522,12 @@ type ServerInterface interface {
 	// RevokeKey Revoke an ingest key
 	// (DELETE /api/v1/products/{product_id}/keys/{key_id})
 	RevokeKey(ctx echo.Context, productId ProductID, keyId KeyID) error
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	// (PATCH /api/v1/products/{product_id}/keys/{key_id})
+	UpdateKey(ctx echo.Context, productId ProductID, keyId KeyID, params UpdateKeyParams) error
+	// RollKey Replace an ingest key; the old one goes on for a while
+	// (POST /api/v1/products/{product_id}/keys/{key_id}/roll)
+	RollKey(ctx echo.Context, productId ProductID, keyId KeyID, params RollKeyParams) error
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx echo.Context, productId ProductID, params ListProposalsParams) error
@@ -18907,6 +22579,9 @@ type ServerInterface interface {
 	// RevokeToken Revoke an access token
 	// (DELETE /api/v1/tokens/{token_id})
 	RevokeToken(ctx echo.Context, tokenId TokenID) error
+	// RollToken Replace an access token; the old one goes on for a while
+	// (POST /api/v1/tokens/{token_id}/roll)
+	RollToken(ctx echo.Context, tokenId TokenID) error
 	// GetUsage Signals of this month against the plan
 	// (GET /api/v1/usage)
 	GetUsage(ctx echo.Context) error
@@ -19184,6 +22859,33 @@ func (w *ServerInterfaceWrapper) ScheduleAccountDeletion(ctx echo.Context) error
 	return err
 }
 
+// ChangeEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeEmail(ctx)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
+// RevokeOtherSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeOtherSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeOtherSessions(ctx)
+	return err
+}
+
 // ListSessions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSessions(ctx echo.Context) error {
 	var err error
@@ -19241,6 +22943,15 @@ func (w *ServerInterfaceWrapper) GetAnalysis(ctx echo.Context) error {
 	return err
 }
 
+// ConfirmLink converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmLink(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmLink(ctx)
+	return err
+}
+
 // Login converts echo context to params.
 func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	var err error
@@ -19268,12 +22979,91 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	return err
 }
 
+// SendMagicLink converts echo context to params.
+func (w *ServerInterfaceWrapper) SendMagicLink(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendMagicLink(ctx)
+	return err
+}
+
+// StartProvider converts echo context to params.
+func (w *ServerInterfaceWrapper) StartProvider(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "provider" -------------
+	var provider string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", ctx.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartProvider(ctx, provider)
+	return err
+}
+
+// RecoverPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) RecoverPassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecoverPassword(ctx)
+	return err
+}
+
+// ResendConfirmation converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendConfirmation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendConfirmation(ctx)
+	return err
+}
+
 // SignUp converts echo context to params.
 func (w *ServerInterfaceWrapper) SignUp(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SignUp(ctx)
+	return err
+}
+
+// ListWaysIn converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWaysIn(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWaysIn(ctx)
+	return err
+}
+
+// GetBilling converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBilling(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBilling(ctx)
+	return err
+}
+
+// OpenCheckout converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenCheckout(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenCheckout(ctx)
+	return err
+}
+
+// OpenBillingPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenBillingPortal(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenBillingPortal(ctx)
 	return err
 }
 
@@ -20198,6 +23988,94 @@ func (w *ServerInterfaceWrapper) RevokeKey(ctx echo.Context) error {
 	return err
 }
 
+// UpdateKey converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyId KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateKey(ctx, productId, keyId, params)
+	return err
+}
+
+// RollKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RollKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyId KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollKey(ctx, productId, keyId, params)
+	return err
+}
+
 // ListProposals converts echo context to params.
 func (w *ServerInterfaceWrapper) ListProposals(ctx echo.Context) error {
 	var err error
@@ -20600,6 +24478,22 @@ func (w *ServerInterfaceWrapper) RevokeToken(ctx echo.Context) error {
 	return err
 }
 
+// RollToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RollToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollToken(ctx, tokenId)
+	return err
+}
+
 // GetUsage converts echo context to params.
 func (w *ServerInterfaceWrapper) GetUsage(ctx echo.Context) error {
 	var err error
@@ -20994,8 +24888,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/api/v1/auth/ways", wrapper.ListWaysIn, options.OperationMiddlewares["listWaysIn"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/sign-up", wrapper.SignUp, options.OperationMiddlewares["signUp"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/resend", wrapper.ResendConfirmation, options.OperationMiddlewares["resendConfirmation"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/recover", wrapper.RecoverPassword, options.OperationMiddlewares["recoverPassword"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/magic-link", wrapper.SendMagicLink, options.OperationMiddlewares["sendMagicLink"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/confirm", wrapper.ConfirmLink, options.OperationMiddlewares["confirmLink"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/providers/:provider", wrapper.StartProvider, options.OperationMiddlewares["startProvider"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.GET(options.BaseURL+"/api/v1/session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
 	router.GET(options.BaseURL+"/api/v1/account", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
@@ -21004,13 +24904,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/account/analytics", wrapper.GetAnalytics, options.OperationMiddlewares["getAnalytics"]...)
 	router.PUT(options.BaseURL+"/api/v1/account/analytics", wrapper.SetAnalytics, options.OperationMiddlewares["setAnalytics"]...)
 	router.GET(options.BaseURL+"/api/v1/account/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
+	router.POST(options.BaseURL+"/api/v1/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.POST(options.BaseURL+"/api/v1/account/email", wrapper.ChangeEmail, options.OperationMiddlewares["changeEmail"]...)
 	router.GET(options.BaseURL+"/api/v1/account/audit-log/verify", wrapper.VerifyAuditLog, options.OperationMiddlewares["verifyAuditLog"]...)
+	router.DELETE(options.BaseURL+"/api/v1/account/sessions", wrapper.RevokeOtherSessions, options.OperationMiddlewares["revokeOtherSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/account/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions/:session_id", wrapper.RevokeSession, options.OperationMiddlewares["revokeSession"]...)
 	router.GET(options.BaseURL+"/api/v1/tokens", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
 	router.POST(options.BaseURL+"/api/v1/tokens", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
 	router.DELETE(options.BaseURL+"/api/v1/tokens/:token_id", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.POST(options.BaseURL+"/api/v1/tokens/:token_id/roll", wrapper.RollToken, options.OperationMiddlewares["rollToken"]...)
 	router.GET(options.BaseURL+"/api/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
+	router.GET(options.BaseURL+"/api/v1/billing", wrapper.GetBilling, options.OperationMiddlewares["getBilling"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/checkout", wrapper.OpenCheckout, options.OperationMiddlewares["openCheckout"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/portal", wrapper.OpenBillingPortal, options.OperationMiddlewares["openBillingPortal"]...)
 	router.GET(options.BaseURL+"/api/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/api/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id", wrapper.GetProduct, options.OperationMiddlewares["getProduct"]...)
@@ -21018,6 +24925,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/keys", wrapper.ListKeys, options.OperationMiddlewares["listKeys"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/keys", wrapper.CreateKey, options.OperationMiddlewares["createKey"]...)
 	router.DELETE(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id", wrapper.RevokeKey, options.OperationMiddlewares["revokeKey"]...)
+	router.PATCH(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id", wrapper.UpdateKey, options.OperationMiddlewares["updateKey"]...)
+	router.POST(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id/roll", wrapper.RollKey, options.OperationMiddlewares["rollKey"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/contexts", wrapper.ListContexts, options.OperationMiddlewares["listContexts"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/contexts", wrapper.CreateContext, options.OperationMiddlewares["createContext"]...)
 	router.GET(options.BaseURL+"/api/v1/contexts/:context_id", wrapper.GetContext, options.OperationMiddlewares["getContext"]...)
@@ -21392,6 +25301,116 @@ func (response ScheduleAccountDeletiondefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
+type ChangeEmailRequestObject struct {
+	Body *ChangeEmailJSONRequestBody
+}
+
+type ChangeEmailResponseObject interface {
+	VisitChangeEmailResponse(w http.ResponseWriter) error
+}
+
+type ChangeEmail200JSONResponse EmailChanged
+
+func (response ChangeEmail200JSONResponse) VisitChangeEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeEmaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeEmaildefaultApplicationProblemPlusJSONResponse) VisitChangeEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword200JSONResponse Session
+
+func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangePassworddefaultApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeOtherSessionsRequestObject struct {
+}
+
+type RevokeOtherSessionsResponseObject interface {
+	VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error
+}
+
+type RevokeOtherSessions204Response struct {
+}
+
+func (response RevokeOtherSessions204Response) VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeOtherSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeOtherSessionsdefaultApplicationProblemPlusJSONResponse) VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSessionsRequestObject struct {
 	Params ListSessionsParams
 }
@@ -21503,6 +25522,45 @@ func (response GetAnalysisdefaultApplicationProblemPlusJSONResponse) VisitGetAna
 	return err
 }
 
+type ConfirmLinkRequestObject struct {
+	Body *ConfirmLinkJSONRequestBody
+}
+
+type ConfirmLinkResponseObject interface {
+	VisitConfirmLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmLink200JSONResponse Confirmed
+
+func (response ConfirmLink200JSONResponse) VisitConfirmLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmLinkdefaultApplicationProblemPlusJSONResponse) VisitConfirmLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LoginRequestObject struct {
 	Body *LoginJSONRequestBody
 }
@@ -21575,6 +25633,145 @@ func (response LogoutdefaultApplicationProblemPlusJSONResponse) VisitLogoutRespo
 	return err
 }
 
+type SendMagicLinkRequestObject struct {
+	Body *SendMagicLinkJSONRequestBody
+}
+
+type SendMagicLinkResponseObject interface {
+	VisitSendMagicLinkResponse(w http.ResponseWriter) error
+}
+
+type SendMagicLink202Response struct {
+}
+
+func (response SendMagicLink202Response) VisitSendMagicLinkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type SendMagicLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendMagicLinkdefaultApplicationProblemPlusJSONResponse) VisitSendMagicLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProviderRequestObject struct {
+	Provider string `json:"provider"`
+	Body     *StartProviderJSONRequestBody
+}
+
+type StartProviderResponseObject interface {
+	VisitStartProviderResponse(w http.ResponseWriter) error
+}
+
+type StartProvider200JSONResponse ProviderAddress
+
+func (response StartProvider200JSONResponse) VisitStartProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartProviderdefaultApplicationProblemPlusJSONResponse) VisitStartProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverPasswordRequestObject struct {
+	Body *RecoverPasswordJSONRequestBody
+}
+
+type RecoverPasswordResponseObject interface {
+	VisitRecoverPasswordResponse(w http.ResponseWriter) error
+}
+
+type RecoverPassword202Response struct {
+}
+
+func (response RecoverPassword202Response) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RecoverPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverPassworddefaultApplicationProblemPlusJSONResponse) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendConfirmationRequestObject struct {
+	Body *ResendConfirmationJSONRequestBody
+}
+
+type ResendConfirmationResponseObject interface {
+	VisitResendConfirmationResponse(w http.ResponseWriter) error
+}
+
+type ResendConfirmation202Response struct {
+}
+
+func (response ResendConfirmation202Response) VisitResendConfirmationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendConfirmationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendConfirmationdefaultApplicationProblemPlusJSONResponse) VisitResendConfirmationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignUpRequestObject struct {
 	Body *SignUpJSONRequestBody
 }
@@ -21597,12 +25794,174 @@ func (response SignUp201JSONResponse) VisitSignUpResponse(w http.ResponseWriter)
 	return err
 }
 
+type SignUp202Response struct {
+}
+
+func (response SignUp202Response) VisitSignUpResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
 type SignUpdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response SignUpdefaultApplicationProblemPlusJSONResponse) VisitSignUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWaysInRequestObject struct {
+}
+
+type ListWaysInResponseObject interface {
+	VisitListWaysInResponse(w http.ResponseWriter) error
+}
+
+type ListWaysIn200JSONResponse WaysIn
+
+func (response ListWaysIn200JSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWaysIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWaysIndefaultApplicationProblemPlusJSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingRequestObject struct {
+}
+
+type GetBillingResponseObject interface {
+	VisitGetBillingResponse(w http.ResponseWriter) error
+}
+
+type GetBilling200JSONResponse Billing
+
+func (response GetBilling200JSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBillingdefaultApplicationProblemPlusJSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutRequestObject struct {
+	Body *OpenCheckoutJSONRequestBody
+}
+
+type OpenCheckoutResponseObject interface {
+	VisitOpenCheckoutResponse(w http.ResponseWriter) error
+}
+
+type OpenCheckout200JSONResponse StripePage
+
+func (response OpenCheckout200JSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenCheckoutdefaultApplicationProblemPlusJSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortalRequestObject struct {
+	Body *OpenBillingPortalJSONRequestBody
+}
+
+type OpenBillingPortalResponseObject interface {
+	VisitOpenBillingPortalResponse(w http.ResponseWriter) error
+}
+
+type OpenBillingPortal200JSONResponse StripePage
+
+func (response OpenBillingPortal200JSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenBillingPortaldefaultApplicationProblemPlusJSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23093,6 +27452,90 @@ func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKe
 	return err
 }
 
+type UpdateKeyRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	KeyId     KeyID     `json:"key_id"`
+	Params    UpdateKeyParams
+	Body      *UpdateKeyJSONRequestBody
+}
+
+type UpdateKeyResponseObject interface {
+	VisitUpdateKeyResponse(w http.ResponseWriter) error
+}
+
+type UpdateKey200JSONResponse ApiKey
+
+func (response UpdateKey200JSONResponse) VisitUpdateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateKeydefaultApplicationProblemPlusJSONResponse) VisitUpdateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollKeyRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	KeyId     KeyID     `json:"key_id"`
+	Params    RollKeyParams
+	Body      *RollKeyJSONRequestBody
+}
+
+type RollKeyResponseObject interface {
+	VisitRollKeyResponse(w http.ResponseWriter) error
+}
+
+type RollKey201JSONResponse RolledApiKey
+
+func (response RollKey201JSONResponse) VisitRollKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RollKeydefaultApplicationProblemPlusJSONResponse) VisitRollKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListProposalsRequestObject struct {
 	ProductId ProductID `json:"product_id"`
 	Params    ListProposalsParams
@@ -23779,6 +28222,46 @@ func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevoke
 	return err
 }
 
+type RollTokenRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+	Body    *RollTokenJSONRequestBody
+}
+
+type RollTokenResponseObject interface {
+	VisitRollTokenResponse(w http.ResponseWriter) error
+}
+
+type RollToken201JSONResponse RolledAccessToken
+
+func (response RollToken201JSONResponse) VisitRollTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RollTokendefaultApplicationProblemPlusJSONResponse) VisitRollTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUsageRequestObject struct {
 }
 
@@ -24407,6 +28890,15 @@ type StrictServerInterface interface {
 	// ScheduleAccountDeletion Delete the account
 	// (POST /api/v1/account/deletion)
 	ScheduleAccountDeletion(ctx context.Context, request ScheduleAccountDeletionRequestObject) (ScheduleAccountDeletionResponseObject, error)
+	// ChangeEmail Change the e-mail address
+	// (POST /api/v1/account/email)
+	ChangeEmail(ctx context.Context, request ChangeEmailRequestObject) (ChangeEmailResponseObject, error)
+	// ChangePassword Change the password
+	// (POST /api/v1/account/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// RevokeOtherSessions Sign every other browser out
+	// (DELETE /api/v1/account/sessions)
+	RevokeOtherSessions(ctx context.Context, request RevokeOtherSessionsRequestObject) (RevokeOtherSessionsResponseObject, error)
 	// ListSessions Signed-in browsers
 	// (GET /api/v1/account/sessions)
 	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
@@ -24416,15 +28908,42 @@ type StrictServerInterface interface {
 	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
 	// (GET /api/v1/analyses/{analysis_id})
 	GetAnalysis(ctx context.Context, request GetAnalysisRequestObject) (GetAnalysisResponseObject, error)
+	// ConfirmLink Use a link that came by mail
+	// (POST /api/v1/auth/confirm)
+	ConfirmLink(ctx context.Context, request ConfirmLinkRequestObject) (ConfirmLinkResponseObject, error)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
 	// Logout Sign out of this browser, or everywhere
 	// (POST /api/v1/auth/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
-	// SignUp Create an account and sign in
+	// SendMagicLink Send a mail with a link that signs in
+	// (POST /api/v1/auth/magic-link)
+	SendMagicLink(ctx context.Context, request SendMagicLinkRequestObject) (SendMagicLinkResponseObject, error)
+	// StartProvider Begin to sign in through a provider
+	// (POST /api/v1/auth/providers/{provider})
+	StartProvider(ctx context.Context, request StartProviderRequestObject) (StartProviderResponseObject, error)
+	// RecoverPassword Send a mail with a link that sets a new password
+	// (POST /api/v1/auth/recover)
+	RecoverPassword(ctx context.Context, request RecoverPasswordRequestObject) (RecoverPasswordResponseObject, error)
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	// (POST /api/v1/auth/resend)
+	ResendConfirmation(ctx context.Context, request ResendConfirmationRequestObject) (ResendConfirmationResponseObject, error)
+	// SignUp Create an account
 	// (POST /api/v1/auth/sign-up)
 	SignUp(ctx context.Context, request SignUpRequestObject) (SignUpResponseObject, error)
+	// ListWaysIn How people can sign in here
+	// (GET /api/v1/auth/ways)
+	ListWaysIn(ctx context.Context, request ListWaysInRequestObject) (ListWaysInResponseObject, error)
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx context.Context, request GetBillingRequestObject) (GetBillingResponseObject, error)
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx context.Context, request OpenCheckoutRequestObject) (OpenCheckoutResponseObject, error)
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx context.Context, request OpenBillingPortalRequestObject) (OpenBillingPortalResponseObject, error)
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx context.Context, request GetContextRequestObject) (GetContextResponseObject, error)
@@ -24533,6 +29052,12 @@ type StrictServerInterface interface {
 	// RevokeKey Revoke an ingest key
 	// (DELETE /api/v1/products/{product_id}/keys/{key_id})
 	RevokeKey(ctx context.Context, request RevokeKeyRequestObject) (RevokeKeyResponseObject, error)
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	// (PATCH /api/v1/products/{product_id}/keys/{key_id})
+	UpdateKey(ctx context.Context, request UpdateKeyRequestObject) (UpdateKeyResponseObject, error)
+	// RollKey Replace an ingest key; the old one goes on for a while
+	// (POST /api/v1/products/{product_id}/keys/{key_id}/roll)
+	RollKey(ctx context.Context, request RollKeyRequestObject) (RollKeyResponseObject, error)
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx context.Context, request ListProposalsRequestObject) (ListProposalsResponseObject, error)
@@ -24584,6 +29109,9 @@ type StrictServerInterface interface {
 	// RevokeToken Revoke an access token
 	// (DELETE /api/v1/tokens/{token_id})
 	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+	// RollToken Replace an access token; the old one goes on for a while
+	// (POST /api/v1/tokens/{token_id}/roll)
+	RollToken(ctx context.Context, request RollTokenRequestObject) (RollTokenResponseObject, error)
 	// GetUsage Signals of this month against the plan
 	// (GET /api/v1/usage)
 	GetUsage(ctx context.Context, request GetUsageRequestObject) (GetUsageResponseObject, error)
@@ -24883,6 +29411,121 @@ func (sh *strictHandler) ScheduleAccountDeletion(ctx echo.Context) error {
 	return nil
 }
 
+// ChangeEmail operation middleware
+func (sh *strictHandler) ChangeEmail(ctx echo.Context) error {
+	var request ChangeEmailRequestObject
+
+	var body ChangeEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeEmail(ctx.Request().Context(), request.(ChangeEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeEmailResponseObject); ok {
+		return validResponse.VisitChangeEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx.Request().Context(), request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeOtherSessions operation middleware
+func (sh *strictHandler) RevokeOtherSessions(ctx echo.Context) error {
+	var request RevokeOtherSessionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeOtherSessions(ctx.Request().Context(), request.(RevokeOtherSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeOtherSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeOtherSessionsResponseObject); ok {
+		return validResponse.VisitRevokeOtherSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSessions operation middleware
 func (sh *strictHandler) ListSessions(ctx echo.Context, params ListSessionsParams) error {
 	var request ListSessionsRequestObject
@@ -24952,6 +29595,52 @@ func (sh *strictHandler) GetAnalysis(ctx echo.Context, analysisId AnalysisID) er
 		return err
 	} else if validResponse, ok := response.(GetAnalysisResponseObject); ok {
 		return validResponse.VisitGetAnalysisResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmLink operation middleware
+func (sh *strictHandler) ConfirmLink(ctx echo.Context) error {
+	var request ConfirmLinkRequestObject
+
+	var body ConfirmLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmLink(ctx.Request().Context(), request.(ConfirmLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmLinkResponseObject); ok {
+		return validResponse.VisitConfirmLinkResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -25029,6 +29718,192 @@ func (sh *strictHandler) Logout(ctx echo.Context, params LogoutParams) error {
 	return nil
 }
 
+// SendMagicLink operation middleware
+func (sh *strictHandler) SendMagicLink(ctx echo.Context) error {
+	var request SendMagicLinkRequestObject
+
+	var body SendMagicLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendMagicLink(ctx.Request().Context(), request.(SendMagicLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendMagicLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendMagicLinkResponseObject); ok {
+		return validResponse.VisitSendMagicLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartProvider operation middleware
+func (sh *strictHandler) StartProvider(ctx echo.Context, provider string) error {
+	var request StartProviderRequestObject
+
+	request.Provider = provider
+
+	var body StartProviderJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartProvider(ctx.Request().Context(), request.(StartProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartProviderResponseObject); ok {
+		return validResponse.VisitStartProviderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecoverPassword operation middleware
+func (sh *strictHandler) RecoverPassword(ctx echo.Context) error {
+	var request RecoverPasswordRequestObject
+
+	var body RecoverPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverPassword(ctx.Request().Context(), request.(RecoverPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecoverPasswordResponseObject); ok {
+		return validResponse.VisitRecoverPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendConfirmation operation middleware
+func (sh *strictHandler) ResendConfirmation(ctx echo.Context) error {
+	var request ResendConfirmationRequestObject
+
+	var body ResendConfirmationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendConfirmation(ctx.Request().Context(), request.(ResendConfirmationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendConfirmation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendConfirmationResponseObject); ok {
+		return validResponse.VisitResendConfirmationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SignUp operation middleware
 func (sh *strictHandler) SignUp(ctx echo.Context) error {
 	var request SignUpRequestObject
@@ -25069,6 +29944,144 @@ func (sh *strictHandler) SignUp(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SignUpResponseObject); ok {
 		return validResponse.VisitSignUpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWaysIn operation middleware
+func (sh *strictHandler) ListWaysIn(ctx echo.Context) error {
+	var request ListWaysInRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWaysIn(ctx.Request().Context(), request.(ListWaysInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWaysIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWaysInResponseObject); ok {
+		return validResponse.VisitListWaysInResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBilling operation middleware
+func (sh *strictHandler) GetBilling(ctx echo.Context) error {
+	var request GetBillingRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBilling(ctx.Request().Context(), request.(GetBillingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBilling")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBillingResponseObject); ok {
+		return validResponse.VisitGetBillingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenCheckout operation middleware
+func (sh *strictHandler) OpenCheckout(ctx echo.Context) error {
+	var request OpenCheckoutRequestObject
+
+	var body OpenCheckoutJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenCheckout(ctx.Request().Context(), request.(OpenCheckoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenCheckout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenCheckoutResponseObject); ok {
+		return validResponse.VisitOpenCheckoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenBillingPortal operation middleware
+func (sh *strictHandler) OpenBillingPortal(ctx echo.Context) error {
+	var request OpenBillingPortalRequestObject
+
+	var body OpenBillingPortalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenBillingPortal(ctx.Request().Context(), request.(OpenBillingPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenBillingPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenBillingPortalResponseObject); ok {
+		return validResponse.VisitOpenBillingPortalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -26338,6 +31351,106 @@ func (sh *strictHandler) RevokeKey(ctx echo.Context, productId ProductID, keyId 
 	return nil
 }
 
+// UpdateKey operation middleware
+func (sh *strictHandler) UpdateKey(ctx echo.Context, productId ProductID, keyId KeyID, params UpdateKeyParams) error {
+	var request UpdateKeyRequestObject
+
+	request.ProductId = productId
+	request.KeyId = keyId
+	request.Params = params
+
+	var body UpdateKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateKey(ctx.Request().Context(), request.(UpdateKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateKeyResponseObject); ok {
+		return validResponse.VisitUpdateKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollKey operation middleware
+func (sh *strictHandler) RollKey(ctx echo.Context, productId ProductID, keyId KeyID, params RollKeyParams) error {
+	var request RollKeyRequestObject
+
+	request.ProductId = productId
+	request.KeyId = keyId
+	request.Params = params
+
+	var body RollKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollKey(ctx.Request().Context(), request.(RollKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollKeyResponseObject); ok {
+		return validResponse.VisitRollKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListProposals operation middleware
 func (sh *strictHandler) ListProposals(ctx echo.Context, productId ProductID, params ListProposalsParams) error {
 	var request ListProposalsRequestObject
@@ -26827,6 +31940,54 @@ func (sh *strictHandler) RevokeToken(ctx echo.Context, tokenId TokenID) error {
 		return err
 	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
 		return validResponse.VisitRevokeTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollToken operation middleware
+func (sh *strictHandler) RollToken(ctx echo.Context, tokenId TokenID) error {
+	var request RollTokenRequestObject
+
+	request.TokenId = tokenId
+
+	var body RollTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollToken(ctx.Request().Context(), request.(RollTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollTokenResponseObject); ok {
+		return validResponse.VisitRollTokenResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -22,6 +22,8 @@ type AccessToken struct {
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
+	ChainID    *uuid.UUID
+	ReplacedBy *uuid.UUID
 }
 
 // writer: dashboard. The tenant; everything belongs to exactly one.
@@ -74,16 +76,41 @@ type Analysis struct {
 
 // writer: dashboard. Write-only spk_ ingest keys.
 type ApiKey struct {
-	ID             uuid.UUID
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	Name               string
+	KeyHash            []byte
+	KeySealed          []byte
+	Hint               string
+	AllowedOrigins     []string
+	CreatedAt          time.Time
+	RevokedAt          *time.Time
+	Version            int32
+	ExpiresAt          *time.Time
+	LastUsedAt         *time.Time
+	AllowWithoutOrigin bool
+	ChainID            *uuid.UUID
+	ReplacedBy         *uuid.UUID
+}
+
+// writer: dashboard. An account's customer and subscription at Stripe; no card, no address, no amount.
+type BillingAccount struct {
 	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
+	CustomerID     *string
+	CustomerNo     int32
+	Turn           int64
+	SubscriptionID *string
+	Status         *string
+	PriceID        *string
+	StartedAt      *time.Time
+	PeriodEndsAt   *time.Time
+	EndsWithPeriod bool
+	TrialEndsAt    *time.Time
+	PastDueSince   *time.Time
+	SettledAt      *time.Time
+	SettleAt       time.Time
 	CreatedAt      time.Time
-	RevokedAt      *time.Time
 }
 
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.
@@ -267,6 +294,8 @@ type WebSession struct {
 	LastSeenAt         time.Time
 	ExpiresAt          time.Time
 	RevokedAt          *time.Time
+	// Set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
 
 // writer: dashboard. Where webhooks go.
