@@ -13,6 +13,7 @@ interface View {
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
+  { name: "billing", title: "Billing", Content: lazy(() => import("../settings/billing").then((page) => ({ default: page.BillingView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {
