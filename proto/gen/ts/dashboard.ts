@@ -235,6 +235,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan, what other plans cost, and the subscription */
+        get: operations["getBilling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which a plan is bought
+         * @description Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+         *     `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+         */
+        post: operations["openCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which the subscription is changed, paid or cancelled
+         * @description 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+         */
+        post: operations["openBillingPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stripe's webhook endpoint
+         * @description The event must be signed (`Stripe-Signature`) with the endpoint's secret, at most 300 s ago; 1 MiB at most. Nothing
+         *     is taken from the event but whom it is about: what is so is asked of Stripe. Events that came before, that are of
+         *     another kind or about nobody here answer 200 and do nothing. 503 asks Stripe to send it again.
+         */
+        post: operations["receiveStripeEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/products": {
         parameters: {
             query?: never;
@@ -1349,6 +1429,98 @@ export interface components {
             type: string;
             /** Format: int64 */
             count: number;
+        };
+        Billing: {
+            /** @description Whether accounts can pay on this server. */
+            enabled: boolean;
+            plan: string;
+            plan_title: string;
+            /** @description There is something to manage in the billing portal. */
+            managed: boolean;
+            /** @description The plans that accounts can have here; none when billing is off. */
+            offers: components["schemas"]["PlanOffer"][];
+            subscription?: components["schemas"]["Subscription"];
+            /**
+             * Format: date-time
+             * @description When Stripe was asked last.
+             */
+            asked_at?: string;
+        };
+        PlanOffer: {
+            name: string;
+            title: string;
+            limits: components["schemas"]["PlanLimits"];
+            /** @description Empty when the plan costs nothing, or while Stripe cannot be reached. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        /** @description What is absent has no limit. */
+        PlanLimits: {
+            /** Format: int64 */
+            signals_per_month?: number;
+            products?: number;
+            contexts?: number;
+            analyses_per_day?: number;
+            webhook_endpoints?: number;
+            retention_months: number;
+        };
+        PlanPrice: {
+            id: string;
+            /** @description ISO 4217, in lower case. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description In the currency's smallest unit; absent when it depends on more than the price.
+             */
+            amount?: number;
+            /** @description day, week, month or year */
+            interval: string;
+            /** @description Intervals between payments. */
+            every: number;
+        };
+        Subscription: {
+            /** @description As Stripe has it: trialing, active, past_due, unpaid or paused. */
+            status: string;
+            price: string;
+            /** Format: date-time */
+            period_ends_at: string;
+            /** @description It was cancelled and is paid for until then. */
+            ends_with_period: boolean;
+            /** Format: date-time */
+            trial_ends_at?: string;
+            /**
+             * Format: date-time
+             * @description A payment is missing since.
+             */
+            past_due_since?: string;
+            /**
+             * Format: date-time
+             * @description When the plan is lost unless the missing payment comes.
+             */
+            grace_ends_at?: string;
+        };
+        NewCheckout: {
+            /** @description One of the offers'. */
+            price: string;
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        PortalVisit: {
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        StripePage: {
+            /** @description Good once and for a short time. */
+            url: string;
+        };
+        StripeEventAnswer: {
+            /** @enum {string} */
+            outcome: "applied" | "repeated" | "ignored";
         };
         NewProduct: {
             name: string;
@@ -3294,6 +3466,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBilling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Billing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheckout"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openBillingPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalVisit"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveStripeEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description StripeEventAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripeEventAnswer"];
                 };
             };
             default: components["responses"]["Problem"];
