@@ -139,7 +139,9 @@ func TestAnAccountsDeletionReachesStripe(t *testing.T) {
 	w.read(id, `SELECT deletion_id FROM accounts WHERE id = $1`, []any{id}, &deletion)
 	s.Down(true)
 	w.forgotten(deletion)
-	testkit.Eventually(t, func() bool { return len(s.Requests()) > 0 && strings.HasPrefix(last(s.Requests()), "DELETE /v1/customers/") }, "it is tried")
+	testkit.Eventually(t, func() bool {
+		return len(s.Requests()) > 0 && strings.HasPrefix(last(s.Requests()), "DELETE /v1/customers/")
+	}, "it is tried")
 	s.Down(false)
 	testkit.Eventually(t, func() bool { return s.Customers()[0].Deleted }, "and tried again")
 	testkit.Eventually(t, func() bool {

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/auth/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How people can sign in here */
+        get: operations["listWaysIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/sign-up": {
         parameters: {
             query?: never;
@@ -13,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an account and sign in */
+        /**
+         * Create an account
+         * @description Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+         */
         post: operations["signUp"];
         delete?: never;
         options?: never;
@@ -32,6 +52,106 @@ export interface paths {
         put?: never;
         /** Sign in */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the mail that confirms an e-mail address again
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that sets a new password
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["recoverPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that signs in
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["sendMagicLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a link that came by mail
+         * @description The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+         */
+        post: operations["confirmLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/providers/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in through a provider
+         * @description The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+         */
+        post: operations["startProvider"];
         delete?: never;
         options?: never;
         head?: never;
@@ -149,6 +269,129 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports of everything the account has, newest first */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Export everything the account has
+         * @description An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+         *     deletion of the account is scheduled, until everything is purged.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An export */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Delete an export, or stop making it */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The archive of an export
+         * @description A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+         *     where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+         */
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password
+         * @description Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the e-mail address
+         * @description The account keeps its address until the links in the mails were followed.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the audit log is as it was written
+         * @description Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+         *     changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+         *     note the head (its number and hash) outside of Specter, and pass it as `known` later.
+         */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/sessions": {
         parameters: {
             query?: never;
@@ -160,7 +403,8 @@ export interface paths {
         get: operations["listSessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Sign every other browser out */
+        delete: operations["revokeOtherSessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -213,6 +457,28 @@ export interface paths {
         post?: never;
         /** Revoke an access token */
         delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an access token; the old one goes on for a while
+         * @description Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+         *     both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+         *     more than two. A token cannot roll one that may more than itself.
+         */
+        post: operations["rollToken"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -381,6 +647,31 @@ export interface paths {
         post?: never;
         /** Revoke an ingest key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename an ingest key, or change its origins or its end
+         * @description Gateways keep to the change within a second.
+         */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/keys/{key_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an ingest key; the old one goes on for a while
+         * @description Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+         *     can be rolled once, and not while the one before it still works: there are never more than two.
+         */
+        post: operations["rollKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1278,6 +1569,64 @@ export interface components {
             email: string;
             password: string;
         };
+        Login: {
+            /** Format: email */
+            email: string;
+            password: string;
+        };
+        EmailAddress: {
+            /** Format: email */
+            email: string;
+        };
+        WaysIn: {
+            /** @description New accounts can be made with a password. */
+            sign_up: boolean;
+            magic_link: boolean;
+            /** @description A new account has to confirm its e-mail address first. */
+            confirms_email: boolean;
+            providers: components["schemas"]["Provider"][];
+        };
+        Provider: {
+            name: string;
+            title: string;
+        };
+        ProviderStart: {
+            /** @description The path of the web app to open afterwards. */
+            next?: string;
+        };
+        ProviderAddress: {
+            url: string;
+        };
+        Link: {
+            token_hash?: string;
+            type?: string;
+            code?: string;
+            flow?: string;
+            refresh_token?: string;
+        };
+        Confirmed: {
+            outcome: components["schemas"]["ConfirmOutcome"];
+            session?: components["schemas"]["Session"];
+        };
+        /**
+         * @description other_address: the link that went to the other e-mail address has to be followed, too.
+         * @enum {string}
+         */
+        ConfirmOutcome: "signed_in" | "set_password" | "email_changed" | "other_address";
+        PasswordChange: {
+            /** @description Not needed right after a recovery link. */
+            current_password?: string;
+            new_password: string;
+        };
+        EmailChange: {
+            /** Format: email */
+            new_email: string;
+            password: string;
+        };
+        EmailChanged: {
+            /** @description Mails with links are on their way; the address changes when they were followed. */
+            pending: boolean;
+        };
         Session: {
             /** Format: uuid */
             user_id: string;
@@ -1287,6 +1636,8 @@ export interface components {
             csrf_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description A recovery link was followed a moment ago. A new password needs no current one. */
+            may_set_password: boolean;
         };
         Account: {
             /** Format: uuid */
@@ -1304,11 +1655,17 @@ export interface components {
             confirm_email: string;
         };
         AuditEntry: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The place in the account's log: 1, 2, 3 … without a gap.
+             */
             id: number;
             /** Format: date-time */
             at: string;
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
             actor: string;
+            /** @description The person's address or the token's name, while there is one. */
+            actor_name?: string;
             action: string;
             subject_type: string;
             /** Format: uuid */
@@ -1316,6 +1673,36 @@ export interface components {
             detail?: {
                 [key: string]: unknown;
             };
+            /** @description The hash of the entry before, in hexadecimal; zeros for the first. */
+            prev_hash: string;
+            /** @description SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes. */
+            hash: string;
+        };
+        AuditVerification: {
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description How many entries were found in order.
+             */
+            entries: number;
+            head?: components["schemas"]["AuditHead"];
+            first_broken?: components["schemas"]["AuditBreak"];
+        };
+        /** @description The newest entry found in order. Note it outside of Specter to ask for it later. */
+        AuditHead: {
+            /** Format: int64 */
+            id: number;
+            hash: string;
+        };
+        AuditBreak: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+             *     what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+             * @enum {string}
+             */
+            reason: "missing" | "relinked" | "altered" | "replaced";
         };
         AuditEntryPage: {
             items: components["schemas"]["AuditEntry"][];
@@ -1325,6 +1712,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             current: boolean;
+            /** @description Browser and system, as far as they tell: Firefox on Linux. */
+            device: string;
             user_agent: string;
             /** Format: date-time */
             created_at: string;
@@ -1345,20 +1734,47 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
         };
+        /**
+         * @description retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+         * @enum {string}
+         */
+        CredentialStatus: "active" | "retiring" | "expired" | "revoked";
+        /**
+         * @description How long what is rolled goes on working.
+         * @enum {string}
+         */
+        Grace: "now" | "1h" | "24h" | "7d";
+        Roll: {
+            grace: components["schemas"]["Grace"];
+            /**
+             * Format: date-time
+             * @description When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+             */
+            expires_at?: string;
+        };
         AccessToken: {
             /** Format: uuid */
             id: string;
             name: string;
             hint: string;
             scopes: components["schemas"]["Scope"][];
+            status: components["schemas"]["CredentialStatus"];
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To five minutes.
+             */
             last_used_at?: string;
             /** Format: date-time */
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The token it was rolled to.
+             */
+            replaced_by?: string;
         };
         AccessTokenPage: {
             items: components["schemas"]["AccessToken"][];
@@ -1367,6 +1783,12 @@ export interface components {
         CreatedAccessToken: {
             access_token: components["schemas"]["AccessToken"];
             token: string;
+        };
+        RolledAccessToken: {
+            access_token: components["schemas"]["AccessToken"];
+            /** @description The new token; in this answer only. */
+            token: string;
+            previous: components["schemas"]["AccessToken"];
         };
         Usage: {
             plan: string;
@@ -1557,22 +1979,69 @@ export interface components {
             context: components["schemas"]["Context"];
             key: components["schemas"]["ApiKey"];
         };
+        /**
+         * @description Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+         *     shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+         */
+        Origins: string[];
         NewApiKey: {
             name: string;
-            allowed_origins?: string[];
+            allowed_origins?: components["schemas"]["Origins"];
+            /**
+             * @description Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+             * @default false
+             */
+            allow_without_origin: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has no end.
+             */
+            expires_at?: string;
+        };
+        /** @description What is absent stays as it is. */
+        ApiKeyPatch: {
+            name?: string;
+            allowed_origins?: components["schemas"]["Origins"];
+            allow_without_origin?: boolean;
+            /**
+             * Format: date-time
+             * @description Of a key that was rolled at most seven days from now.
+             */
+            expires_at?: string;
+            /** @description true takes the end away; not of a key that was rolled. */
+            never_expires?: boolean;
         };
         ApiKey: {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description The key itself: public, it stands in your page; empty once revoked. */
+            /** @description The key itself: public, it stands in your page; empty once it works no more. */
             key: string;
             hint: string;
-            allowed_origins: string[];
+            allowed_origins: components["schemas"]["Origins"];
+            allow_without_origin: boolean;
+            status: components["schemas"]["CredentialStatus"];
+            version: number;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute, some seconds late.
+             */
+            last_used_at?: string;
+            /** Format: date-time */
+            expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The key it was rolled to.
+             */
+            replaced_by?: string;
+        };
+        RolledApiKey: {
+            key: components["schemas"]["ApiKey"];
+            previous: components["schemas"]["ApiKey"];
         };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
@@ -2329,6 +2798,53 @@ export interface components {
             items: components["schemas"]["DeployReceipt"][];
             next_cursor?: string;
         };
+        Export: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            status: "queued" | "building" | "ready" | "failed" | "expired";
+            requested_by: string;
+            /**
+             * Format: date-time
+             * @description The archive holds what there was at this moment.
+             */
+            requested_at: string;
+            /**
+             * Format: int64
+             * @description Rows that are written.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Rows that there will be, as counted when it began.
+             */
+            rows_expected?: number;
+            /**
+             * Format: int64
+             * @description Of the archive.
+             */
+            bytes?: number;
+            /** @description Of the archive, in hexadecimal digits. */
+            sha256?: string;
+            filename?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description Then the archive is removed.
+             */
+            expires_at?: string;
+            failure?: components["schemas"]["ExportFailure"];
+        };
+        ExportFailure: {
+            /** @enum {string} */
+            code: "too_large" | "internal";
+            detail: string;
+        };
+        ExportPage: {
+            items: components["schemas"]["Export"][];
+            next_cursor?: string;
+        };
         NewShare: {
             /**
              * Format: date-time
@@ -3081,6 +3597,7 @@ export interface components {
         From: string;
         To: string;
         ProposalStatus: components["schemas"]["ProposalStatus"];
+        ExportID: string;
         /** @description Repeating a request with the same key within 24 h answers with the first result. */
         IdempotencyKey: string;
         /** @description ETag of the version that was read. */
@@ -3092,6 +3609,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listWaysIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WaysIn. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaysIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     signUp: {
         parameters: {
             query?: never;
@@ -3114,6 +3652,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description A mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -3126,7 +3671,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["Login"];
             };
         };
         responses: {
@@ -3137,6 +3682,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    recoverPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sendMagicLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Link"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    startProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderStart"];
+            };
+        };
+        responses: {
+            /** @description ProviderAddress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderAddress"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3314,6 +3980,13 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                actor?: string;
+                /** @description What, in full ("key.created"), or about what: the part before the dot. */
+                action?: string;
+                from?: string;
+                /** @description Exclusive. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3328,6 +4001,210 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ExportPage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The bytes that are wanted, as RFC 9110 has it: bytes=1048576- */
+                Range?: string;
+                /** @description The ETag that the bytes must belong to; the whole archive comes when it is another. */
+                "If-Range"?: string;
+            };
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A part of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description EmailChanged. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: {
+                /** @description An entry noted earlier, as NUMBER:HASH; it must still be there. */
+                known?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AuditVerification. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3354,6 +4231,25 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WebSessionPage"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -3446,6 +4342,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: components["parameters"]["TokenID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledAccessToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledAccessToken"];
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -3752,6 +4675,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description ApiKey. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledApiKey. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledApiKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -42,20 +42,51 @@ type Session struct {
 	ExpiresAt       time.Time
 	AccessExpiresAt *time.Time // until then the auth server's word holds; nil = it is not asked again
 	RevokedAt       *time.Time
+	// MaySetPasswordUntil is set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
 
-// Token is a personal access token; its text is shown once and never kept.
-type Token struct {
-	ID         uuid.UUID
-	AccountID  uuid.UUID
-	Name       string
-	Hint       string
-	Scopes     []Scope
-	CreatedAt  time.Time
-	LastUsedAt *time.Time
-	ExpiresAt  *time.Time
-	RevokedAt  *time.Time
+// MaySetPassword tells whether a new password needs no current one.
+func (s Session) MaySetPassword(now time.Time) bool {
+	return s.MaySetPasswordUntil != nil && now.Before(*s.MaySetPasswordUntil)
 }
+
+// NewSession is a session that begins. What only it knows goes to the store and no further.
+type NewSession struct {
+	Session
+	SecretHash   []byte
+	RefreshToken string
+	Method       Method
+}
+
+// Method is how somebody came in.
+type Method string
+
+// The methods; of a provider it is "provider:" and its name.
+const (
+	BySignUp   Method = "sign_up"
+	ByPassword Method = "password"
+	ByLink     Method = "link"
+	byProvider Method = "provider:"
+)
+
+// Ending is why a session ended.
+type Ending string
+
+// The endings.
+const (
+	SignedOut         Ending = "signed_out"
+	Revoked           Ending = "revoked"     // from another browser, or by a token
+	Replaced          Ending = "replaced"    // somebody signed in with the same browser
+	EndedByLimit      Ending = "too_many"    // the oldest of too many
+	EndedByAuthServer Ending = "auth_server" // it took its word back
+)
+
+// The lives of sessions where nothing else is configured.
+const (
+	DefaultSessionIdle = 7 * 24 * time.Hour  // without a request
+	DefaultSessionLife = 30 * 24 * time.Hour // whatever happens
+)
 
 // Scope is one thing a token may do.
 type Scope string
@@ -117,7 +148,8 @@ func (p Principal) May(s Scope) error {
 var (
 	ErrNoCredentials = fault.New(fault.Unauthenticated, "missing_key", "Sign in, or send an access token: Authorization: Bearer spt_…")
 	ErrBadToken      = fault.New(fault.Unauthenticated, "invalid_key", "The access token is not valid.")
-	ErrTokenRevoked  = fault.New(fault.Unauthenticated, "key_revoked", "The access token was revoked or has expired.")
+	ErrTokenRevoked  = fault.New(fault.Unauthenticated, "key_revoked", "The access token was revoked. Make another under Settings → Access tokens.")
+	ErrTokenExpired  = fault.New(fault.Unauthenticated, "key_expired", "The access token has expired. Make another under Settings → Access tokens.")
 	ErrIngestKey     = fault.New(fault.Forbidden, "key_scope", "Ingest keys (spk_…) only send signals; they cannot read. Use an access token (spt_…).")
 	ErrSessionEnded  = fault.New(fault.Unauthenticated, "session_ended", "The session has ended. Sign in again.")
 	ErrClosed        = fault.New(fault.Forbidden, "account_closed", "The deletion of this account is scheduled. Cancel it to come back.")

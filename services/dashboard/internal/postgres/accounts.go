@@ -18,7 +18,6 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
-	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
 
@@ -127,6 +126,40 @@ func (s Accounts) Owns(ctx context.Context, user uuid.UUID) (bool, error) {
 	return err == nil, err
 }
 
+// FollowEmail gives the account the address that the auth server knows its owner by.
+func (s Accounts) FollowEmail(ctx context.Context, a actor.Actor, email string, at time.Time) error {
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.SetAccountEmail(ctx, db.SetAccountEmailParams{ID: a.Account, Email: email})
+		if err != nil || n == 0 { // it has this address
+			return err
+		}
+		return audit(ctx, q, change{actor: a, at: at, action: "email.changed", subject: "account", id: a.Account})
+	})
+	return wrap(err, "changing the account's e-mail address")
+}
+
+// NoteRefusal writes down in the accounts with this address that somebody could not sign in.
+func (s Accounts) NoteRefusal(ctx context.Context, email string, at time.Time) error {
+	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
+	if err != nil {
+		return fmt.Errorf("finding whose address it is: %w", err)
+	}
+	for _, id := range ids {
+		if err := s.Note(ctx, actor.Nobody(id), "session.refused", at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Note writes down what was asked for and has changed nothing yet.
+func (s Accounts) Note(ctx context.Context, a actor.Actor, action string, at time.Time) error {
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		return audit(ctx, q, change{actor: a, at: at, action: action, subject: "account", id: a.Account})
+	})
+	return wrap(err, "writing down what was asked for")
+}
+
 // Close schedules the account's deletion: ingestion stops and sessions end with it.
 func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, at, purgeAt time.Time, keep uuid.UUID) (account.Account, error) {
 	var out account.Account
@@ -201,50 +234,6 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 	return out, wrap(err, "cancelling the deletion")
 }
 
-// AddToken keeps a token's hash.
-func (s Accounts) AddToken(ctx context.Context, a actor.Actor, t account.Token, hash []byte, limit int) (account.Token, error) {
-	var out account.Token
-	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.CountTokens(ctx)
-		if err != nil {
-			return err
-		}
-		if n >= int64(limit) {
-			return fault.Newf(fault.Conflict, "limit_reached", "There are already %d access tokens.", limit)
-		}
-		scopes := make([]string, len(t.Scopes))
-		for i, scope := range t.Scopes {
-			scopes[i] = string(scope)
-		}
-		row, err := q.InsertToken(ctx, db.InsertTokenParams{
-			ID: t.ID, AccountID: a.Account, Name: t.Name, TokenHash: hash, Hint: t.Hint, Scopes: scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
-		})
-		if err != nil {
-			return err
-		}
-		out = toToken(row)
-		return audit(ctx, q, change{actor: a, at: t.CreatedAt, action: "token.created", subject: "token", id: t.ID, detail: map[string]any{"name": t.Name, "scopes": scopes}})
-	})
-	return out, wrap(err, "creating the access token")
-}
-
-// TokenByHash finds a token and its account before the account is known.
-func (s Accounts) TokenByHash(ctx context.Context, hash []byte) (account.Token, account.Account, error) {
-	var token account.Token
-	var owner account.Account
-	err := tenant.LookupTx(ctx, s.db, tenant.Lookup{TokenHash: hash}, func(tx pgx.Tx) error {
-		q := db.New(tx)
-		row, err := q.TokenByHash(ctx, hash)
-		if err != nil {
-			return found(err)
-		}
-		token = toToken(row)
-		owner, err = s.owner(ctx, tx, q, row.AccountID)
-		return err
-	})
-	return token, owner, wrap(err, "looking the access token up")
-}
-
 // owner enters the account a credential belongs to, and reads it.
 func (s Accounts) owner(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.UUID) (account.Account, error) {
 	if err := tenant.Enter(ctx, tx, id); err != nil {
@@ -255,51 +244,6 @@ func (s Accounts) owner(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.U
 		return account.Account{}, found(err)
 	}
 	return s.toAccount(row, nil), nil
-}
-
-func toToken(row db.AccessToken) account.Token {
-	out := account.Token{
-		ID: row.ID, AccountID: row.AccountID, Name: row.Name, Hint: row.Hint, CreatedAt: row.CreatedAt,
-		LastUsedAt: row.LastUsedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt,
-	}
-	for _, scope := range row.Scopes {
-		out.Scopes = append(out.Scopes, account.Scope(scope))
-	}
-	return out
-}
-
-// TouchToken notes that a token was used.
-func (s Accounts) TouchToken(ctx context.Context, t account.Token, at time.Time) error {
-	err := s.in(ctx, t.AccountID, func(_ pgx.Tx, q *db.Queries) error {
-		return q.TouchToken(ctx, db.TouchTokenParams{ID: t.ID, LastUsedAt: &at})
-	})
-	return wrap(err, "noting the access token's use")
-}
-
-// RevokeToken ends a token.
-func (s Accounts) RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
-	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.RevokeToken(ctx, db.RevokeTokenParams{ID: id, RevokedAt: &at})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return errNotFound
-		}
-		return audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: id})
-	})
-	return wrap(err, "revoking the access token")
-}
-
-// Tokens lists the account's tokens.
-func (s Accounts) Tokens(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[account.Token], error) {
-	var out []account.Token
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		rows, err := q.ListTokens(ctx, db.ListTokensParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
-		out = mapped(rows, toToken)
-		return err
-	})
-	return page.Cut(out, r, func(t account.Token) page.Cursor { return page.AtID(t.CreatedAt, t.ID) }), wrap(err, "listing access tokens")
 }
 
 // mapped converts rows; the result is never nil, so that it is [] in JSON.

@@ -22,6 +22,8 @@ type AccessToken struct {
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
+	ChainID    *uuid.UUID
+	ReplacedBy *uuid.UUID
 }
 
 // writer: dashboard. The tenant; everything belongs to exactly one.
@@ -74,28 +76,22 @@ type Analysis struct {
 
 // writer: dashboard. Write-only spk_ ingest keys.
 type ApiKey struct {
-	ID             uuid.UUID
-	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
-	CreatedAt      time.Time
-	RevokedAt      *time.Time
-}
-
-// writer: dashboard. Who did what and when; append-only.
-type AuditLog struct {
-	ID          int64
-	AccountID   uuid.UUID
-	At          time.Time
-	Actor       string
-	Action      string
-	SubjectType string
-	SubjectID   *uuid.UUID
-	Detail      []byte
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	Name               string
+	KeyHash            []byte
+	KeySealed          []byte
+	Hint               string
+	AllowedOrigins     []string
+	CreatedAt          time.Time
+	RevokedAt          *time.Time
+	Version            int32
+	ExpiresAt          *time.Time
+	LastUsedAt         *time.Time
+	AllowWithoutOrigin bool
+	ChainID            *uuid.UUID
+	ReplacedBy         *uuid.UUID
 }
 
 // writer: dashboard. An account's customer and subscription at Stripe; no card, no address, no amount.
@@ -298,6 +294,8 @@ type WebSession struct {
 	LastSeenAt         time.Time
 	ExpiresAt          time.Time
 	RevokedAt          *time.Time
+	// Set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
 
 // writer: dashboard. Where webhooks go.
