@@ -31,14 +31,14 @@ import (
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 
 type stage struct {
-	t      *testing.T
+	t      testing.TB
 	db     *testkit.DB
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
 	config retention.Config
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
 	return &stage{
