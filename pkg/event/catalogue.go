@@ -7,6 +7,7 @@ var (
 	SignalBatch = define[*eventv1.SignalBatch](signals, "signal.batch", 1, ManyAccounts)
 
 	IngestRefused = define[*eventv1.IngestRefused](refusals, "ingest.refused", 1, ManyAccounts)
+	KeysUsed      = define[*eventv1.KeysUsed](refusals, "keys.used", 1, ManyAccounts)
 
 	SignalFirstReceived = define[*eventv1.SignalFirstReceived](facts, "signal.first_received", 1, OneAccount)
 	ImportCompleted     = define[*eventv1.ImportCompleted](facts, "import.completed", 1, OneAccount)
@@ -55,7 +56,7 @@ var (
 // All lists the catalogue in the order of a signal's life.
 func All() []Info {
 	types := []Describer{
-		SignalBatch, IngestRefused,
+		SignalBatch, IngestRefused, KeysUsed,
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
 		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalRewriteRequested, ProposalEdited, ProposalReopened, ProposalExpired,
