@@ -132,6 +132,10 @@ bench-analysis: ## what analyses find in simulated products, and that their time
 bench-notify: ## 10,000 webhooks while a fifth of the endpoints are silent and a tenth fail first (4 min)
 	@go run ./deploy/bench/cmd/notify $(NOTIFY)
 
+.PHONY: bench-export
+bench-export: ## the archive of a million signals: time, and the builder's memory (3 min)
+	@go test -run '^$$' -bench Export -benchtime 1x -timeout 20m ./services/retention
+
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)

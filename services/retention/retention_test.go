@@ -38,7 +38,7 @@ func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 const secret = "0123456789abcdef0123456789abcdef"
 
 type stage struct {
-	t      *testing.T
+	t      testing.TB
 	db     *testkit.DB
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
@@ -46,7 +46,7 @@ type stage struct {
 	ledger string
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
 	ledger := filepath.Join(t.TempDir(), "deletions.jsonl")
