@@ -309,6 +309,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the audit log is as it was written
+         * @description Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+         *     changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+         *     note the head (its number and hash) outside of Specter, and pass it as `known` later.
+         */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/sessions": {
         parameters: {
             query?: never;
@@ -1492,11 +1514,17 @@ export interface components {
             confirm_email: string;
         };
         AuditEntry: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The place in the account's log: 1, 2, 3 … without a gap.
+             */
             id: number;
             /** Format: date-time */
             at: string;
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
             actor: string;
+            /** @description The person's address or the token's name, while there is one. */
+            actor_name?: string;
             action: string;
             subject_type: string;
             /** Format: uuid */
@@ -1504,6 +1532,36 @@ export interface components {
             detail?: {
                 [key: string]: unknown;
             };
+            /** @description The hash of the entry before, in hexadecimal; zeros for the first. */
+            prev_hash: string;
+            /** @description SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes. */
+            hash: string;
+        };
+        AuditVerification: {
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description How many entries were found in order.
+             */
+            entries: number;
+            head?: components["schemas"]["AuditHead"];
+            first_broken?: components["schemas"]["AuditBreak"];
+        };
+        /** @description The newest entry found in order. Note it outside of Specter to ask for it later. */
+        AuditHead: {
+            /** Format: int64 */
+            id: number;
+            hash: string;
+        };
+        AuditBreak: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+             *     what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+             * @enum {string}
+             */
+            reason: "missing" | "relinked" | "altered" | "replaced";
         };
         AuditEntryPage: {
             items: components["schemas"]["AuditEntry"][];
@@ -3641,6 +3699,13 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                actor?: string;
+                /** @description What, in full ("key.created"), or about what: the part before the dot. */
+                action?: string;
+                from?: string;
+                /** @description Exclusive. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3705,6 +3770,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: {
+                /** @description An entry noted earlier, as NUMBER:HASH; it must still be there. */
+                known?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AuditVerification. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             default: components["responses"]["Problem"];

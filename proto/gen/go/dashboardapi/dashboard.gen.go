@@ -64,6 +64,30 @@ func (e AnalysisTrigger) Valid() bool {
 	}
 }
 
+// Defines values for AuditBreakReason.
+const (
+	Altered  AuditBreakReason = "altered"
+	Missing  AuditBreakReason = "missing"
+	Relinked AuditBreakReason = "relinked"
+	Replaced AuditBreakReason = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the AuditBreakReason enum.
+func (e AuditBreakReason) Valid() bool {
+	switch e {
+	case Altered:
+		return true
+	case Missing:
+		return true
+	case Relinked:
+		return true
+	case Replaced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CalibrationOutcomeStatus.
 const (
 	CalibrationOutcomeStatusImproved     CalibrationOutcomeStatus = "improved"
@@ -1102,21 +1126,64 @@ type ApiKeyPatch struct {
 	NeverExpires *bool `json:"never_expires,omitempty"`
 }
 
+// AuditBreak defines model for AuditBreak.
+type AuditBreak struct {
+	Id int64 `json:"id"`
+
+	// Reason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+	// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+	Reason AuditBreakReason `json:"reason"`
+}
+
+// AuditBreakReason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+type AuditBreakReason string
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
-	Action      string                  `json:"action"`
-	Actor       string                  `json:"actor"`
-	At          time.Time               `json:"at"`
-	Detail      *map[string]interface{} `json:"detail,omitempty"`
-	Id          int64                   `json:"id"`
-	SubjectId   *openapi_types.UUID     `json:"subject_id,omitempty"`
-	SubjectType string                  `json:"subject_type"`
+	Action string `json:"action"`
+
+	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>".
+	Actor string `json:"actor"`
+
+	// ActorName The person's address or the token's name, while there is one.
+	ActorName *string                 `json:"actor_name,omitempty"`
+	At        time.Time               `json:"at"`
+	Detail    *map[string]interface{} `json:"detail,omitempty"`
+
+	// Hash SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes.
+	Hash string `json:"hash"`
+
+	// Id The place in the account's log: 1, 2, 3 … without a gap.
+	Id int64 `json:"id"`
+
+	// PrevHash The hash of the entry before, in hexadecimal; zeros for the first.
+	PrevHash    string              `json:"prev_hash"`
+	SubjectId   *openapi_types.UUID `json:"subject_id,omitempty"`
+	SubjectType string              `json:"subject_type"`
 }
 
 // AuditEntryPage defines model for AuditEntryPage.
 type AuditEntryPage struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// AuditHead The newest entry found in order. Note it outside of Specter to ask for it later.
+type AuditHead struct {
+	Hash string `json:"hash"`
+	Id   int64  `json:"id"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// Entries How many entries were found in order.
+	Entries     int64       `json:"entries"`
+	FirstBroken *AuditBreak `json:"first_broken,omitempty"`
+
+	// Head The newest entry found in order. Note it outside of Specter to ask for it later.
+	Head   *AuditHead `json:"head,omitempty"`
+	Intact bool       `json:"intact"`
 }
 
 // Calibration defines model for Calibration.
@@ -2874,6 +2941,22 @@ type ListAuditLogParams struct {
 	// Cursor next_cursor of the page before.
 	Cursor    *Cursor             `form:"cursor,omitempty" json:"cursor,omitempty"`
 	SubjectId *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+
+	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action What, in full ("key.created"), or about what: the part before the dot.
+	Action *string    `form:"action,omitempty" json:"action,omitempty"`
+	From   *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Exclusive.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// VerifyAuditLogParams defines parameters for VerifyAuditLog.
+type VerifyAuditLogParams struct {
+	// Known An entry noted earlier, as NUMBER:HASH; it must still be there.
+	Known *string `form:"known,omitempty" json:"known,omitempty"`
 }
 
 // ListSessionsParams defines parameters for ListSessions.
@@ -3353,6 +3436,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyAuditLog Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelAccountDeletion Cancel the deletion of the account
 	//
@@ -4287,6 +4379,25 @@ func (c *Client) SetAnalytics(ctx context.Context, params *SetAnalyticsParams, b
 // Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 func (c *Client) ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAuditLogRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyAuditLog Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *Client) VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuditLogRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6651,6 +6762,108 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 		if params.SubjectId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject_id", *params.SubjectId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyAuditLogRequest constructs an http.Request for the VerifyAuditLog method
+func NewVerifyAuditLogRequest(server string, params *VerifyAuditLogParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/audit-log/verify")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Known != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "known", *params.Known, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11198,6 +11411,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLogWithResponse(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*ListAuditLogResponse, error)
 
+	// VerifyAuditLogWithResponse Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error)
+
 	// CancelAccountDeletionWithResponse Cancel the deletion of the account
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12384,6 +12608,54 @@ func (r ListAuditLogResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type VerifyAuditLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditVerification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyAuditLogResponse) GetJSON200() *AuditVerification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyAuditLogResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyAuditLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyAuditLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyAuditLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyAuditLogResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16583,6 +16855,23 @@ func (c *ClientWithResponses) ListAuditLogWithResponse(ctx context.Context, para
 	return ParseListAuditLogResponse(rsp)
 }
 
+// VerifyAuditLogWithResponse Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *ClientWithResponses) VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error) {
+	rsp, err := c.VerifyAuditLog(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuditLogResponse(rsp)
+}
+
 // CancelAccountDeletionWithResponse Cancel the deletion of the account
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18420,6 +18709,39 @@ func ParseListAuditLogResponse(rsp *http.Response) (*ListAuditLogResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest AuditEntryPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseVerifyAuditLogResponse parses an HTTP response from a VerifyAuditLogWithResponse call
+func ParseVerifyAuditLogResponse(rsp *http.Response) (*VerifyAuditLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyAuditLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditVerification
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -21294,6 +21616,9 @@ type ServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx echo.Context, params ListAuditLogParams) error
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx echo.Context) error
@@ -21721,8 +22046,54 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAuditLog(ctx, params)
+	return err
+}
+
+// VerifyAuditLog converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAuditLog(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAuditLogParams
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAuditLog(ctx, params)
 	return err
 }
 
@@ -23764,6 +24135,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/account/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
 	router.POST(options.BaseURL+"/api/v1/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/v1/account/email", wrapper.ChangeEmail, options.OperationMiddlewares["changeEmail"]...)
+	router.GET(options.BaseURL+"/api/v1/account/audit-log/verify", wrapper.VerifyAuditLog, options.OperationMiddlewares["verifyAuditLog"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions", wrapper.RevokeOtherSessions, options.OperationMiddlewares["revokeOtherSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/account/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions/:session_id", wrapper.RevokeSession, options.OperationMiddlewares["revokeSession"]...)
@@ -24028,6 +24400,45 @@ type ListAuditLogdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAuditLogdefaultApplicationProblemPlusJSONResponse) VisitListAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogRequestObject struct {
+	Params VerifyAuditLogParams
+}
+
+type VerifyAuditLogResponseObject interface {
+	VisitVerifyAuditLogResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuditLog200JSONResponse AuditVerification
+
+func (response VerifyAuditLog200JSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAuditLogdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -27580,6 +27991,9 @@ type StrictServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx context.Context, request ListAuditLogRequestObject) (ListAuditLogResponseObject, error)
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx context.Context, request VerifyAuditLogRequestObject) (VerifyAuditLogResponseObject, error)
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx context.Context, request CancelAccountDeletionRequestObject) (CancelAccountDeletionResponseObject, error)
@@ -27998,6 +28412,31 @@ func (sh *strictHandler) ListAuditLog(ctx echo.Context, params ListAuditLogParam
 		return err
 	} else if validResponse, ok := response.(ListAuditLogResponseObject); ok {
 		return validResponse.VisitListAuditLogResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyAuditLog operation middleware
+func (sh *strictHandler) VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error {
+	var request VerifyAuditLogRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuditLog(ctx.Request().Context(), request.(VerifyAuditLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuditLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAuditLogResponseObject); ok {
+		return validResponse.VisitVerifyAuditLogResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -7,7 +7,6 @@ import (
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
-	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 )
 
@@ -89,30 +88,4 @@ func (a *api) RevokeSession(ctx context.Context, r contract.RevokeSessionRequest
 // RevokeOtherSessions answers DELETE /api/v1/account/sessions.
 func (a *api) RevokeOtherSessions(ctx context.Context, _ contract.RevokeOtherSessionsRequestObject) (contract.RevokeOtherSessionsResponseObject, error) {
 	return contract.RevokeOtherSessions204Response{}, a.Accounts.SignOutOthers(ctx, principal(ctx))
-}
-
-// ListAuditLog answers GET /api/v1/account/audit-log.
-func (a *api) ListAuditLog(ctx context.Context, r contract.ListAuditLogRequestObject) (contract.ListAuditLogResponseObject, error) {
-	const list = "audit-log"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Insights.AuditLog(ctx, who(ctx).Account, r.Params.SubjectId, request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListAuditLog200JSONResponse
-	if out.Items, err = each(found.Items, toAudit); err != nil {
-		return nil, err
-	}
-	out.NextCursor, err = nextCursor(list, found.Next)
-	return out, err
-}
-
-func toAudit(e insight.Audit) (contract.AuditEntry, error) {
-	detail, err := document[map[string]any](e.Detail)
-	return contract.AuditEntry{
-		Id: e.ID, At: e.At.UTC(), Actor: e.Actor, Action: e.Action, SubjectType: e.SubjectType, SubjectId: e.SubjectID, Detail: &detail,
-	}, err
 }

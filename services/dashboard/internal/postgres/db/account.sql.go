@@ -345,48 +345,6 @@ func (q *Queries) LeaseRefresh(ctx context.Context, arg LeaseRefreshParams) ([]b
 	return refresh_token_sealed, err
 }
 
-const listAudit = `-- name: ListAudit :many
-SELECT id, account_id, at, actor, action, subject_type, subject_id, detail FROM audit_log
-WHERE ($1::bigint IS NULL OR id < $1)
-  AND ($2::uuid IS NULL OR subject_id = $2)
-ORDER BY id DESC LIMIT $3
-`
-
-type ListAuditParams struct {
-	BeforeID  *int64
-	SubjectID *uuid.UUID
-	RowLimit  int32
-}
-
-func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error) {
-	rows, err := q.db.Query(ctx, listAudit, arg.BeforeID, arg.SubjectID, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditLog
-	for rows.Next() {
-		var i AuditLog
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.At,
-			&i.Actor,
-			&i.Action,
-			&i.SubjectType,
-			&i.SubjectID,
-			&i.Detail,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listSessions = `-- name: ListSessions :many
 SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions
 WHERE revoked_at IS NULL AND expires_at > $1 AND last_seen_at > $2

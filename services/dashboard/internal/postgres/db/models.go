@@ -94,18 +94,6 @@ type ApiKey struct {
 	ReplacedBy         *uuid.UUID
 }
 
-// writer: dashboard. Who did what and when; append-only.
-type AuditLog struct {
-	ID          int64
-	AccountID   uuid.UUID
-	At          time.Time
-	Actor       string
-	Action      string
-	SubjectType string
-	SubjectID   *uuid.UUID
-	Detail      []byte
-}
-
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.
 type Context struct {
 	ID            uuid.UUID

@@ -69,12 +69,6 @@ ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 -- name: InsertAudit :exec
 INSERT INTO audit_log (account_id, at, actor, action, subject_type, subject_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7);
 
--- name: ListAudit :many
-SELECT * FROM audit_log
-WHERE (sqlc.narg(before_id)::bigint IS NULL OR id < sqlc.narg(before_id))
-  AND (sqlc.narg(subject_id)::uuid IS NULL OR subject_id = sqlc.narg(subject_id))
-ORDER BY id DESC LIMIT sqlc.arg(row_limit);
-
 -- name: LockIdempotency :exec
 SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(name)::text, 0));
 
