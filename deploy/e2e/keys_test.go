@@ -104,6 +104,11 @@ func testKeysPage(t *testing.T, s *system, v *screen) {
 		return old == http.StatusOK && fresh == http.StatusOK
 	})
 
+	program.Await(t, 10*time.Second, "the page to be told of their use", func() bool {
+		old, _ := s.keyNamed(t, "Webshop", "retiring")
+		fresh, _ := s.keyNamed(t, "Webshop", "active")
+		return old.LastUsedAt != nil && fresh.LastUsedAt != nil
+	})
 	for _, width := range []int64{1280, 360} {
 		require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(width, 900)))
 		v.open(t, s.ProductID, "/settings")
