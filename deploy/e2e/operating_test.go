@@ -125,6 +125,17 @@ func (d *desk) stored(total int64) {
 	require.Equal(d.t, total, p.SignalsTotal)
 }
 
+// forget asks for a new password, whose link is mailed.
+func (d *desk) forget() {
+	d.t.Helper()
+	status, answer := d.post(d.t, "/auth/v1/recover", "", `{"email":"`+d.Email+`"}`)
+	require.Equal(d.t, http.StatusOK, status, answer)
+	program.Await(d.t, program.StartTimeout, "the mail", func() bool {
+		mails, err := filepath.Glob(filepath.Join(d.dir, ".specter", "mail", "*.eml"))
+		return err == nil && len(mails) == 1
+	})
+}
+
 // bury has the analyzer give up on a message.
 func (d *desk) bury() {
 	d.t.Helper()
@@ -156,6 +167,8 @@ func TestTheRunbookRuns(t *testing.T) {
 		d.bury()
 		d.run("Dead letters", 0)
 		d.run("Limits", 0)
+		d.forget()
+		d.run("Mail", 0)
 		d.run("A full disk", 0)
 		d.take(3, 3)
 

@@ -12,6 +12,8 @@ import (
 	"github.com/draftlabs/specter/pkg/sealed"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 )
 
 // maxQuotaGrace is in percent: what would double a limit is a limit of its own.
@@ -29,6 +31,10 @@ type Config struct {
 	DeletionGrace time.Duration   `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
 	PlansFile     string          `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
 	QuotaGrace    int             `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
+	Operator      string          `env:"SPECTER_OPERATOR_NAME" doc:"Who runs this server, as the page /privacy names them. Absent: it names nobody."`
+	Contact       string          `env:"SPECTER_PRIVACY_CONTACT" doc:"E-mail address or https:// URL for questions about personal data, shown on the page /privacy. Absent: it names none."`
+	PostHogHost   string          `env:"SPECTER_POSTHOG_HOST" doc:"Address of a PostHog, such as https://eu.i.posthog.com, that is told which pages of the dashboard are opened; never of a product's signals. Absent: the use of the dashboard is not measured."`
+	PostHogKey    string          `env:"SPECTER_POSTHOG_KEY" doc:"Project key of that PostHog (phc_…). Required with SPECTER_POSTHOG_HOST."`
 	Egress        egress.Settings // the public address is one of them
 }
 
@@ -64,6 +70,17 @@ func (c Config) check() error {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
 			errs = append(errs, fmt.Errorf("%s must be an https:// or http:// URL", name))
 		}
+	}
+	if (c.PostHogHost == "") != (c.PostHogKey == "") {
+		errs = append(errs, errors.New("SPECTER_POSTHOG_HOST and SPECTER_POSTHOG_KEY go together: set both or neither"))
+	}
+	if c.PostHogHost != "" {
+		if _, err := posthog.CheckHost(c.PostHogHost); err != nil {
+			errs = append(errs, fmt.Errorf("SPECTER_POSTHOG_HOST: %w", err))
+		}
+	}
+	if err := privacy.CheckContact(c.Contact); err != nil {
+		errs = append(errs, fmt.Errorf("SPECTER_PRIVACY_CONTACT: %w", err))
 	}
 	if _, err := c.Egress.Policy(); err != nil {
 		errs = append(errs, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -26,6 +27,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
@@ -90,6 +93,16 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
+	var relay httpapi.Relay
+	if c.PostHogHost != "" {
+		views, err := posthog.New(c.PostHogHost, c.PostHogKey, c.Egress.PublicURL, p.Log)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		context.AfterFunc(background, views.Close)
+		relay = views
+	}
 	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, c.DeletionGrace, now)
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
@@ -109,6 +122,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
+		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
+		Relay:       relay,
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/services/dashboard"
@@ -143,4 +145,26 @@ func (h *host) rebuildCatalog(ctx context.Context) (dashboard.Rebuilt, error) {
 	}
 	defer db.Close()
 	return dashboard.RebuildCatalog(ctx, db, h.broker, h.log)
+}
+
+// KeptMail finds the mail that waits for the operator because SPECTER_SMTP_URL is not set.
+func KeptMail(src config.Source) (*mail.Spool, error) {
+	own, _, err := load(src)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return mail.NewSpool(mailDir(own.Mail, own.DataDir), zap.NewNop()), nil
+}
+
+// mailDir is where mail is kept when it is not sent.
+func mailDir(s mail.Settings, dataDir string) string {
+	return first(s.Dir, filepath.Join(dataDir, "mail"))
+}
+
+// keptIn is where these settings keep mail; "" when it is sent.
+func keptIn(src config.Source) string {
+	if src["SPECTER_SMTP_URL"] != "" {
+		return ""
+	}
+	return src["SPECTER_MAIL_DIR"]
 }

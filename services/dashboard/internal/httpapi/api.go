@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -22,6 +23,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
@@ -54,6 +56,9 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	Privacy     *privacy.Service
+	Analytics   *analytics.Service
+	Relay       Relay // nil where the use of the dashboard is not measured
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
@@ -90,6 +95,10 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	statements, err := newPrivacyPage(o.Privacy)
+	if err != nil {
+		return nil, err
+	}
 	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval), shared: pages}
 
 	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer})
@@ -111,6 +120,12 @@ func New(o Options) (http.Handler, error) {
 	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)
+	e.GET("/privacy", statements.serve)
+	e.HEAD("/privacy", statements.serve)
+	e.GET("/privacy.json", statements.document)
+	e.HEAD("/privacy.json", statements.document)
+	e.POST(measurePath+capturePath, a.measure, sameOrigin(origins))
+	e.Any(measurePath+"/*", func(echo.Context) error { return httpx.ErrNotFound }) // no other path of PostHog is passed on
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))

@@ -140,6 +140,11 @@ func (c cookies) name() string {
 	return "specter_session"
 }
 
+// SessionCookie is the cookie's name at a public address.
+func SessionCookie(publicURL string) string {
+	return cookies{secure: strings.HasPrefix(publicURL, "https://")}.name()
+}
+
 func (c cookies) read(r *http.Request) string {
 	cookie, err := r.Cookie(c.name())
 	if err != nil {

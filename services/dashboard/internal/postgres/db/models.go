@@ -48,6 +48,8 @@ type Account struct {
 	EndpointLimit      int32
 	// Signals are kept for so many months, or for less where the instance keeps less.
 	RetentionMonths int32
+	// Whether the use of the dashboard may be measured where the operator has turned that on.
+	Measured bool
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
