@@ -29,6 +29,10 @@ func CatalogSubject(key string) string { return "$KV." + CatalogBucket + "." + k
 // QuotaBucket is the key-value bucket of what accounts have used of their monthly limits.
 const QuotaBucket = "QUOTA"
 
+// QuotaComplete is the bucket's key that is there while the bucket holds every account's month: whoever finds it but no
+// entry of an account knows that the account has used nothing. It goes when the bucket is lost.
+const QuotaComplete = "complete"
+
 // QuotaKeep is longer than anybody asks after a month that is over.
 const QuotaKeep = 100 * 24 * time.Hour
 
@@ -36,6 +40,9 @@ const QuotaKeep = 100 * 24 * time.Hour
 func QuotaKey(account uuid.UUID, at time.Time) string {
 	return account.String() + "." + at.UTC().Format("2006-01")
 }
+
+// QuotaMonthKeys matches the bucket's keys of every account's month that holds at.
+func QuotaMonthKeys(at time.Time) string { return "*." + at.UTC().Format("2006-01") }
 
 // QuotaAccountSubjects is where the writes of an account's keys land.
 func QuotaAccountSubjects(account uuid.UUID) string {

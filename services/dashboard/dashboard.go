@@ -137,6 +137,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
+		keepCounts(usage.NewReconciler(quotas, postgres.Counted{Store: store}, now), p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
