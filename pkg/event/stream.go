@@ -10,6 +10,7 @@ const (
 	mib = 1 << 20
 	gib = 1 << 30
 
+	// week is policy: nothing of a signal is at the broker for longer, so that what the database forgets is gone there.
 	week = 7 * 24 * time.Hour
 
 	// DuplicateWindow is how long the broker remembers a message id. The outbox relay and the
@@ -87,7 +88,7 @@ var refusals = Stream{
 // Its subjects are deadletter.<consumer>.<the original subject>.
 func DeadLetters() Stream {
 	return Stream{
-		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: 30 * 24 * time.Hour, MaxBytes: 256 * mib,
+		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: week, MaxBytes: 256 * mib,
 		// The original and the headers that say why.
 		MaxMessageBytes: MaxMessageBytes + 64<<10, DuplicateWindow: DuplicateWindow,
 		Doc: "Messages a consumer gave up on, with reason, consumer, attempts and the original headers.",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -33,6 +34,7 @@ type Options struct {
 	HTTPS         bool                  // the public address is https: adds Strict-Transport-Security
 	ErrorSentence bool                  // problem answers also carry `error` (the ingest paths)
 	Registerer    prometheus.Registerer // nil = no metrics
+	Headers       http.Header           // more of them, for every answer
 }
 
 // NewEcho returns an echo with our middleware and error answers and no routes.
@@ -73,6 +75,7 @@ func securityHeaders(o Options) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			SecureHeaders(c.Response().Header(), o.Policy, o.HTTPS)
+			maps.Copy(c.Response().Header(), o.Headers)
 			return next(c)
 		}
 	}

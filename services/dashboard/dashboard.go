@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/plan"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -103,15 +106,23 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		context.AfterFunc(background, views.Close)
 		relay = views
 	}
-	accounts := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, c.DeletionGrace, now)
+	accounts, err := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, account.Options{
+		Grace: c.DeletionGrace, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, SecretKey: c.SecretKey, PublicURL: c.Egress.PublicURL, Now: now,
+		Failed: func(err error) { p.Log.Warn("the auth server did not do what it was asked for", zap.Error(err)) },
+	})
+	if err != nil {
+		stop()
+		return nil, err
+	}
 	quotas := broker.NewQuotas(p.Bus)
 	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
-		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, Web: web.Handler(), Now: now,
+		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,
 		Accounts:    accounts,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
+		AuditLog:    auditlog.New(postgres.AuditLog{Store: store}),
 		Calibration: calibration.New(postgres.Calibration{Store: store}),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
@@ -140,6 +151,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		keepCounts(usage.NewReconciler(quotas, postgres.Counted{Store: store}, now), p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
+		accounts,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
 	)
 	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -58,144 +57,6 @@ func (c *clock) Advance(d time.Duration) {
 	c.offset += d
 }
 
-// goTrue speaks the part of Supabase Auth's REST that gotrue-go uses, with the hosted server's
-// answers; every method of it can be told to fail.
-type goTrue struct {
-	*httptest.Server
-	clock *clock
-
-	mu       sync.Mutex
-	users    map[string]uuid.UUID
-	refresh  map[string]string // token -> e-mail
-	life     time.Duration
-	tamper   func(jwt.MapClaims)
-	down     bool
-	signOuts int
-	deletes  []http.Header // of every request to delete a person
-}
-
-// aServiceKey opens goTrue, as do the tokens of the service role that jwtSecret signed.
-const aServiceKey = "sb_secret_that_only_tests_know"
-
-func newGoTrue(t *testing.T, c *clock) *goTrue {
-	t.Helper()
-	g := &goTrue{clock: c, users: map[string]uuid.UUID{}, refresh: map[string]string{}, life: time.Hour}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /signup", g.signUp)
-	mux.HandleFunc("POST /token", g.token)
-	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, _ *http.Request) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.signOuts++
-		clear(g.refresh)
-		w.WriteHeader(http.StatusNoContent)
-	})
-	mux.HandleFunc("DELETE /admin/users/{id}", g.deleteUser)
-	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.mu.Lock()
-		down := g.down
-		if r.Method == http.MethodDelete {
-			g.deletes = append(g.deletes, r.Header.Clone())
-		}
-		g.mu.Unlock()
-		if down {
-			http.Error(w, `{"code":503,"error_code":"unavailable","msg":"down"}`, http.StatusServiceUnavailable)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}))
-	t.Cleanup(g.Close)
-	return g
-}
-
-func (g *goTrue) set(change func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	change()
-}
-
-func (g *goTrue) signUp(w http.ResponseWriter, r *http.Request) {
-	var in struct{ Email, Password string }
-	_ = json.NewDecoder(r.Body).Decode(&in)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, taken := g.users[in.Email]; taken {
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprint(w, `{"code":422,"error_code":"user_already_exists","msg":"User already registered"}`)
-		return
-	}
-	g.users[in.Email] = uuid.New()
-	g.session(w, in.Email)
-}
-
-func (g *goTrue) token(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Email, Password string
-		RefreshToken    string `json:"refresh_token"`
-	}
-	_ = json.NewDecoder(r.Body).Decode(&in)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	email := in.Email
-	if r.URL.Query().Get("grant_type") == "refresh_token" {
-		email = g.refresh[in.RefreshToken]
-		delete(g.refresh, in.RefreshToken)
-	} else if in.Password != password {
-		email = ""
-	}
-	if _, known := g.users[email]; !known {
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprint(w, `{"code":400,"error_code":"invalid_credentials","msg":"Invalid login credentials"}`)
-		return
-	}
-	g.session(w, email)
-}
-
-func (g *goTrue) deleteUser(w http.ResponseWriter, r *http.Request) {
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	var c jwt.MapClaims
-	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return []byte(jwtSecret), nil }, jwt.WithTimeFunc(g.clock.Now))
-	if token != aServiceKey && (err != nil || c["role"] != "service_role") {
-		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, `{"code":403,"error_code":"not_admin","msg":"User not allowed"}`)
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for email, id := range g.users {
-		if id.String() == r.PathValue("id") {
-			delete(g.users, email)
-			fmt.Fprint(w, `{}`)
-			return
-		}
-	}
-	w.WriteHeader(http.StatusNotFound)
-	fmt.Fprint(w, `{"code":404,"error_code":"user_not_found","msg":"User not found"}`)
-}
-
-func (g *goTrue) session(w http.ResponseWriter, email string) {
-	id := g.users[email]
-	now := g.clock.Now()
-	c := jwt.MapClaims{
-		"iss": g.URL, "aud": "authenticated", "sub": id.String(), "email": email, "role": "authenticated",
-		"iat": now.Unix(), "exp": now.Add(g.life).Unix(),
-	}
-	if g.tamper != nil {
-		g.tamper(c)
-	}
-	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(jwtSecret))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	refresh := uuid.NewString()
-	g.refresh[refresh] = email
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"access_token": text, "token_type": "bearer", "expires_in": int(g.life.Seconds()), "expires_at": now.Add(g.life).Unix(),
-		"refresh_token": refresh, "user": map[string]any{"id": id, "email": email},
-	})
-}
-
 // world is a running dashboard with everything it needs.
 type world struct {
 	t     *testing.T
@@ -204,6 +65,8 @@ type world struct {
 	auth  *goTrue
 	clock *clock
 	url   string
+	// handler is the running dashboard's, for its routes.
+	handler http.Handler
 }
 
 func newWorld(t *testing.T, change ...func(*dashboard.Config)) *world {
@@ -228,7 +91,8 @@ func newStage(t *testing.T) *world {
 func (w *world) config() dashboard.Config {
 	return dashboard.Config{
 		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret, DeletionGrace: time.Hour,
-		Egress: egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Egress:         egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	}
 }
 
@@ -244,7 +108,8 @@ func (w *world) start(c dashboard.Config, log *zap.Logger) (stop func()) {
 	ready := make(chan struct{})
 	go func() { done <- service.Run(ctx, func() { close(ready) }) }()
 	<-ready
-	server := httptest.NewServer(service.Handler())
+	w.handler = service.Handler()
+	server := httptest.NewServer(w.handler)
 	w.url = server.URL
 	stop = sync.OnceFunc(func() {
 		server.Close()
@@ -284,6 +149,21 @@ func (w *world) signedUp(email string) *caller {
 	require.Equal(w.t, http.StatusCreated, r.status, r.text)
 	c.csrf = r.str("csrf_token")
 	return c
+}
+
+// owner is a person with a fresh account, a product, and a token that may everything.
+func (w *world) owner(email string) (testkit.Tenant, *caller) {
+	w.t.Helper()
+	c := w.signedUp(email)
+	me := c.get("/api/v1/session")
+	made := c.post("/api/v1/products", map[string]any{"name": "Shop"})
+	token := c.post("/api/v1/tokens", map[string]any{"name": "Everything", "scopes": allScopes()})
+	require.Equal(w.t, http.StatusCreated, token.status, token.text)
+	id := func(r response, path string) uuid.UUID { return uuid.MustParse(r.str(path)) }
+	return testkit.Tenant{
+		AccountID: id(me, "account_id"), UserID: id(me, "user_id"), Email: email, ProductID: id(made, "product.id"), ContextID: id(made, "context.id"),
+		KeyID: id(made, "key.id"), Key: made.str("key.key"), Token: token.str("token"), TokenID: id(token, "access_token.id"),
+	}, c
 }
 
 type response struct {

@@ -6,7 +6,8 @@
 //     messages from the EVENTS and DEADLETTER streams.
 //   - Stores: deletions (with their certificates), purge_runs; deletes from every table that holds
 //     accounts' rows.
-//   - Promises: no signal outlives 24 months (or the shorter time that is set); a deleted account is
+//   - Promises: no signal outlives 24 months, or the shorter time that is set, or that the account's
+//     plan keeps it for; a deleted account is
 //     gone within 30 days, proved by a certificate with counts per table, written after a second
 //     look found nothing; partitions exist before they are needed; a stream full of messages that
 //     everybody has processed is trimmed before it refuses new ones.

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/auth/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How people can sign in here */
+        get: operations["listWaysIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/sign-up": {
         parameters: {
             query?: never;
@@ -13,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an account and sign in */
+        /**
+         * Create an account
+         * @description Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+         */
         post: operations["signUp"];
         delete?: never;
         options?: never;
@@ -32,6 +52,106 @@ export interface paths {
         put?: never;
         /** Sign in */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the mail that confirms an e-mail address again
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that sets a new password
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["recoverPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail with a link that signs in
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["sendMagicLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a link that came by mail
+         * @description The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+         */
+        post: operations["confirmLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/providers/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in through a provider
+         * @description The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+         */
+        post: operations["startProvider"];
         delete?: never;
         options?: never;
         head?: never;
@@ -149,6 +269,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password
+         * @description Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the e-mail address
+         * @description The account keeps its address until the links in the mails were followed.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the audit log is as it was written
+         * @description Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+         *     changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+         *     note the head (its number and hash) outside of Specter, and pass it as `known` later.
+         */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/sessions": {
         parameters: {
             query?: never;
@@ -160,7 +342,8 @@ export interface paths {
         get: operations["listSessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Sign every other browser out */
+        delete: operations["revokeOtherSessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1198,6 +1381,64 @@ export interface components {
             email: string;
             password: string;
         };
+        Login: {
+            /** Format: email */
+            email: string;
+            password: string;
+        };
+        EmailAddress: {
+            /** Format: email */
+            email: string;
+        };
+        WaysIn: {
+            /** @description New accounts can be made with a password. */
+            sign_up: boolean;
+            magic_link: boolean;
+            /** @description A new account has to confirm its e-mail address first. */
+            confirms_email: boolean;
+            providers: components["schemas"]["Provider"][];
+        };
+        Provider: {
+            name: string;
+            title: string;
+        };
+        ProviderStart: {
+            /** @description The path of the web app to open afterwards. */
+            next?: string;
+        };
+        ProviderAddress: {
+            url: string;
+        };
+        Link: {
+            token_hash?: string;
+            type?: string;
+            code?: string;
+            flow?: string;
+            refresh_token?: string;
+        };
+        Confirmed: {
+            outcome: components["schemas"]["ConfirmOutcome"];
+            session?: components["schemas"]["Session"];
+        };
+        /**
+         * @description other_address: the link that went to the other e-mail address has to be followed, too.
+         * @enum {string}
+         */
+        ConfirmOutcome: "signed_in" | "set_password" | "email_changed" | "other_address";
+        PasswordChange: {
+            /** @description Not needed right after a recovery link. */
+            current_password?: string;
+            new_password: string;
+        };
+        EmailChange: {
+            /** Format: email */
+            new_email: string;
+            password: string;
+        };
+        EmailChanged: {
+            /** @description Mails with links are on their way; the address changes when they were followed. */
+            pending: boolean;
+        };
         Session: {
             /** Format: uuid */
             user_id: string;
@@ -1207,6 +1448,8 @@ export interface components {
             csrf_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description A recovery link was followed a moment ago. A new password needs no current one. */
+            may_set_password: boolean;
         };
         Account: {
             /** Format: uuid */
@@ -1224,11 +1467,17 @@ export interface components {
             confirm_email: string;
         };
         AuditEntry: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The place in the account's log: 1, 2, 3 … without a gap.
+             */
             id: number;
             /** Format: date-time */
             at: string;
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
             actor: string;
+            /** @description The person's address or the token's name, while there is one. */
+            actor_name?: string;
             action: string;
             subject_type: string;
             /** Format: uuid */
@@ -1236,6 +1485,36 @@ export interface components {
             detail?: {
                 [key: string]: unknown;
             };
+            /** @description The hash of the entry before, in hexadecimal; zeros for the first. */
+            prev_hash: string;
+            /** @description SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes. */
+            hash: string;
+        };
+        AuditVerification: {
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description How many entries were found in order.
+             */
+            entries: number;
+            head?: components["schemas"]["AuditHead"];
+            first_broken?: components["schemas"]["AuditBreak"];
+        };
+        /** @description The newest entry found in order. Note it outside of Specter to ask for it later. */
+        AuditHead: {
+            /** Format: int64 */
+            id: number;
+            hash: string;
+        };
+        AuditBreak: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+             *     what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+             * @enum {string}
+             */
+            reason: "missing" | "relinked" | "altered" | "replaced";
         };
         AuditEntryPage: {
             items: components["schemas"]["AuditEntry"][];
@@ -1245,6 +1524,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             current: boolean;
+            /** @description Browser and system, as far as they tell: Firefox on Linux. */
+            device: string;
             user_agent: string;
             /** Format: date-time */
             created_at: string;
@@ -2920,6 +3201,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listWaysIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WaysIn. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaysIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     signUp: {
         parameters: {
             query?: never;
@@ -2942,6 +3244,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description A mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -2954,7 +3263,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["Login"];
             };
         };
         responses: {
@@ -2965,6 +3274,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    recoverPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sendMagicLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailAddress"];
+            };
+        };
+        responses: {
+            /** @description If the address is known, a mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Link"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    startProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderStart"];
+            };
+        };
+        responses: {
+            /** @description ProviderAddress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderAddress"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3142,6 +3572,13 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                actor?: string;
+                /** @description What, in full ("key.created"), or about what: the part before the dot. */
+                action?: string;
+                from?: string;
+                /** @description Exclusive. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3156,6 +3593,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description EmailChanged. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: {
+                /** @description An entry noted earlier, as NUMBER:HASH; it must still be there. */
+                known?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AuditVerification. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3182,6 +3693,25 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WebSessionPage"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -64,6 +64,30 @@ func (e AnalysisTrigger) Valid() bool {
 	}
 }
 
+// Defines values for AuditBreakReason.
+const (
+	Altered  AuditBreakReason = "altered"
+	Missing  AuditBreakReason = "missing"
+	Relinked AuditBreakReason = "relinked"
+	Replaced AuditBreakReason = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the AuditBreakReason enum.
+func (e AuditBreakReason) Valid() bool {
+	switch e {
+	case Altered:
+		return true
+	case Missing:
+		return true
+	case Relinked:
+		return true
+	case Replaced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CalibrationOutcomeStatus.
 const (
 	CalibrationOutcomeStatusImproved     CalibrationOutcomeStatus = "improved"
@@ -85,6 +109,30 @@ func (e CalibrationOutcomeStatus) Valid() bool {
 	case CalibrationOutcomeStatusRegressed:
 		return true
 	case CalibrationOutcomeStatusStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConfirmOutcome.
+const (
+	ConfirmOutcomeEmailChanged ConfirmOutcome = "email_changed"
+	ConfirmOutcomeOtherAddress ConfirmOutcome = "other_address"
+	ConfirmOutcomeSetPassword  ConfirmOutcome = "set_password"
+	ConfirmOutcomeSignedIn     ConfirmOutcome = "signed_in"
+)
+
+// Valid indicates whether the value is a known member of the ConfirmOutcome enum.
+func (e ConfirmOutcome) Valid() bool {
+	switch e {
+	case ConfirmOutcomeEmailChanged:
+		return true
+	case ConfirmOutcomeOtherAddress:
+		return true
+	case ConfirmOutcomeSetPassword:
+		return true
+	case ConfirmOutcomeSignedIn:
 		return true
 	default:
 		return false
@@ -991,21 +1039,64 @@ type ApiKeyPage struct {
 	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
+// AuditBreak defines model for AuditBreak.
+type AuditBreak struct {
+	Id int64 `json:"id"`
+
+	// Reason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+	// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+	Reason AuditBreakReason `json:"reason"`
+}
+
+// AuditBreakReason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+type AuditBreakReason string
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
-	Action      string                  `json:"action"`
-	Actor       string                  `json:"actor"`
-	At          time.Time               `json:"at"`
-	Detail      *map[string]interface{} `json:"detail,omitempty"`
-	Id          int64                   `json:"id"`
-	SubjectId   *openapi_types.UUID     `json:"subject_id,omitempty"`
-	SubjectType string                  `json:"subject_type"`
+	Action string `json:"action"`
+
+	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>".
+	Actor string `json:"actor"`
+
+	// ActorName The person's address or the token's name, while there is one.
+	ActorName *string                 `json:"actor_name,omitempty"`
+	At        time.Time               `json:"at"`
+	Detail    *map[string]interface{} `json:"detail,omitempty"`
+
+	// Hash SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes.
+	Hash string `json:"hash"`
+
+	// Id The place in the account's log: 1, 2, 3 … without a gap.
+	Id int64 `json:"id"`
+
+	// PrevHash The hash of the entry before, in hexadecimal; zeros for the first.
+	PrevHash    string              `json:"prev_hash"`
+	SubjectId   *openapi_types.UUID `json:"subject_id,omitempty"`
+	SubjectType string              `json:"subject_type"`
 }
 
 // AuditEntryPage defines model for AuditEntryPage.
 type AuditEntryPage struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// AuditHead The newest entry found in order. Note it outside of Specter to ask for it later.
+type AuditHead struct {
+	Hash string `json:"hash"`
+	Id   int64  `json:"id"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// Entries How many entries were found in order.
+	Entries     int64       `json:"entries"`
+	FirstBroken *AuditBreak `json:"first_broken,omitempty"`
+
+	// Head The newest entry found in order. Note it outside of Specter to ask for it later.
+	Head   *AuditHead `json:"head,omitempty"`
+	Intact bool       `json:"intact"`
 }
 
 // Calibration defines model for Calibration.
@@ -1081,6 +1172,16 @@ type CodeCount struct {
 	Code   string     `json:"code"`
 	Count  int64      `json:"count"`
 	LastAt *time.Time `json:"last_at,omitempty"`
+}
+
+// ConfirmOutcome other_address: the link that went to the other e-mail address has to be followed, too.
+type ConfirmOutcome string
+
+// Confirmed defines model for Confirmed.
+type Confirmed struct {
+	// Outcome other_address: the link that went to the other e-mail address has to be followed, too.
+	Outcome ConfirmOutcome `json:"outcome"`
+	Session *Session       `json:"session,omitempty"`
 }
 
 // Context defines model for Context.
@@ -1521,6 +1622,23 @@ type EarlierPlan struct {
 	Revision     int                    `json:"revision"`
 }
 
+// EmailAddress defines model for EmailAddress.
+type EmailAddress struct {
+	Email openapi_types.Email `json:"email"`
+}
+
+// EmailChange defines model for EmailChange.
+type EmailChange struct {
+	NewEmail openapi_types.Email `json:"new_email"`
+	Password string              `json:"password"`
+}
+
+// EmailChanged defines model for EmailChanged.
+type EmailChanged struct {
+	// Pending Mails with links are on their way; the address changes when they were followed.
+	Pending bool `json:"pending"`
+}
+
 // Endpoint defines model for Endpoint.
 type Endpoint struct {
 	ConsecutiveFailures *int      `json:"consecutive_failures,omitempty"`
@@ -1678,6 +1796,21 @@ type ImportBatch struct {
 // ImportedBatch defines model for ImportedBatch.
 type ImportedBatch struct {
 	Received int `json:"received"`
+}
+
+// Link defines model for Link.
+type Link struct {
+	Code         *string `json:"code,omitempty"`
+	Flow         *string `json:"flow,omitempty"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+	TokenHash    *string `json:"token_hash,omitempty"`
+	Type         *string `json:"type,omitempty"`
+}
+
+// Login defines model for Login.
+type Login struct {
+	Email    openapi_types.Email `json:"email"`
+	Password string              `json:"password"`
 }
 
 // Look defines model for Look.
@@ -1899,6 +2032,13 @@ type OtherReading struct {
 	// Name without_trigger, history_28, history_56, history_91 or without_controls.
 	Name   *string `json:"name,omitempty"`
 	PValue float64 `json:"p_value"`
+}
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	// CurrentPassword Not needed right after a recovery link.
+	CurrentPassword *string `json:"current_password,omitempty"`
+	NewPassword     string  `json:"new_password"`
 }
 
 // PlaceboDate defines model for PlaceboDate.
@@ -2243,6 +2383,23 @@ type ProposalPatch struct {
 // ProposalStatus defines model for ProposalStatus.
 type ProposalStatus string
 
+// Provider defines model for Provider.
+type Provider struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// ProviderAddress defines model for ProviderAddress.
+type ProviderAddress struct {
+	Url string `json:"url"`
+}
+
+// ProviderStart defines model for ProviderStart.
+type ProviderStart struct {
+	// Next The path of the web app to open afterwards.
+	Next *string `json:"next,omitempty"`
+}
+
 // Recovery defines model for Recovery.
 type Recovery struct {
 	// Since At most 30 days ago.
@@ -2357,7 +2514,10 @@ type Session struct {
 	CsrfToken string             `json:"csrf_token"`
 	Email     string             `json:"email"`
 	ExpiresAt time.Time          `json:"expires_at"`
-	UserId    openapi_types.UUID `json:"user_id"`
+
+	// MaySetPassword A recovery link was followed a moment ago. A new password needs no current one.
+	MaySetPassword bool               `json:"may_set_password"`
+	UserId         openapi_types.UUID `json:"user_id"`
 }
 
 // Share defines model for Share.
@@ -2517,10 +2677,24 @@ type Verification struct {
 // VerificationStatus defines model for Verification.Status.
 type VerificationStatus string
 
+// WaysIn defines model for WaysIn.
+type WaysIn struct {
+	// ConfirmsEmail A new account has to confirm its e-mail address first.
+	ConfirmsEmail bool       `json:"confirms_email"`
+	MagicLink     bool       `json:"magic_link"`
+	Providers     []Provider `json:"providers"`
+
+	// SignUp New accounts can be made with a password.
+	SignUp bool `json:"sign_up"`
+}
+
 // WebSession defines model for WebSession.
 type WebSession struct {
-	CreatedAt  time.Time          `json:"created_at"`
-	Current    bool               `json:"current"`
+	CreatedAt time.Time `json:"created_at"`
+	Current   bool      `json:"current"`
+
+	// Device Browser and system, as far as they tell: Firefox on Linux.
+	Device     string             `json:"device"`
 	ExpiresAt  time.Time          `json:"expires_at"`
 	Id         openapi_types.UUID `json:"id"`
 	LastSeenAt time.Time          `json:"last_seen_at"`
@@ -2638,6 +2812,22 @@ type ListAuditLogParams struct {
 	// Cursor next_cursor of the page before.
 	Cursor    *Cursor             `form:"cursor,omitempty" json:"cursor,omitempty"`
 	SubjectId *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+
+	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action What, in full ("key.created"), or about what: the part before the dot.
+	Action *string    `form:"action,omitempty" json:"action,omitempty"`
+	From   *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Exclusive.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// VerifyAuditLogParams defines parameters for VerifyAuditLog.
+type VerifyAuditLogParams struct {
+	// Known An entry noted earlier, as NUMBER:HASH; it must still be there.
+	Known *string `form:"known,omitempty" json:"known,omitempty"`
 }
 
 // ListSessionsParams defines parameters for ListSessions.
@@ -2893,8 +3083,29 @@ type SetAnalyticsJSONRequestBody = AnalyticsSwitch
 // ScheduleAccountDeletionJSONRequestBody defines body for ScheduleAccountDeletion for application/json ContentType.
 type ScheduleAccountDeletionJSONRequestBody = DeletionRequest
 
+// ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
+type ChangeEmailJSONRequestBody = EmailChange
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// ConfirmLinkJSONRequestBody defines body for ConfirmLink for application/json ContentType.
+type ConfirmLinkJSONRequestBody = Link
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
-type LoginJSONRequestBody = Credentials
+type LoginJSONRequestBody = Login
+
+// SendMagicLinkJSONRequestBody defines body for SendMagicLink for application/json ContentType.
+type SendMagicLinkJSONRequestBody = EmailAddress
+
+// StartProviderJSONRequestBody defines body for StartProvider for application/json ContentType.
+type StartProviderJSONRequestBody = ProviderStart
+
+// RecoverPasswordJSONRequestBody defines body for RecoverPassword for application/json ContentType.
+type RecoverPasswordJSONRequestBody = EmailAddress
+
+// ResendConfirmationJSONRequestBody defines body for ResendConfirmation for application/json ContentType.
+type ResendConfirmationJSONRequestBody = EmailAddress
 
 // SignUpJSONRequestBody defines body for SignUp for application/json ContentType.
 type SignUpJSONRequestBody = Credentials
@@ -3076,6 +3287,15 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// VerifyAuditLog Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelAccountDeletion Cancel the deletion of the account
 	//
 	// Corresponds with DELETE /api/v1/account/deletion (the `CancelAccountDeletion` operationId).
@@ -3099,6 +3319,47 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/account/deletion (the `ScheduleAccountDeletion` operationId).
 	ScheduleAccountDeletion(ctx context.Context, body ScheduleAccountDeletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ChangeEmailWithBody Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeEmail Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePasswordWithBody Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePassword Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeOtherSessions Sign every other browser out
+	//
+	// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+	RevokeOtherSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSessions Signed-in browsers
 	//
 	// Corresponds with GET /api/v1/account/sessions (the `ListSessions` operationId).
@@ -3113,6 +3374,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 	GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmLinkWithBody Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmLink Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLink(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Sign in
 	//
@@ -3133,19 +3412,100 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/auth/logout (the `Logout` operationId).
 	Logout(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SignUpWithBody Create an account and sign in
+	// SendMagicLinkWithBody Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendMagicLink Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLink(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProviderWithBody Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithBody(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProvider Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProvider(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPasswordWithBody Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPassword Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendConfirmationWithBody Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmation(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignUpWithBody Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SignUp Create an account and sign in
+	// SignUp Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWaysIn How people can sign in here
+	//
+	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+	ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetContext One context
 	//
@@ -3819,6 +4179,25 @@ func (c *Client) ListAuditLog(ctx context.Context, params *ListAuditLogParams, r
 	return c.Client.Do(req)
 }
 
+// VerifyAuditLog Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *Client) VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuditLogRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CancelAccountDeletion Cancel the deletion of the account
 //
 // Corresponds with DELETE /api/v1/account/deletion (the `CancelAccountDeletion` operationId).
@@ -3872,6 +4251,97 @@ func (c *Client) ScheduleAccountDeletion(ctx context.Context, body ScheduleAccou
 	return c.Client.Do(req)
 }
 
+// ChangeEmailWithBody Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *Client) ChangeEmailWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeEmailRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeEmail Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *Client) ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeEmailRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePasswordWithBody Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *Client) ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePassword Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *Client) ChangePassword(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeOtherSessions Sign every other browser out
+//
+// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+func (c *Client) RevokeOtherSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeOtherSessionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSessions Signed-in browsers
 //
 // Corresponds with GET /api/v1/account/sessions (the `ListSessions` operationId).
@@ -3907,6 +4377,44 @@ func (c *Client) RevokeSession(ctx context.Context, sessionId SessionID, reqEdit
 // Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 func (c *Client) GetAnalysis(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAnalysisRequest(c.Server, analysisId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmLinkWithBody Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *Client) ConfirmLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmLink Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *Client) ConfirmLink(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmLinkRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3966,7 +4474,161 @@ func (c *Client) Logout(ctx context.Context, params *LogoutParams, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// SignUpWithBody Create an account and sign in
+// SendMagicLinkWithBody Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *Client) SendMagicLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMagicLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendMagicLink Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *Client) SendMagicLink(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMagicLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProviderWithBody Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *Client) StartProviderWithBody(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProviderRequestWithBody(c.Server, provider, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProvider Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *Client) StartProvider(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProviderRequest(c.Server, provider, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPasswordWithBody Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *Client) RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPassword Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *Client) RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendConfirmationWithBody Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *Client) ResendConfirmationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendConfirmationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendConfirmation Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *Client) ResendConfirmation(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendConfirmationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignUpWithBody Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3983,13 +4645,30 @@ func (c *Client) SignUpWithBody(ctx context.Context, contentType string, body io
 	return c.Client.Do(req)
 }
 
-// SignUp Create an account and sign in
+// SignUp Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 func (c *Client) SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignUpRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWaysIn How people can sign in here
+//
+// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+func (c *Client) ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWaysInRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5762,6 +6441,108 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyAuditLogRequest constructs an http.Request for the VerifyAuditLog method
+func NewVerifyAuditLogRequest(server string, params *VerifyAuditLogParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/audit-log/verify")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Known != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "known", *params.Known, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -5839,6 +6620,113 @@ func NewScheduleAccountDeletionRequestWithBody(server string, contentType string
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangeEmailRequest calls the generic ChangeEmail builder with application/json body
+func NewChangeEmailRequest(server string, body ChangeEmailJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeEmailRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangeEmailRequestWithBody constructs an http.Request for the ChangeEmail method, with any body, and a specified content type
+func NewChangeEmailRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/email")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangePasswordRequest calls the generic ChangePassword builder with application/json body
+func NewChangePasswordRequest(server string, body ChangePasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangePasswordRequestWithBody constructs an http.Request for the ChangePassword method, with any body, and a specified content type
+func NewChangePasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/password")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeOtherSessionsRequest constructs an http.Request for the RevokeOtherSessions method
+func NewRevokeOtherSessionsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5977,6 +6865,46 @@ func NewGetAnalysisRequest(server string, analysisId AnalysisID) (*http.Request,
 	return req, nil
 }
 
+// NewConfirmLinkRequest calls the generic ConfirmLink builder with application/json body
+func NewConfirmLinkRequest(server string, body ConfirmLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewConfirmLinkRequestWithBody constructs an http.Request for the ConfirmLink method, with any body, and a specified content type
+func NewConfirmLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6071,6 +6999,173 @@ func NewLogoutRequest(server string, params *LogoutParams) (*http.Request, error
 	return req, nil
 }
 
+// NewSendMagicLinkRequest calls the generic SendMagicLink builder with application/json body
+func NewSendMagicLinkRequest(server string, body SendMagicLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendMagicLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSendMagicLinkRequestWithBody constructs an http.Request for the SendMagicLink method, with any body, and a specified content type
+func NewSendMagicLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/magic-link")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewStartProviderRequest calls the generic StartProvider builder with application/json body
+func NewStartProviderRequest(server string, provider string, body StartProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartProviderRequestWithBody(server, provider, "application/json", bodyReader)
+}
+
+// NewStartProviderRequestWithBody constructs an http.Request for the StartProvider method, with any body, and a specified content type
+func NewStartProviderRequestWithBody(server string, provider string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "provider", provider, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecoverPasswordRequest calls the generic RecoverPassword builder with application/json body
+func NewRecoverPasswordRequest(server string, body RecoverPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecoverPasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecoverPasswordRequestWithBody constructs an http.Request for the RecoverPassword method, with any body, and a specified content type
+func NewRecoverPasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/recover")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewResendConfirmationRequest calls the generic ResendConfirmation builder with application/json body
+func NewResendConfirmationRequest(server string, body ResendConfirmationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendConfirmationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewResendConfirmationRequestWithBody constructs an http.Request for the ResendConfirmation method, with any body, and a specified content type
+func NewResendConfirmationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/resend")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSignUpRequest calls the generic SignUp builder with application/json body
 func NewSignUpRequest(server string, body SignUpJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6107,6 +7202,33 @@ func NewSignUpRequestWithBody(server string, contentType string, body io.Reader)
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListWaysInRequest constructs an http.Request for the ListWaysIn method
+func NewListWaysInRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/auth/ways")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -9774,6 +10896,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLogWithResponse(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*ListAuditLogResponse, error)
 
+	// VerifyAuditLogWithResponse Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error)
+
 	// CancelAccountDeletionWithResponse Cancel the deletion of the account
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9799,6 +10932,49 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/account/deletion (the `ScheduleAccountDeletion` operationId).
 	ScheduleAccountDeletionWithResponse(ctx context.Context, body ScheduleAccountDeletionJSONRequestBody, reqEditors ...RequestEditorFn) (*ScheduleAccountDeletionResponse, error)
 
+	// ChangeEmailWithBodyWithResponse Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error)
+
+	// ChangeEmailWithResponse Change the e-mail address
+	//
+	// The account keeps its address until the links in the mails were followed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+	ChangeEmailWithResponse(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error)
+
+	// ChangePasswordWithBodyWithResponse Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// ChangePasswordWithResponse Change the password
+	//
+	// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+	ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+
+	// RevokeOtherSessionsWithResponse Sign every other browser out
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+	RevokeOtherSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RevokeOtherSessionsResponse, error)
+
 	// ListSessionsWithResponse Signed-in browsers
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9819,6 +10995,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/analyses/{analysis_id} (the `GetAnalysis` operationId).
 	GetAnalysisWithResponse(ctx context.Context, analysisId AnalysisID, reqEditors ...RequestEditorFn) (*GetAnalysisResponse, error)
+
+	// ConfirmLinkWithBodyWithResponse Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error)
+
+	// ConfirmLinkWithResponse Use a link that came by mail
+	//
+	// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+	ConfirmLinkWithResponse(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error)
 
 	// LoginWithBodyWithResponse Sign in
 	//
@@ -9841,19 +11035,102 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/auth/logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
-	// SignUpWithBodyWithResponse Create an account and sign in
+	// SendMagicLinkWithBodyWithResponse Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error)
+
+	// SendMagicLinkWithResponse Send a mail with a link that signs in
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+	SendMagicLinkWithResponse(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error)
+
+	// StartProviderWithBodyWithResponse Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithBodyWithResponse(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartProviderResponse, error)
+
+	// StartProviderWithResponse Begin to sign in through a provider
+	//
+	// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+	StartProviderWithResponse(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*StartProviderResponse, error)
+
+	// RecoverPasswordWithBodyWithResponse Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error)
+
+	// RecoverPasswordWithResponse Send a mail with a link that sets a new password
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+	RecoverPasswordWithResponse(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error)
+
+	// ResendConfirmationWithBodyWithResponse Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error)
+
+	// ResendConfirmationWithResponse Send the mail that confirms an e-mail address again
+	//
+	// The answer is the same whether the address is known or not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+	ResendConfirmationWithResponse(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error)
+
+	// SignUpWithBodyWithResponse Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignUpResponse, error)
 
-	// SignUpWithResponse Create an account and sign in
+	// SignUpWithResponse Create an account
+	//
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/auth/sign-up (the `SignUp` operationId).
 	SignUpWithResponse(ctx context.Context, body SignUpJSONRequestBody, reqEditors ...RequestEditorFn) (*SignUpResponse, error)
+
+	// ListWaysInWithResponse How people can sign in here
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+	ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error)
 
 	// GetContextWithResponse One context
 	//
@@ -10762,6 +12039,54 @@ func (r ListAuditLogResponse) ContentType() string {
 	return ""
 }
 
+type VerifyAuditLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditVerification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyAuditLogResponse) GetJSON200() *AuditVerification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyAuditLogResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyAuditLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyAuditLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyAuditLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyAuditLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CancelAccountDeletionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10852,6 +12177,143 @@ func (r ScheduleAccountDeletionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ScheduleAccountDeletionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangeEmailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmailChanged
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeEmailResponse) GetJSON200() *EmailChanged {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeEmailResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeEmailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeEmailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeEmailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeEmailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangePasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Session
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangePasswordResponse) GetJSON200() *Session {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangePasswordResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangePasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangePasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangePasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangePasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeOtherSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeOtherSessionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeOtherSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeOtherSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeOtherSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeOtherSessionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10995,6 +12457,54 @@ func (r GetAnalysisResponse) ContentType() string {
 	return ""
 }
 
+type ConfirmLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Confirmed
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConfirmLinkResponse) GetJSON200() *Confirmed {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ConfirmLinkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LoginResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11084,6 +12594,177 @@ func (r LogoutResponse) ContentType() string {
 	return ""
 }
 
+type SendMagicLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SendMagicLinkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SendMagicLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendMagicLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendMagicLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendMagicLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderAddress
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StartProviderResponse) GetJSON200() *ProviderAddress {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartProviderResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecoverPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecoverPasswordResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecoverPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecoverPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecoverPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecoverPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResendConfirmationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendConfirmationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendConfirmationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendConfirmationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendConfirmationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendConfirmationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SignUpResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11126,6 +12807,54 @@ func (r SignUpResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SignUpResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWaysInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WaysIn
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWaysInResponse) GetJSON200() *WaysIn {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWaysInResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWaysInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWaysInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWaysInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWaysInResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14407,6 +16136,23 @@ func (c *ClientWithResponses) ListAuditLogWithResponse(ctx context.Context, para
 	return ParseListAuditLogResponse(rsp)
 }
 
+// VerifyAuditLogWithResponse Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *ClientWithResponses) VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error) {
+	rsp, err := c.VerifyAuditLog(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuditLogResponse(rsp)
+}
+
 // CancelAccountDeletionWithResponse Cancel the deletion of the account
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14450,6 +16196,79 @@ func (c *ClientWithResponses) ScheduleAccountDeletionWithResponse(ctx context.Co
 	return ParseScheduleAccountDeletionResponse(rsp)
 }
 
+// ChangeEmailWithBodyWithResponse Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *ClientWithResponses) ChangeEmailWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error) {
+	rsp, err := c.ChangeEmailWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeEmailResponse(rsp)
+}
+
+// ChangeEmailWithResponse Change the e-mail address
+//
+// The account keeps its address until the links in the mails were followed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
+func (c *ClientWithResponses) ChangeEmailWithResponse(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error) {
+	rsp, err := c.ChangeEmail(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeEmailResponse(rsp)
+}
+
+// ChangePasswordWithBodyWithResponse Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePasswordResponse(rsp)
+}
+
+// ChangePasswordWithResponse Change the password
+//
+// Proves the current password, or comes right after a recovery link. Every other browser is signed out and this one gets a new session.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/password (the `ChangePassword` operationId).
+func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePasswordResponse(rsp)
+}
+
+// RevokeOtherSessionsWithResponse Sign every other browser out
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/account/sessions (the `RevokeOtherSessions` operationId).
+func (c *ClientWithResponses) RevokeOtherSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RevokeOtherSessionsResponse, error) {
+	rsp, err := c.RevokeOtherSessions(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeOtherSessionsResponse(rsp)
+}
+
 // ListSessionsWithResponse Signed-in browsers
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14487,6 +16306,36 @@ func (c *ClientWithResponses) GetAnalysisWithResponse(ctx context.Context, analy
 		return nil, err
 	}
 	return ParseGetAnalysisResponse(rsp)
+}
+
+// ConfirmLinkWithBodyWithResponse Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *ClientWithResponses) ConfirmLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error) {
+	rsp, err := c.ConfirmLinkWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmLinkResponse(rsp)
+}
+
+// ConfirmLinkWithResponse Use a link that came by mail
+//
+// The web app sends what the link carried: token_hash and type, or code and flow, or refresh_token and type.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/confirm (the `ConfirmLink` operationId).
+func (c *ClientWithResponses) ConfirmLinkWithResponse(ctx context.Context, body ConfirmLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmLinkResponse, error) {
+	rsp, err := c.ConfirmLink(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmLinkResponse(rsp)
 }
 
 // LoginWithBodyWithResponse Sign in
@@ -14528,7 +16377,129 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, params *Lo
 	return ParseLogoutResponse(rsp)
 }
 
-// SignUpWithBodyWithResponse Create an account and sign in
+// SendMagicLinkWithBodyWithResponse Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *ClientWithResponses) SendMagicLinkWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error) {
+	rsp, err := c.SendMagicLinkWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMagicLinkResponse(rsp)
+}
+
+// SendMagicLinkWithResponse Send a mail with a link that signs in
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/magic-link (the `SendMagicLink` operationId).
+func (c *ClientWithResponses) SendMagicLinkWithResponse(ctx context.Context, body SendMagicLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMagicLinkResponse, error) {
+	rsp, err := c.SendMagicLink(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMagicLinkResponse(rsp)
+}
+
+// StartProviderWithBodyWithResponse Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *ClientWithResponses) StartProviderWithBodyWithResponse(ctx context.Context, provider string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartProviderResponse, error) {
+	rsp, err := c.StartProviderWithBody(ctx, provider, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartProviderResponse(rsp)
+}
+
+// StartProviderWithResponse Begin to sign in through a provider
+//
+// The browser goes to the url of the answer and comes back signed in. A cookie binds the way back to this browser.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/providers/{provider} (the `StartProvider` operationId).
+func (c *ClientWithResponses) StartProviderWithResponse(ctx context.Context, provider string, body StartProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*StartProviderResponse, error) {
+	rsp, err := c.StartProvider(ctx, provider, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartProviderResponse(rsp)
+}
+
+// RecoverPasswordWithBodyWithResponse Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *ClientWithResponses) RecoverPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error) {
+	rsp, err := c.RecoverPasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverPasswordResponse(rsp)
+}
+
+// RecoverPasswordWithResponse Send a mail with a link that sets a new password
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/recover (the `RecoverPassword` operationId).
+func (c *ClientWithResponses) RecoverPasswordWithResponse(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*RecoverPasswordResponse, error) {
+	rsp, err := c.RecoverPassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecoverPasswordResponse(rsp)
+}
+
+// ResendConfirmationWithBodyWithResponse Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *ClientWithResponses) ResendConfirmationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error) {
+	rsp, err := c.ResendConfirmationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendConfirmationResponse(rsp)
+}
+
+// ResendConfirmationWithResponse Send the mail that confirms an e-mail address again
+//
+// The answer is the same whether the address is known or not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/auth/resend (the `ResendConfirmation` operationId).
+func (c *ClientWithResponses) ResendConfirmationWithResponse(ctx context.Context, body ResendConfirmationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendConfirmationResponse, error) {
+	rsp, err := c.ResendConfirmation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendConfirmationResponse(rsp)
+}
+
+// SignUpWithBodyWithResponse Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14541,7 +16512,9 @@ func (c *ClientWithResponses) SignUpWithBodyWithResponse(ctx context.Context, co
 	return ParseSignUpResponse(rsp)
 }
 
-// SignUpWithResponse Create an account and sign in
+// SignUpWithResponse Create an account
+//
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14552,6 +16525,19 @@ func (c *ClientWithResponses) SignUpWithResponse(ctx context.Context, body SignU
 		return nil, err
 	}
 	return ParseSignUpResponse(rsp)
+}
+
+// ListWaysInWithResponse How people can sign in here
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
+func (c *ClientWithResponses) ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error) {
+	rsp, err := c.ListWaysIn(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWaysInResponse(rsp)
 }
 
 // GetContextWithResponse One context
@@ -15925,6 +17911,39 @@ func ParseListAuditLogResponse(rsp *http.Response) (*ListAuditLogResponse, error
 	return response, nil
 }
 
+// ParseVerifyAuditLogResponse parses an HTTP response from a VerifyAuditLogWithResponse call
+func ParseVerifyAuditLogResponse(rsp *http.Response) (*VerifyAuditLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyAuditLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditVerification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCancelAccountDeletionResponse parses an HTTP response from a CancelAccountDeletionWithResponse call
 func ParseCancelAccountDeletionResponse(rsp *http.Response) (*CancelAccountDeletionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15978,6 +17997,101 @@ func ParseScheduleAccountDeletionResponse(rsp *http.Response) (*ScheduleAccountD
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangeEmailResponse parses an HTTP response from a ChangeEmailWithResponse call
+func ParseChangeEmailResponse(rsp *http.Response) (*ChangeEmailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeEmailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmailChanged
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangePasswordResponse parses an HTTP response from a ChangePasswordWithResponse call
+func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangePasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Session
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeOtherSessionsResponse parses an HTTP response from a RevokeOtherSessionsWithResponse call
+func ParseRevokeOtherSessionsResponse(rsp *http.Response) (*RevokeOtherSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeOtherSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -16086,6 +18200,39 @@ func ParseGetAnalysisResponse(rsp *http.Response) (*GetAnalysisResponse, error) 
 	return response, nil
 }
 
+// ParseConfirmLinkResponse parses an HTTP response from a ConfirmLinkWithResponse call
+func ParseConfirmLinkResponse(rsp *http.Response) (*ConfirmLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Confirmed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseLoginResponse parses an HTTP response from a LoginWithResponse call
 func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16148,6 +18295,126 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	return response, nil
 }
 
+// ParseSendMagicLinkResponse parses an HTTP response from a SendMagicLinkWithResponse call
+func ParseSendMagicLinkResponse(rsp *http.Response) (*SendMagicLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendMagicLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartProviderResponse parses an HTTP response from a StartProviderWithResponse call
+func ParseStartProviderResponse(rsp *http.Response) (*StartProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderAddress
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecoverPasswordResponse parses an HTTP response from a RecoverPasswordWithResponse call
+func ParseRecoverPasswordResponse(rsp *http.Response) (*RecoverPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecoverPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResendConfirmationResponse parses an HTTP response from a ResendConfirmationWithResponse call
+func ParseResendConfirmationResponse(rsp *http.Response) (*ResendConfirmationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendConfirmationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseSignUpResponse parses an HTTP response from a SignUpWithResponse call
 func ParseSignUpResponse(rsp *http.Response) (*SignUpResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16168,6 +18435,42 @@ func ParseSignUpResponse(rsp *http.Response) (*SignUpResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWaysInResponse parses an HTTP response from a ListWaysInWithResponse call
+func ParseListWaysInResponse(rsp *http.Response) (*ListWaysInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWaysInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WaysIn
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -18399,12 +20702,24 @@ type ServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx echo.Context, params ListAuditLogParams) error
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx echo.Context) error
 	// ScheduleAccountDeletion Delete the account
 	// (POST /api/v1/account/deletion)
 	ScheduleAccountDeletion(ctx echo.Context) error
+	// ChangeEmail Change the e-mail address
+	// (POST /api/v1/account/email)
+	ChangeEmail(ctx echo.Context) error
+	// ChangePassword Change the password
+	// (POST /api/v1/account/password)
+	ChangePassword(ctx echo.Context) error
+	// RevokeOtherSessions Sign every other browser out
+	// (DELETE /api/v1/account/sessions)
+	RevokeOtherSessions(ctx echo.Context) error
 	// ListSessions Signed-in browsers
 	// (GET /api/v1/account/sessions)
 	ListSessions(ctx echo.Context, params ListSessionsParams) error
@@ -18414,15 +20729,33 @@ type ServerInterface interface {
 	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
 	// (GET /api/v1/analyses/{analysis_id})
 	GetAnalysis(ctx echo.Context, analysisId AnalysisID) error
+	// ConfirmLink Use a link that came by mail
+	// (POST /api/v1/auth/confirm)
+	ConfirmLink(ctx echo.Context) error
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx echo.Context) error
 	// Logout Sign out of this browser, or everywhere
 	// (POST /api/v1/auth/logout)
 	Logout(ctx echo.Context, params LogoutParams) error
-	// SignUp Create an account and sign in
+	// SendMagicLink Send a mail with a link that signs in
+	// (POST /api/v1/auth/magic-link)
+	SendMagicLink(ctx echo.Context) error
+	// StartProvider Begin to sign in through a provider
+	// (POST /api/v1/auth/providers/{provider})
+	StartProvider(ctx echo.Context, provider string) error
+	// RecoverPassword Send a mail with a link that sets a new password
+	// (POST /api/v1/auth/recover)
+	RecoverPassword(ctx echo.Context) error
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	// (POST /api/v1/auth/resend)
+	ResendConfirmation(ctx echo.Context) error
+	// SignUp Create an account
 	// (POST /api/v1/auth/sign-up)
 	SignUp(ctx echo.Context) error
+	// ListWaysIn How people can sign in here
+	// (GET /api/v1/auth/ways)
+	ListWaysIn(ctx echo.Context) error
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx echo.Context, contextId ContextID) error
@@ -18790,8 +21123,54 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAuditLog(ctx, params)
+	return err
+}
+
+// VerifyAuditLog converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAuditLog(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAuditLogParams
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAuditLog(ctx, params)
 	return err
 }
 
@@ -18810,6 +21189,33 @@ func (w *ServerInterfaceWrapper) ScheduleAccountDeletion(ctx echo.Context) error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ScheduleAccountDeletion(ctx)
+	return err
+}
+
+// ChangeEmail converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeEmail(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeEmail(ctx)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
+// RevokeOtherSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeOtherSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeOtherSessions(ctx)
 	return err
 }
 
@@ -18870,6 +21276,15 @@ func (w *ServerInterfaceWrapper) GetAnalysis(ctx echo.Context) error {
 	return err
 }
 
+// ConfirmLink converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmLink(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmLink(ctx)
+	return err
+}
+
 // Login converts echo context to params.
 func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	var err error
@@ -18897,12 +21312,64 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	return err
 }
 
+// SendMagicLink converts echo context to params.
+func (w *ServerInterfaceWrapper) SendMagicLink(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendMagicLink(ctx)
+	return err
+}
+
+// StartProvider converts echo context to params.
+func (w *ServerInterfaceWrapper) StartProvider(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "provider" -------------
+	var provider string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", ctx.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartProvider(ctx, provider)
+	return err
+}
+
+// RecoverPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) RecoverPassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecoverPassword(ctx)
+	return err
+}
+
+// ResendConfirmation converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendConfirmation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendConfirmation(ctx)
+	return err
+}
+
 // SignUp converts echo context to params.
 func (w *ServerInterfaceWrapper) SignUp(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SignUp(ctx)
+	return err
+}
+
+// ListWaysIn converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWaysIn(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWaysIn(ctx)
 	return err
 }
 
@@ -20623,8 +23090,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/api/v1/auth/ways", wrapper.ListWaysIn, options.OperationMiddlewares["listWaysIn"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/sign-up", wrapper.SignUp, options.OperationMiddlewares["signUp"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/resend", wrapper.ResendConfirmation, options.OperationMiddlewares["resendConfirmation"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/recover", wrapper.RecoverPassword, options.OperationMiddlewares["recoverPassword"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/magic-link", wrapper.SendMagicLink, options.OperationMiddlewares["sendMagicLink"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/confirm", wrapper.ConfirmLink, options.OperationMiddlewares["confirmLink"]...)
+	router.POST(options.BaseURL+"/api/v1/auth/providers/:provider", wrapper.StartProvider, options.OperationMiddlewares["startProvider"]...)
 	router.POST(options.BaseURL+"/api/v1/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.GET(options.BaseURL+"/api/v1/session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
 	router.GET(options.BaseURL+"/api/v1/account", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
@@ -20633,6 +23106,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/account/analytics", wrapper.GetAnalytics, options.OperationMiddlewares["getAnalytics"]...)
 	router.PUT(options.BaseURL+"/api/v1/account/analytics", wrapper.SetAnalytics, options.OperationMiddlewares["setAnalytics"]...)
 	router.GET(options.BaseURL+"/api/v1/account/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
+	router.POST(options.BaseURL+"/api/v1/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.POST(options.BaseURL+"/api/v1/account/email", wrapper.ChangeEmail, options.OperationMiddlewares["changeEmail"]...)
+	router.GET(options.BaseURL+"/api/v1/account/audit-log/verify", wrapper.VerifyAuditLog, options.OperationMiddlewares["verifyAuditLog"]...)
+	router.DELETE(options.BaseURL+"/api/v1/account/sessions", wrapper.RevokeOtherSessions, options.OperationMiddlewares["revokeOtherSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/account/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions/:session_id", wrapper.RevokeSession, options.OperationMiddlewares["revokeSession"]...)
 	router.GET(options.BaseURL+"/api/v1/tokens", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
@@ -20904,6 +23381,45 @@ func (response ListAuditLogdefaultApplicationProblemPlusJSONResponse) VisitListA
 	return err
 }
 
+type VerifyAuditLogRequestObject struct {
+	Params VerifyAuditLogParams
+}
+
+type VerifyAuditLogResponseObject interface {
+	VisitVerifyAuditLogResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuditLog200JSONResponse AuditVerification
+
+func (response VerifyAuditLog200JSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAuditLogdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelAccountDeletionRequestObject struct {
 }
 
@@ -20970,6 +23486,116 @@ type ScheduleAccountDeletiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScheduleAccountDeletiondefaultApplicationProblemPlusJSONResponse) VisitScheduleAccountDeletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeEmailRequestObject struct {
+	Body *ChangeEmailJSONRequestBody
+}
+
+type ChangeEmailResponseObject interface {
+	VisitChangeEmailResponse(w http.ResponseWriter) error
+}
+
+type ChangeEmail200JSONResponse EmailChanged
+
+func (response ChangeEmail200JSONResponse) VisitChangeEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeEmaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeEmaildefaultApplicationProblemPlusJSONResponse) VisitChangeEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword200JSONResponse Session
+
+func (response ChangePassword200JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangePassworddefaultApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeOtherSessionsRequestObject struct {
+}
+
+type RevokeOtherSessionsResponseObject interface {
+	VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error
+}
+
+type RevokeOtherSessions204Response struct {
+}
+
+func (response RevokeOtherSessions204Response) VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeOtherSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeOtherSessionsdefaultApplicationProblemPlusJSONResponse) VisitRevokeOtherSessionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21092,6 +23718,45 @@ func (response GetAnalysisdefaultApplicationProblemPlusJSONResponse) VisitGetAna
 	return err
 }
 
+type ConfirmLinkRequestObject struct {
+	Body *ConfirmLinkJSONRequestBody
+}
+
+type ConfirmLinkResponseObject interface {
+	VisitConfirmLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmLink200JSONResponse Confirmed
+
+func (response ConfirmLink200JSONResponse) VisitConfirmLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmLinkdefaultApplicationProblemPlusJSONResponse) VisitConfirmLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LoginRequestObject struct {
 	Body *LoginJSONRequestBody
 }
@@ -21164,6 +23829,145 @@ func (response LogoutdefaultApplicationProblemPlusJSONResponse) VisitLogoutRespo
 	return err
 }
 
+type SendMagicLinkRequestObject struct {
+	Body *SendMagicLinkJSONRequestBody
+}
+
+type SendMagicLinkResponseObject interface {
+	VisitSendMagicLinkResponse(w http.ResponseWriter) error
+}
+
+type SendMagicLink202Response struct {
+}
+
+func (response SendMagicLink202Response) VisitSendMagicLinkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type SendMagicLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendMagicLinkdefaultApplicationProblemPlusJSONResponse) VisitSendMagicLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProviderRequestObject struct {
+	Provider string `json:"provider"`
+	Body     *StartProviderJSONRequestBody
+}
+
+type StartProviderResponseObject interface {
+	VisitStartProviderResponse(w http.ResponseWriter) error
+}
+
+type StartProvider200JSONResponse ProviderAddress
+
+func (response StartProvider200JSONResponse) VisitStartProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartProviderdefaultApplicationProblemPlusJSONResponse) VisitStartProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverPasswordRequestObject struct {
+	Body *RecoverPasswordJSONRequestBody
+}
+
+type RecoverPasswordResponseObject interface {
+	VisitRecoverPasswordResponse(w http.ResponseWriter) error
+}
+
+type RecoverPassword202Response struct {
+}
+
+func (response RecoverPassword202Response) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RecoverPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverPassworddefaultApplicationProblemPlusJSONResponse) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendConfirmationRequestObject struct {
+	Body *ResendConfirmationJSONRequestBody
+}
+
+type ResendConfirmationResponseObject interface {
+	VisitResendConfirmationResponse(w http.ResponseWriter) error
+}
+
+type ResendConfirmation202Response struct {
+}
+
+func (response ResendConfirmation202Response) VisitResendConfirmationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendConfirmationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendConfirmationdefaultApplicationProblemPlusJSONResponse) VisitResendConfirmationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignUpRequestObject struct {
 	Body *SignUpJSONRequestBody
 }
@@ -21186,12 +23990,58 @@ func (response SignUp201JSONResponse) VisitSignUpResponse(w http.ResponseWriter)
 	return err
 }
 
+type SignUp202Response struct {
+}
+
+func (response SignUp202Response) VisitSignUpResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
 type SignUpdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response SignUpdefaultApplicationProblemPlusJSONResponse) VisitSignUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWaysInRequestObject struct {
+}
+
+type ListWaysInResponseObject interface {
+	VisitListWaysInResponse(w http.ResponseWriter) error
+}
+
+type ListWaysIn200JSONResponse WaysIn
+
+func (response ListWaysIn200JSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWaysIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWaysIndefaultApplicationProblemPlusJSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23987,12 +26837,24 @@ type StrictServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx context.Context, request ListAuditLogRequestObject) (ListAuditLogResponseObject, error)
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx context.Context, request VerifyAuditLogRequestObject) (VerifyAuditLogResponseObject, error)
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx context.Context, request CancelAccountDeletionRequestObject) (CancelAccountDeletionResponseObject, error)
 	// ScheduleAccountDeletion Delete the account
 	// (POST /api/v1/account/deletion)
 	ScheduleAccountDeletion(ctx context.Context, request ScheduleAccountDeletionRequestObject) (ScheduleAccountDeletionResponseObject, error)
+	// ChangeEmail Change the e-mail address
+	// (POST /api/v1/account/email)
+	ChangeEmail(ctx context.Context, request ChangeEmailRequestObject) (ChangeEmailResponseObject, error)
+	// ChangePassword Change the password
+	// (POST /api/v1/account/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// RevokeOtherSessions Sign every other browser out
+	// (DELETE /api/v1/account/sessions)
+	RevokeOtherSessions(ctx context.Context, request RevokeOtherSessionsRequestObject) (RevokeOtherSessionsResponseObject, error)
 	// ListSessions Signed-in browsers
 	// (GET /api/v1/account/sessions)
 	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
@@ -24002,15 +26864,33 @@ type StrictServerInterface interface {
 	// GetAnalysis One analysis with its detail; of a dry run, what it would have found
 	// (GET /api/v1/analyses/{analysis_id})
 	GetAnalysis(ctx context.Context, request GetAnalysisRequestObject) (GetAnalysisResponseObject, error)
+	// ConfirmLink Use a link that came by mail
+	// (POST /api/v1/auth/confirm)
+	ConfirmLink(ctx context.Context, request ConfirmLinkRequestObject) (ConfirmLinkResponseObject, error)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
 	// Logout Sign out of this browser, or everywhere
 	// (POST /api/v1/auth/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
-	// SignUp Create an account and sign in
+	// SendMagicLink Send a mail with a link that signs in
+	// (POST /api/v1/auth/magic-link)
+	SendMagicLink(ctx context.Context, request SendMagicLinkRequestObject) (SendMagicLinkResponseObject, error)
+	// StartProvider Begin to sign in through a provider
+	// (POST /api/v1/auth/providers/{provider})
+	StartProvider(ctx context.Context, request StartProviderRequestObject) (StartProviderResponseObject, error)
+	// RecoverPassword Send a mail with a link that sets a new password
+	// (POST /api/v1/auth/recover)
+	RecoverPassword(ctx context.Context, request RecoverPasswordRequestObject) (RecoverPasswordResponseObject, error)
+	// ResendConfirmation Send the mail that confirms an e-mail address again
+	// (POST /api/v1/auth/resend)
+	ResendConfirmation(ctx context.Context, request ResendConfirmationRequestObject) (ResendConfirmationResponseObject, error)
+	// SignUp Create an account
 	// (POST /api/v1/auth/sign-up)
 	SignUp(ctx context.Context, request SignUpRequestObject) (SignUpResponseObject, error)
+	// ListWaysIn How people can sign in here
+	// (GET /api/v1/auth/ways)
+	ListWaysIn(ctx context.Context, request ListWaysInRequestObject) (ListWaysInResponseObject, error)
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx context.Context, request GetContextRequestObject) (GetContextResponseObject, error)
@@ -24375,6 +27255,31 @@ func (sh *strictHandler) ListAuditLog(ctx echo.Context, params ListAuditLogParam
 	return nil
 }
 
+// VerifyAuditLog operation middleware
+func (sh *strictHandler) VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error {
+	var request VerifyAuditLogRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuditLog(ctx.Request().Context(), request.(VerifyAuditLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuditLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAuditLogResponseObject); ok {
+		return validResponse.VisitVerifyAuditLogResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CancelAccountDeletion operation middleware
 func (sh *strictHandler) CancelAccountDeletion(ctx echo.Context) error {
 	var request CancelAccountDeletionRequestObject
@@ -24438,6 +27343,121 @@ func (sh *strictHandler) ScheduleAccountDeletion(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ScheduleAccountDeletionResponseObject); ok {
 		return validResponse.VisitScheduleAccountDeletionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeEmail operation middleware
+func (sh *strictHandler) ChangeEmail(ctx echo.Context) error {
+	var request ChangeEmailRequestObject
+
+	var body ChangeEmailJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeEmail(ctx.Request().Context(), request.(ChangeEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeEmailResponseObject); ok {
+		return validResponse.VisitChangeEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx echo.Context) error {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx.Request().Context(), request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeOtherSessions operation middleware
+func (sh *strictHandler) RevokeOtherSessions(ctx echo.Context) error {
+	var request RevokeOtherSessionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeOtherSessions(ctx.Request().Context(), request.(RevokeOtherSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeOtherSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeOtherSessionsResponseObject); ok {
+		return validResponse.VisitRevokeOtherSessionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -24519,6 +27539,52 @@ func (sh *strictHandler) GetAnalysis(ctx echo.Context, analysisId AnalysisID) er
 	return nil
 }
 
+// ConfirmLink operation middleware
+func (sh *strictHandler) ConfirmLink(ctx echo.Context) error {
+	var request ConfirmLinkRequestObject
+
+	var body ConfirmLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmLink(ctx.Request().Context(), request.(ConfirmLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmLinkResponseObject); ok {
+		return validResponse.VisitConfirmLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Login operation middleware
 func (sh *strictHandler) Login(ctx echo.Context) error {
 	var request LoginRequestObject
@@ -24590,6 +27656,192 @@ func (sh *strictHandler) Logout(ctx echo.Context, params LogoutParams) error {
 	return nil
 }
 
+// SendMagicLink operation middleware
+func (sh *strictHandler) SendMagicLink(ctx echo.Context) error {
+	var request SendMagicLinkRequestObject
+
+	var body SendMagicLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendMagicLink(ctx.Request().Context(), request.(SendMagicLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendMagicLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendMagicLinkResponseObject); ok {
+		return validResponse.VisitSendMagicLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartProvider operation middleware
+func (sh *strictHandler) StartProvider(ctx echo.Context, provider string) error {
+	var request StartProviderRequestObject
+
+	request.Provider = provider
+
+	var body StartProviderJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartProvider(ctx.Request().Context(), request.(StartProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartProviderResponseObject); ok {
+		return validResponse.VisitStartProviderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecoverPassword operation middleware
+func (sh *strictHandler) RecoverPassword(ctx echo.Context) error {
+	var request RecoverPasswordRequestObject
+
+	var body RecoverPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverPassword(ctx.Request().Context(), request.(RecoverPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecoverPasswordResponseObject); ok {
+		return validResponse.VisitRecoverPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendConfirmation operation middleware
+func (sh *strictHandler) ResendConfirmation(ctx echo.Context) error {
+	var request ResendConfirmationRequestObject
+
+	var body ResendConfirmationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendConfirmation(ctx.Request().Context(), request.(ResendConfirmationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendConfirmation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendConfirmationResponseObject); ok {
+		return validResponse.VisitResendConfirmationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SignUp operation middleware
 func (sh *strictHandler) SignUp(ctx echo.Context) error {
 	var request SignUpRequestObject
@@ -24630,6 +27882,29 @@ func (sh *strictHandler) SignUp(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SignUpResponseObject); ok {
 		return validResponse.VisitSignUpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWaysIn operation middleware
+func (sh *strictHandler) ListWaysIn(ctx echo.Context) error {
+	var request ListWaysInRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWaysIn(ctx.Request().Context(), request.(ListWaysInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWaysIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWaysInResponseObject); ok {
+		return validResponse.VisitListWaysInResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

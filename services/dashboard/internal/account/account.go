@@ -42,7 +42,51 @@ type Session struct {
 	ExpiresAt       time.Time
 	AccessExpiresAt *time.Time // until then the auth server's word holds; nil = it is not asked again
 	RevokedAt       *time.Time
+	// MaySetPasswordUntil is set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
+
+// MaySetPassword tells whether a new password needs no current one.
+func (s Session) MaySetPassword(now time.Time) bool {
+	return s.MaySetPasswordUntil != nil && now.Before(*s.MaySetPasswordUntil)
+}
+
+// NewSession is a session that begins. What only it knows goes to the store and no further.
+type NewSession struct {
+	Session
+	SecretHash   []byte
+	RefreshToken string
+	Method       Method
+}
+
+// Method is how somebody came in.
+type Method string
+
+// The methods; of a provider it is "provider:" and its name.
+const (
+	BySignUp   Method = "sign_up"
+	ByPassword Method = "password"
+	ByLink     Method = "link"
+	byProvider Method = "provider:"
+)
+
+// Ending is why a session ended.
+type Ending string
+
+// The endings.
+const (
+	SignedOut         Ending = "signed_out"
+	Revoked           Ending = "revoked"     // from another browser, or by a token
+	Replaced          Ending = "replaced"    // somebody signed in with the same browser
+	EndedByLimit      Ending = "too_many"    // the oldest of too many
+	EndedByAuthServer Ending = "auth_server" // it took its word back
+)
+
+// The lives of sessions where nothing else is configured.
+const (
+	DefaultSessionIdle = 7 * 24 * time.Hour  // without a request
+	DefaultSessionLife = 30 * 24 * time.Hour // whatever happens
+)
 
 // Token is a personal access token; its text is shown once and never kept.
 type Token struct {

@@ -18,24 +18,60 @@ const (
 	maxName     = 100
 )
 
-// checkCredentials checks the form only; whether they are right is the auth server's word.
+var (
+	badEmail    = fault.Field{Pointer: "/email", Code: "invalid_email", Detail: "This is not an e-mail address."}
+	badPassword = fault.Field{Pointer: "/password", Code: "invalid_password", Detail: "A password has 10 to 200 characters."}
+)
+
+// checkCredentials checks the form of a new account's; whether they are taken is the auth server's word.
 func checkCredentials(email, password string) error {
-	bad := fault.New(fault.Invalid, "invalid_request", "The e-mail address or the password has the wrong form.")
-	var out *fault.Error
-	address, err := mail.ParseAddress(strings.TrimSpace(email))
-	if err != nil || address.Address != strings.TrimSpace(email) || len(email) > maxEmail {
-		out = bad.With("/email", "invalid_email", "This is not an e-mail address.")
+	var fields []fault.Field
+	if !isEmail(email) {
+		fields = append(fields, badEmail)
 	}
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
-		if out == nil {
-			out = bad
-		}
-		out = out.With("/password", "invalid_password", "A password has 10 to 200 characters.")
+	if !isPassword(password) {
+		fields = append(fields, badPassword)
 	}
-	if out != nil {
-		return out
+	return wrongForm(fields...)
+}
+
+// checkLogin asks less of a password: it may be older than our rules.
+func checkLogin(email, password string) error {
+	var fields []fault.Field
+	if !isEmail(email) {
+		fields = append(fields, badEmail)
+	}
+	if password == "" || utf8.RuneCountInString(password) > maxPassword {
+		fields = append(fields, fault.Field{Pointer: "/password", Code: "invalid_password", Detail: "A password has at most 200 characters."})
+	}
+	return wrongForm(fields...)
+}
+
+func checkEmail(email string) error {
+	if !isEmail(email) {
+		return wrongForm(badEmail)
 	}
 	return nil
+}
+
+func wrongForm(fields ...fault.Field) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	e := fault.New(fault.Invalid, "invalid_request", "The e-mail address or the password has the wrong form.")
+	e.Fields = fields
+	return e
+}
+
+func isEmail(text string) bool {
+	text = strings.TrimSpace(text)
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text && len(text) <= maxEmail
+}
+
+func isPassword(text string) bool {
+	n := utf8.RuneCountInString(text)
+	return n >= minPassword && n <= maxPassword
 }
 
 func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

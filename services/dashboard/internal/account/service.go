@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -16,38 +17,15 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
+	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 const (
-	sessionLife = 30 * 24 * time.Hour // whatever happens
-	sessionIdle = 7 * 24 * time.Hour  // without a request
-	touchEvery  = 5 * time.Minute     // how exact last_seen_at and last_used_at are
+	touchEvery = 5 * time.Minute // how exact last_seen_at and last_used_at are
 	// refreshLease is how long one request has to ask the auth server before another may.
 	refreshLease = time.Minute
 	maxTokens    = 100
-	maxUserAgent = 300
 )
-
-// Identity is what the auth server vouches for.
-type Identity struct {
-	UserID          uuid.UUID
-	Email           string
-	RefreshToken    string
-	AccessToken     string
-	AccessExpiresAt time.Time
-}
-
-// ErrRefused is the auth server's answer to a refresh it will never grant again.
-var ErrRefused = errors.New("the auth server refused the refresh token")
-
-// AuthServer checks passwords and remembers people. Failures are fault errors.
-type AuthServer interface {
-	SignUp(ctx context.Context, email, password string) (Identity, error)
-	SignIn(ctx context.Context, email, password string) (Identity, error)
-	Refresh(ctx context.Context, refreshToken string) (Identity, error) // ErrRefused when it is of no use any more
-	SignOut(ctx context.Context, accessToken string) error              // ends the person's sessions everywhere
-	Delete(ctx context.Context, user uuid.UUID) error                   // forgets the person; one who is not known is no failure
-}
 
 // Store keeps accounts, sessions and tokens. Secrets come as SHA-256, refresh tokens in clear: the
 // store seals them.
@@ -57,20 +35,30 @@ type Store interface {
 	Account(ctx context.Context, id uuid.UUID) (Account, error)
 	// Owns tells whether the person has an account.
 	Owns(ctx context.Context, user uuid.UUID) (bool, error)
+	// FollowEmail gives the account the address that the auth server knows its owner by.
+	FollowEmail(ctx context.Context, a actor.Actor, email string, at time.Time) error
+	// NoteRefusal writes down in the accounts with this address, if there are any, that somebody could not sign in.
+	NoteRefusal(ctx context.Context, email string, at time.Time) error
+	// Note writes down what was asked for and has changed nothing yet.
+	Note(ctx context.Context, a actor.Actor, action string, at time.Time) error
 	// Close schedules the deletion (event) and ends every session but keep; Reopen cancels it (event).
 	Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, at, purgeAt time.Time, keep uuid.UUID) (Account, error)
 	Reopen(ctx context.Context, a actor.Actor, at time.Time) (Account, error)
 
-	AddSession(ctx context.Context, s Session, secretHash []byte, refreshToken string) error
+	// AddSession begins a session; of more than limit the oldest end.
+	AddSession(ctx context.Context, s NewSession, limit int) error
+	// ReplaceSessions ends every session of the account for the one in which the password was changed.
+	ReplaceSessions(ctx context.Context, s NewSession) error
 	SessionBySecret(ctx context.Context, secretHash []byte) (Session, Account, error)
 	TouchSession(ctx context.Context, s Session, at time.Time) error
 	// LeaseRefresh hands the refresh token to one caller at a time; "" when somebody else has it.
 	LeaseRefresh(ctx context.Context, s Session, now, until time.Time) (refreshToken string, err error)
 	StoreRefresh(ctx context.Context, s Session, refreshToken string, accessExpiresAt time.Time) error
 	RefreshToken(ctx context.Context, s Session) (string, error)
-	EndSession(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
-	EndSessions(ctx context.Context, a actor.Actor, at time.Time) error
-	Sessions(ctx context.Context, account uuid.UUID, now time.Time, r page.Request) (page.Of[Session], error)
+	EndSession(ctx context.Context, a actor.Actor, id uuid.UUID, why Ending, at time.Time) error
+	// EndSessions ends every session of the account but keep.
+	EndSessions(ctx context.Context, a actor.Actor, keep uuid.UUID, at time.Time) error
+	Sessions(ctx context.Context, account uuid.UUID, now, seenSince time.Time, r page.Request) (page.Of[Session], error)
 
 	AddToken(ctx context.Context, a actor.Actor, t Token, hash []byte, limit int) (Token, error)
 	TokenByHash(ctx context.Context, hash []byte) (Token, Account, error)
@@ -79,65 +67,56 @@ type Store interface {
 	Tokens(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Token], error)
 }
 
+// Options of a Service.
+type Options struct {
+	Grace       time.Duration // for which a deletion can be cancelled
+	SessionIdle time.Duration // 0 = DefaultSessionIdle
+	SessionLife time.Duration // 0 = DefaultSessionLife
+	SecretKey   string        // seals what is given to browsers and mails
+	PublicURL   string        // of the web app, where links and providers lead back to
+	Now         func() time.Time
+	// Failed is told of what went wrong after the answer was given; nil = nobody.
+	Failed func(error)
+}
+
 // Service lets people and tokens in.
 type Service struct {
-	store Store
-	auth  AuthServer
-	grace time.Duration
-	now   func() time.Time
+	store    Store
+	auth     AuthServer
+	options  Options
+	now      func() time.Time
+	flows    flows
+	letters  letters
+	ways     ways
+	refusals *throttle.Throttle // of sign-ins, as far as they are written down
 }
 
-// New returns a Service. A deletion can be cancelled for grace.
-func New(store Store, auth AuthServer, grace time.Duration, now func() time.Time) *Service {
-	return &Service{store: store, auth: auth, grace: grace, now: now}
-}
-
-// SignedIn is a new session; Secret is the cookie's value and exists nowhere else.
-type SignedIn struct {
-	Account Account
-	Session Session
-	Secret  string
-}
-
-// SignUp makes a person known to the auth server and signs them in.
-func (s *Service) SignUp(ctx context.Context, email, password, userAgent string) (SignedIn, error) {
-	if err := checkCredentials(email, password); err != nil {
-		return SignedIn{}, err
+// New returns a Service.
+func New(store Store, auth AuthServer, o Options) (*Service, error) {
+	if o.SessionIdle == 0 {
+		o.SessionIdle = DefaultSessionIdle
 	}
-	who, err := s.auth.SignUp(ctx, normalEmail(email), password)
+	if o.SessionLife == 0 {
+		o.SessionLife = DefaultSessionLife
+	}
+	if o.Failed == nil {
+		o.Failed = func(error) {}
+	}
+	f, err := newFlows(o.SecretKey, o.PublicURL, o.Now)
 	if err != nil {
-		return SignedIn{}, err
+		return nil, fmt.Errorf("preparing to seal ways in: %w", err)
 	}
-	return s.begin(ctx, who, userAgent)
+	return &Service{
+		store: store, auth: auth, options: o, now: o.Now, flows: f, letters: newLetters(o.Failed),
+		ways: ways{now: o.Now}, refusals: throttle.New(refusalsAtOnce, refusalEvery, o.Now),
+	}, nil
 }
 
-// SignIn checks a person's password. Their first sign-in makes their account.
-func (s *Service) SignIn(ctx context.Context, email, password, userAgent string) (SignedIn, error) {
-	if err := checkCredentials(email, password); err != nil {
-		return SignedIn{}, err
-	}
-	who, err := s.auth.SignIn(ctx, normalEmail(email), password)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	return s.begin(ctx, who, userAgent)
-}
-
-func (s *Service) begin(ctx context.Context, who Identity, userAgent string) (SignedIn, error) {
-	now := s.now()
-	account, err := s.store.AccountOf(ctx, Account{ID: newID(), OwnerUserID: who.UserID, Email: who.Email, CreatedAt: now})
-	if err != nil {
-		return SignedIn{}, err
-	}
-	secret := randomText()
-	session := Session{
-		ID: newID(), AccountID: account.ID, UserID: who.UserID, CSRFToken: randomText(), UserAgent: cut(userAgent, maxUserAgent),
-		CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(sessionLife), AccessExpiresAt: &who.AccessExpiresAt,
-	}
-	if err := s.store.AddSession(ctx, session, HashSecret(secret), who.RefreshToken); err != nil {
-		return SignedIn{}, err
-	}
-	return SignedIn{Account: account, Session: session, Secret: secret}, nil
+// Run sends the mails that were asked for, until ctx ends.
+func (s *Service) Run(ctx context.Context, ready func()) error {
+	ready()
+	s.letters.run(ctx)
+	return nil
 }
 
 // BySession finds who holds a session's secret. When the auth server's word has run out it is
@@ -151,11 +130,11 @@ func (s *Service) BySession(ctx context.Context, secret string) (Principal, erro
 		return Principal{}, err
 	}
 	now := s.now()
-	if session.RevokedAt != nil || !now.Before(session.ExpiresAt) || now.Sub(session.LastSeenAt) >= sessionIdle {
+	if session.RevokedAt != nil || !now.Before(session.ExpiresAt) || now.Sub(session.LastSeenAt) >= s.options.SessionIdle {
 		return Principal{}, ErrSessionEnded
 	}
 	if session.AccessExpiresAt != nil && !now.Before(*session.AccessExpiresAt) {
-		if err := s.refresh(ctx, session, now); err != nil {
+		if account, err = s.refresh(ctx, session, account, now); err != nil {
 			return Principal{}, err
 		}
 	}
@@ -167,22 +146,26 @@ func (s *Service) BySession(ctx context.Context, secret string) (Principal, erro
 	return Principal{Account: account, Session: &session}, nil
 }
 
-func (s *Service) refresh(ctx context.Context, session Session, now time.Time) error {
+// refresh asks the auth server whether its word still holds. The account follows the address it names.
+func (s *Service) refresh(ctx context.Context, session Session, account Account, now time.Time) (Account, error) {
 	token, err := s.store.LeaseRefresh(ctx, session, now, now.Add(refreshLease))
 	if err != nil || token == "" {
-		return err
+		return account, err
 	}
 	who, err := s.auth.Refresh(ctx, token)
 	switch {
 	case errors.Is(err, ErrRefused), err == nil && who.UserID != session.UserID:
-		if err := s.store.EndSession(ctx, actor.User(session.AccountID, session.UserID), session.ID, now); err != nil {
-			return err
+		if err := s.store.EndSession(ctx, actor.User(session.AccountID, session.UserID), session.ID, EndedByAuthServer, now); err != nil {
+			return account, err
 		}
-		return ErrSessionEnded
+		return account, ErrSessionEnded
 	case err != nil:
-		return nil // the auth server is away: the lease lets another request try in a minute
+		return account, nil // the auth server is away: the lease lets another request try in a minute
 	}
-	return s.store.StoreRefresh(ctx, session, who.RefreshToken, who.AccessExpiresAt)
+	if err := s.store.StoreRefresh(ctx, session, who.RefreshToken, who.AccessExpiresAt); err != nil {
+		return account, err
+	}
+	return s.follow(ctx, account, who)
 }
 
 // ByToken finds whose access token it is.
@@ -219,41 +202,10 @@ func (s *Service) ByToken(ctx context.Context, text string) (Principal, error) {
 	return Principal{Account: account, Token: &token}, nil
 }
 
-// SignOut ends the session, or all of the person's sessions here and at the auth server.
-func (s *Service) SignOut(ctx context.Context, p Principal, everywhere bool) error {
-	if p.Session == nil {
-		return p.May("")
-	}
-	now := s.now()
-	if !everywhere {
-		return s.store.EndSession(ctx, p.Actor(), p.Session.ID, now)
-	}
-	token, err := s.store.RefreshToken(ctx, *p.Session)
-	if err != nil {
-		return err
-	}
-	// Our own sessions end first: they must not depend on the auth server being there.
-	if err := s.store.EndSessions(ctx, p.Actor(), now); err != nil || token == "" {
-		return err
-	}
-	who, err := s.auth.Refresh(ctx, token)
-	if errors.Is(err, ErrRefused) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.auth.SignOut(ctx, who.AccessToken)
-}
-
-// EndSession signs one browser out.
-func (s *Service) EndSession(ctx context.Context, p Principal, id uuid.UUID) error {
-	return s.store.EndSession(ctx, p.Actor(), id, s.now())
-}
-
 // Sessions lists the signed-in browsers.
 func (s *Service) Sessions(ctx context.Context, p Principal, r page.Request) (page.Of[Session], error) {
-	return s.store.Sessions(ctx, p.Account.ID, s.now(), r)
+	now := s.now()
+	return s.store.Sessions(ctx, p.Account.ID, now, now.Add(-s.options.SessionIdle), r)
 }
 
 // Account reads the account as it is now.
@@ -272,7 +224,7 @@ func (s *Service) ScheduleDeletion(ctx context.Context, p Principal, confirmEmai
 		keep = p.Session.ID
 	}
 	now := s.now()
-	return s.store.Close(ctx, p.Actor(), newID(), now, now.Add(s.grace), keep)
+	return s.store.Close(ctx, p.Actor(), newID(), now, now.Add(s.options.Grace), keep)
 }
 
 // CancelDeletion opens a closed account again.

@@ -7,7 +7,7 @@ import "github.com/google/uuid"
 // Actor is a person or a token at work in one account.
 type Actor struct {
 	Account uuid.UUID
-	Name    string // "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>"
+	Name    string // "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody"
 }
 
 // User is a signed-in person.
@@ -27,6 +27,9 @@ func Hook(account uuid.UUID, source string) Actor {
 
 // Operator is who runs this Specter, at its command line.
 func Operator(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:operator"} }
+
+// Nobody is whoever could not prove who they are.
+func Nobody(account uuid.UUID) Actor { return Actor{Account: account, Name: "nobody"} }
 
 // Service is the dashboard itself, when a clock decides.
 func Service(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:dashboard"} }

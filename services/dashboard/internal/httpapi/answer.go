@@ -42,6 +42,9 @@ func (a answer) write(w http.ResponseWriter) error {
 // The operations that answer with a header.
 func (a answer) VisitSignUpResponse(w http.ResponseWriter) error         { return a.write(w) }
 func (a answer) VisitLoginResponse(w http.ResponseWriter) error          { return a.write(w) }
+func (a answer) VisitConfirmLinkResponse(w http.ResponseWriter) error    { return a.write(w) }
+func (a answer) VisitStartProviderResponse(w http.ResponseWriter) error  { return a.write(w) }
+func (a answer) VisitChangePasswordResponse(w http.ResponseWriter) error { return a.write(w) }
 func (a answer) VisitLogoutResponse(w http.ResponseWriter) error         { return a.write(w) }
 func (a answer) VisitGetProductResponse(w http.ResponseWriter) error     { return a.write(w) }
 func (a answer) VisitUpdateProductResponse(w http.ResponseWriter) error  { return a.write(w) }

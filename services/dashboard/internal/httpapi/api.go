@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -39,8 +43,10 @@ type Options struct {
 	Log        *zap.Logger
 	Registerer prometheus.Registerer
 	PublicURL  string // https makes cookies Secure; its origin may send writes
-	Web        http.Handler
-	Now        func() time.Time
+	// TrustedProxies are believed when they say whom a request comes from.
+	TrustedProxies []netip.Prefix
+	Web            http.Handler
+	Now            func() time.Time
 
 	Accounts    *account.Service
 	Products    *product.Service
@@ -56,6 +62,7 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	AuditLog    *auditlog.Service
 	Privacy     *privacy.Service
 	Analytics   *analytics.Service
 	Relay       Relay // nil where the use of the dashboard is not measured
@@ -67,6 +74,8 @@ type Options struct {
 type api struct {
 	Options
 	cookies cookies
+	guard   guard
+	client  echo.IPExtractor // whose address a request comes from
 	tails   *tails
 	shared  *shared
 }
@@ -91,7 +100,8 @@ func New(o Options) (http.Handler, error) {
 			return nil, fmt.Errorf("reading SPECTER_PUBLIC_URL: %w", err)
 		}
 	}
-	pages, err := newShared(o.Shares, o.Now)
+	client := trusting(o.TrustedProxies)
+	pages, err := newShared(o.Shares, client, o.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +109,11 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{Options: o, cookies: cookies{secure: https}, tails: newTails(o.TailInterval), shared: pages}
+	a := &api{
+		Options: o, cookies: cookies{secure: https}, guard: newGuard(o.Now), client: client, tails: newTails(o.TailInterval), shared: pages,
+	}
 
-	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer})
+	e := httpx.NewEcho(o.Log, httpx.Options{Service: "dashboard", BodyLimit: bodyLimit, HTTPS: https, Registerer: o.Registerer, Headers: isolation()})
 	e.JSONSerializer = strictJSON{}
 	middlewares := map[string][]echo.MiddlewareFunc{}
 	for id, op := range operations {
@@ -126,16 +138,47 @@ func New(o Options) (http.Handler, error) {
 	e.HEAD("/privacy.json", statements.document)
 	e.POST(measurePath+capturePath, a.measure, sameOrigin(origins))
 	e.Any(measurePath+"/*", func(echo.Context) error { return httpx.ErrNotFound }) // no other path of PostHog is passed on
+	e.GET(account.CallbackPath, a.finishProvider)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))
 	return e, nil
 }
 
+// isolation is what keeps our pages and answers to themselves, on every answer beside those of httpx.
+func isolation() http.Header {
+	return http.Header{
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Cache-Control":                {"no-store"}, // files of the web app say otherwise
+		"Permissions-Policy":           {"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
+	}
+}
+
+// trusting reads the client's address from X-Forwarded-For as far as the proxies that wrote it are known.
+func trusting(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		p = p.Masked()
+		options = append(options, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+var errOpaqueOrigin = errors.New("its origin is null")
+
 func sameOrigin(p *http.CrossOriginProtection) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if err := p.Check(c.Request()); err != nil {
+			r := c.Request()
+			err := p.Check(r)
+			if err == nil && r.Header.Get("Origin") == "null" {
+				err = errOpaqueOrigin // a sandboxed frame, a file: whatever it is, it is not the web app
+			}
+			if err != nil {
 				return fault.Wrap(err, fault.Forbidden, "cross_origin", "This request comes from another site.")
 			}
 			return next(c)

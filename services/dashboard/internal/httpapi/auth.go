@@ -13,6 +13,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 const (
@@ -26,16 +27,22 @@ type contextKey int
 
 const (
 	principalKey contextKey = iota
-	userAgentKey
+	visitorKey
 	admitKey
 )
+
+// visitor is what a request tells of where it comes from.
+type visitor struct {
+	browser account.Browser
+	address string // the network that it counts as
+}
 
 // authenticate finds out who is asking and whether the contract lets them.
 func (a *api) authenticate(op operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			ctx := context.WithValue(r.Context(), userAgentKey, r.UserAgent())
+			ctx := context.WithValue(r.Context(), visitorKey, a.visitor(r))
 			if !op.public {
 				p, err := a.admit(r, op)
 				if err != nil {
@@ -80,7 +87,7 @@ func (a *api) principal(r *http.Request) (account.Principal, error) {
 	if token, sent := tokenOf(r); sent {
 		return a.Accounts.ByToken(r.Context(), token)
 	}
-	secret := a.cookies.read(r)
+	secret := a.cookies.read(r, sessionCookie)
 	if secret == "" {
 		return account.Principal{}, account.ErrNoCredentials
 	}
@@ -124,43 +131,14 @@ func principal(ctx context.Context) account.Principal {
 
 func who(ctx context.Context) actor.Actor { return principal(ctx).Actor() }
 
-func userAgent(ctx context.Context) string {
-	text, _ := ctx.Value(userAgentKey).(string)
-	return text
-}
-
-// cookies writes the session's cookie. Under https its name carries __Host-, which browsers take
-// only with Secure, without a domain and for the whole site.
-type cookies struct{ secure bool }
-
-func (c cookies) name() string {
-	if c.secure {
-		return "__Host-specter_session"
-	}
-	return "specter_session"
-}
-
-// SessionCookie is the cookie's name at a public address.
-func SessionCookie(publicURL string) string {
-	return cookies{secure: strings.HasPrefix(publicURL, "https://")}.name()
-}
-
-func (c cookies) read(r *http.Request) string {
-	cookie, err := r.Cookie(c.name())
-	if err != nil {
-		return ""
-	}
-	return cookie.Value
-}
-
-func (c cookies) set(s account.SignedIn) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure wherever the public address is https
-		Name: c.name(), Value: s.Secret, Path: "/", Expires: s.Session.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
+func (a *api) visitor(r *http.Request) visitor {
+	return visitor{
+		browser: account.Browser{UserAgent: r.UserAgent(), Secret: a.cookies.read(r, sessionCookie)},
+		address: throttle.Network(a.client(r)),
 	}
 }
 
-func (c cookies) clear() *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // as above
-		Name: c.name(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
-	}
+func visitorOf(ctx context.Context) visitor {
+	v, _ := ctx.Value(visitorKey).(visitor)
+	return v
 }

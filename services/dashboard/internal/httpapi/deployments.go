@@ -21,7 +21,7 @@ func (a *api) ReportDeployment(ctx context.Context, r contract.ReportDeploymentR
 
 // via is what a person or a program reports with, as far as it says so; nothing is decided by it.
 func via(ctx context.Context) deployment.Via {
-	switch agent := userAgent(ctx); {
+	switch agent := visitorOf(ctx).browser.UserAgent; {
 	case principal(ctx).Session != nil:
 		return deployment.ViaWeb
 	case strings.HasPrefix(agent, "specter-cli"):

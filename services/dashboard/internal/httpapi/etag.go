@@ -19,10 +19,8 @@ func etags(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		if c.Request().Method != http.MethodGet {
-			h.Set("Cache-Control", "no-store")
 			return next(c)
 		}
-		h.Set("Cache-Control", "private, no-cache")
 		inner := c.Response().Writer
 		buffer := &buffered{ResponseWriter: inner}
 		c.Response().Writer = buffer

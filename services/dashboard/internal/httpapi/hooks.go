@@ -68,7 +68,6 @@ func wholeBody(r *http.Request, limit int64) ([]byte, error) {
 }
 
 func answerReceipt(c echo.Context, r hook.Receipt) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, contract.DeployHookAnswer{
 		ReceiptId: r.ID, Result: contract.DeployOutcome(r.Outcome), Reason: r.Reason, Repeated: optional(r.Repeated), Deployments: append([]uuid.UUID{}, r.Deployments...),
 	})

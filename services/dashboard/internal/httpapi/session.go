@@ -7,44 +7,32 @@ import (
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
-	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 )
-
-// SignUp answers POST /api/v1/auth/sign-up.
-func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contract.SignUpResponseObject, error) {
-	in, err := a.Accounts.SignUp(ctx, string(r.Body.Email), r.Body.Password, userAgent(ctx))
-	if err != nil {
-		return nil, err
-	}
-	return answer{status: http.StatusCreated, body: session(in.Account, in.Session), cookie: a.cookies.set(in)}, nil
-}
-
-// Login answers POST /api/v1/auth/login.
-func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contract.LoginResponseObject, error) {
-	in, err := a.Accounts.SignIn(ctx, string(r.Body.Email), r.Body.Password, userAgent(ctx))
-	if err != nil {
-		return nil, err
-	}
-	return answer{status: http.StatusOK, body: session(in.Account, in.Session), cookie: a.cookies.set(in)}, nil
-}
 
 // Logout answers POST /api/v1/auth/logout.
 func (a *api) Logout(ctx context.Context, r contract.LogoutRequestObject) (contract.LogoutResponseObject, error) {
 	if err := a.Accounts.SignOut(ctx, principal(ctx), value(r.Params.Everywhere)); err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusNoContent, cookie: a.cookies.clear()}, nil
+	return answer{status: http.StatusNoContent, cookie: a.cookies.clear(sessionCookie)}, nil
 }
 
 // GetSession answers GET /api/v1/session.
 func (a *api) GetSession(ctx context.Context, _ contract.GetSessionRequestObject) (contract.GetSessionResponseObject, error) {
 	p := principal(ctx)
-	return contract.GetSession200JSONResponse(session(p.Account, *p.Session)), nil
+	return contract.GetSession200JSONResponse(a.session(p.Account, *p.Session)), nil
 }
 
-func session(a account.Account, s account.Session) contract.Session {
-	return contract.Session{UserId: s.UserID, AccountId: a.ID, Email: a.Email, CsrfToken: s.CSRFToken, ExpiresAt: s.ExpiresAt.UTC()}
+// signedIn answers with a new session and its cookie.
+func (a *api) signedIn(status int, in account.SignedIn) answer {
+	return answer{status: status, body: a.session(in.Account, in.Session), cookie: a.cookies.session(in)}
+}
+
+func (a *api) session(owner account.Account, s account.Session) contract.Session {
+	return contract.Session{
+		UserId: s.UserID, AccountId: owner.ID, Email: owner.Email, CsrfToken: s.CSRFToken, ExpiresAt: s.ExpiresAt.UTC(), MaySetPassword: s.MaySetPassword(a.Now()),
+	}
 }
 
 // GetAccount answers GET /api/v1/account.
@@ -84,7 +72,7 @@ func (a *api) ListSessions(ctx context.Context, r contract.ListSessionsRequestOb
 	var out contract.ListSessions200JSONResponse
 	out.Items, _ = each(found.Items, plain(func(s account.Session) contract.WebSession {
 		return contract.WebSession{
-			Id: s.ID, Current: p.Session != nil && p.Session.ID == s.ID, UserAgent: s.UserAgent, CreatedAt: s.CreatedAt.UTC(),
+			Id: s.ID, Current: p.Session != nil && p.Session.ID == s.ID, Device: account.DeviceName(s.UserAgent), UserAgent: s.UserAgent, CreatedAt: s.CreatedAt.UTC(),
 			LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
 		}
 	}))
@@ -95,6 +83,11 @@ func (a *api) ListSessions(ctx context.Context, r contract.ListSessionsRequestOb
 // RevokeSession answers DELETE /api/v1/account/sessions/{session_id}.
 func (a *api) RevokeSession(ctx context.Context, r contract.RevokeSessionRequestObject) (contract.RevokeSessionResponseObject, error) {
 	return contract.RevokeSession204Response{}, a.Accounts.EndSession(ctx, principal(ctx), r.SessionId)
+}
+
+// RevokeOtherSessions answers DELETE /api/v1/account/sessions.
+func (a *api) RevokeOtherSessions(ctx context.Context, _ contract.RevokeOtherSessionsRequestObject) (contract.RevokeOtherSessionsResponseObject, error) {
+	return contract.RevokeOtherSessions204Response{}, a.Accounts.SignOutOthers(ctx, principal(ctx))
 }
 
 // ListTokens answers GET /api/v1/tokens.
@@ -139,30 +132,4 @@ func toToken(t account.Token) contract.AccessToken {
 		out.Scopes = append(out.Scopes, contract.Scope(s))
 	}
 	return out
-}
-
-// ListAuditLog answers GET /api/v1/account/audit-log.
-func (a *api) ListAuditLog(ctx context.Context, r contract.ListAuditLogRequestObject) (contract.ListAuditLogResponseObject, error) {
-	const list = "audit-log"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Insights.AuditLog(ctx, who(ctx).Account, r.Params.SubjectId, request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListAuditLog200JSONResponse
-	if out.Items, err = each(found.Items, toAudit); err != nil {
-		return nil, err
-	}
-	out.NextCursor, err = nextCursor(list, found.Next)
-	return out, err
-}
-
-func toAudit(e insight.Audit) (contract.AuditEntry, error) {
-	detail, err := document[map[string]any](e.Detail)
-	return contract.AuditEntry{
-		Id: e.ID, At: e.At.UTC(), Actor: e.Actor, Action: e.Action, SubjectType: e.SubjectType, SubjectId: e.SubjectID, Detail: &detail,
-	}, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/proof"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
+	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 // sharedPath is where shared proofs are; the link's secret follows.
@@ -29,26 +30,22 @@ const (
 type shared struct {
 	shares   *share.Service
 	renderer *proof.Renderer
-	visitors *visitors
+	visitors *throttle.Throttle
 	address  echo.IPExtractor
 }
 
-func newShared(shares *share.Service, now func() time.Time) (*shared, error) {
+func newShared(shares *share.Service, address echo.IPExtractor, now func() time.Time) (*shared, error) {
 	renderer, err := proof.NewRenderer()
 	if err != nil {
 		return nil, err
 	}
-	return &shared{
-		shares: shares, renderer: renderer, visitors: newVisitors(visitsBurst, visitsEvery, now),
-		// Behind a proxy, which is near, the visitor is whom the proxy names last.
-		address: echo.ExtractIPFromXFFHeader(),
-	}, nil
+	return &shared{shares: shares, renderer: renderer, visitors: throttle.New(visitsBurst, visitsEvery, now), address: address}, nil
 }
 
 // serve answers GET and HEAD /proof/{secret}[.md|.json|.svg|.csv].
 func (s *shared) serve(c echo.Context) error {
 	keepPrivate(c.Response().Header())
-	if wait := s.visitors.take(s.address(c.Request())); wait > 0 {
+	if wait := s.visitors.Take(throttle.Network(s.address(c.Request()))); wait > 0 {
 		return fault.New(fault.RateLimited, "rate_limited", "These pages are read too fast from your address. Try again in a moment.").After(wait)
 	}
 	secret, ending, document := strings.Cut(c.Param("link"), ".")
@@ -92,10 +89,6 @@ func (s *shared) gone(c echo.Context) error {
 
 // keepPrivate holds for every answer, the refusals too: the address is the secret.
 func keepPrivate(h http.Header) {
-	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex, nofollow, noarchive")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }

@@ -28,7 +28,6 @@ func beginStream(w http.ResponseWriter) (*eventStream, error) {
 	_ = s.control.SetReadDeadline(time.Time{}) // a test's recorder has no deadlines
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)
 	return s, s.write("retry: 2000\n\n")

@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// admitEvery is how long a quiet stream goes on after its credential ended; a signal is never
-	// sent without having asked.
-	admitEvery = 5 * time.Second
+	// admitEvery, a look's interval and the question itself are within the five seconds for which a quiet stream may go on
+	// after its credential ended; a signal is never sent without having asked.
+	admitEvery = 3 * time.Second
 	// storeLag is how late a signal may be stored after another and still be seen.
 	storeLag        = 30 * time.Second
 	maxTails        = 1000

@@ -127,6 +127,40 @@ func (s Accounts) Owns(ctx context.Context, user uuid.UUID) (bool, error) {
 	return err == nil, err
 }
 
+// FollowEmail gives the account the address that the auth server knows its owner by.
+func (s Accounts) FollowEmail(ctx context.Context, a actor.Actor, email string, at time.Time) error {
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		n, err := q.SetAccountEmail(ctx, db.SetAccountEmailParams{ID: a.Account, Email: email})
+		if err != nil || n == 0 { // it has this address
+			return err
+		}
+		return audit(ctx, q, change{actor: a, at: at, action: "email.changed", subject: "account", id: a.Account})
+	})
+	return wrap(err, "changing the account's e-mail address")
+}
+
+// NoteRefusal writes down in the accounts with this address that somebody could not sign in.
+func (s Accounts) NoteRefusal(ctx context.Context, email string, at time.Time) error {
+	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
+	if err != nil {
+		return fmt.Errorf("finding whose address it is: %w", err)
+	}
+	for _, id := range ids {
+		if err := s.Note(ctx, actor.Nobody(id), "session.refused", at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Note writes down what was asked for and has changed nothing yet.
+func (s Accounts) Note(ctx context.Context, a actor.Actor, action string, at time.Time) error {
+	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
+		return audit(ctx, q, change{actor: a, at: at, action: action, subject: "account", id: a.Account})
+	})
+	return wrap(err, "writing down what was asked for")
+}
+
 // Close schedules the account's deletion: ingestion stops and sessions end with it.
 func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, at, purgeAt time.Time, keep uuid.UUID) (account.Account, error) {
 	var out account.Account

@@ -16,20 +16,58 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
 
-// AddSession keeps a session's hash and its sealed refresh token.
-func (s Accounts) AddSession(ctx context.Context, n account.Session, secretHash []byte, refreshToken string) error {
-	a := actor.User(n.AccountID, n.UserID)
+// AddSession keeps a session's hash and its sealed refresh token, and ends the oldest sessions of more than limit.
+func (s Accounts) AddSession(ctx context.Context, n account.NewSession, limit int) error {
 	err := s.in(ctx, n.AccountID, func(_ pgx.Tx, q *db.Queries) error {
-		err := q.InsertSession(ctx, db.InsertSessionParams{
-			ID: n.ID, AccountID: n.AccountID, UserID: n.UserID, SessionHash: secretHash, CsrfToken: n.CSRFToken,
-			RefreshTokenSealed: s.sealRefresh(refreshToken), AccessExpiresAt: n.AccessExpiresAt, UserAgent: n.UserAgent, CreatedAt: n.CreatedAt, ExpiresAt: n.ExpiresAt,
-		})
+		// Two sign-ins at once must not both count without the other.
+		if _, err := q.LockAccount(ctx, n.AccountID); err != nil {
+			return found(err)
+		}
+		if err := s.insertSession(ctx, q, n); err != nil {
+			return err
+		}
+		ended, err := q.EndOldestSessions(ctx, db.EndOldestSessionsParams{Now: &n.CreatedAt, Keep: int32(limit)}) //nolint:gosec // a constant of ours
 		if err != nil {
 			return err
 		}
-		return audit(ctx, q, change{actor: a, at: n.CreatedAt, action: "session.started", subject: "session", id: n.ID})
+		for _, id := range ended {
+			if err := auditEnding(ctx, q, actor.Service(n.AccountID), id, account.EndedByLimit, n.CreatedAt); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return wrap(err, "beginning the session")
+}
+
+// ReplaceSessions ends every session of the account for n, in which the password was changed.
+func (s Accounts) ReplaceSessions(ctx context.Context, n account.NewSession) error {
+	a := actor.User(n.AccountID, n.UserID)
+	err := s.in(ctx, n.AccountID, func(_ pgx.Tx, q *db.Queries) error {
+		if _, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &n.CreatedAt}); err != nil {
+			return err
+		}
+		if err := audit(ctx, q, change{actor: a, at: n.CreatedAt, action: "password.changed", subject: "account", id: n.AccountID}); err != nil {
+			return err
+		}
+		return s.insertSession(ctx, q, n)
+	})
+	return wrap(err, "beginning a session with the new password")
+}
+
+func (s Accounts) insertSession(ctx context.Context, q *db.Queries, n account.NewSession) error {
+	err := q.InsertSession(ctx, db.InsertSessionParams{
+		ID: n.ID, AccountID: n.AccountID, UserID: n.UserID, SessionHash: n.SecretHash, CsrfToken: n.CSRFToken,
+		RefreshTokenSealed: s.sealRefresh(n.RefreshToken), AccessExpiresAt: n.AccessExpiresAt, UserAgent: n.UserAgent, CreatedAt: n.CreatedAt,
+		ExpiresAt: n.ExpiresAt, MaySetPasswordUntil: n.MaySetPasswordUntil,
+	})
+	if err != nil {
+		return err
+	}
+	return audit(ctx, q, change{
+		actor: actor.User(n.AccountID, n.UserID), at: n.CreatedAt, action: "session.started", subject: "session", id: n.ID,
+		detail: map[string]any{"method": n.Method},
+	})
 }
 
 func (s Accounts) sealRefresh(token string) []byte {
@@ -70,6 +108,7 @@ func toSession(row db.WebSession) account.Session {
 	return account.Session{
 		ID: row.ID, AccountID: row.AccountID, UserID: row.UserID, CSRFToken: row.CsrfToken, UserAgent: row.UserAgent, CreatedAt: row.CreatedAt,
 		LastSeenAt: row.LastSeenAt, ExpiresAt: row.ExpiresAt, AccessExpiresAt: row.AccessExpiresAt, RevokedAt: row.RevokedAt,
+		MaySetPasswordUntil: row.MaySetPasswordUntil,
 	}
 }
 
@@ -115,7 +154,7 @@ func (s Accounts) RefreshToken(ctx context.Context, n account.Session) (string, 
 }
 
 // EndSession ends one session; ending it again changes nothing.
-func (s Accounts) EndSession(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
+func (s Accounts) EndSession(ctx context.Context, a actor.Actor, id uuid.UUID, why account.Ending, at time.Time) error {
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
 		if _, err := q.SessionSecret(ctx, id); err != nil {
 			return found(err)
@@ -124,28 +163,36 @@ func (s Accounts) EndSession(ctx context.Context, a actor.Actor, id uuid.UUID, a
 		if err != nil || n == 0 {
 			return err
 		}
-		return audit(ctx, q, change{actor: a, at: at, action: "session.ended", subject: "session", id: id})
+		return auditEnding(ctx, q, a, id, why, at)
 	})
 	return wrap(err, "ending the session")
 }
 
-// EndSessions ends every session of the account.
-func (s Accounts) EndSessions(ctx context.Context, a actor.Actor, at time.Time) error {
+func auditEnding(ctx context.Context, q *db.Queries, a actor.Actor, id uuid.UUID, why account.Ending, at time.Time) error {
+	return audit(ctx, q, change{actor: a, at: at, action: "session.ended", subject: "session", id: id, detail: map[string]any{"why": why}})
+}
+
+// EndSessions ends every session of the account but keep.
+func (s Accounts) EndSessions(ctx context.Context, a actor.Actor, keep uuid.UUID, at time.Time) error {
+	action, kept := "session.all_ended", (*uuid.UUID)(nil)
+	if keep != uuid.Nil {
+		action, kept = "session.others_ended", &keep
+	}
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &at})
+		n, err := q.RevokeAllSessions(ctx, db.RevokeAllSessionsParams{Now: &at, Keep: kept})
 		if err != nil {
 			return err
 		}
-		return audit(ctx, q, change{actor: a, at: at, action: "session.all_ended", subject: "account", id: a.Account, detail: map[string]any{"sessions": n}})
+		return audit(ctx, q, change{actor: a, at: at, action: action, subject: "account", id: a.Account, detail: map[string]any{"sessions": n}})
 	})
-	return wrap(err, "ending all sessions")
+	return wrap(err, "ending sessions")
 }
 
-// Sessions lists the account's sessions that are still good.
-func (s Accounts) Sessions(ctx context.Context, accountID uuid.UUID, now time.Time, r page.Request) (page.Of[account.Session], error) {
+// Sessions lists the account's sessions that are still good: not over, and seen since then.
+func (s Accounts) Sessions(ctx context.Context, accountID uuid.UUID, now, seenSince time.Time, r page.Request) (page.Of[account.Session], error) {
 	var out []account.Session
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		rows, err := q.ListSessions(ctx, db.ListSessionsParams{Now: now, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
+		rows, err := q.ListSessions(ctx, db.ListSessionsParams{Now: now, SeenSince: seenSince, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
 		out = mapped(rows, toSession)
 		return err
 	})

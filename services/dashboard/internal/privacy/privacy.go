@@ -32,7 +32,7 @@ type Own struct {
 	Recipients []Recipient
 	Analytics  bool // use of the dashboard is measured
 	Grace      time.Duration
-	Cookies    []string // names
+	Cookies    map[string]string // name -> what it is for
 }
 
 // Disclosed is what the other services say of themselves.
@@ -55,12 +55,12 @@ type Statement struct {
 	Contact    string      `json:"contact,omitempty"`
 	Recipients []Recipient `json:"recipients"`
 	// SignalMonths is how long signals are kept at most, unless an account's plan says less.
-	SignalMonths int      `json:"signal_months"`
-	Kept         []Kept   `json:"kept"`
-	GraceDays    int      `json:"deletion_grace_days"`
-	GoneDays     int      `json:"deletion_complete_within_days"`
-	Cookies      []string `json:"cookies"`
-	Analytics    bool     `json:"analytics"`
+	SignalMonths int               `json:"signal_months"`
+	Kept         []Kept            `json:"kept"`
+	GraceSeconds int               `json:"deletion_grace_seconds"`
+	GoneDays     int               `json:"deletion_complete_within_days"`
+	Cookies      map[string]string `json:"cookies"` // name -> what it is for
+	Analytics    bool              `json:"analytics"`
 	// Unknown names the services that have not been heard for an hour: what they do is not in here.
 	Unknown []string `json:"unknown,omitempty"`
 }
@@ -97,7 +97,7 @@ func (s *Service) Statement(ctx context.Context) Statement {
 	out := Statement{
 		At: s.now().UTC(), Operator: s.own.Operator, Contact: s.own.Contact,
 		Recipients: slices.Concat(s.own.Recipients, said.Recipients), Kept: said.Kept,
-		SignalMonths: said.SignalMonths, GraceDays: int(s.own.Grace / day), GoneDays: goneDays,
+		SignalMonths: said.SignalMonths, GraceSeconds: int(s.own.Grace.Seconds()), GoneDays: goneDays,
 		Cookies: s.own.Cookies, Analytics: s.own.Analytics,
 	}
 	if out.SignalMonths == 0 {
@@ -119,13 +119,14 @@ func (s *Service) Statement(ctx context.Context) Statement {
 
 // grace says how long a deletion can be taken back.
 func (s Statement) grace() string {
-	switch s.GraceDays {
-	case 0:
+	const back = "You can take that back for %s; then it begins."
+	switch grace := time.Duration(s.GraceSeconds) * time.Second; {
+	case grace <= 0:
 		return "It begins at once and cannot be taken back."
-	case 1:
-		return "You can take that back for a day; then it begins."
+	case grace >= 2*day:
+		return fmt.Sprintf(back, fmt.Sprintf("%d days", grace/day))
 	default:
-		return fmt.Sprintf("You can take that back for %d days; then it begins.", s.GraceDays)
+		return fmt.Sprintf(back, grace)
 	}
 }
 

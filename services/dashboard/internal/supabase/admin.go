@@ -2,10 +2,8 @@ package supabase
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -77,20 +75,14 @@ func (c *Client) Delete(ctx context.Context, user uuid.UUID) error {
 	if err == nil || unknownUser(err) {
 		return nil
 	}
-	status, code := parse(err)
+	status, _ := parse(err)
 	switch status {
 	case 0:
-		var request *url.Error // names the person, which the cause does not
-		if errors.As(err, &request) {
-			err = request.Err
-		}
-		return fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server cannot be reached to delete a person.")
+		return fault.Wrap(cause(err), fault.Unavailable, "unavailable", "The auth server cannot be reached to delete a person.")
 	case http.StatusUnauthorized, http.StatusForbidden:
-		err = fmt.Errorf("the auth server answered %d %s", status, code)
-		return fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server refuses the service key: check SPECTER_SUPABASE_SERVICE_KEY.")
+		return fault.Wrap(cause(err), fault.Unavailable, "unavailable", "The auth server refuses the service key: check SPECTER_SUPABASE_SERVICE_KEY.")
 	default:
-		err = fmt.Errorf("the auth server answered %d %s", status, code)
-		return fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server did not delete a person.")
+		return fault.Wrap(cause(err), fault.Unavailable, "unavailable", "The auth server did not delete a person.")
 	}
 }
 

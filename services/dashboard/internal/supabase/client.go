@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	gotrue "github.com/supabase-community/gotrue-go"
 	"github.com/supabase-community/gotrue-go/types"
 
@@ -35,11 +35,14 @@ type Options struct {
 	JWKSURL   string // ES256, RS256
 	// ServiceKey is for deleting people; "" = made from JWTSecret when it is needed.
 	ServiceKey string
-	Now        func() time.Time
+	// KeysRefresh is how often the keys behind JWKSURL are read again; 0 = every five minutes.
+	KeysRefresh time.Duration
+	Now         func() time.Time
 }
 
 // Client is the account.AuthServer.
 type Client struct {
+	options   Options
 	auth      gotrue.Client
 	admin     admin
 	transport *http.Transport
@@ -57,9 +60,10 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth := gotrue.New("", o.AnonKey).WithCustomGoTrueURL(strings.TrimRight(o.URL, "/"))
+	o.URL = strings.TrimRight(o.URL, "/")
+	auth := gotrue.New("", o.AnonKey).WithCustomGoTrueURL(o.URL)
 	return &Client{
-		auth: auth, admin: newAdmin(auth, o), transport: &http.Transport{
+		options: o, auth: auth, admin: newAdmin(auth, o), transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}, tokens: tokens,
 	}, nil
@@ -67,18 +71,6 @@ func New(ctx context.Context, o Options) (*Client, error) {
 
 // Close drops idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
-
-// SignUp registers a person.
-func (c *Client) SignUp(ctx context.Context, email, password string) (account.Identity, error) {
-	answer, err := c.in(ctx).Signup(types.SignupRequest{Email: email, Password: password})
-	if err != nil {
-		return account.Identity{}, meaning(err)
-	}
-	if answer.AccessToken == "" {
-		return account.Identity{}, fault.New(fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
-	}
-	return c.identity(ctx, answer.Session)
-}
 
 // SignIn checks a password.
 func (c *Client) SignIn(ctx context.Context, email, password string) (account.Identity, error) {
@@ -94,19 +86,11 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (account.Iden
 	answer, err := c.in(ctx).RefreshToken(refreshToken)
 	if err != nil {
 		if status, _ := parse(err); status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound {
-			return account.Identity{}, errors.Join(account.ErrRefused, err)
+			return account.Identity{}, errors.Join(account.ErrRefused, cause(err))
 		}
 		return account.Identity{}, meaning(err)
 	}
 	return c.identity(ctx, answer.Session)
-}
-
-// SignOut ends the person's sessions at the auth server, everywhere.
-func (c *Client) SignOut(ctx context.Context, accessToken string) error {
-	if err := c.in(ctx).WithToken(accessToken).Logout(); err != nil {
-		return meaning(err)
-	}
-	return nil
 }
 
 // in binds the library's requests, which know no context, to ctx.
@@ -152,21 +136,18 @@ func (c *Client) identity(ctx context.Context, s types.Session) (account.Identit
 	if err != nil {
 		return account.Identity{}, fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server's answer could not be trusted.")
 	}
-	id, err := uuid.Parse(claims.Subject)
-	if err != nil || id == uuid.Nil {
-		return account.Identity{}, fault.Wrap(fmt.Errorf("subject is no uuid: %w", err), fault.Unavailable, "unavailable", "The auth server's answer could not be trusted.")
-	}
 	if claims.Email == "" {
 		return account.Identity{}, fault.New(fault.Forbidden, "email_needed", "An account needs an e-mail address.")
 	}
 	return account.Identity{
-		UserID: id, Email: claims.Email, RefreshToken: s.RefreshToken, AccessToken: s.AccessToken, AccessExpiresAt: claims.ExpiresAt.UTC().Truncate(time.Microsecond),
+		UserID: claims.user, Email: claims.Email, RefreshToken: s.RefreshToken, AccessToken: s.AccessToken, AccessExpiresAt: claims.ExpiresAt.UTC().Truncate(time.Microsecond),
 	}, nil
 }
 
 // meaning says what the auth server's refusal means to the person.
 func meaning(err error) error {
 	status, code := parse(err)
+	err = cause(err)
 	switch code {
 	case "invalid_credentials", "invalid_grant":
 		return fault.Wrap(err, fault.Unauthenticated, "invalid_credentials", "The e-mail address or the password is wrong.")
@@ -174,12 +155,16 @@ func meaning(err error) error {
 		return fault.Wrap(err, fault.Conflict, "conflict", "There is an account with this e-mail address already. Sign in instead.")
 	case "weak_password":
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The password is too weak.").With("/password", "weak_password", "Choose a longer or less common one.")
+	case "same_password":
+		return fault.Wrap(err, fault.Invalid, "invalid_request", "The new password is the old one.").With("/new_password", "same_password", "Choose another one.")
 	case "email_not_confirmed":
 		return fault.Wrap(err, fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
 	case "signup_disabled":
 		return fault.Wrap(err, fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
 	case "email_address_invalid":
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The e-mail address is not accepted.").With("/email", "invalid_email", "Use another one.")
+	case "otp_expired", "flow_state_expired", "flow_state_not_found", "bad_code_verifier":
+		return errors.Join(account.ErrLink, err)
 	}
 	switch status {
 	case http.StatusTooManyRequests:
@@ -191,27 +176,62 @@ func meaning(err error) error {
 	}
 }
 
-// parse finds status and code in the library's error, which has them only as text:
+// refusal is an answer of the auth server that is none of success. Its text may hold addresses, so only its code is kept.
+type refusal struct {
+	status int
+	code   string
+}
+
+func (r refusal) Error() string {
+	return fmt.Sprintf("the auth server answered %d %s", r.status, r.code)
+}
+
+// cause is what of err may be logged: an answer's status and code, and of a failed request neither its address nor body.
+func cause(err error) error {
+	if status, code := parse(err); status != 0 {
+		return refusal{status, code}
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}
+
+// parse finds status and code of a refusal. The library's errors have them only as text:
 // "response status code 400: {…}".
 func parse(err error) (status int, code string) {
+	var r refusal
+	if errors.As(err, &r) {
+		return r.status, r.code
+	}
 	text := err.Error()
 	if _, scanErr := fmt.Sscanf(text, "response status code %d", &status); scanErr != nil {
 		return 0, ""
 	}
 	_, rest, _ := strings.Cut(text, ": ")
+	return status, codeOf([]byte(rest))
+}
+
+// codeOf finds the code in the body of a refusal.
+func codeOf(body []byte) string {
 	var answer struct {
-		ErrorCode string `json:"error_code"`
-		Error     string `json:"error"` // servers before 2024
-		Code      any    `json:"code"`
+		ErrorCode   string `json:"error_code"`
+		Error       string `json:"error"` // servers before 2024
+		Code        any    `json:"code"`
+		Description string `json:"error_description"`
 	}
-	if json.Unmarshal([]byte(rest), &answer) != nil {
-		return status, ""
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
 	}
 	if answer.ErrorCode != "" {
-		return status, answer.ErrorCode
+		return answer.ErrorCode
 	}
 	if word, ok := answer.Code.(string); ok {
-		return status, word
+		return word
 	}
-	return status, answer.Error
+	if answer.Description == "Email not confirmed" {
+		return "email_not_confirmed"
+	}
+	return answer.Error
 }

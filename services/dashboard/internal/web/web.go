@@ -66,7 +66,7 @@ func Handler() http.Handler {
 func setSecurityHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	h.Set("Referrer-Policy", "same-origin") // a link from a mail carries a secret
 }
 
 // serveFile answers with an embedded file; false when there is none of that name.

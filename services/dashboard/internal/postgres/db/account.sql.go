@@ -184,6 +184,41 @@ func (q *Queries) CountTokens(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const endOldestSessions = `-- name: EndOldestSessions :many
+UPDATE web_sessions SET revoked_at = $1, refresh_token_sealed = NULL
+WHERE id IN (
+    SELECT id FROM web_sessions WHERE revoked_at IS NULL AND expires_at > $1::timestamptz
+    ORDER BY created_at DESC, id DESC OFFSET $2
+)
+RETURNING id
+`
+
+type EndOldestSessionsParams struct {
+	Now  *time.Time
+	Keep int32
+}
+
+// All but the newest ones.
+func (q *Queries) EndOldestSessions(ctx context.Context, arg EndOldestSessionsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, endOldestSessions, arg.Now, arg.Keep)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const forgetIdempotentAnswers = `-- name: ForgetIdempotentAnswers :exec
 DELETE FROM idempotency_keys WHERE created_at <= $1::timestamptz
 `
@@ -266,21 +301,22 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const insertSession = `-- name: InsertSession :exec
-INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
+INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, may_set_password_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
 `
 
 type InsertSessionParams struct {
-	ID                 uuid.UUID
-	AccountID          uuid.UUID
-	UserID             uuid.UUID
-	SessionHash        []byte
-	CsrfToken          string
-	RefreshTokenSealed []byte
-	AccessExpiresAt    *time.Time
-	UserAgent          string
-	CreatedAt          time.Time
-	ExpiresAt          time.Time
+	ID                  uuid.UUID
+	AccountID           uuid.UUID
+	UserID              uuid.UUID
+	SessionHash         []byte
+	CsrfToken           string
+	RefreshTokenSealed  []byte
+	AccessExpiresAt     *time.Time
+	UserAgent           string
+	CreatedAt           time.Time
+	ExpiresAt           time.Time
+	MaySetPasswordUntil *time.Time
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -295,6 +331,7 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.UserAgent,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.MaySetPasswordUntil,
 	)
 	return err
 }
@@ -373,65 +410,25 @@ func (q *Queries) LeaseRefresh(ctx context.Context, arg LeaseRefreshParams) ([]b
 	return refresh_token_sealed, err
 }
 
-const listAudit = `-- name: ListAudit :many
-SELECT id, account_id, at, actor, action, subject_type, subject_id, detail FROM audit_log
-WHERE ($1::bigint IS NULL OR id < $1)
-  AND ($2::uuid IS NULL OR subject_id = $2)
-ORDER BY id DESC LIMIT $3
-`
-
-type ListAuditParams struct {
-	BeforeID  *int64
-	SubjectID *uuid.UUID
-	RowLimit  int32
-}
-
-func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error) {
-	rows, err := q.db.Query(ctx, listAudit, arg.BeforeID, arg.SubjectID, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditLog
-	for rows.Next() {
-		var i AuditLog
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.At,
-			&i.Actor,
-			&i.Action,
-			&i.SubjectType,
-			&i.SubjectID,
-			&i.Detail,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listSessions = `-- name: ListSessions :many
-SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at FROM web_sessions
-WHERE revoked_at IS NULL AND expires_at > $1
-  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $4
+SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions
+WHERE revoked_at IS NULL AND expires_at > $1 AND last_seen_at > $2
+  AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+ORDER BY created_at DESC, id DESC LIMIT $5
 `
 
 type ListSessionsParams struct {
-	Now      time.Time
-	BeforeAt *time.Time
-	BeforeID *uuid.UUID
-	RowLimit int32
+	Now       time.Time
+	SeenSince time.Time
+	BeforeAt  *time.Time
+	BeforeID  *uuid.UUID
+	RowLimit  int32
 }
 
 func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]WebSession, error) {
 	rows, err := q.db.Query(ctx, listSessions,
 		arg.Now,
+		arg.SeenSince,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.RowLimit,
@@ -456,6 +453,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]W
 			&i.LastSeenAt,
 			&i.ExpiresAt,
 			&i.RevokedAt,
+			&i.MaySetPasswordUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -677,7 +675,7 @@ func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64
 }
 
 const sessionByHash = `-- name: SessionByHash :one
-SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at FROM web_sessions WHERE session_hash = $1
+SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions WHERE session_hash = $1
 `
 
 func (q *Queries) SessionByHash(ctx context.Context, sessionHash []byte) (WebSession, error) {
@@ -696,6 +694,7 @@ func (q *Queries) SessionByHash(ctx context.Context, sessionHash []byte) (WebSes
 		&i.LastSeenAt,
 		&i.ExpiresAt,
 		&i.RevokedAt,
+		&i.MaySetPasswordUntil,
 	)
 	return i, err
 }
@@ -709,6 +708,23 @@ func (q *Queries) SessionSecret(ctx context.Context, id uuid.UUID) ([]byte, erro
 	var refresh_token_sealed []byte
 	err := row.Scan(&refresh_token_sealed)
 	return refresh_token_sealed, err
+}
+
+const setAccountEmail = `-- name: SetAccountEmail :execrows
+UPDATE accounts SET email = $2 WHERE id = $1 AND email <> $2
+`
+
+type SetAccountEmailParams struct {
+	ID    uuid.UUID
+	Email string
+}
+
+func (q *Queries) SetAccountEmail(ctx context.Context, arg SetAccountEmailParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setAccountEmail, arg.ID, arg.Email)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const storeIdempotentAnswer = `-- name: StoreIdempotentAnswer :exec

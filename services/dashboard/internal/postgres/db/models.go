@@ -86,18 +86,6 @@ type ApiKey struct {
 	RevokedAt      *time.Time
 }
 
-// writer: dashboard. Who did what and when; append-only.
-type AuditLog struct {
-	ID          int64
-	AccountID   uuid.UUID
-	At          time.Time
-	Actor       string
-	Action      string
-	SubjectType string
-	SubjectID   *uuid.UUID
-	Detail      []byte
-}
-
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.
 type Context struct {
 	ID            uuid.UUID
@@ -279,6 +267,8 @@ type WebSession struct {
 	LastSeenAt         time.Time
 	ExpiresAt          time.Time
 	RevokedAt          *time.Time
+	// Set by a recovery link: until then a new password needs no current one.
+	MaySetPasswordUntil *time.Time
 }
 
 // writer: dashboard. Where webhooks go.

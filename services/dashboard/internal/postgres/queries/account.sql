@@ -16,6 +16,9 @@ UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at
 -- name: ReopenAccount :one
 UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING *;
 
+-- name: SetAccountEmail :execrows
+UPDATE accounts SET email = $2 WHERE id = $1 AND email <> $2;
+
 -- name: LockAccount :one
 SELECT * FROM accounts WHERE id = $1 FOR UPDATE;
 
@@ -23,8 +26,17 @@ SELECT * FROM accounts WHERE id = $1 FOR UPDATE;
 SELECT * FROM web_sessions WHERE session_hash = $1;
 
 -- name: InsertSession :exec
-INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10);
+INSERT INTO web_sessions (id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, may_set_password_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11);
+
+-- name: EndOldestSessions :many
+-- All but the newest ones.
+UPDATE web_sessions SET revoked_at = sqlc.arg(now), refresh_token_sealed = NULL
+WHERE id IN (
+    SELECT id FROM web_sessions WHERE revoked_at IS NULL AND expires_at > sqlc.arg(now)::timestamptz
+    ORDER BY created_at DESC, id DESC OFFSET sqlc.arg(keep)
+)
+RETURNING id;
 
 -- name: TouchSession :exec
 UPDATE web_sessions SET last_seen_at = $2 WHERE id = $1;
@@ -50,7 +62,7 @@ SELECT refresh_token_sealed FROM web_sessions WHERE id = $1;
 
 -- name: ListSessions :many
 SELECT * FROM web_sessions
-WHERE revoked_at IS NULL AND expires_at > sqlc.arg(now)
+WHERE revoked_at IS NULL AND expires_at > sqlc.arg(now) AND last_seen_at > sqlc.arg(seen_since)
   AND (sqlc.narg(before_at)::timestamptz IS NULL OR (created_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 
@@ -80,12 +92,6 @@ SELECT id FROM api_keys WHERE key_hash = $1;
 
 -- name: InsertAudit :exec
 INSERT INTO audit_log (account_id, at, actor, action, subject_type, subject_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7);
-
--- name: ListAudit :many
-SELECT * FROM audit_log
-WHERE (sqlc.narg(before_id)::bigint IS NULL OR id < sqlc.narg(before_id))
-  AND (sqlc.narg(subject_id)::uuid IS NULL OR subject_id = sqlc.narg(subject_id))
-ORDER BY id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: LockIdempotency :exec
 SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(name)::text, 0));
