@@ -12,6 +12,7 @@ interface View {
 // The first view opens with the page; the others load when they are opened.
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
+  { name: "usage", title: "Usage", Content: lazy(() => import("../settings/usage").then((page) => ({ default: page.UsageView }))) },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
 ];
 
