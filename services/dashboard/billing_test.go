@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
@@ -138,7 +137,7 @@ func TestAnAccountsDeletionReachesStripe(t *testing.T) {
 	var deletion uuid.UUID
 	w.read(id, `SELECT deletion_id FROM accounts WHERE id = $1`, []any{id}, &deletion)
 	s.Down(true)
-	w.forgotten(deletion)
+	w.leaves(deletion)
 	testkit.Eventually(t, func() bool {
 		return len(s.Requests()) > 0 && strings.HasPrefix(last(s.Requests()), "DELETE /v1/customers/")
 	}, "it is tried")
@@ -192,7 +191,7 @@ func TestNothingOfACardIsKept(t *testing.T) {
 		}
 	}
 	require.Contains(t, answers, "Stripe answered 403", "the refusal is in the log")
-	dump := w.everything()
+	dump := w.dumped()
 	require.Contains(t, dump, s.Customers()[0].ID, "the customer's id is there")
 	for _, canary := range append(stripekit.Canaries(), "sk_test_123", s.Secret) {
 		require.NotContains(t, answers, canary)
@@ -212,18 +211,18 @@ func (w *world) query(role string, account uuid.UUID, fn func(pgx.Tx) error) {
 	require.NoError(w.t, tenant.Tx(w.t.Context(), pool, account, fn))
 }
 
-// forgotten says what retention says when an account is gone.
-func (w *world) forgotten(deletion uuid.UUID) {
+// leaves says what retention says when the purge of a deletion has begun.
+func (w *world) leaves(deletion uuid.UUID) {
 	w.t.Helper()
-	_, err := bus.Publish(w.t.Context(), w.bus, event.AccountDeleted, bus.Message[*eventv1.AccountDeleted]{
+	_, err := bus.Publish(w.t.Context(), w.bus, event.AccountPurgeBegun, bus.Message[*eventv1.AccountPurgeBegun]{
 		ID: uuid.New(), AccountID: uuid.New(), Time: w.clock.Now(),
-		Body: &eventv1.AccountDeleted{DeletionId: deletion.String(), DeletedAt: timestamppb.New(w.clock.Now()), OwnerUserId: uuid.NewString()},
+		Body: &eventv1.AccountPurgeBegun{DeletionId: deletion.String(), OwnerUserId: uuid.NewString()},
 	})
 	require.NoError(w.t, err)
 }
 
-// everything is every row of every table as text, bytes included.
-func (w *world) everything() string {
+// dumped is every row of every table as text, bytes included.
+func (w *world) dumped() string {
 	w.t.Helper()
 	var all strings.Builder
 	err := pgx.BeginFunc(w.t.Context(), w.db.Owner(w.t), func(tx pgx.Tx) error {

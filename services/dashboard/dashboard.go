@@ -164,6 +164,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		consume.Refusals(p.Bus, name, refusals, notices),
 		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
+		keepCounts(usage.NewReconciler(quotas, postgres.Counted{Store: store}, now), p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		accounts,

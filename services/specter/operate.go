@@ -19,6 +19,7 @@ import (
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/services/dashboard"
+	"github.com/draftlabs/specter/services/retention"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
 
@@ -61,8 +62,35 @@ func Plans(ctx context.Context, src config.Source) (all []plan.Terms, err error)
 	return all, err
 }
 
+// PurgeReport is what a purge by age removed.
+type PurgeReport = retention.Report
+
+// Purge removes what is too old, or with dryRun only says what that would be. The database is the
+// same as Override's.
+func Purge(ctx context.Context, src config.Source, dryRun bool) (r PurgeReport, err error) {
+	err = operateAs(ctx, src, retentionName, func(db *pgxpool.Pool) error {
+		r, err = retention.Purge(ctx, db, src, dryRun, time.Now)
+		return err
+	})
+	return r, err
+}
+
+// PurgeReports reads what the last n purges removed, the newest first.
+func PurgeReports(ctx context.Context, src config.Source, n int) (saved []retention.Saved, err error) {
+	err = operateAs(ctx, src, retentionName, func(db *pgxpool.Pool) error {
+		saved, err = retention.Reports(ctx, db, n)
+		return err
+	})
+	return saved, err
+}
+
 // operate works on the operator's database.
 func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) error) error {
+	return operateAs(ctx, src, dashboardName, work)
+}
+
+// operateAs works on the operator's database with the rights of a service.
+func operateAs(ctx context.Context, src config.Source, service string, work func(*pgxpool.Pool) error) error {
 	own, platform, err := load(src)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSettings, err)
@@ -73,7 +101,7 @@ func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) er
 			return err
 		}
 	}
-	db, err := operatorPool(ctx, url)
+	db, err := operatorPool(ctx, url, service)
 	if err != nil {
 		return err
 	}
@@ -95,8 +123,8 @@ func runningDatabase(dir string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func operatorPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Options{URL: url, Role: "specter_" + dashboardName, AppName: "specter-operator", MaxConns: 4})
+func operatorPool(ctx context.Context, url, service string) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Options{URL: url, Role: "specter_" + service, AppName: "specter-operator", MaxConns: 4})
 }
 
 // RebuildCatalog makes the gateways' catalogue anew from the database. With SPECTER_DATABASE_URL
@@ -139,7 +167,7 @@ func RebuildCatalog(ctx context.Context, src config.Source) (report dashboard.Re
 }
 
 func (h *host) rebuildCatalog(ctx context.Context) (dashboard.Rebuilt, error) {
-	db, err := operatorPool(ctx, h.databaseURL)
+	db, err := operatorPool(ctx, h.databaseURL, dashboardName)
 	if err != nil {
 		return dashboard.Rebuilt{}, err
 	}

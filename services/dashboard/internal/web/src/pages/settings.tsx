@@ -13,6 +13,7 @@ interface View {
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
   { name: "tokens", title: "Access tokens", Content: lazy(() => import("../settings/tokens").then((page) => ({ default: page.TokensView }))) },
+  { name: "usage", title: "Usage", Content: lazy(() => import("../settings/usage").then((page) => ({ default: page.UsageView }))) },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
   { name: "data", title: "Data", Content: lazy(() => import("../settings/data").then((view) => ({ default: view.DataView }))) },
   { name: "audit", title: "Audit log", Content: lazy(() => import("../settings/audit").then((page) => ({ default: page.AuditView }))) },
