@@ -51,10 +51,10 @@ func prepared() map[string]func(a audition) any {
 		"signUp": func(audition) any { return map[string]any{"email": "bob@example.test", "password": password} },
 		"login":  func(a audition) any { return map[string]any{"email": a.tenant.Email, "password": password} },
 		"changeEmail": func(a audition) any {
-			return map[string]any{"email": "new-" + a.tenant.Email, "new_email": "new-" + a.tenant.Email, "password": password, "current_password": password}
+			return map[string]any{"new_email": "new-" + a.tenant.Email, "password": password}
 		},
 		"changePassword": func(audition) any {
-			return map[string]any{"password": "another " + password, "new_password": "another " + password, "current_password": password}
+			return map[string]any{"current_password": password, "new_password": "another " + password}
 		},
 		"undoDecision": func(a audition) any { decide(a); return nil },
 		"editProposal": func(audition) any { return map[string]any{"title": "In other words"} },
