@@ -192,7 +192,7 @@ func TestNothingOfACardIsKept(t *testing.T) {
 		}
 	}
 	require.Contains(t, answers, "Stripe answered 403", "the refusal is in the log")
-	dump := w.everything()
+	dump := w.wholeDatabase()
 	require.Contains(t, dump, s.Customers()[0].ID, "the customer's id is there")
 	for _, canary := range append(stripekit.Canaries(), "sk_test_123", s.Secret) {
 		require.NotContains(t, answers, canary)
@@ -222,8 +222,8 @@ func (w *world) forgotten(deletion uuid.UUID) {
 	require.NoError(w.t, err)
 }
 
-// everything is every row of every table as text, bytes included.
-func (w *world) everything() string {
+// wholeDatabase is every row of every table as text, bytes included.
+func (w *world) wholeDatabase() string {
 	w.t.Helper()
 	var all strings.Builder
 	err := pgx.BeginFunc(w.t.Context(), w.db.Owner(w.t), func(tx pgx.Tx) error {
