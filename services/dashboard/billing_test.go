@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
@@ -212,12 +211,11 @@ func (w *world) query(role string, account uuid.UUID, fn func(pgx.Tx) error) {
 	require.NoError(w.t, tenant.Tx(w.t.Context(), pool, account, fn))
 }
 
-// forgotten says what retention says when an account is gone.
+// forgotten says what retention says when the purge of an account begins.
 func (w *world) forgotten(deletion uuid.UUID) {
 	w.t.Helper()
-	_, err := bus.Publish(w.t.Context(), w.bus, event.AccountDeleted, bus.Message[*eventv1.AccountDeleted]{
-		ID: uuid.New(), AccountID: uuid.New(), Time: w.clock.Now(),
-		Body: &eventv1.AccountDeleted{DeletionId: deletion.String(), DeletedAt: timestamppb.New(w.clock.Now()), OwnerUserId: uuid.NewString()},
+	_, err := bus.Publish(w.t.Context(), w.bus, event.AccountPurgeBegun, bus.Message[*eventv1.AccountPurgeBegun]{
+		ID: uuid.New(), AccountID: uuid.New(), Time: w.clock.Now(), Body: &eventv1.AccountPurgeBegun{DeletionId: deletion.String(), OwnerUserId: uuid.NewString()},
 	})
 	require.NoError(w.t, err)
 }

@@ -10,7 +10,6 @@ CREATE FUNCTION specter_billing_customer() RETURNS text
 CREATE FUNCTION specter_billing_due() RETURNS timestamptz
     LANGUAGE sql STABLE SET search_path = ''
     AS $$ SELECT nullif(current_setting('specter.billing_due', true), '')::timestamptz $$;
--- What a policy calls, those it is for may call, whoever else may.
 REVOKE ALL ON FUNCTION specter_billing_customer(), specter_billing_due() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION specter_billing_customer(), specter_billing_due() TO specter_dashboard;
 
