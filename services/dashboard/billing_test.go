@@ -137,7 +137,7 @@ func TestAnAccountsDeletionReachesStripe(t *testing.T) {
 	var deletion uuid.UUID
 	w.read(id, `SELECT deletion_id FROM accounts WHERE id = $1`, []any{id}, &deletion)
 	s.Down(true)
-	w.leaves(deletion)
+	w.forgotten(deletion)
 	testkit.Eventually(t, func() bool {
 		return len(s.Requests()) > 0 && strings.HasPrefix(last(s.Requests()), "DELETE /v1/customers/")
 	}, "it is tried")
@@ -191,7 +191,7 @@ func TestNothingOfACardIsKept(t *testing.T) {
 		}
 	}
 	require.Contains(t, answers, "Stripe answered 403", "the refusal is in the log")
-	dump := w.dumped()
+	dump := w.wholeDatabase()
 	require.Contains(t, dump, s.Customers()[0].ID, "the customer's id is there")
 	for _, canary := range append(stripekit.Canaries(), "sk_test_123", s.Secret) {
 		require.NotContains(t, answers, canary)
@@ -211,18 +211,17 @@ func (w *world) query(role string, account uuid.UUID, fn func(pgx.Tx) error) {
 	require.NoError(w.t, tenant.Tx(w.t.Context(), pool, account, fn))
 }
 
-// leaves says what retention says when the purge of a deletion has begun.
-func (w *world) leaves(deletion uuid.UUID) {
+// forgotten says what retention says when the purge of an account begins.
+func (w *world) forgotten(deletion uuid.UUID) {
 	w.t.Helper()
 	_, err := bus.Publish(w.t.Context(), w.bus, event.AccountPurgeBegun, bus.Message[*eventv1.AccountPurgeBegun]{
-		ID: uuid.New(), AccountID: uuid.New(), Time: w.clock.Now(),
-		Body: &eventv1.AccountPurgeBegun{DeletionId: deletion.String(), OwnerUserId: uuid.NewString()},
+		ID: uuid.New(), AccountID: uuid.New(), Time: w.clock.Now(), Body: &eventv1.AccountPurgeBegun{DeletionId: deletion.String(), OwnerUserId: uuid.NewString()},
 	})
 	require.NoError(w.t, err)
 }
 
-// dumped is every row of every table as text, bytes included.
-func (w *world) dumped() string {
+// wholeDatabase is every row of every table as text, bytes included.
+func (w *world) wholeDatabase() string {
 	w.t.Helper()
 	var all strings.Builder
 	err := pgx.BeginFunc(w.t.Context(), w.db.Owner(w.t), func(tx pgx.Tx) error {
