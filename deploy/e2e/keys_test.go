@@ -62,9 +62,10 @@ func (s *system) keyNamed(t *testing.T, name, status string) (api.ApiKey, bool) 
 func testKeysPage(t *testing.T, s *system, v *screen) {
 	status, _ := s.from(t, s.IngestKey, "")
 	require.Equal(t, http.StatusOK, status)
+	program.Await(t, 20*time.Second, "the dashboard to be told of its use", func() bool { k, _ := s.keyNamed(t, "Default key", "active"); return k.LastUsedAt != nil })
 	v.open(t, s.ProductID, "/settings")
 	v.shows(t, "main code", s.IngestKey)
-	v.shows(t, "main li", "last used") // it looks again by itself
+	v.shows(t, "main li", "last used")
 	v.shows(t, "main pre", `data-api-key="`+s.IngestKey)
 
 	require.NoError(t, chromedp.Do(v.tab, chromedp.SendKeys(`form input[placeholder="Storefront"]`, "Webshop"), chromedp.SendKeys(`form textarea`, "https://shop.example"+kb.Enter+"https://*.shop.example")))
