@@ -502,29 +502,6 @@ func TestTailShowsWhatIsPublishedFromNowOn(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func TestPurgeAccountRemovesItsMessagesAndDeadLettersOnly(t *testing.T) {
-	t.Parallel()
-	b := connect(t, testkit.NATS(t), bus.Options{})
-	run(t, bus.Consume(b, event.ProposalCreated, fast(), func(context.Context, bus.Delivery[*eventv1.ProposalCreated]) error {
-		return fault.Permanent(errors.New("bad"))
-	}))
-	publish(t, b, created("mine"))
-	other := created("another's")
-	other.AccountID = uuid.New()
-	publish(t, b, other)
-	eventually(t, "both are buried", func() bool { return len(deadLetters(t, b)) == 2 })
-
-	streams, err := b.PurgeAccount(t.Context(), account)
-	require.NoError(t, err)
-	require.Equal(t, []string{"SIGNALS", "EVENTS", "REFUSALS", "DEADLETTER", "QUOTA"}, streams)
-	left := deadLetters(t, b)
-	require.Len(t, left, 1)
-	require.Equal(t, other.AccountID.String(), left[0].AccountID)
-	stream, err := b.JetStream().Stream(t.Context(), "EVENTS")
-	require.NoError(t, err)
-	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
-}
-
 // What is open begins with the first message that was not settled, given or not.
 func TestBehind(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/draftlabs/specter/pkg/event"
@@ -85,36 +84,4 @@ func (b *Bus) StreamLastSequence(ctx context.Context, t event.Describer) (uint64
 		return 0, fmt.Errorf("looking up stream %s: %w", name, publishFault(err))
 	}
 	return stream.CachedInfo().State.LastSeq, nil
-}
-
-// PurgeAccount removes what the streams still hold about an account, its facts, its dead
-// letters and its use of limits, and returns the streams' names. Batches of many accounts are not touched; they leave by
-// age within a week.
-func (b *Bus) PurgeAccount(ctx context.Context, account uuid.UUID) ([]string, error) {
-	dead := event.DeadLetters().Name
-	var purged []string
-	for _, s := range event.Streams() {
-		if err := b.purge(ctx, s.Name, event.AccountFilter(s, account)); err != nil {
-			return purged, err
-		}
-		if err := b.purge(ctx, dead, event.DeadLetterAccountFilter(s, account)); err != nil {
-			return purged, err
-		}
-		purged = append(purged, s.Name)
-	}
-	if err := b.purge(ctx, "KV_"+event.QuotaBucket, event.QuotaAccountSubjects(account)); err != nil {
-		return purged, err
-	}
-	return append(purged, dead, event.QuotaBucket), nil
-}
-
-func (b *Bus) purge(ctx context.Context, stream, filter string) error {
-	s, err := b.js.Stream(ctx, stream)
-	if err != nil {
-		return fmt.Errorf("looking up stream %s: %w", stream, publishFault(err))
-	}
-	if err := s.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
-		return fmt.Errorf("purging %s: %w", filter, publishFault(err))
-	}
-	return nil
 }

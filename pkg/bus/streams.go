@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
@@ -33,28 +34,14 @@ const (
 // catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA, ATTEMPTS and INSTANCE buckets. Any number
 // of processes may call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
-	for _, bucket := range []jetstream.KeyValueConfig{
-		{
-			Bucket: event.CatalogBucket, MaxBytes: CatalogMaxBytes,
-			Description: "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only.",
-		},
-		{
-			Bucket: event.QuotaBucket, MaxBytes: QuotaMaxBytes, TTL: event.QuotaKeep,
-			Description: "What accounts have used of their monthly limits, and what gateways hold of the rest.",
-		},
-		{
-			Bucket: event.AttemptsBucket, MaxBytes: attemptsMaxBytes, TTL: event.AttemptsKeep,
-			Description: "Handlings of messages that have begun and not ended.",
-		},
-		{
-			Bucket: event.InstanceBucket, MaxBytes: instanceMaxBytes, TTL: event.InstanceKeep,
-			Description: "What running services disclose about the data they hand on and keep, for the page /privacy.",
-		},
+	for _, bucket := range []bucket{
+		{event.CatalogBucket, CatalogMaxBytes, 0, "What the gateway knows: keys, products, accounts. Written through the dashboard's outbox only."},
+		{event.QuotaBucket, QuotaMaxBytes, event.QuotaKeep, "What accounts have used of their monthly limits, and what gateways hold of the rest."},
+		{event.AttemptsBucket, attemptsMaxBytes, event.AttemptsKeep, "Handlings of messages that have begun and not ended."},
+		{event.InstanceBucket, instanceMaxBytes, event.InstanceKeep, "What running services disclose about the data they hand on and keep, for the page /privacy."},
 	} {
-		bucket.History, bucket.Storage, bucket.Replicas = 1, jetstream.FileStorage, b.replicas()
-		bucket.MaxBytes = b.maxBytes(bucket.Bucket, bucket.MaxBytes)
-		if _, err := b.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
-			return fmt.Errorf("ensuring bucket %s: %w", bucket.Bucket, err)
+		if err := b.ensureBucket(ctx, bucket); err != nil {
+			return fmt.Errorf("ensuring bucket %s: %w", bucket.name, err)
 		}
 	}
 	advisories := b.config(event.Advisories())
@@ -74,6 +61,37 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// bucket is a key-value bucket of one value a key.
+type bucket struct {
+	name     string
+	maxBytes int64
+	keep     time.Duration // 0: for good
+	doc      string
+}
+
+// bucketDuplicates is how long a bucket remembers a write's id: what the client library sets.
+const bucketDuplicates = 2 * time.Minute
+
+// ensureBucket makes or updates the stream under a bucket as the client library would, but for one thing: its
+// messages may be deleted one by one, so that a deleted account's entries can be overwritten on the disk. A
+// bucket that was made without that keeps its ways; the broker does not change them.
+func (b *Bus) ensureBucket(ctx context.Context, k bucket) error {
+	c := jetstream.StreamConfig{
+		Name: "KV_" + k.name, Description: k.doc, Subjects: []string{"$KV." + k.name + ".>"},
+		Storage: jetstream.FileStorage, Replicas: b.replicas(),
+		MaxMsgsPerSubject: 1, MaxBytes: b.maxBytes(k.name, k.maxBytes), MaxAge: k.keep, MaxMsgs: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		Discard: jetstream.DiscardNew, Duplicates: bucketDuplicates, AllowRollup: true, AllowDirect: true,
+	}
+	there, err := b.js.Stream(ctx, c.Name)
+	if err == nil {
+		c.DenyDelete = there.CachedInfo().Config.DenyDelete
+	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	_, err = b.js.CreateOrUpdateStream(ctx, c)
+	return err
 }
 
 // ensure makes a stream of the size that was asked for or, on a disk too small for it, of a half,

@@ -53,21 +53,11 @@ func (b *Bus) trim(ctx context.Context, s event.Stream, young time.Time) error {
 	if info.Config.MaxBytes <= 0 || float64(info.State.Bytes) < trimAbove*float64(info.Config.MaxBytes) {
 		return nil
 	}
-	settled, consumers := info.State.LastSeq, 0
-	list := stream.ListConsumers(ctx)
-	for consumer := range list.Info() {
-		if consumer.Config.Durable == "" {
-			continue // somebody looking on
-		}
-		consumers++
-		if consumer.NumPending > 0 || consumer.NumAckPending > 0 {
-			settled = min(settled, settledUpTo(consumer))
-		} // else it is done with everything, also with what its filter does not show it
+	settled, err := settledByAll(ctx, stream)
+	if err != nil {
+		return err
 	}
-	if err := list.Err(); err != nil {
-		return fmt.Errorf("listing the consumers of %s: %w", s.Name, err)
-	}
-	if consumers == 0 || settled < info.State.FirstSeq {
+	if settled < info.State.FirstSeq {
 		return nil
 	}
 	cut := settled + 1
@@ -85,6 +75,28 @@ func (b *Bus) trim(ctx context.Context, s event.Stream, young time.Time) error {
 	b.metrics.trimmed.WithLabelValues(s.Name).Add(float64(cut - info.State.FirstSeq))
 	b.log.Info("removed processed messages", zap.String("stream", s.Name), zap.Uint64("below", cut))
 	return nil
+}
+
+// settledByAll is the sequence up to which every durable consumer is done with a stream; 0 when it has none.
+func settledByAll(ctx context.Context, stream jetstream.Stream) (uint64, error) {
+	settled, consumers := stream.CachedInfo().State.LastSeq, 0
+	list := stream.ListConsumers(ctx)
+	for consumer := range list.Info() {
+		if consumer.Config.Durable == "" {
+			continue // somebody looking on
+		}
+		consumers++
+		if consumer.NumPending > 0 || consumer.NumAckPending > 0 {
+			settled = min(settled, settledUpTo(consumer))
+		} // else it is done with everything, also with what its filter does not show it
+	}
+	if err := list.Err(); err != nil {
+		return 0, fmt.Errorf("listing the consumers of %s: %w", stream.CachedInfo().Config.Name, err)
+	}
+	if consumers == 0 {
+		return 0, nil
+	}
+	return settled, nil
 }
 
 // firstSince is the first sequence in [low, high) stored at or after since, else high, by

@@ -217,7 +217,18 @@ func (w *Watcher) current(ctx context.Context, e *entries) (bool, error) {
 		return false, fmt.Errorf("reading the state of bucket %s: %w", event.CatalogBucket, err)
 	}
 	state := stream.CachedInfo().State
-	return state.Msgs == 0 || e.revision >= state.LastSeq, nil
+	if state.Msgs == 0 || e.revision >= state.LastSeq {
+		return true, nil
+	}
+	// The newest write may be one that was erased: a deleted account leaves no marker behind.
+	newest, err := stream.GetLastMsgForSubject(ctx, event.CatalogSubject(">"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the newest entry of bucket %s: %w", event.CatalogBucket, err)
+	}
+	return e.revision >= newest.Sequence, nil
 }
 
 func (w *Watcher) apply(e *entries, update jetstream.KeyValueEntry) {

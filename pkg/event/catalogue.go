@@ -39,7 +39,8 @@ var (
 
 	AccountDeletionScheduled = define[*eventv1.AccountDeletionScheduled](facts, "account.deletion_scheduled", 1, OneAccount)
 	AccountDeletionCancelled = define[*eventv1.AccountDeletionCancelled](facts, "account.deletion_cancelled", 1, OneAccount)
-	AccountDeleted           = define[*eventv1.AccountDeleted](facts, "account.deleted", 1, OneAccount)
+	AccountPurgeBegun        = define[*eventv1.AccountPurgeBegun](facts, "account.purge_begun", 1, OneAccount)
+	AccountForgotten         = define[*eventv1.AccountForgotten](facts, "account.forgotten", 1, OneAccount)
 
 	ExportRequested = define[*eventv1.ExportRequested](facts, "export.requested", 1, OneAccount)
 	ExportDeleted   = define[*eventv1.ExportDeleted](facts, "export.deleted", 1, OneAccount)
@@ -62,7 +63,7 @@ func All() []Info {
 		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalRewriteRequested, ProposalEdited, ProposalReopened, ProposalExpired,
 		DeploymentCreated, DeploymentDeployed, DeploymentEdited, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
-		AccountDeletionScheduled, AccountDeletionCancelled, AccountDeleted,
+		AccountDeletionScheduled, AccountDeletionCancelled, AccountPurgeBegun, AccountForgotten,
 		ExportRequested, ExportDeleted,
 		EndpointTested, EndpointDisabled, EndpointRecoveryRequested, DeliveryResendRequested,
 		QuotaWarning, QuotaExceeded,

@@ -37,11 +37,6 @@ func QuotaKey(account uuid.UUID, at time.Time) string {
 	return account.String() + "." + at.UTC().Format("2006-01")
 }
 
-// QuotaAccountSubjects is where the writes of an account's keys land.
-func QuotaAccountSubjects(account uuid.UUID) string {
-	return "$KV." + QuotaBucket + "." + account.String() + ".*"
-}
-
 // AttemptsBucket is the key-value bucket of handlings that have begun and not ended, of messages that
 // come often; a key is "<consumer>.<sequence>".
 const AttemptsBucket = "ATTEMPTS"
@@ -116,9 +111,4 @@ func Refusals() Stream { return refusals }
 // DeadLetterSubject is where consumer's dead letter of a message from subject goes.
 func DeadLetterSubject(consumer, subject string) string {
 	return DeadLetters().Prefix + "." + consumer + "." + subject
-}
-
-// DeadLetterAccountFilter matches every consumer's dead letters of messages from s about one account.
-func DeadLetterAccountFilter(s Stream, account uuid.UUID) string {
-	return DeadLetters().Prefix + ".*." + AccountFilter(s, account)
 }

@@ -117,8 +117,3 @@ func (i Info) Subject(account uuid.UUID) string {
 func (i Info) Filter() string { return i.stream.Prefix + "." + i.Tag() + ".*" }
 
 const manyAccounts = "_"
-
-// AccountFilter matches everything stream holds about one account.
-func AccountFilter(s Stream, account uuid.UUID) string {
-	return s.Prefix + ".*.*.*." + account.String()
-}

@@ -250,6 +250,7 @@ func settings(o Options, sockets string) []string {
 		"fsync":                   "on",
 		"synchronous_commit":      "on",
 		"full_page_writes":        "on",
+		"wal_recycle":             "off", // a segment that is done with goes, and what was deleted goes with it
 		"jit":                     "off", // compiling costs more than it saves on short queries
 		"timezone":                "UTC",
 		"log_timezone":            "UTC",

@@ -105,6 +105,8 @@ func besideTheTenant() map[string]string {
 		"public.deploy_hooks.by_token":         "whoever holds the hook's token sees the hook",
 		"public.deploy_hooks.by_product":       "a delivery of GitHub names its product; its signature is checked with the row",
 		"public.proof_shares.by_link":          "whoever holds the link sees the row it is of",
+		"public.billing_accounts.by_customer":  "an event of the payment service names its customer; its signature was checked before",
+		"public.billing_accounts.by_due":       "the dashboard's own timer goes through the accounts that are due to be compared",
 		"public.imported_ids.by_age":           "retention deletes what is older than is kept, of all accounts",
 		"public.idempotency_keys.by_age":       "retention deletes what is older than is kept, of all accounts",
 		"public.deliveries.by_age":             "retention deletes what is older than is kept, of all accounts",

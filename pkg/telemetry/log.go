@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"fmt"
+	"os"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -17,7 +19,7 @@ func ParseLevel(level string) (zapcore.Level, error) {
 }
 
 // NewLogger returns a logger that writes JSON lines to stderr from level on ("debug", "info",
-// "warn", "error"), each with the service's name. Repeated lines are sampled: of one message the
+// "warn", "error"), each with the service's name. Lines name nobody: see [Pseudonym]. Repeated lines are sampled: of one message the
 // first 100 in a second, then every hundredth.
 func NewLogger(level, service string) (*zap.Logger, error) {
 	parsed, err := ParseLevel(level)
@@ -31,7 +33,10 @@ func NewLogger(level, service string) (*zap.Logger, error) {
 	c.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	c.EncoderConfig.EncodeDuration = zapcore.SecondsDurationEncoder
 	c.DisableStacktrace = true // errors carry their path in words; panics log their own stack
-	log, err := c.Build()
+	log, err := c.Build(zap.WrapCore(func(zapcore.Core) zapcore.Core {
+		core := zapcore.NewCore(zapcore.NewJSONEncoder(c.EncoderConfig), pseudonymous{zapcore.Lock(os.Stderr)}, c.Level)
+		return zapcore.NewSamplerWithOptions(core, time.Second, c.Sampling.Initial, c.Sampling.Thereafter)
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("building the logger: %w", err)
 	}

@@ -71,11 +71,12 @@ type Lookup struct {
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
 	Customer    string    // of Stripe, whom its webhooks name
 	BillingDue  time.Time // shows every account whose payments are to be looked at by then
+	Certificate string    // the id of a deletion's certificate: letters and digits
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, a link to a proof page, a customer, the accounts of a user, or what
+// deploy hook, a link to a proof page, a customer, a deletion's certificate, the accounts of a user, or what
 // is due) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
@@ -116,5 +117,18 @@ func (l Lookup) settings() []string {
 	if !l.BillingDue.IsZero() {
 		set("billing_due", l.BillingDue.UTC().Format(time.RFC3339Nano))
 	}
+	if isPlain(l.Certificate) {
+		set("certificate", l.Certificate)
+	}
 	return calls
+}
+
+// isPlain reports whether a text is made of letters and digits, so that it needs no quoting.
+func isPlain(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return s != ""
 }

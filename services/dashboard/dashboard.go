@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/plan"
@@ -25,6 +26,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
@@ -70,6 +72,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	}
 	box := outbox.New(name)
 	store, err := postgres.New(p.DB, box, c.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := erasure.NewSigner(c.SecretKey)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +131,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,
+		Certificates: postgres.Certificates{Store: store}, CertificateKey: signer.PublicKey(),
 		Accounts:    accounts,
 		Billing:     payments,
 		Products:    product.New(postgres.Products{Store: store}, now),
@@ -153,8 +160,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
-		consume.Deletions(p.Bus, name, accounts, now),
-		consume.Farewells(p.Bus, name, payments),
+		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, payments, accounts), now),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),

@@ -1,7 +1,7 @@
 // Package dashboard is what people, the command line and agents talk to: the API of
 // proto/openapi/dashboard.v1.yaml and the web app.
 //
-// Consumes: account.deleted, to have the auth server forget the owner; ingest.refused, to show what
+// Consumes: account.purge_begun, to have the auth server and billing forget the owner; ingest.refused, to show what
 // gateways refused; keys.used, to show when keys were used last; proposal.created, proposal.updated, proposal.expired and the verdicts of
 // deployments, and endpoint.disabled, for the audit log; and gateways' use of monthly limits. Everything else it reads from what the others wrote, under row-level security,
 // and for one signal's receipt from the queue.

@@ -3,23 +3,25 @@ package retention
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/disclosure"
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/services/retention/internal/age"
+	"github.com/draftlabs/specter/services/retention/internal/broker"
 	"github.com/draftlabs/specter/services/retention/internal/consume"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
 	"github.com/draftlabs/specter/services/retention/internal/export"
+	"github.com/draftlabs/specter/services/retention/internal/ledger"
 	"github.com/draftlabs/specter/services/retention/internal/postgres"
 	"github.com/draftlabs/specter/services/retention/internal/timers"
 )
@@ -29,18 +31,6 @@ const (
 	// restShare makes a builder of exports rest half of the time.
 	restShare = 1.0
 )
-
-// load reads and checks the settings.
-func load(src config.Source) (Config, error) {
-	c, err := config.Load[Config](src)
-	if err != nil {
-		return Config{}, err
-	}
-	if _, err = age.NewKeeper(nil, c.Months, nil); err != nil {
-		err = fmt.Errorf("SPECTER_RETENTION_MONTHS: %w", err)
-	}
-	return c, errors.Join(err, c.check())
-}
 
 // Module describes the service to the programs that host it.
 func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
@@ -57,7 +47,20 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	var purger *deletion.Purger
+	sender, err := mail.Open(c.Mail, p.Log)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := erasure.NewSigner(c.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	purger := &deletion.Purger{
+		Queues: broker.New(p.Bus), Ledger: ledger.NewFile(c.LedgerFile), Signer: signer, Instance: c.PublicURL, Now: p.Now, Settle: deletion.SettleTime,
+	}
+	letters := deletion.Letters{Post: post{sender, c.Mail.Sends()}, Instance: c.PublicURL}
+	purger.Mailer = letters
+	var deletions *postgres.Deletions
 	var exports *postgres.Exports
 	var builder *export.Builder
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
@@ -73,8 +76,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows))
 			return err
 		},
-		Account: func(ctx context.Context, account, id uuid.UUID) (time.Duration, error) {
-			return purger.Run(ctx, account, id) // called after Run, when purger is set
+		// Called after Run, when the store is there.
+		Account: purger.Run,
+		Notice: func(ctx context.Context, certificate string, n deletion.Notice) error {
+			d, email, open, ok, err := deletions.Notice(ctx, certificate)
+			if err != nil || !ok {
+				return err
+			}
+			return letters.Notify(ctx, n, d, email, open, p.Now())
 		},
 		Export: func(ctx context.Context, account, id uuid.UUID) (bool, error) { return builder.Run(ctx, account, id) },
 		Expire: func(ctx context.Context, account, id uuid.UUID) error {
@@ -92,8 +101,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	box := outbox.New(name)
-	deletions := postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7)
-	purger = deletion.NewPurger(deletions, p.Bus, p.Now)
+	deletions = postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7, c.ScrubMiB*mebibyte)
+	purger.Store = deletions
 	exports = postgres.NewExports(p.DB, box, tasks, c.ExportKeep)
 	builder = export.NewBuilder(exports, export.Options{MaxBytes: c.ExportMaxBytes, Rest: restShare, Now: p.Now})
 	return &Service{lifecycle.Group(
@@ -114,3 +123,21 @@ func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
 	}
 	return d
 }
+
+// post is the deletion.Post.
+type post struct {
+	mail.Sender
+	sends bool
+}
+
+// Send implements deletion.Post. A mail that nobody can ever send is let go: it is tried again else.
+func (p post) Send(ctx context.Context, m deletion.Mail) error {
+	err := p.Sender.Send(ctx, mail.Message{To: m.To, Subject: m.Subject, Text: m.Text})
+	if errors.Is(err, mail.ErrRecipient) {
+		return nil
+	}
+	return err
+}
+
+// Sends implements deletion.Post.
+func (p post) Sends() bool { return p.sends }

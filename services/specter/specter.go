@@ -84,6 +84,7 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 	h.add(unitFirstRun, h.firstRun(own, dir, func(facts bootstrap.Facts, fresh bool) {
 		ready(Ready{Facts: facts, Tag: tag, Fresh: fresh, Took: time.Since(started), Dir: dir.Path(), Mail: keptIn(src)})
 	}), unitHTTP)
+	h.forgetsFirstAccount(own, dir)
 	return h.run(ctx)
 }
 
@@ -196,6 +197,9 @@ func Facts(src config.Source) (bootstrap.Facts, error) {
 // start, with the URL it listens on.
 const factsFile = "facts.json"
 
+// ledgerFile holds the certificates of deleted accounts, beside the database that a restore takes back in time.
+const ledgerFile = "deletions.jsonl"
+
 // withSecrets adds what the operator did not set.
 func withSecrets(src config.Source, own Config, dir *datadir.Dir, addr string) (config.Source, error) {
 	secrets, err := dir.Secrets()
@@ -210,6 +214,7 @@ func withSecrets(src config.Source, own Config, dir *datadir.Dir, addr string) (
 	}
 	add("SPECTER_SECRET_KEY", secrets.SecretKey)
 	add("SPECTER_PUBLIC_URL", publicURL(own, addr))
+	add("SPECTER_DELETIONS_FILE", dir.Path(ledgerFile))
 	if src["SPECTER_NATS_URL"] == "" {
 		src["SPECTER_NATS_SYNC_ALWAYS"] = "true" // the embedded broker does
 	}

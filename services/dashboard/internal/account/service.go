@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
@@ -31,8 +32,8 @@ type Store interface {
 	// AccountOf returns the person's account, made from fresh when there is none.
 	AccountOf(ctx context.Context, fresh Account) (Account, error)
 	Account(ctx context.Context, id uuid.UUID) (Account, error)
-	// Owns tells whether the person has an account.
-	Owns(ctx context.Context, user uuid.UUID) (bool, error)
+	// Owns tells whether the person has an account other than this one.
+	Owns(ctx context.Context, user, other uuid.UUID) (bool, error)
 	// FollowEmail gives the account the address that the auth server knows its owner by.
 	FollowEmail(ctx context.Context, a actor.Actor, email string, at time.Time) error
 	// NoteRefusal writes down in the accounts with this address, if there are any, that somebody could not sign in.
@@ -198,14 +199,20 @@ func (s *Service) CancelDeletion(ctx context.Context, p Principal) (Account, err
 	return s.store.Reopen(ctx, p.Actor(), s.now())
 }
 
-// Forget makes the auth server forget the owner of an account that is gone. A person who signed in
-// again before it was told has a new account, and keeps what opens it.
-func (s *Service) Forget(ctx context.Context, user uuid.UUID) error {
-	back, err := s.store.Owns(ctx, user)
-	if err != nil || back {
-		return err
+// Name implements farewell.Party.
+func (s *Service) Name() string { return farewell.Auth }
+
+// Forget implements farewell.Party: the auth server forgets the owner of an account that is being deleted. A
+// person who has another account by now keeps what opens it.
+func (s *Service) Forget(ctx context.Context, l farewell.Leaving) (farewell.Outcome, error) {
+	back, err := s.store.Owns(ctx, l.Owner, l.Account)
+	if err != nil {
+		return "", err
 	}
-	return s.auth.Delete(ctx, user)
+	if back {
+		return farewell.Kept, nil
+	}
+	return farewell.Deleted, s.auth.Delete(ctx, l.Owner)
 }
 
 // HashSecret is what is kept of a session's secret: 256 random bits need no slow hash.

@@ -2,7 +2,7 @@ package consume
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,34 +12,32 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 )
 
-const (
-	maxBackoff = 5 * time.Minute
-	// rescue is how long before the stream drops a message it becomes a dead letter, which is kept
-	// for longer and can be replayed.
-	rescue = 24 * time.Hour
-)
+// askedAgain is when retention has asked anew, so that an older question need not be kept alive.
+const askedAgain = 2 * time.Minute
 
-// Accounts is what the events are handed to.
-type Accounts interface {
-	// Forget makes the auth server forget the owner of an account that is gone; again is harmless.
-	Forget(ctx context.Context, owner uuid.UUID) error
+// Farewell is what the events are handed to.
+type Farewell interface {
+	// Leave makes those outside forget the owner; again is harmless.
+	Leave(ctx context.Context, l farewell.Leaving) error
 }
 
-// Deletions consumes account.deleted. While the auth server is away or refuses us it is tried
-// again, for as long as the stream keeps the event.
-func Deletions(b *bus.Bus, durable string, a Accounts, now func() time.Time) lifecycle.Service {
-	patience := event.AccountDeleted.Stream().MaxAge - rescue
-	options := bus.ConsumerOptions{Durable: durable, MaxBackoff: maxBackoff}
-	return bus.Consume(b, event.AccountDeleted, options, func(ctx context.Context, d bus.Delivery[*eventv1.AccountDeleted]) error {
-		owner, err := uuid.Parse(d.Body.GetOwnerUserId())
-		if err != nil {
-			return fault.Permanent(fmt.Errorf("reading the owner's id: %w", err))
+// Deletions consumes account.purge_begun. While a party is away or refuses us it is tried again, and retention
+// asks anew every minute for as long as it lacks an answer.
+func Deletions(b *bus.Bus, durable string, f Farewell, now func() time.Time) lifecycle.Service {
+	options := bus.ConsumerOptions{Durable: durable, MaxBackoff: askedAgain / 4}
+	return bus.Consume(b, event.AccountPurgeBegun, options, func(ctx context.Context, d bus.Delivery[*eventv1.AccountPurgeBegun]) error {
+		deletion, err := uuid.Parse(d.Body.GetDeletionId())
+		owner, ownerErr := uuid.Parse(d.Body.GetOwnerUserId())
+		if err != nil || ownerErr != nil {
+			return fault.Permanent(errors.New("a purge that does not say of what"))
 		}
-		err = a.Forget(ctx, owner)
-		if err != nil && now().Sub(d.Time) > patience {
-			return fault.Permanent(fmt.Errorf("given up before the event is dropped: %w", err))
+		err = f.Leave(ctx, farewell.Leaving{Account: d.AccountID, Deletion: deletion, Owner: owner})
+		if err != nil && now().Sub(d.Time) > askedAgain {
+			return nil // the next question is on its way, or here
 		}
 		return err
 	})

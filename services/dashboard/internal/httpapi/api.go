@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/httpx"
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
@@ -34,6 +35,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
+	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
@@ -49,6 +51,10 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Web            http.Handler
 	Now            func() time.Time
+
+	// Certificates of deleted accounts, and the key that they are signed with now.
+	Certificates   Certificates
+	CertificateKey []byte
 
 	Accounts    *account.Service
 	Billing     *billing.Service
@@ -137,6 +143,11 @@ func New(o Options) (http.Handler, error) {
 	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)
+	proofs := &certificates{ledger: o.Certificates, key: o.CertificateKey, visitors: throttle.New(visitsBurst, visitsEvery, o.Now), address: pages.address}
+	e.GET(certificatesPath+":id", proofs.serve)
+	e.HEAD(certificatesPath+":id", proofs.serve)
+	e.GET(erasure.KeysPath, proofs.keys)
+	e.HEAD(erasure.KeysPath, proofs.keys)
 	e.GET("/privacy", statements.serve)
 	e.HEAD("/privacy", statements.serve)
 	e.GET("/privacy.json", statements.document)

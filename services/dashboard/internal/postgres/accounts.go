@@ -117,13 +117,13 @@ func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, e
 	return out, wrap(err, "reading the account")
 }
 
-// Owns tells whether the person has an account.
-func (s Accounts) Owns(ctx context.Context, user uuid.UUID) (bool, error) {
-	_, err := s.byOwner(ctx, user)
+// Owns tells whether the person has an account other than this one.
+func (s Accounts) Owns(ctx context.Context, user, other uuid.UUID) (bool, error) {
+	have, err := s.byOwner(ctx, user)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && have.ID != other, err
 }
 
 // FollowEmail gives the account the address that the auth server knows its owner by.

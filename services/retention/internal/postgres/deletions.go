@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/catalog"
@@ -24,9 +23,10 @@ import (
 
 const consumer = "deletions"
 
-// Scheduler inserts the purge's timer in the store's own transaction.
+// Scheduler inserts a deletion's timers in the store's own transaction.
 type Scheduler interface {
-	SchedulePurge(ctx context.Context, tx pgx.Tx, account, deletion uuid.UUID, at time.Time) error
+	SchedulePurge(ctx context.Context, tx pgx.Tx, certificate string, at time.Time) error
+	ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate string, n deletion.Notice, at time.Time) error
 }
 
 // Deletions implements deletion.Store and consume.Register.
@@ -35,21 +35,35 @@ type Deletions struct {
 	outbox outbox.Outbox
 	timers Scheduler
 	newID  func() (uuid.UUID, error)
+	// scrubBytes is the largest table that is written anew.
+	scrubBytes int64
 }
 
+var _ deletion.Store = (*Deletions)(nil)
+
 // NewDeletions keeps deletions in pool, which has retention's role.
-func NewDeletions(pool *pgxpool.Pool, box outbox.Outbox, timers Scheduler, newID func() (uuid.UUID, error)) *Deletions {
-	return &Deletions{pool: pool, outbox: box, timers: timers, newID: newID}
+func NewDeletions(pool *pgxpool.Pool, box outbox.Outbox, timers Scheduler, newID func() (uuid.UUID, error), scrubBytes int64) *Deletions {
+	return &Deletions{pool: pool, outbox: box, timers: timers, newID: newID, scrubBytes: scrubBytes}
 }
 
 // Schedule implements consume.Register.
 func (s *Deletions) Schedule(ctx context.Context, eventID uuid.UUID, d deletion.Deletion) error {
 	return s.once(ctx, eventID, d.AccountID, func(tx pgx.Tx) error {
-		_, err := db.New(tx).InsertDeletion(ctx, db.InsertDeletionParams{ID: d.ID, AccountID: d.AccountID, RequestedAt: d.RequestedAt, PurgeAt: d.PurgeAt})
+		_, err := db.New(tx).InsertDeletion(ctx, db.InsertDeletionParams{
+			ID: d.ID, AccountID: d.AccountID, RequestedAt: d.RequestedAt, PurgeAt: d.PurgeAt, CertificateID: &d.Certificate,
+		})
 		if err != nil {
-			return fmt.Errorf("noting deletion %s: %w", d.ID, err)
+			return fmt.Errorf("noting a deletion: %w", err)
 		}
-		return s.timers.SchedulePurge(ctx, tx, d.AccountID, d.ID, d.PurgeAt)
+		if err := s.timers.ScheduleNotice(ctx, tx, d.Certificate, deletion.Scheduled, d.RequestedAt); err != nil {
+			return err
+		}
+		if at, ok := d.RemindAt(); ok {
+			if err := s.timers.ScheduleNotice(ctx, tx, d.Certificate, deletion.Reminder, at); err != nil {
+				return err
+			}
+		}
+		return s.timers.SchedulePurge(ctx, tx, d.Certificate, d.PurgeAt)
 	})
 }
 
@@ -57,13 +71,28 @@ func (s *Deletions) Schedule(ctx context.Context, eventID uuid.UUID, d deletion.
 func (s *Deletions) Cancel(ctx context.Context, eventID, account, id uuid.UUID, at time.Time) error {
 	return s.once(ctx, eventID, account, func(tx pgx.Tx) error {
 		q := db.New(tx)
-		if _, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id}); err != nil {
-			return fmt.Errorf("finding deletion %s to cancel: %w", id, err)
+		d, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id})
+		if err != nil {
+			return fmt.Errorf("finding the deletion to cancel: %w", err)
 		}
-		if _, err := q.CancelDeletion(ctx, db.CancelDeletionParams{AccountID: account, ID: id, CancelledAt: &at}); err != nil {
-			return fmt.Errorf("cancelling deletion %s: %w", id, err)
+		n, err := q.CancelDeletion(ctx, db.CancelDeletionParams{AccountID: account, ID: id, CancelledAt: &at})
+		if err != nil {
+			return fmt.Errorf("cancelling a deletion: %w", err)
 		}
-		return nil
+		if n == 0 {
+			return nil
+		}
+		return s.timers.ScheduleNotice(ctx, tx, d.CertificateID, deletion.Cancelled, at)
+	})
+}
+
+// Forgotten implements consume.Register.
+func (s *Deletions) Forgotten(ctx context.Context, eventID, account, id uuid.UUID, party, outcome string) error {
+	return s.once(ctx, eventID, account, func(tx pgx.Tx) error {
+		return change(ctx, tx, account, id, func(_ deletion.Deletion, p *deletion.Progress) error {
+			p.Parties[party] = outcome
+			return nil
+		})
 	})
 }
 
@@ -78,142 +107,191 @@ func (s *Deletions) once(ctx context.Context, eventID, account uuid.UUID, fn fun
 }
 
 // Begin implements deletion.Store.
-func (s *Deletions) Begin(ctx context.Context, account, id uuid.UUID, now time.Time) (phase deletion.Phase, due time.Time, err error) {
-	err = tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
-		phase, due = deletion.Over, time.Time{}
+func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time) (d deletion.Deletion, p deletion.Progress, phase deletion.Phase, err error) {
+	who, err := db.New(s.pool).AccountOfDeletion(ctx, certificate)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return d, p, deletion.Over, nil
+	}
+	if err != nil {
+		return d, p, phase, fmt.Errorf("finding a deletion: %w", err)
+	}
+	err = tenant.Tx(ctx, s.pool, who.AccountID, func(tx pgx.Tx) error {
+		phase = deletion.Over
 		q := db.New(tx)
-		d, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id})
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
-		case err != nil:
-			return fmt.Errorf("locking deletion %s: %w", id, err)
-		case d.CancelledAt != nil || d.CompletedAt != nil:
-			return nil
-		case d.Certificate != nil:
-			phase = deletion.Begun
-			return nil
-		case now.Before(d.PurgeAt):
-			phase, due = deletion.Early, d.PurgeAt
+		row, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: who.AccountID, ID: who.ID})
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.CancelledAt != nil {
 			return nil
 		}
-		closed, err := q.ClosedAccount(ctx, account)
 		if err != nil {
-			return fmt.Errorf("reading the account of deletion %s: %w", id, err)
+			return fmt.Errorf("locking a deletion: %w", err)
 		}
-		if closed.ClosedAt == nil || closed.DeletionID == nil || *closed.DeletionID != id {
+		d = deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+		if row.Progress != nil {
+			if p, err = progressOf(row.Progress); err != nil {
+				return err
+			}
+			if phase = deletion.Begun; p.CertifiedAt != nil {
+				phase = deletion.Certified
+			}
+			return nil
+		}
+		if now.Before(d.PurgeAt) {
+			phase = deletion.Early
+			return nil
+		}
+		closed, err := q.ClosedAccount(ctx, d.AccountID)
+		if err != nil {
+			return fmt.Errorf("reading the account of a deletion: %w", err)
+		}
+		if closed.ClosedAt == nil || closed.DeletionID == nil || *closed.DeletionID != d.ID {
 			return nil // cancelled, and the word of it is still on its way
 		}
 		phase = deletion.Begun
-		return s.begin(ctx, tx, q, d, closed.OwnerUserID, now)
+		p, err = s.begin(ctx, tx, d, closed, now)
+		return err
 	})
-	return phase, due, err
+	return d, p, phase, err
 }
 
-func (s *Deletions) begin(ctx context.Context, tx pgx.Tx, q *db.Queries, d db.Deletion, owner uuid.UUID, now time.Time) error {
-	hashes, err := q.KeyHashes(ctx, d.AccountID)
-	if err != nil {
-		return fmt.Errorf("reading the account's keys: %w", err)
+func (s *Deletions) begin(ctx context.Context, tx pgx.Tx, d deletion.Deletion, closed db.ClosedAccountRow, now time.Time) (deletion.Progress, error) {
+	p := deletion.Progress{
+		StartedAt: now, Owner: closed.OwnerUserID, Email: closed.Email, AskedAt: now,
+		Parties: map[string]string{}, Tables: map[string]int64{}, Timers: map[string]int64{}, Queues: map[string]int64{},
 	}
-	products, err := q.ProductIDs(ctx, d.AccountID)
-	if err != nil {
-		return fmt.Errorf("reading the account's products: %w", err)
+	var err error
+	if p.Names, err = catalogNames(ctx, db.New(tx), d.AccountID); err != nil {
+		return p, err
 	}
-	names := append(make([]string, 0, 1+len(hashes)+len(products)), catalog.AccountName(d.AccountID))
+	for _, name := range p.Names {
+		if err := s.outbox.DeleteKV(ctx, tx, name); err != nil {
+			return p, err
+		}
+	}
+	if err := s.ask(ctx, tx, d, p.Owner, now); err != nil {
+		return p, err
+	}
+	return p, save(ctx, tx, d.AccountID, d.ID, p)
+}
+
+// catalogNames lists the account's entries in the gateways' catalogue.
+func catalogNames(ctx context.Context, q *db.Queries, account uuid.UUID) ([]string, error) {
+	hashes, err := q.KeyHashes(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("reading the account's keys: %w", err)
+	}
+	products, err := q.ProductIDs(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("reading the account's products: %w", err)
+	}
+	names := append(make([]string, 0, 1+len(hashes)+len(products)), catalog.AccountName(account))
 	for _, hash := range hashes {
 		names = append(names, catalog.KeyName(hash))
 	}
 	for _, product := range products {
 		names = append(names, catalog.ProductName(product))
 	}
-	for _, name := range names {
-		if err := s.outbox.DeleteKV(ctx, tx, name); err != nil {
-			return err
-		}
+	return names, nil
+}
+
+func (s *Deletions) ask(ctx context.Context, tx pgx.Tx, d deletion.Deletion, owner uuid.UUID, now time.Time) error {
+	eventID, err := s.newID()
+	if err != nil {
+		return fmt.Errorf("making an event id: %w", err)
 	}
-	return save(ctx, q, d, deletion.Certificate{
-		Version: 1, RequestedAt: d.RequestedAt, StartedAt: now, Tables: map[string]int64{}, Catalog: len(names), Streams: []string{}, Owner: &owner,
+	return outbox.Put(ctx, tx, s.outbox, event.AccountPurgeBegun, bus.Message[*eventv1.AccountPurgeBegun]{
+		ID: eventID, AccountID: d.AccountID, Time: now, Body: &eventv1.AccountPurgeBegun{DeletionId: d.ID.String(), OwnerUserId: owner.String()},
 	})
 }
 
-func save(ctx context.Context, q *db.Queries, d db.Deletion, c deletion.Certificate) error {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("writing the certificate: %w", err)
+// Ask implements deletion.Store.
+func (s *Deletions) Ask(ctx context.Context, d deletion.Deletion, now time.Time) error {
+	return s.begun(ctx, d, func(tx pgx.Tx, p *deletion.Progress) error {
+		p.AskedAt = now
+		return s.ask(ctx, tx, d, p.Owner, now)
+	})
+}
+
+func progressOf(text []byte) (p deletion.Progress, err error) {
+	if err = json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("reading how far a purge is: %w", err)
 	}
-	if err := q.SaveCertificate(ctx, db.SaveCertificateParams{AccountID: d.AccountID, ID: d.ID, Certificate: text, CompletedAt: c.CompletedAt}); err != nil {
-		return fmt.Errorf("saving the certificate of deletion %s: %w", d.ID, err)
+	for _, m := range []*map[string]int64{&p.Tables, &p.Timers, &p.Queues} {
+		if *m == nil {
+			*m = map[string]int64{}
+		}
+	}
+	if p.Parties == nil {
+		p.Parties = map[string]string{}
+	}
+	return p, nil
+}
+
+func save(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, p deletion.Progress) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("writing how far a purge is: %w", err)
+	}
+	if err := db.New(tx).SaveProgress(ctx, db.SaveProgressParams{AccountID: account, ID: id, Progress: text, CompletedAt: p.CertifiedAt}); err != nil {
+		return fmt.Errorf("saving how far a purge is: %w", err)
 	}
 	return nil
 }
 
-// begun runs fn on the locked certificate of a purge that has begun.
-func (s *Deletions) begun(ctx context.Context, account, id uuid.UUID, fn func(pgx.Tx, *deletion.Certificate) error) error {
-	return tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
-		q := db.New(tx)
-		d, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id})
-		if err != nil {
-			return fmt.Errorf("locking deletion %s: %w", id, err)
-		}
-		if d.Certificate == nil || d.CompletedAt != nil {
-			return nil // completed by another run
-		}
-		var c deletion.Certificate
-		if err := json.Unmarshal(d.Certificate, &c); err != nil {
-			return fmt.Errorf("reading the certificate of deletion %s: %w", id, err)
-		}
-		if err := fn(tx, &c); err != nil {
-			return err
-		}
-		return save(ctx, q, d, c)
+// change runs fn on the locked progress of a purge that has begun, and does nothing for any other.
+func change(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, fn func(deletion.Deletion, *deletion.Progress) error) error {
+	row, err := db.New(tx).LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // forgotten
+	}
+	if err != nil {
+		return fmt.Errorf("locking a deletion: %w", err)
+	}
+	if row.Progress == nil {
+		return nil
+	}
+	p, err := progressOf(row.Progress)
+	if err != nil {
+		return err
+	}
+	d := deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+	if err := fn(d, &p); err != nil {
+		return err
+	}
+	return save(ctx, tx, account, id, p)
+}
+
+// begun is change in a transaction of its own.
+func (s *Deletions) begun(ctx context.Context, d deletion.Deletion, fn func(pgx.Tx, *deletion.Progress) error) error {
+	return tenant.Tx(ctx, s.pool, d.AccountID, func(tx pgx.Tx) error {
+		return change(ctx, tx, d.AccountID, d.ID, func(_ deletion.Deletion, p *deletion.Progress) error { return fn(tx, p) })
 	})
 }
 
-// DeleteFrom implements deletion.Store.
-func (s *Deletions) DeleteFrom(ctx context.Context, table string, account, id uuid.UUID) (rows int64, err error) {
-	err = s.begun(ctx, account, id, func(tx pgx.Tx, c *deletion.Certificate) error {
-		// The condition does not lean on row-level security: other policies of this role show
-		// expired rows of every account.
-		done, err := tx.Exec(ctx, `DELETE FROM `+pgx.Identifier{table}.Sanitize()+` WHERE `+accountColumn(table)+` = $1`, account)
-		if err != nil {
-			return fmt.Errorf("deleting from %s: %w", table, err)
+// Notice reads what a notice tells, and to whom; false when there is nothing to tell any more.
+func (s *Deletions) Notice(ctx context.Context, certificate string) (d deletion.Deletion, email string, open, ok bool, err error) {
+	who, err := db.New(s.pool).AccountOfDeletion(ctx, certificate)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return d, "", false, false, nil
+	}
+	if err != nil {
+		return d, "", false, false, fmt.Errorf("finding a deletion: %w", err)
+	}
+	err = tenant.Tx(ctx, s.pool, who.AccountID, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		row, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: who.AccountID, ID: who.ID})
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.Progress != nil {
+			return nil
 		}
-		rows = done.RowsAffected()
-		c.Tables[table] += rows
+		if err != nil {
+			return fmt.Errorf("reading a deletion: %w", err)
+		}
+		account, err := q.ClosedAccount(ctx, who.AccountID)
+		if err != nil {
+			return fmt.Errorf("reading the account of a deletion: %w", err)
+		}
+		d = deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+		email, open, ok = account.Email, account.DeletionID == nil || *account.DeletionID != d.ID, true
 		return nil
 	})
-	return rows, err
-}
-
-// Finish implements deletion.Store.
-func (s *Deletions) Finish(ctx context.Context, tables []string, account, id uuid.UUID, streams []string, now time.Time) error {
-	return s.begun(ctx, account, id, func(tx pgx.Tx, c *deletion.Certificate) error {
-		for _, table := range tables {
-			var left bool
-			err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+pgx.Identifier{table}.Sanitize()+` WHERE `+accountColumn(table)+` = $1)`, account).Scan(&left)
-			if err != nil {
-				return fmt.Errorf("looking for rows left in %s: %w", table, err)
-			}
-			if left {
-				return fmt.Errorf("%s: %w", table, deletion.ErrRowsLeft)
-			}
-		}
-		deleted := &eventv1.AccountDeleted{DeletionId: id.String(), DeletedAt: timestamppb.New(now)}
-		if c.Owner != nil {
-			deleted.OwnerUserId = c.Owner.String()
-		}
-		c.CompletedAt, c.Streams, c.Owner = &now, streams, nil
-		eventID, err := s.newID()
-		if err != nil {
-			return fmt.Errorf("making an event id: %w", err)
-		}
-		return outbox.Put(ctx, tx, s.outbox, event.AccountDeleted, bus.Message[*eventv1.AccountDeleted]{ID: eventID, AccountID: account, Time: now, Body: deleted})
-	})
-}
-
-func accountColumn(table string) string {
-	if table == "accounts" {
-		return "id"
-	}
-	return "account_id"
+	return d, email, open, ok, err
 }

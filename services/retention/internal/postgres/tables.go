@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The certificates stay: a deletion names its account by an id that means nothing any more.
+// A deletion knows whom it is about until the end, when it goes by itself.
 const kept = "deletions"
 
 // tablesSQL finds what holds accounts' rows, partitions by their parent, and what each refers to.

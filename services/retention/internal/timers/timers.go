@@ -1,6 +1,7 @@
 package timers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/timer"
+	"github.com/draftlabs/specter/services/retention/internal/deletion"
 )
 
 const (
@@ -45,9 +47,11 @@ type purgeByAge struct{}
 
 func (purgeByAge) Kind() string { return "purge_by_age" }
 
+// purgeAccount names the deletion by its certificate: a timer that has run is kept for a while, and must not
+// say whom it was about.
 type purgeAccount struct {
-	AccountID  uuid.UUID `json:"account_id"`
-	DeletionID uuid.UUID `json:"deletion_id"`
+	Certificate string `json:"certificate"`
+	DeletionID  string `json:"deletion_id,omitempty"` // of those that an earlier release scheduled
 }
 
 func (purgeAccount) Kind() string { return "purge_account" }
@@ -70,12 +74,20 @@ type resumeExports struct{}
 
 func (resumeExports) Kind() string { return "resume_exports" }
 
+type noticeOwner struct {
+	Certificate string          `json:"certificate"`
+	Notice      deletion.Notice `json:"notice"`
+}
+
+func (noticeOwner) Kind() string { return "notice_owner" }
+
 // Work is what the timers start.
 type Work struct {
 	Ensure func(ctx context.Context) error
 	Purge  func(ctx context.Context) error
 	// Account purges one account; a positive again asks for another run after that time.
-	Account func(ctx context.Context, account, deletion uuid.UUID) (again time.Duration, err error)
+	Account func(ctx context.Context, certificate string) (again time.Duration, err error)
+	Notice  func(ctx context.Context, certificate string, n deletion.Notice) error
 	// Export works on one export for a while; again asks for another turn.
 	Export func(ctx context.Context, account, export uuid.UUID) (again bool, err error)
 	Expire func(ctx context.Context, account, export uuid.UUID) error
@@ -92,7 +104,10 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 	err := errors.Join(
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[ensurePartitions]) error { return w.Ensure(ctx) })),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[purgeByAge]) error { return w.Purge(ctx) })),
-		river.AddWorkerSafely(workers, &accountWorker{work: w.Account}),
+		river.AddWorkerSafely(workers, &accountWorker{work: w.Account, log: log}),
+		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[noticeOwner]) error {
+			return w.Notice(ctx, job.Args.Certificate, job.Args.Notice)
+		})),
 		river.AddWorkerSafely(workers, &exportWorker{work: w.Export}),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[expireExport]) error {
 			return w.Expire(ctx, job.Args.AccountID, job.Args.ExportID)
@@ -120,10 +135,19 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 }
 
 // SchedulePurge inserts an account's purge within tx.
-func (t *Timers) SchedulePurge(ctx context.Context, tx pgx.Tx, account, deletion uuid.UUID, at time.Time) error {
-	_, err := t.Client().InsertTx(ctx, tx, purgeAccount{AccountID: account, DeletionID: deletion}, &river.InsertOpts{ScheduledAt: at, MaxAttempts: maxRuns})
+func (t *Timers) SchedulePurge(ctx context.Context, tx pgx.Tx, certificate string, at time.Time) error {
+	_, err := t.Client().InsertTx(ctx, tx, purgeAccount{Certificate: certificate}, &river.InsertOpts{ScheduledAt: at, MaxAttempts: maxRuns})
 	if err != nil {
-		return fmt.Errorf("scheduling the purge of deletion %s: %w", deletion, err)
+		return fmt.Errorf("scheduling a purge: %w", err)
+	}
+	return nil
+}
+
+// ScheduleNotice inserts a notice to the account's owner within tx.
+func (t *Timers) ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate string, n deletion.Notice, at time.Time) error {
+	_, err := t.Client().InsertTx(ctx, tx, noticeOwner{Certificate: certificate, Notice: n}, &river.InsertOpts{ScheduledAt: at})
+	if err != nil {
+		return fmt.Errorf("scheduling a notice: %w", err)
 	}
 	return nil
 }
@@ -191,16 +215,21 @@ func (w *exportWorker) NextRetry(*river.Job[buildExport]) time.Time {
 
 type accountWorker struct {
 	river.WorkerDefaults[purgeAccount]
-	work func(ctx context.Context, account, deletion uuid.UUID) (time.Duration, error)
+	work func(ctx context.Context, certificate string) (time.Duration, error)
+	log  *zap.Logger
 }
 
 // Work runs one purge.
 func (w *accountWorker) Work(ctx context.Context, job *river.Job[purgeAccount]) error {
-	again, err := w.work(ctx, job.Args.AccountID, job.Args.DeletionID)
-	if err == nil && again > 0 {
+	again, err := w.work(ctx, cmp.Or(job.Args.Certificate, job.Args.DeletionID))
+	if err != nil {
+		w.log.Warn("a deletion was interrupted and goes on in a minute", zap.Error(err), zap.Int("attempt", job.Attempt))
+		return err
+	}
+	if again > 0 {
 		return river.JobSnooze(again)
 	}
-	return err
+	return nil
 }
 
 // Timeout bounds one run.

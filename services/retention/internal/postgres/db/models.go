@@ -3,20 +3,3 @@
 //   sqlc v1.31.1
 
 package db
-
-import (
-	"time"
-
-	"github.com/google/uuid"
-)
-
-// writer: retention. Account deletions and, once done, their certificates.
-type Deletion struct {
-	ID          uuid.UUID
-	AccountID   uuid.UUID
-	RequestedAt time.Time
-	PurgeAt     time.Time
-	CancelledAt *time.Time
-	CompletedAt *time.Time
-	Certificate []byte
-}

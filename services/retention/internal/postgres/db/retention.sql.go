@@ -12,6 +12,23 @@ import (
 	"github.com/google/uuid"
 )
 
+const accountOfDeletion = `-- name: AccountOfDeletion :one
+SELECT account_id, id FROM deletions WHERE coalesce(certificate_id, id::text) = $1::text
+`
+
+type AccountOfDeletionRow struct {
+	AccountID uuid.UUID
+	ID        uuid.UUID
+}
+
+// Before the tenant is known. Deletions of earlier releases have no id of a certificate.
+func (q *Queries) AccountOfDeletion(ctx context.Context, certificate string) (AccountOfDeletionRow, error) {
+	row := q.db.QueryRow(ctx, accountOfDeletion, certificate)
+	var i AccountOfDeletionRow
+	err := row.Scan(&i.AccountID, &i.ID)
+	return i, err
+}
+
 const cancelDeletion = `-- name: CancelDeletion :execrows
 UPDATE deletions SET cancelled_at = $1
 WHERE account_id = $2 AND id = $3 AND certificate IS NULL AND cancelled_at IS NULL
@@ -23,7 +40,7 @@ type CancelDeletionParams struct {
 	ID          uuid.UUID
 }
 
-// Not once the purge has begun: the certificate exists from then on.
+// Not once the purge has begun: its progress exists from then on.
 func (q *Queries) CancelDeletion(ctx context.Context, arg CancelDeletionParams) (int64, error) {
 	result, err := q.db.Exec(ctx, cancelDeletion, arg.CancelledAt, arg.AccountID, arg.ID)
 	if err != nil {
@@ -32,12 +49,48 @@ func (q *Queries) CancelDeletion(ctx context.Context, arg CancelDeletionParams) 
 	return result.RowsAffected(), nil
 }
 
+const certificateDocument = `-- name: CertificateDocument :one
+SELECT document FROM deletion_certificates WHERE id = $1
+`
+
+func (q *Queries) CertificateDocument(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, certificateDocument, id)
+	var document string
+	err := row.Scan(&document)
+	return document, err
+}
+
+const certificates = `-- name: Certificates :many
+SELECT document FROM deletion_certificates ORDER BY completed_at, id
+`
+
+func (q *Queries) Certificates(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, certificates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var document string
+		if err := rows.Scan(&document); err != nil {
+			return nil, err
+		}
+		items = append(items, document)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const closedAccount = `-- name: ClosedAccount :one
-SELECT owner_user_id, closed_at, deletion_id FROM accounts WHERE id = $1
+SELECT owner_user_id, email, closed_at, deletion_id FROM accounts WHERE id = $1
 `
 
 type ClosedAccountRow struct {
 	OwnerUserID uuid.UUID
+	Email       string
 	ClosedAt    *time.Time
 	DeletionID  *uuid.UUID
 }
@@ -45,7 +98,12 @@ type ClosedAccountRow struct {
 func (q *Queries) ClosedAccount(ctx context.Context, accountID uuid.UUID) (ClosedAccountRow, error) {
 	row := q.db.QueryRow(ctx, closedAccount, accountID)
 	var i ClosedAccountRow
-	err := row.Scan(&i.OwnerUserID, &i.ClosedAt, &i.DeletionID)
+	err := row.Scan(
+		&i.OwnerUserID,
+		&i.Email,
+		&i.ClosedAt,
+		&i.DeletionID,
+	)
 	return i, err
 }
 
@@ -149,17 +207,91 @@ func (q *Queries) DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsPa
 	return result.RowsAffected(), nil
 }
 
+const deletionsOnTheirWay = `-- name: DeletionsOnTheirWay :many
+SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE cancelled_at IS NULL ORDER BY purge_at, id
+`
+
+type DeletionsOnTheirWayRow struct {
+	CertificateID string
+	RequestedAt   time.Time
+	PurgeAt       time.Time
+	Begun         bool
+}
+
+func (q *Queries) DeletionsOnTheirWay(ctx context.Context) ([]DeletionsOnTheirWayRow, error) {
+	rows, err := q.db.Query(ctx, deletionsOnTheirWay)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeletionsOnTheirWayRow
+	for rows.Next() {
+		var i DeletionsOnTheirWayRow
+		if err := rows.Scan(
+			&i.CertificateID,
+			&i.RequestedAt,
+			&i.PurgeAt,
+			&i.Begun,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const forgetDeletions = `-- name: ForgetDeletions :exec
+DELETE FROM deletions WHERE account_id = $1
+`
+
+func (q *Queries) ForgetDeletions(ctx context.Context, accountID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, forgetDeletions, accountID)
+	return err
+}
+
+const insertCertificate = `-- name: InsertCertificate :exec
+INSERT INTO deletion_certificates (id, salt, account_hash, document, public_key, completed_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id) DO NOTHING
+`
+
+type InsertCertificateParams struct {
+	ID          string
+	Salt        []byte
+	AccountHash []byte
+	Document    string
+	PublicKey   []byte
+	CompletedAt time.Time
+}
+
+func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificateParams) error {
+	_, err := q.db.Exec(ctx, insertCertificate,
+		arg.ID,
+		arg.Salt,
+		arg.AccountHash,
+		arg.Document,
+		arg.PublicKey,
+		arg.CompletedAt,
+	)
+	return err
+}
+
 const insertDeletion = `-- name: InsertDeletion :execrows
-INSERT INTO deletions (id, account_id, requested_at, purge_at)
-VALUES ($1, $2, $3, $4)
+INSERT INTO deletions (id, account_id, requested_at, purge_at, certificate_id)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (id) DO NOTHING
 `
 
 type InsertDeletionParams struct {
-	ID          uuid.UUID
-	AccountID   uuid.UUID
-	RequestedAt time.Time
-	PurgeAt     time.Time
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	RequestedAt   time.Time
+	PurgeAt       time.Time
+	CertificateID *string
 }
 
 func (q *Queries) InsertDeletion(ctx context.Context, arg InsertDeletionParams) (int64, error) {
@@ -168,6 +300,7 @@ func (q *Queries) InsertDeletion(ctx context.Context, arg InsertDeletionParams) 
 		arg.AccountID,
 		arg.RequestedAt,
 		arg.PurgeAt,
+		arg.CertificateID,
 	)
 	if err != nil {
 		return 0, err
@@ -215,7 +348,7 @@ func (q *Queries) KeyHashes(ctx context.Context, accountID uuid.UUID) ([][]byte,
 }
 
 const lockDeletion = `-- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, completed_at, certificate
+SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
 FROM deletions WHERE account_id = $1 AND id = $2
 FOR UPDATE
 `
@@ -225,19 +358,39 @@ type LockDeletionParams struct {
 	ID        uuid.UUID
 }
 
-func (q *Queries) LockDeletion(ctx context.Context, arg LockDeletionParams) (Deletion, error) {
+type LockDeletionRow struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	RequestedAt   time.Time
+	PurgeAt       time.Time
+	CancelledAt   *time.Time
+	CertificateID string
+	Progress      []byte
+}
+
+func (q *Queries) LockDeletion(ctx context.Context, arg LockDeletionParams) (LockDeletionRow, error) {
 	row := q.db.QueryRow(ctx, lockDeletion, arg.AccountID, arg.ID)
-	var i Deletion
+	var i LockDeletionRow
 	err := row.Scan(
 		&i.ID,
 		&i.AccountID,
 		&i.RequestedAt,
 		&i.PurgeAt,
 		&i.CancelledAt,
-		&i.CompletedAt,
-		&i.Certificate,
+		&i.CertificateID,
+		&i.Progress,
 	)
 	return i, err
+}
+
+const lockSignals = `-- name: LockSignals :exec
+SELECT pg_advisory_xact_lock(hashtextextended('specter.signals.' || $1::uuid::text, 0))
+`
+
+// The analyzer holds it while it stores an account's signals.
+func (q *Queries) LockSignals(ctx context.Context, accountID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, lockSignals, accountID)
+	return err
 }
 
 const productIDs = `-- name: ProductIDs :many
@@ -264,21 +417,21 @@ func (q *Queries) ProductIDs(ctx context.Context, accountID uuid.UUID) ([]uuid.U
 	return items, nil
 }
 
-const saveCertificate = `-- name: SaveCertificate :exec
+const saveProgress = `-- name: SaveProgress :exec
 UPDATE deletions SET certificate = $1, completed_at = $2
 WHERE account_id = $3 AND id = $4
 `
 
-type SaveCertificateParams struct {
-	Certificate []byte
+type SaveProgressParams struct {
+	Progress    []byte
 	CompletedAt *time.Time
 	AccountID   uuid.UUID
 	ID          uuid.UUID
 }
 
-func (q *Queries) SaveCertificate(ctx context.Context, arg SaveCertificateParams) error {
-	_, err := q.db.Exec(ctx, saveCertificate,
-		arg.Certificate,
+func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) error {
+	_, err := q.db.Exec(ctx, saveProgress,
+		arg.Progress,
 		arg.CompletedAt,
 		arg.AccountID,
 		arg.ID,

@@ -1,24 +1,50 @@
 -- name: InsertDeletion :execrows
-INSERT INTO deletions (id, account_id, requested_at, purge_at)
-VALUES (@id, @account_id, @requested_at, @purge_at)
+INSERT INTO deletions (id, account_id, requested_at, purge_at, certificate_id)
+VALUES (@id, @account_id, @requested_at, @purge_at, @certificate_id)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: CancelDeletion :execrows
--- Not once the purge has begun: the certificate exists from then on.
+-- Not once the purge has begun: its progress exists from then on.
 UPDATE deletions SET cancelled_at = @cancelled_at
 WHERE account_id = @account_id AND id = @id AND certificate IS NULL AND cancelled_at IS NULL;
 
+-- name: AccountOfDeletion :one
+-- Before the tenant is known. Deletions of earlier releases have no id of a certificate.
+SELECT account_id, id FROM deletions WHERE coalesce(certificate_id, id::text) = sqlc.arg(certificate)::text;
+
 -- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, completed_at, certificate
+SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
 FROM deletions WHERE account_id = @account_id AND id = @id
 FOR UPDATE;
 
--- name: SaveCertificate :exec
-UPDATE deletions SET certificate = @certificate, completed_at = @completed_at
+-- name: SaveProgress :exec
+UPDATE deletions SET certificate = @progress, completed_at = @completed_at
 WHERE account_id = @account_id AND id = @id;
 
+-- name: LockSignals :exec
+-- The analyzer holds it while it stores an account's signals.
+SELECT pg_advisory_xact_lock(hashtextextended('specter.signals.' || sqlc.arg(account_id)::uuid::text, 0));
+
+-- name: InsertCertificate :exec
+INSERT INTO deletion_certificates (id, salt, account_hash, document, public_key, completed_at)
+VALUES (@id, @salt, @account_hash, @document, @public_key, @completed_at)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: CertificateDocument :one
+SELECT document FROM deletion_certificates WHERE id = @id;
+
+-- name: Certificates :many
+SELECT document FROM deletion_certificates ORDER BY completed_at, id;
+
+-- name: DeletionsOnTheirWay :many
+SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE cancelled_at IS NULL ORDER BY purge_at, id;
+
+-- name: ForgetDeletions :exec
+DELETE FROM deletions WHERE account_id = @account_id;
+
 -- name: ClosedAccount :one
-SELECT owner_user_id, closed_at, deletion_id FROM accounts WHERE id = @account_id;
+SELECT owner_user_id, email, closed_at, deletion_id FROM accounts WHERE id = @account_id;
 
 -- name: KeyHashes :many
 SELECT key_hash FROM api_keys WHERE account_id = @account_id;

@@ -2626,31 +2626,31 @@ func (x *ExportDeleted) GetExportId() string {
 	return ""
 }
 
-// AccountDeleted: every row of the account is gone.
-type AccountDeleted struct {
+// AccountPurgeBegun: a deletion is due and cannot be cancelled any more. Whoever
+// has told others about the account makes them forget it, and says so.
+type AccountPurgeBegun struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	DeletionId string                 `protobuf:"bytes,1,opt,name=deletion_id,json=deletionId,proto3" json:"deletion_id,omitempty"`
-	DeletedAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"`
-	// The owner at the auth server, which has to forget them too.
-	OwnerUserId   string `protobuf:"bytes,3,opt,name=owner_user_id,json=ownerUserId,proto3" json:"owner_user_id,omitempty"`
+	// The owner at the auth server.
+	OwnerUserId   string `protobuf:"bytes,2,opt,name=owner_user_id,json=ownerUserId,proto3" json:"owner_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *AccountDeleted) Reset() {
-	*x = AccountDeleted{}
+func (x *AccountPurgeBegun) Reset() {
+	*x = AccountPurgeBegun{}
 	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *AccountDeleted) String() string {
+func (x *AccountPurgeBegun) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*AccountDeleted) ProtoMessage() {}
+func (*AccountPurgeBegun) ProtoMessage() {}
 
-func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
+func (x *AccountPurgeBegun) ProtoReflect() protoreflect.Message {
 	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2662,28 +2662,86 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
-func (*AccountDeleted) Descriptor() ([]byte, []int) {
+// Deprecated: Use AccountPurgeBegun.ProtoReflect.Descriptor instead.
+func (*AccountPurgeBegun) Descriptor() ([]byte, []int) {
 	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
 }
 
-func (x *AccountDeleted) GetDeletionId() string {
+func (x *AccountPurgeBegun) GetDeletionId() string {
 	if x != nil {
 		return x.DeletionId
 	}
 	return ""
 }
 
-func (x *AccountDeleted) GetDeletedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.DeletedAt
-	}
-	return nil
-}
-
-func (x *AccountDeleted) GetOwnerUserId() string {
+func (x *AccountPurgeBegun) GetOwnerUserId() string {
 	if x != nil {
 		return x.OwnerUserId
+	}
+	return ""
+}
+
+// AccountForgotten: somebody outside the database has forgotten the account's
+// owner.
+type AccountForgotten struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	DeletionId string                 `protobuf:"bytes,1,opt,name=deletion_id,json=deletionId,proto3" json:"deletion_id,omitempty"`
+	// Who: "auth" or "billing".
+	Party string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	// How: "deleted", "kept" (they came back and it opens their new account) or
+	// "none" (nothing was there).
+	Outcome       string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountForgotten) Reset() {
+	*x = AccountForgotten{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountForgotten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountForgotten) ProtoMessage() {}
+
+func (x *AccountForgotten) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountForgotten.ProtoReflect.Descriptor instead.
+func (*AccountForgotten) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *AccountForgotten) GetDeletionId() string {
+	if x != nil {
+		return x.DeletionId
+	}
+	return ""
+}
+
+func (x *AccountForgotten) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *AccountForgotten) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
 	}
 	return ""
 }
@@ -2698,7 +2756,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2768,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2781,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2746,7 +2804,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2758,7 +2816,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2771,7 +2829,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2808,7 +2866,7 @@ type EndpointRecoveryRequested struct {
 
 func (x *EndpointRecoveryRequested) Reset() {
 	*x = EndpointRecoveryRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2820,7 +2878,7 @@ func (x *EndpointRecoveryRequested) String() string {
 func (*EndpointRecoveryRequested) ProtoMessage() {}
 
 func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2833,7 +2891,7 @@ func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
 func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EndpointRecoveryRequested) GetEndpointId() string {
@@ -2870,7 +2928,7 @@ type DeliveryResendRequested struct {
 
 func (x *DeliveryResendRequested) Reset() {
 	*x = DeliveryResendRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2882,7 +2940,7 @@ func (x *DeliveryResendRequested) String() string {
 func (*DeliveryResendRequested) ProtoMessage() {}
 
 func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2895,7 +2953,7 @@ func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
 func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeliveryResendRequested) GetDeliveryId() string {
@@ -2929,7 +2987,7 @@ type QuotaWarning struct {
 
 func (x *QuotaWarning) Reset() {
 	*x = QuotaWarning{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2941,7 +2999,7 @@ func (x *QuotaWarning) String() string {
 func (*QuotaWarning) ProtoMessage() {}
 
 func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2954,7 +3012,7 @@ func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
 func (*QuotaWarning) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QuotaWarning) GetQuota() *Quota {
@@ -2975,7 +3033,7 @@ type QuotaExceeded struct {
 
 func (x *QuotaExceeded) Reset() {
 	*x = QuotaExceeded{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2987,7 +3045,7 @@ func (x *QuotaExceeded) String() string {
 func (*QuotaExceeded) ProtoMessage() {}
 
 func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3000,7 +3058,7 @@ func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
 func (*QuotaExceeded) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{35}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *QuotaExceeded) GetQuota() *Quota {
@@ -3024,7 +3082,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3036,7 +3094,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3049,7 +3107,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{36}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Quota) GetMonth() *timestamppb.Timestamp {
@@ -3401,13 +3459,16 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\texport_id\x18\x01 \x01(\tR\bexportId\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\",\n" +
 	"\rExportDeleted\x12\x1b\n" +
-	"\texport_id\x18\x01 \x01(\tR\bexportId\"\x90\x01\n" +
-	"\x0eAccountDeleted\x12\x1f\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\"X\n" +
+	"\x11AccountPurgeBegun\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
-	"deletionId\x129\n" +
-	"\n" +
-	"deleted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdeletedAt\x12\"\n" +
-	"\rowner_user_id\x18\x03 \x01(\tR\vownerUserId\"1\n" +
+	"deletionId\x12\"\n" +
+	"\rowner_user_id\x18\x02 \x01(\tR\vownerUserId\"c\n" +
+	"\x10AccountForgotten\x12\x1f\n" +
+	"\vdeletion_id\x18\x01 \x01(\tR\n" +
+	"deletionId\x12\x14\n" +
+	"\x05party\x18\x02 \x01(\tR\x05party\x12\x18\n" +
+	"\aoutcome\x18\x03 \x01(\tR\aoutcome\"1\n" +
 	"\x0eEndpointTested\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\"\x88\x01\n" +
@@ -3451,7 +3512,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
@@ -3482,59 +3543,59 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*AccountDeletionCancelled)(nil),  // 26: specter.event.v1.AccountDeletionCancelled
 	(*ExportRequested)(nil),           // 27: specter.event.v1.ExportRequested
 	(*ExportDeleted)(nil),             // 28: specter.event.v1.ExportDeleted
-	(*AccountDeleted)(nil),            // 29: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),            // 30: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),          // 31: specter.event.v1.EndpointDisabled
-	(*EndpointRecoveryRequested)(nil), // 32: specter.event.v1.EndpointRecoveryRequested
-	(*DeliveryResendRequested)(nil),   // 33: specter.event.v1.DeliveryResendRequested
-	(*QuotaWarning)(nil),              // 34: specter.event.v1.QuotaWarning
-	(*QuotaExceeded)(nil),             // 35: specter.event.v1.QuotaExceeded
-	(*Quota)(nil),                     // 36: specter.event.v1.Quota
-	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
+	(*AccountPurgeBegun)(nil),         // 29: specter.event.v1.AccountPurgeBegun
+	(*AccountForgotten)(nil),          // 30: specter.event.v1.AccountForgotten
+	(*EndpointTested)(nil),            // 31: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 32: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 33: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 34: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 35: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 36: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 37: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 38: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	37, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	37, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	37, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	37, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	37, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	37, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	37, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	37, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	37, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	37, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	37, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	37, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	37, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	37, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	37, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	37, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	37, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	37, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	37, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	37, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
-	37, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
-	37, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
-	37, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	38, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	38, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	38, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	38, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	38, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	38, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	38, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	38, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	38, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	38, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	38, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	38, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	38, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	38, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	38, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	38, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
 	24, // 23: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
 	24, // 24: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
 	24, // 25: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	37, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	37, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	37, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	37, // 29: specter.event.v1.ExportRequested.as_of:type_name -> google.protobuf.Timestamp
-	37, // 30: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	37, // 31: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	37, // 32: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
-	36, // 33: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
-	36, // 34: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
-	37, // 35: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
-	37, // 36: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	38, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	38, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	38, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	38, // 29: specter.event.v1.ExportRequested.as_of:type_name -> google.protobuf.Timestamp
+	38, // 30: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	38, // 31: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	37, // 32: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	37, // 33: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	38, // 34: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	38, // 35: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -3549,7 +3610,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

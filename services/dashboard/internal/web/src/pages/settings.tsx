@@ -15,6 +15,8 @@ const views: readonly [View, ...View[]] = [
   { name: "tokens", title: "Access tokens", Content: lazy(() => import("../settings/tokens").then((page) => ({ default: page.TokensView }))) },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
   { name: "data", title: "Data", Content: lazy(() => import("../settings/data").then((view) => ({ default: view.DataView }))) },
+  { name: "audit", title: "Audit log", Content: lazy(() => import("../settings/audit").then((page) => ({ default: page.AuditView }))) },
+  { name: "billing", title: "Billing", Content: lazy(() => import("../settings/billing").then((page) => ({ default: page.BillingView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {
