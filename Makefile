@@ -18,6 +18,8 @@ VERIFY ?= # flags of bench-verify: -seeds, -from
 FAULTS ?= full
 RUN ?= .
 GOTESTSUM := gotestsum --format pkgname --format-hide-empty-pkg
+# How tests ended, for the last step of `make test`.
+RESULTS := $(CURDIR)/.tools/results
 
 .PHONY: help
 help: ## list the targets
@@ -46,6 +48,7 @@ web: ## build the dashboard's web app when its sources changed
 test: ## everything, from unit to browser, with the race detector
 	@scripts/bootstrap.sh test
 	@scripts/tools.sh
+	@rm -rf $(RESULTS)
 	@$(MAKE) --no-print-directory web
 	@$(MAKE) --no-print-directory vet lint
 	@$(MAKE) --no-print-directory verify
@@ -53,6 +56,7 @@ test: ## everything, from unit to browser, with the race detector
 	@$(MAKE) --no-print-directory test-go
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory e2e-faults FAULTS=short
+	@go run ./deploy/e2e/promises/cmd/promises check $(RESULTS)/*.json
 
 .PHONY: vet
 vet: ## go vet over every module
@@ -61,7 +65,8 @@ vet: ## go vet over every module
 .PHONY: test-go
 test-go: ## unit and integration tests of every module
 	@scripts/tools.sh gotestsum
-	$(GOTESTSUM) -- -race -p 2 -timeout 10m $(PACKAGES)
+	@mkdir -p $(RESULTS)
+	$(GOTESTSUM) --jsonfile $(RESULTS)/go.json -- -race -p 2 -timeout 10m $(PACKAGES)
 
 .PHONY: test-js
 test-js: ## tests of the SDK, the script tag and the web app
@@ -71,13 +76,15 @@ test-js: ## tests of the SDK, the script tag and the web app
 e2e: ## the black-box suites against the real binaries and a real browser
 	@scripts/tools.sh gotestsum
 	@$(MAKE) --no-print-directory build
-	$(GOTESTSUM) -- -count=1 -p 1 -timeout 10m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
+	@mkdir -p $(RESULTS)
+	$(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -count=1 -p 1 -timeout 10m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
 
 .PHONY: e2e-faults
 e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min; Linux, root or sudo) or FAULTS=short; RUN picks rows
-	@mkdir -p .tools
+	@mkdir -p $(RESULTS)
 	go test -c -o .tools/faults.test ./deploy/e2e/faults
-	cd deploy/e2e/faults && SPECTER_FAULTS=$(FAULTS) $(CURDIR)/.tools/faults.test -test.timeout 90m -test.run '$(RUN)'
+	cd deploy/e2e/faults && SPECTER_FAULTS=$(FAULTS) gotestsum --format standard-verbose --jsonfile $(RESULTS)/faults.json --raw-command -- \
+		go tool test2json -t -p github.com/draftlabs/specter/deploy/e2e/faults $(CURDIR)/.tools/faults.test -test.v=test2json -test.timeout 90m -test.run '$(RUN)'
 
 .PHONY: lint
 lint: ## golangci-lint and buf lint

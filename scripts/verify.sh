@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 generated() {
   {
-    find proto/gen docs/EVENTS.md docs/CONFIG.md services/gateway/internal/script/dist -type f
+    find proto/gen docs/EVENTS.md docs/CONFIG.md docs/PRIVACY.md docs/SECURITY.md services/gateway/internal/script/dist -type f
     find services pkg \( -name node_modules -o -name dist \) -prune -o -type f \( -path '*/postgres/db/*' -o -name '*.gen.go' -o -name '*.gen.ts' \) -print
   } | LC_ALL=C sort -u | while read -r file; do printf '%s %s\n' "$(cksum <"$file")" "$file"; done
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
@@ -124,6 +125,17 @@ func (d *desk) stored(total int64) {
 	require.Equal(d.t, total, p.SignalsTotal)
 }
 
+// forget asks for a new password, whose link is mailed.
+func (d *desk) forget() {
+	d.t.Helper()
+	status, answer := d.post(d.t, "/auth/v1/recover", "", `{"email":"`+d.Email+`"}`)
+	require.Equal(d.t, http.StatusOK, status, answer)
+	program.Await(d.t, program.StartTimeout, "the mail", func() bool {
+		mails, err := filepath.Glob(filepath.Join(d.dir, ".specter", "mail", "*.eml"))
+		return err == nil && len(mails) == 1
+	})
+}
+
 // bury has the analyzer give up on a message.
 func (d *desk) bury() {
 	d.t.Helper()
@@ -155,6 +167,8 @@ func TestTheRunbookRuns(t *testing.T) {
 		d.bury()
 		d.run("Dead letters", 0)
 		d.run("Limits", 0)
+		d.forget()
+		d.run("Mail", 0)
 		d.run("A full disk", 0)
 		d.take(3, 3)
 
@@ -200,6 +214,22 @@ func TestTheRunbookRuns(t *testing.T) {
 			return strings.HasPrefix(strings.TrimPrefix(command, "bin/"), strings.TrimPrefix(code[1], "bin/"))
 		}), "%q was not run", code[1])
 	}
+}
+
+// TestThePlansShownAreBooks: the runbook's is one, and Compose's is the one that is built in.
+func TestThePlansShownAreBooks(t *testing.T) {
+	t.Parallel()
+	_, text, found := strings.Cut(readRunbook(t).text, "```yaml\nplans:")
+	require.True(t, found)
+	text, _, _ = strings.Cut(text, "```")
+	_, err := plan.Parse("OPERATING.md", []byte("plans:"+text))
+	require.NoError(t, err)
+
+	composed, err := plan.Load(filepath.Join(root(t), "deploy/docker/plans/plans.yaml"))
+	require.NoError(t, err)
+	builtIn, err := plan.Load("")
+	require.NoError(t, err)
+	require.Equal(t, builtIn, composed)
 }
 
 // TestTheRunbookNamesWhatThereIs: metrics with their labels, settings of Compose.

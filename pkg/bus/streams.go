@@ -20,6 +20,8 @@ const QuotaMaxBytes = 64 << 20
 const (
 	// attemptsMaxBytes bounds the ATTEMPTS bucket: about 100 bytes a message that came often.
 	attemptsMaxBytes = 16 << 20
+	// instanceMaxBytes bounds the INSTANCE bucket: about 500 bytes a service and its settings.
+	instanceMaxBytes = 1 << 20
 	// minStreamBytes is the least a stream is worth having with.
 	minStreamBytes = 16 << 20
 	// storageResourcesExceeded is nats-server's JSStorageResourcesExceededErr: it reserves every
@@ -28,7 +30,7 @@ const (
 )
 
 // EnsureStreams creates what is missing and brings the settings of what exists up to date: the
-// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA and ATTEMPTS buckets. Any number
+// catalogue's streams, DEADLETTER, ADVISORIES and the CATALOG, QUOTA, ATTEMPTS and INSTANCE buckets. Any number
 // of processes may call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, bucket := range []jetstream.KeyValueConfig{
@@ -43,6 +45,10 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 		{
 			Bucket: event.AttemptsBucket, MaxBytes: attemptsMaxBytes, TTL: event.AttemptsKeep,
 			Description: "Handlings of messages that have begun and not ended.",
+		},
+		{
+			Bucket: event.InstanceBucket, MaxBytes: instanceMaxBytes, TTL: event.InstanceKeep,
+			Description: "What running services disclose about the data they hand on and keep, for the page /privacy.",
 		},
 	} {
 		bucket.History, bucket.Storage, bucket.Replicas = 1, jetstream.FileStorage, b.replicas()

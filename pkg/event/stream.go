@@ -49,6 +49,13 @@ const AttemptsBucket = "ATTEMPTS"
 // AttemptsKeep is longer than a stream keeps a message for its consumers.
 const AttemptsKeep = 10 * 24 * time.Hour
 
+// InstanceBucket is the key-value bucket in which the running services disclose what becomes of people's
+// data under their settings; a key is "<service>.<hash>".
+const InstanceBucket = "INSTANCE"
+
+// InstanceKeep is how long a disclosure outlives the service that made it.
+const InstanceKeep = time.Hour
+
 var signals = Stream{
 	Name: "SIGNALS", Prefix: "signals", MaxAge: week, MaxBytes: 4 * gib,
 	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,

@@ -10,12 +10,14 @@ import (
 
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/safehttp"
 	"github.com/draftlabs/specter/pkg/scrub"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -27,6 +29,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/publish"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
@@ -54,6 +58,10 @@ type Service struct {
 // New wires the dashboard to what p lends.
 func New(c Config, p svcmain.Platform) (*Service, error) {
 	policy, err := c.Egress.Policy()
+	if err != nil {
+		return nil, err
+	}
+	book, err := plan.Load(c.PlansFile)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +95,17 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
 	}
-	accounts, err := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace}, auth, account.Options{
+	var relay httpapi.Relay
+	if c.PostHogHost != "" {
+		views, err := posthog.New(c.PostHogHost, c.PostHogKey, c.Egress.PublicURL, p.Log)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		context.AfterFunc(background, views.Close)
+		relay = views
+	}
+	accounts, err := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, account.Options{
 		Grace: c.DeletionGrace, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, SecretKey: c.SecretKey, PublicURL: c.Egress.PublicURL, Now: now,
 		Failed: func(err error) { p.Log.Warn("the auth server did not do what it was asked for", zap.Error(err)) },
 	})
@@ -113,6 +131,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
+		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
+		Relay:       relay,
 		Shares:      share.New(postgres.Shares{Store: store}, scrubber{scrub.New(scrub.Options{})}.Text, now),
 	})
 	if err != nil {
@@ -120,6 +141,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
 	work := lifecycle.Group(
+		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, accounts, now),
 		consume.Refusals(p.Bus, name, refusals, notices),

@@ -14,7 +14,7 @@
 // signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
 // which it makes anew at start when the broker has lost it.
 //
-// Stores: accounts, web_sessions, access_tokens, products, contexts, api_keys,
+// Stores: plans, accounts, web_sessions, access_tokens, products, contexts, api_keys,
 // proposal_decisions, proposal_edits, deployments, deployment_shares, change_commits, deploy_hooks, deploy_receipts,
 // webhook_endpoints, imports, idempotency_keys, audit_log,
 // ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares; and the timers of snoozes in schema river_dashboard.

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/bus"
-	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 
@@ -22,26 +20,8 @@ import (
 // What the operator's command line does beside a running dashboard or without one. The pool has the
 // dashboard's role.
 
-// rebuildRetry is the pause after a rebuild that failed because the broker or database was away.
-const rebuildRetry = 5 * time.Second
-
-// LimitAccount sets how many signals the account with this e-mail address may send in a calendar
-// month (UTC); 0 is unlimited. The gateways know as soon as a dashboard publishes its outbox.
-func LimitAccount(ctx context.Context, db *pgxpool.Pool, email string, limit int64, now time.Time) (uuid.UUID, error) {
-	if limit < 0 {
-		return uuid.Nil, fault.New(fault.Invalid, "invalid_request", "A limit cannot be negative; 0 means unlimited.")
-	}
-	return postgres.Operator(db, outbox.New(name)).LimitAccount(ctx, email, limit, now.UTC())
-}
-
-// LimitAnalyses sets how many analyses of all its contexts the account with this e-mail address may
-// have in a day (UTC); 0 is unlimited.
-func LimitAnalyses(ctx context.Context, db *pgxpool.Pool, email string, limit int32, now time.Time) (uuid.UUID, error) {
-	if limit < 0 {
-		return uuid.Nil, fault.New(fault.Invalid, "invalid_request", "A limit cannot be negative; 0 means unlimited.")
-	}
-	return postgres.Operator(db, outbox.New(name)).LimitAnalyses(ctx, email, limit, now.UTC())
-}
+// operateRetry is the pause after something failed because the broker or database was away.
+const operateRetry = 5 * time.Second
 
 // Rebuilt says what RebuildCatalog did.
 type Rebuilt = rebuild.Report
@@ -74,23 +54,31 @@ func RebuildCatalog(ctx context.Context, db *pgxpool.Pool, b *bus.Bus, log *zap.
 func keepCatalog(from rebuild.Source, to rebuild.Bucket, log *zap.Logger) lifecycle.Service {
 	return lifecycle.Func(func(ctx context.Context, ready func()) error {
 		ready() // the dashboard serves meanwhile
-		for ctx.Err() == nil {
+		persist(ctx, log, "rebuilding the catalogue", func() error {
 			report, needed, err := rebuild.IfNeeded(ctx, from, to)
-			if err == nil {
-				if needed {
-					log.Info("rebuilt the catalogue", zap.Int("accounts", report.Accounts), zap.Int("written", report.Written), zap.Int("removed", report.Removed))
-				}
-				<-ctx.Done()
-				return nil
+			if err == nil && needed {
+				log.Info("rebuilt the catalogue", zap.Int("accounts", report.Accounts), zap.Int("written", report.Written), zap.Int("removed", report.Removed))
 			}
-			if ctx.Err() == nil {
-				log.Warn("rebuilding the catalogue was interrupted", zap.Error(err))
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(rebuildRetry):
-			}
-		}
+			return err
+		})
+		<-ctx.Done()
 		return nil
 	})
+}
+
+// persist does something once the broker and the database are there for it.
+func persist(ctx context.Context, log *zap.Logger, doing string, do func() error) {
+	for ctx.Err() == nil {
+		err := do()
+		if err == nil {
+			return
+		}
+		if ctx.Err() == nil {
+			log.Warn(doing+" was interrupted", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(operateRetry):
+		}
+	}
 }

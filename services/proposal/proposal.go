@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/disclosure"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -61,7 +62,20 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		box.Relay(p.DB, p.Bus, p.Log),
 		working,
 		consume.Findings(p.Bus, name, domain, p.Log, p.Metrics),
+		disclosure.Telling(p.Bus, disclosed(c), p.Log),
 	)}, nil
+}
+
+// disclosed is what the page /privacy says of a language model.
+func disclosed(c Config) disclosure.Disclosure {
+	d := disclosure.Disclosure{Service: name}
+	if c.LLM.Enabled() {
+		d.Recipients = []disclosure.Recipient{{
+			Name: "A language model (" + c.LLM.Model + ")", Host: c.LLM.Host(), Purpose: "writes the texts of proposals",
+			Receives: "counts and shares of a finding, with the names of signal types, pages and elements, cleaned of what could name a person; no single signal",
+		}}
+	}
+	return d
 }
 
 // newWriter lets the configured language model write, if there is one, and the built-in engine whatever it does not.

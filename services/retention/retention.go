@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/disclosure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
 	"github.com/draftlabs/specter/pkg/outbox"
@@ -79,5 +80,15 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		tasks,
 		box.Relay(p.DB, p.Bus, p.Log),
 		p.Bus.Trimmer(event.Streams()...),
+		disclosure.Telling(p.Bus, disclosed(c, keeper), p.Log),
 	)}, nil
+}
+
+// disclosed is what the page /privacy says of how long things are kept.
+func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
+	d := disclosure.Disclosure{Service: name, SignalMonths: c.Months}
+	for _, k := range keeper.Kept() {
+		d.Kept = append(d.Kept, disclosure.Kept{What: k.What, Days: int(k.For / (24 * time.Hour))})
+	}
+	return d
 }

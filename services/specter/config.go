@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/telemetry"
 )
@@ -21,6 +22,7 @@ type Config struct {
 	SecretKey     string `env:"SPECTER_SECRET_KEY" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: the all-in-one makes one and keeps it in its data directory."`
 	AuthURL       string `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: the all-in-one runs a local auth server."`
 	JWTSecret     string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: the all-in-one makes one for its local auth server."`
+	Mail          mail.Settings
 	// The command line's own; the servers do not use them.
 	URL   string `env:"SPECTER_URL" doc:"URL of the Specter that the command line talks to. Absent: the one of the bootstrap file or data directory."`
 	Token string `env:"SPECTER_TOKEN" secret:"true" doc:"Access token (spt_…) of the command line."`
@@ -59,6 +61,9 @@ func load(src config.Source) (Config, svcmain.Settings, error) {
 	own, err := config.Load[Config](src)
 	if err == nil && own.AuthURL != "" && own.JWTSecret == "" && src["SPECTER_SUPABASE_JWKS_URL"] == "" {
 		err = errors.New("SPECTER_SUPABASE_AUTH_URL is set but neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL: its tokens could not be checked")
+	}
+	if err == nil {
+		err = own.Mail.Check()
 	}
 	platform, platformErr := config.Load[svcmain.Settings](src)
 	if platformErr == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/services/specter/infra"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
@@ -96,13 +97,21 @@ func BrokerURL(src config.Source) (string, error) {
 }
 
 // localAuth adds the local auth server. Its clients reach it through this process's own
-// HTTP server, as they would reach Supabase's. mailDir takes the place of a mail server.
-func (h *host) localAuth(own Config, mailDir string) error {
+// HTTP server, as they would reach Supabase's.
+func (h *host) localAuth(own Config) error {
+	mails, err := config.Load[mail.Settings](h.src)
+	if err != nil {
+		return err
+	}
+	sender, err := mail.Open(mails, h.log)
+	if err != nil {
+		return err
+	}
 	url := first(own.AuthURL, loopbackURL(h.addr)+authPath)
 	server, err := infra.NewAuth(infra.AuthOptions{
 		DatabaseURL: func() string { return h.databaseURL },
 		Secret:      []byte(h.src["SPECTER_SUPABASE_JWT_SECRET"]),
-		URL:         url, SiteURL: publicURL(own, h.addr), MailDir: mailDir, Log: h.log,
+		URL:         url, SiteURL: publicURL(own, h.addr), Mail: sender, Log: h.log,
 	})
 	if err != nil {
 		return err

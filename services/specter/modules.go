@@ -28,6 +28,7 @@ const (
 	unitNATS      = "nats"
 	unitSchema    = "schema"
 	unitBus       = "bus"
+	unitMail      = "mail"
 	unitAuth      = "auth"
 	unitMetrics   = "metrics"
 	unitHeap      = "heap"

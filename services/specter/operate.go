@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/pg"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/services/dashboard"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
@@ -23,23 +26,39 @@ import (
 // operator reaches it.
 const databaseFile = "database.url"
 
-// LimitAccount sets how many signals the account with this e-mail address may send in a calendar
-// month; 0 is unlimited. The database is that of SPECTER_DATABASE_URL, else of the Specter that
-// runs on the data directory.
-func LimitAccount(ctx context.Context, src config.Source, email string, limit int64) error {
-	return operate(ctx, src, func(db *pgxpool.Pool) error {
-		_, err := dashboard.LimitAccount(ctx, db, email, limit, time.Now())
+// Grant is what an account may use.
+type Grant = dashboard.Grant
+
+// Operator is what the operator says of one account.
+type Operator = dashboard.Operator
+
+// Override changes what the operator says of the account with this e-mail address. The database is
+// that of SPECTER_DATABASE_URL, else of the Specter that runs on the data directory.
+func Override(ctx context.Context, src config.Source, email string, edit func(*Operator)) (g Grant, err error) {
+	err = operate(ctx, src, func(db *pgxpool.Pool) error {
+		g, err = dashboard.Override(ctx, db, email, time.Now(), edit)
 		return err
 	})
+	return g, err
 }
 
-// LimitAnalyses sets how many analyses a day (UTC) the account with this e-mail address may have; 0
-// is unlimited. The database is the same as LimitAccount's.
-func LimitAnalyses(ctx context.Context, src config.Source, email string, limit int32) error {
-	return operate(ctx, src, func(db *pgxpool.Pool) error {
-		_, err := dashboard.LimitAnalyses(ctx, db, email, limit, time.Now())
+// AccountGrant reads what the account with this e-mail address may use. The database is the same as
+// Override's.
+func AccountGrant(ctx context.Context, src config.Source, email string) (g Grant, err error) {
+	err = operate(ctx, src, func(db *pgxpool.Pool) error {
+		g, err = dashboard.AccountGrant(ctx, db, email)
 		return err
 	})
+	return g, err
+}
+
+// Plans lists the plans in force. The database is the same as Override's.
+func Plans(ctx context.Context, src config.Source) (all []plan.Terms, err error) {
+	err = operate(ctx, src, func(db *pgxpool.Pool) error {
+		all, err = dashboard.Plans(ctx, db)
+		return err
+	})
+	return all, err
 }
 
 // operate works on the operator's database.
@@ -126,4 +145,26 @@ func (h *host) rebuildCatalog(ctx context.Context) (dashboard.Rebuilt, error) {
 	}
 	defer db.Close()
 	return dashboard.RebuildCatalog(ctx, db, h.broker, h.log)
+}
+
+// KeptMail finds the mail that waits for the operator because SPECTER_SMTP_URL is not set.
+func KeptMail(src config.Source) (*mail.Spool, error) {
+	own, _, err := load(src)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return mail.NewSpool(mailDir(own.Mail, own.DataDir), zap.NewNop()), nil
+}
+
+// mailDir is where mail is kept when it is not sent.
+func mailDir(s mail.Settings, dataDir string) string {
+	return first(s.Dir, filepath.Join(dataDir, "mail"))
+}
+
+// keptIn is where these settings keep mail; "" when it is sent.
+func keptIn(src config.Source) string {
+	if src["SPECTER_SMTP_URL"] != "" {
+		return ""
+	}
+	return src["SPECTER_MAIL_DIR"]
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -34,6 +35,7 @@ type Ready struct {
 	Fresh bool          // this start made the account
 	Took  time.Duration // from the start
 	Dir   string        // the data directory
+	Mail  string        // where mail is kept for the operator; "" = it is sent
 }
 
 // Up runs everything in this process until ctx ends. ready is called once.
@@ -80,7 +82,7 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 		return err
 	}
 	h.add(unitFirstRun, h.firstRun(own, dir, func(facts bootstrap.Facts, fresh bool) {
-		ready(Ready{Facts: facts, Tag: tag, Fresh: fresh, Took: time.Since(started), Dir: dir.Path()})
+		ready(Ready{Facts: facts, Tag: tag, Fresh: fresh, Took: time.Since(started), Dir: dir.Path(), Mail: keptIn(src)})
 	}), unitHTTP)
 	return h.run(ctx)
 }
@@ -90,8 +92,11 @@ func (h *host) surroundings(own Config, dir *datadir.Dir) error {
 	if err := h.stores(own, dir); err != nil {
 		return err
 	}
+	if kept := keptIn(h.src); kept != "" {
+		h.add(unitMail, mail.NewSpool(kept, h.log))
+	}
 	if own.AuthURL == "" {
-		return h.localAuth(own, dir.Path("mail"))
+		return h.localAuth(own)
 	}
 	return nil
 }
@@ -144,7 +149,7 @@ func Serve(ctx context.Context, src config.Source, targets []string, ready func(
 		h.bus()
 	}
 	if auth {
-		if err := h.localAuth(own, ""); err != nil {
+		if err := h.localAuth(own); err != nil {
 			return err
 		}
 	}
@@ -207,6 +212,9 @@ func withSecrets(src config.Source, own Config, dir *datadir.Dir, addr string) (
 	add("SPECTER_PUBLIC_URL", publicURL(own, addr))
 	if src["SPECTER_NATS_URL"] == "" {
 		src["SPECTER_NATS_SYNC_ALWAYS"] = "true" // the embedded broker does
+	}
+	if !own.Mail.Sends() {
+		add("SPECTER_MAIL_DIR", mailDir(own.Mail, dir.Path()))
 	}
 	if own.AuthURL == "" {
 		add("SPECTER_SUPABASE_JWT_SECRET", secrets.JWTSecret)

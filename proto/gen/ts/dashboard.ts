@@ -230,6 +230,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the use of the dashboard is measured
+         * @description Measuring is off unless the operator sets SPECTER_POSTHOG_HOST. Even then it is off for an account that turned it off and for a browser
+         *     that asks not to be tracked.
+         */
+        get: operations["getAnalytics"];
+        /** Let the use of the dashboard be measured, or not */
+        put: operations["setAnalytics"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/audit-log": {
         parameters: {
             query?: never;
@@ -1303,6 +1325,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Analytics: {
+            /** @description Page views of this browser are passed on. */
+            active: boolean;
+            /** @description The operator of this server has turned measuring on. */
+            instance: boolean;
+            /** @description The account has not turned it off. */
+            account: boolean;
+            /** @description This browser asks not to be tracked. */
+            refused: boolean;
+        };
+        AnalyticsSwitch: {
+            enabled: boolean;
+        };
         Problem: {
             type: string;
             title: string;
@@ -3411,6 +3446,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAnalytics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Global Privacy Control; 1 asks not to be tracked. */
+                "Sec-GPC"?: string;
+                /** @description Do Not Track; 1 asks not to be tracked. */
+                DNT?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Analytics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setAnalytics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Global Privacy Control; 1 asks not to be tracked. */
+                "Sec-GPC"?: string;
+                /** @description Do Not Track; 1 asks not to be tracked. */
+                DNT?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnalyticsSwitch"];
+            };
+        };
+        responses: {
+            /** @description Analytics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/services/specter/infra/auth"
 )
@@ -21,8 +18,6 @@ import (
 const (
 	authRole  = "specter_auth"
 	authConns = 8
-	// keptMails bounds the mail directory.
-	keptMails = 50
 )
 
 // AuthOptions configure the local auth server.
@@ -36,10 +31,8 @@ type AuthOptions struct {
 	// SiteURL is the web app's address.
 	SiteURL       string
 	DisableSignup bool
-	// MailDir gets a text file for each password recovery link, since there is no
-	// mail server: who can read it may reset passwords. Empty: no recovery.
-	MailDir string
-	Log     *zap.Logger
+	Mail          mail.Sender
+	Log           *zap.Logger
 }
 
 // Auth is the local auth server: a lifecycle.Service that holds its database pool,
@@ -51,8 +44,8 @@ type Auth struct {
 
 // NewAuth prepares the server.
 func NewAuth(o AuthOptions) (*Auth, error) {
-	if o.DatabaseURL == nil || o.Log == nil {
-		return nil, errors.New("the auth server needs a database and a logger")
+	if o.DatabaseURL == nil || o.Mail == nil || o.Log == nil {
+		return nil, errors.New("the auth server needs a database, a way to send mail and a logger")
 	}
 	return &Auth{options: o}, nil
 }
@@ -85,10 +78,7 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	defer db.Close()
 	o := auth.Options{
 		DB: db, Secret: a.options.Secret, URL: a.options.URL, SiteURL: a.options.SiteURL,
-		DisableSignup: a.options.DisableSignup, Log: a.options.Log.Named("auth"),
-	}
-	if a.options.MailDir != "" {
-		o.Deliver = a.deliver
+		DisableSignup: a.options.DisableSignup, Deliver: a.deliver, Log: a.options.Log.Named("auth"),
 	}
 	s, err := auth.New(o)
 	if err != nil {
@@ -101,35 +91,10 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// deliver writes the mail that would be sent. The log says that there is one, not
-// what is in it.
-func (a *Auth) deliver(_ context.Context, r auth.Recovery) error {
-	if err := os.MkdirAll(a.options.MailDir, 0o700); err != nil {
-		return fmt.Errorf("making the mail directory: %w", err)
-	}
-	f, err := os.CreateTemp(a.options.MailDir, "recovery-"+r.Expires.Format("20060102T150405")+"-*.txt")
-	if err != nil {
-		return fmt.Errorf("writing a mail: %w", err)
-	}
-	_, err = fmt.Fprintf(f, "To: %s\nSubject: Reset your Specter password\n\nOpen this link before %s to choose a new password:\n%s\n",
-		r.Email, r.Expires.Format(time.RFC1123), r.Link)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("writing a mail: %w", err)
-	}
-	a.options.Log.Info("a password recovery link was written", zap.String("file", f.Name()))
-	return a.forgetOldMails()
-}
-
-func (a *Auth) forgetOldMails() error {
-	mails, err := filepath.Glob(filepath.Join(a.options.MailDir, "recovery-*.txt"))
-	if err != nil {
-		return fmt.Errorf("listing mails: %w", err)
-	}
-	slices.Sort(mails) // by time, which their names start with
-	for _, old := range mails[:max(0, len(mails)-keptMails)] {
-		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing an old mail: %w", err)
-		}
-	}
-	return nil
+// deliver sends a recovery link to its person.
+func (a *Auth) deliver(ctx context.Context, r auth.Recovery) error {
+	return a.options.Mail.Send(ctx, mail.Message{
+		To: r.Email, Subject: "Reset your Specter password",
+		Text: fmt.Sprintf("Open this link before %s to choose a new password:\n%s\n", r.Expires.Format(time.RFC1123), r.Link),
+	})
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/specter/infra"
 )
@@ -197,10 +198,10 @@ func TestDatabaseThatDiesFailsTheServiceAndTheNextOneRecovers(t *testing.T) {
 func TestAuthServesOnceTheDatabaseIsThere(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t)
-	mails := filepath.Join(t.TempDir(), "mail")
+	mails := mail.NewSpool(filepath.Join(t.TempDir(), "mail"), zap.NewNop())
 	httpServer := httptest.NewUnstartedServer(nil)
 	a, err := infra.NewAuth(infra.AuthOptions{
-		DatabaseURL: func() string { return db.OwnerURL }, Secret: []byte(strings.Repeat("s", 32)), MailDir: mails,
+		DatabaseURL: func() string { return db.OwnerURL }, Secret: []byte(strings.Repeat("s", 32)), Mail: mails,
 		URL: "http://" + httpServer.Listener.Addr().String() + "/auth/v1", SiteURL: "http://127.0.0.1/", Log: zap.NewNop(),
 	})
 	require.NoError(t, err)
@@ -221,12 +222,10 @@ func TestAuthServesOnceTheDatabaseIsThere(t *testing.T) {
 	session, err := client.Signup(types.SignupRequest{Email: "ada@example.test", Password: "correct horse battery"})
 	require.NoError(t, err)
 	require.NoError(t, client.Recover(types.RecoverRequest{Email: "ada@example.test"}))
-	written, err := filepath.Glob(filepath.Join(mails, "*.txt"))
+	kept, err := mails.List()
 	require.NoError(t, err)
-	require.Len(t, written, 1)
-	info, err := os.Stat(written[0])
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.Len(t, kept, 1)
+	require.Equal(t, "ada@example.test", kept[0].To)
 
 	key, err := a.ServiceKey()
 	require.NoError(t, err)

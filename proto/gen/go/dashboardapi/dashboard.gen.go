@@ -976,6 +976,26 @@ type AnalysisRequest struct {
 	AnalysisId openapi_types.UUID `json:"analysis_id"`
 }
 
+// Analytics defines model for Analytics.
+type Analytics struct {
+	// Account The account has not turned it off.
+	Account bool `json:"account"`
+
+	// Active Page views of this browser are passed on.
+	Active bool `json:"active"`
+
+	// Instance The operator of this server has turned measuring on.
+	Instance bool `json:"instance"`
+
+	// Refused This browser asks not to be tracked.
+	Refused bool `json:"refused"`
+}
+
+// AnalyticsSwitch defines model for AnalyticsSwitch.
+type AnalyticsSwitch struct {
+	Enabled bool `json:"enabled"`
+}
+
 // ApiKey defines model for ApiKey.
 type ApiKey struct {
 	AllowedOrigins []string           `json:"allowed_origins"`
@@ -2700,6 +2720,24 @@ type ListProposalsOfAccountParams struct {
 	Status *ProposalStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
+// GetAnalyticsParams defines parameters for GetAnalytics.
+type GetAnalyticsParams struct {
+	// SecGPC Global Privacy Control; 1 asks not to be tracked.
+	SecGPC *string `json:"Sec-GPC,omitempty"`
+
+	// DNT Do Not Track; 1 asks not to be tracked.
+	DNT *string `json:"DNT,omitempty"`
+}
+
+// SetAnalyticsParams defines parameters for SetAnalytics.
+type SetAnalyticsParams struct {
+	// SecGPC Global Privacy Control; 1 asks not to be tracked.
+	SecGPC *string `json:"Sec-GPC,omitempty"`
+
+	// DNT Do Not Track; 1 asks not to be tracked.
+	DNT *string `json:"DNT,omitempty"`
+}
+
 // ListAuditLogParams defines parameters for ListAuditLog.
 type ListAuditLogParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2956,6 +2994,9 @@ type StreamWebhookEventsParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// SetAnalyticsJSONRequestBody defines body for SetAnalytics for application/json ContentType.
+type SetAnalyticsJSONRequestBody = AnalyticsSwitch
+
 // ScheduleAccountDeletionJSONRequestBody defines body for ScheduleAccountDeletion for application/json ContentType.
 type ScheduleAccountDeletionJSONRequestBody = DeletionRequest
 
@@ -3135,6 +3176,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAnalytics Whether the use of the dashboard is measured
+	//
+	// Measuring is off unless the operator sets SPECTER_POSTHOG_HOST. Even then it is off for an account that turned it off and for a browser
+	// that asks not to be tracked.
+	//
+	// Corresponds with GET /api/v1/account/analytics (the `GetAnalytics` operationId).
+	GetAnalytics(ctx context.Context, params *GetAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetAnalyticsWithBody Let the use of the dashboard be measured, or not
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+	SetAnalyticsWithBody(ctx context.Context, params *SetAnalyticsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetAnalytics Let the use of the dashboard be measured, or not
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+	SetAnalytics(ctx context.Context, params *SetAnalyticsParams, body SetAnalyticsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAuditLog Who did what and when
 	//
@@ -3947,6 +4010,58 @@ func (c *Client) ListProposalsOfAccount(ctx context.Context, params *ListProposa
 // Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAnalytics Whether the use of the dashboard is measured
+//
+// Measuring is off unless the operator sets SPECTER_POSTHOG_HOST. Even then it is off for an account that turned it off and for a browser
+// that asks not to be tracked.
+//
+// Corresponds with GET /api/v1/account/analytics (the `GetAnalytics` operationId).
+func (c *Client) GetAnalytics(ctx context.Context, params *GetAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAnalyticsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetAnalyticsWithBody Let the use of the dashboard be measured, or not
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+func (c *Client) SetAnalyticsWithBody(ctx context.Context, params *SetAnalyticsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetAnalyticsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetAnalytics Let the use of the dashboard be measured, or not
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+func (c *Client) SetAnalytics(ctx context.Context, params *SetAnalyticsParams, body SetAnalyticsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetAnalyticsRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6027,6 +6142,125 @@ func NewGetAccountRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAnalyticsRequest constructs an http.Request for the GetAnalytics method
+func NewGetAnalyticsRequest(server string, params *GetAnalyticsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/analytics")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.SecGPC != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Sec-GPC", *params.SecGPC, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Sec-GPC", headerParam0)
+		}
+
+		if params.DNT != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "DNT", *params.DNT, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("DNT", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSetAnalyticsRequest calls the generic SetAnalytics builder with application/json body
+func NewSetAnalyticsRequest(server string, params *SetAnalyticsParams, body SetAnalyticsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetAnalyticsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSetAnalyticsRequestWithBody constructs an http.Request for the SetAnalytics method, with any body, and a specified content type
+func NewSetAnalyticsRequestWithBody(server string, params *SetAnalyticsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/analytics")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.SecGPC != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Sec-GPC", *params.SecGPC, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Sec-GPC", headerParam0)
+		}
+
+		if params.DNT != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "DNT", *params.DNT, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("DNT", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10418,6 +10652,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 	GetAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountResponse, error)
 
+	// GetAnalyticsWithResponse Whether the use of the dashboard is measured
+	//
+	// Measuring is off unless the operator sets SPECTER_POSTHOG_HOST. Even then it is off for an account that turned it off and for a browser
+	// that asks not to be tracked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/analytics (the `GetAnalytics` operationId).
+	GetAnalyticsWithResponse(ctx context.Context, params *GetAnalyticsParams, reqEditors ...RequestEditorFn) (*GetAnalyticsResponse, error)
+
+	// SetAnalyticsWithBodyWithResponse Let the use of the dashboard be measured, or not
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+	SetAnalyticsWithBodyWithResponse(ctx context.Context, params *SetAnalyticsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetAnalyticsResponse, error)
+
+	// SetAnalyticsWithResponse Let the use of the dashboard be measured, or not
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+	SetAnalyticsWithResponse(ctx context.Context, params *SetAnalyticsParams, body SetAnalyticsJSONRequestBody, reqEditors ...RequestEditorFn) (*SetAnalyticsResponse, error)
+
 	// ListAuditLogWithResponse Who did what and when
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11407,6 +11665,102 @@ func (r GetAccountResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAnalyticsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Analytics
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAnalyticsResponse) GetJSON200() *Analytics {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAnalyticsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAnalyticsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAnalyticsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAnalyticsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAnalyticsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SetAnalyticsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Analytics
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SetAnalyticsResponse) GetJSON200() *Analytics {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SetAnalyticsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SetAnalyticsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetAnalyticsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetAnalyticsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetAnalyticsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15455,6 +15809,48 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, reqEdi
 	return ParseGetAccountResponse(rsp)
 }
 
+// GetAnalyticsWithResponse Whether the use of the dashboard is measured
+//
+// Measuring is off unless the operator sets SPECTER_POSTHOG_HOST. Even then it is off for an account that turned it off and for a browser
+// that asks not to be tracked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/analytics (the `GetAnalytics` operationId).
+func (c *ClientWithResponses) GetAnalyticsWithResponse(ctx context.Context, params *GetAnalyticsParams, reqEditors ...RequestEditorFn) (*GetAnalyticsResponse, error) {
+	rsp, err := c.GetAnalytics(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAnalyticsResponse(rsp)
+}
+
+// SetAnalyticsWithBodyWithResponse Let the use of the dashboard be measured, or not
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+func (c *ClientWithResponses) SetAnalyticsWithBodyWithResponse(ctx context.Context, params *SetAnalyticsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetAnalyticsResponse, error) {
+	rsp, err := c.SetAnalyticsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetAnalyticsResponse(rsp)
+}
+
+// SetAnalyticsWithResponse Let the use of the dashboard be measured, or not
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/account/analytics (the `SetAnalytics` operationId).
+func (c *ClientWithResponses) SetAnalyticsWithResponse(ctx context.Context, params *SetAnalyticsParams, body SetAnalyticsJSONRequestBody, reqEditors ...RequestEditorFn) (*SetAnalyticsResponse, error) {
+	rsp, err := c.SetAnalytics(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetAnalyticsResponse(rsp)
+}
+
 // ListAuditLogWithResponse Who did what and when
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17110,6 +17506,72 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Account
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAnalyticsResponse parses an HTTP response from a GetAnalyticsWithResponse call
+func ParseGetAnalyticsResponse(rsp *http.Response) (*GetAnalyticsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAnalyticsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Analytics
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetAnalyticsResponse parses an HTTP response from a SetAnalyticsWithResponse call
+func ParseSetAnalyticsResponse(rsp *http.Response) (*SetAnalyticsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetAnalyticsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Analytics
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -19909,6 +20371,12 @@ type ServerInterface interface {
 	// GetAccount The account
 	// (GET /api/v1/account)
 	GetAccount(ctx echo.Context) error
+	// GetAnalytics Whether the use of the dashboard is measured
+	// (GET /api/v1/account/analytics)
+	GetAnalytics(ctx echo.Context, params GetAnalyticsParams) error
+	// SetAnalytics Let the use of the dashboard be measured, or not
+	// (PUT /api/v1/account/analytics)
+	SetAnalytics(ctx echo.Context, params SetAnalyticsParams) error
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx echo.Context, params ListAuditLogParams) error
@@ -20212,6 +20680,94 @@ func (w *ServerInterfaceWrapper) GetAccount(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetAccount(ctx)
+	return err
+}
+
+// GetAnalytics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAnalytics(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAnalyticsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-GPC" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-GPC")]; found {
+		var SecGPC string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-GPC, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-GPC", valueList[0], &SecGPC, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-GPC: %s", err))
+		}
+
+		params.SecGPC = &SecGPC
+	}
+	// ------------- Optional header parameter "DNT" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("DNT")]; found {
+		var DNT string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for DNT, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "DNT", valueList[0], &DNT, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter DNT: %s", err))
+		}
+
+		params.DNT = &DNT
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAnalytics(ctx, params)
+	return err
+}
+
+// SetAnalytics converts echo context to params.
+func (w *ServerInterfaceWrapper) SetAnalytics(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetAnalyticsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Sec-GPC" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Sec-GPC")]; found {
+		var SecGPC string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Sec-GPC, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Sec-GPC", valueList[0], &SecGPC, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Sec-GPC: %s", err))
+		}
+
+		params.SecGPC = &SecGPC
+	}
+	// ------------- Optional header parameter "DNT" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("DNT")]; found {
+		var DNT string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for DNT, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "DNT", valueList[0], &DNT, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter DNT: %s", err))
+		}
+
+		params.DNT = &DNT
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetAnalytics(ctx, params)
 	return err
 }
 
@@ -22176,6 +22732,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/account", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/deletion", wrapper.CancelAccountDeletion, options.OperationMiddlewares["cancelAccountDeletion"]...)
 	router.POST(options.BaseURL+"/api/v1/account/deletion", wrapper.ScheduleAccountDeletion, options.OperationMiddlewares["scheduleAccountDeletion"]...)
+	router.GET(options.BaseURL+"/api/v1/account/analytics", wrapper.GetAnalytics, options.OperationMiddlewares["getAnalytics"]...)
+	router.PUT(options.BaseURL+"/api/v1/account/analytics", wrapper.SetAnalytics, options.OperationMiddlewares["setAnalytics"]...)
 	router.GET(options.BaseURL+"/api/v1/account/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
 	router.POST(options.BaseURL+"/api/v1/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/v1/account/email", wrapper.ChangeEmail, options.OperationMiddlewares["changeEmail"]...)
@@ -22322,6 +22880,85 @@ type GetAccountdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAccountdefaultApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAnalyticsRequestObject struct {
+	Params GetAnalyticsParams
+}
+
+type GetAnalyticsResponseObject interface {
+	VisitGetAnalyticsResponse(w http.ResponseWriter) error
+}
+
+type GetAnalytics200JSONResponse Analytics
+
+func (response GetAnalytics200JSONResponse) VisitGetAnalyticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAnalyticsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAnalyticsdefaultApplicationProblemPlusJSONResponse) VisitGetAnalyticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAnalyticsRequestObject struct {
+	Params SetAnalyticsParams
+	Body   *SetAnalyticsJSONRequestBody
+}
+
+type SetAnalyticsResponseObject interface {
+	VisitSetAnalyticsResponse(w http.ResponseWriter) error
+}
+
+type SetAnalytics200JSONResponse Analytics
+
+func (response SetAnalytics200JSONResponse) VisitSetAnalyticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAnalyticsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetAnalyticsdefaultApplicationProblemPlusJSONResponse) VisitSetAnalyticsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -25780,6 +26417,12 @@ type StrictServerInterface interface {
 	// GetAccount The account
 	// (GET /api/v1/account)
 	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
+	// GetAnalytics Whether the use of the dashboard is measured
+	// (GET /api/v1/account/analytics)
+	GetAnalytics(ctx context.Context, request GetAnalyticsRequestObject) (GetAnalyticsResponseObject, error)
+	// SetAnalytics Let the use of the dashboard be measured, or not
+	// (PUT /api/v1/account/analytics)
+	SetAnalytics(ctx context.Context, request SetAnalyticsRequestObject) (SetAnalyticsResponseObject, error)
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx context.Context, request ListAuditLogRequestObject) (ListAuditLogResponseObject, error)
@@ -26094,6 +26737,79 @@ func (sh *strictHandler) GetAccount(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetAccountResponseObject); ok {
 		return validResponse.VisitGetAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAnalytics operation middleware
+func (sh *strictHandler) GetAnalytics(ctx echo.Context, params GetAnalyticsParams) error {
+	var request GetAnalyticsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAnalytics(ctx.Request().Context(), request.(GetAnalyticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAnalytics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAnalyticsResponseObject); ok {
+		return validResponse.VisitGetAnalyticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetAnalytics operation middleware
+func (sh *strictHandler) SetAnalytics(ctx echo.Context, params SetAnalyticsParams) error {
+	var request SetAnalyticsRequestObject
+
+	request.Params = params
+
+	var body SetAnalyticsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetAnalytics(ctx.Request().Context(), request.(SetAnalyticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetAnalytics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetAnalyticsResponseObject); ok {
+		return validResponse.VisitSetAnalyticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/plan"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 )
@@ -17,16 +18,13 @@ type Account struct {
 	OwnerUserID uuid.UUID
 	Email       string
 	Plan        string
-	// MonthlySignalLimit is what may come in a calendar month (UTC); 0 is unlimited.
-	MonthlySignalLimit int64
-	CreatedAt          time.Time
-	ClosedAt           *time.Time // deletion is scheduled: every door is closed
-	DeletionID         *uuid.UUID
-	PurgeAt            *time.Time // when everything is gone
+	Limits      plan.Limits // in force: by the plan, or the operator's word
+	SignalGrace int64       // signals accepted beyond the monthly limit before any is refused
+	CreatedAt   time.Time
+	ClosedAt    *time.Time // deletion is scheduled: every door is closed
+	DeletionID  *uuid.UUID
+	PurgeAt     *time.Time // when everything is gone
 }
-
-// DefaultPlan is the plan of an account without billing.
-const DefaultPlan = "self-hosted"
 
 // LongestGrace is the longest time in which a deletion can be cancelled; policy promises that
 // everything is gone within 30 days, so the purge itself begins one day earlier.

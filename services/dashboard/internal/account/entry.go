@@ -150,7 +150,7 @@ func (s *Service) beginUntil(ctx context.Context, who Identity, by Method, b Bro
 }
 
 func (s *Service) accountOf(ctx context.Context, who Identity) (Account, error) {
-	account, err := s.store.AccountOf(ctx, Account{ID: newID(), OwnerUserID: who.UserID, Email: who.Email, Plan: DefaultPlan, CreatedAt: s.now()})
+	account, err := s.store.AccountOf(ctx, Account{ID: newID(), OwnerUserID: who.UserID, Email: who.Email, CreatedAt: s.now()})
 	if err != nil {
 		return account, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
+	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -25,6 +26,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/hook"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
@@ -59,6 +61,9 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	Privacy     *privacy.Service
+	Analytics   *analytics.Service
+	Relay       Relay // nil where the use of the dashboard is not measured
 	// TailInterval is how often a live tail looks for new signals; 0 means a second.
 	TailInterval time.Duration
 }
@@ -98,6 +103,10 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	statements, err := newPrivacyPage(o.Privacy)
+	if err != nil {
+		return nil, err
+	}
 	a := &api{
 		Options: o, cookies: cookies{secure: https}, guard: newGuard(o.Now), client: client, tails: newTails(o.TailInterval), shared: pages,
 	}
@@ -122,6 +131,12 @@ func New(o Options) (http.Handler, error) {
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)
 	e.GET(account.CallbackPath, a.finishProvider)
+	e.GET("/privacy", statements.serve)
+	e.HEAD("/privacy", statements.serve)
+	e.GET("/privacy.json", statements.document)
+	e.HEAD("/privacy.json", statements.document)
+	e.POST(measurePath+capturePath, a.measure, sameOrigin(origins))
+	e.Any(measurePath+"/*", func(echo.Context) error { return httpx.ErrNotFound }) // no other path of PostHog is passed on
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))

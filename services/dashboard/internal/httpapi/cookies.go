@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
@@ -24,6 +25,11 @@ func (c cookies) name(base string) string {
 		return "__Host-" + base
 	}
 	return base
+}
+
+// SessionCookie is the session cookie's name at a public address.
+func SessionCookie(publicURL string) string {
+	return cookies{secure: strings.HasPrefix(publicURL, "https://")}.name(sessionCookie)
 }
 
 func (c cookies) read(r *http.Request, base string) string {

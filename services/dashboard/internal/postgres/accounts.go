@@ -12,6 +12,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/tenant"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
 
@@ -24,7 +25,8 @@ import (
 // Accounts is the account.Store.
 type Accounts struct {
 	*Store
-	Grace time.Duration // between the request and the purge of a deletion retention has not noted yet
+	Grace    time.Duration // between the request and the purge of a deletion retention has not noted yet
+	Starting plan.Plan     // of a new account
 }
 
 var _ account.Store = Accounts{}
@@ -36,11 +38,17 @@ func (s Accounts) AccountOf(ctx context.Context, fresh account.Account) (account
 		return have, err
 	}
 	err = s.in(ctx, fresh.ID, func(tx pgx.Tx, q *db.Queries) error {
-		row := db.Account{ID: fresh.ID, OwnerUserID: fresh.OwnerUserID, Email: fresh.Email, Plan: fresh.Plan, CreatedAt: fresh.CreatedAt}
-		err := q.InsertAccount(ctx, db.InsertAccountParams{ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, CreatedAt: row.CreatedAt})
+		err := q.InsertAccount(ctx, db.InsertAccountParams{
+			ID: fresh.ID, OwnerUserID: fresh.OwnerUserID, Email: fresh.Email, Plan: s.Starting.Name, CreatedAt: fresh.CreatedAt,
+		})
 		if err != nil {
 			return err
 		}
+		row, err := s.begin(ctx, q, fresh.ID)
+		if err != nil {
+			return err
+		}
+		fresh = s.toAccount(row, nil)
 		if err := s.publishAccount(ctx, tx, row); err != nil {
 			return err
 		}
@@ -55,6 +63,19 @@ func (s Accounts) AccountOf(ctx context.Context, fresh account.Account) (account
 		return account.Account{}, fmt.Errorf("making the account: %w", err)
 	}
 	return fresh, nil
+}
+
+// begin puts the limits of a new account's plan in force.
+func (s Accounts) begin(ctx context.Context, q *db.Queries, id uuid.UUID) (db.Account, error) {
+	before, err := q.PlainAccount(ctx, id)
+	if err != nil {
+		return before, err
+	}
+	after := before
+	if err := putInForce(ctx, q, before, &after); err != nil {
+		return before, err
+	}
+	return after, q.SetAccountTerms(ctx, termsOf(after))
 }
 
 func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account, error) {
@@ -72,7 +93,7 @@ func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account,
 
 func (s Accounts) toAccount(row db.Account, purgeAt *time.Time) account.Account {
 	out := account.Account{
-		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, MonthlySignalLimit: row.MonthlySignalLimit, CreatedAt: row.CreatedAt,
+		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace, CreatedAt: row.CreatedAt,
 		ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, PurgeAt: purgeAt,
 	}
 	if out.ClosedAt != nil && out.PurgeAt == nil {
@@ -91,10 +112,7 @@ func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, e
 		if err != nil {
 			return found(err)
 		}
-		out = s.toAccount(db.Account{
-			ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, CreatedAt: row.CreatedAt,
-			MonthlySignalLimit: row.MonthlySignalLimit,
-		}, row.PurgeAt)
+		out = s.toAccount(row.Account, row.PurgeAt)
 		return nil
 	})
 	return out, wrap(err, "reading the account")

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -14,7 +13,6 @@ import (
 	"github.com/draftlabs/specter/pkg/pg"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 
-	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 	"github.com/draftlabs/specter/services/dashboard/internal/rebuild"
 )
@@ -25,7 +23,7 @@ import (
 
 func (s *Store) publishAccount(ctx context.Context, tx pgx.Tx, row db.Account) error {
 	value, err := proto.Marshal(&catalogv1.Account{
-		AccountId: row.ID.String(), MonthlySignalLimit: row.MonthlySignalLimit, Closed: row.ClosedAt != nil, Plan: row.Plan,
+		AccountId: row.ID.String(), MonthlySignalLimit: row.MonthlySignalLimit, MonthlySignalGrace: row.MonthlySignalGrace, Closed: row.ClosedAt != nil, Plan: row.Plan,
 	})
 	if err != nil {
 		return fmt.Errorf("encoding the account's catalogue entry: %w", err)
@@ -74,50 +72,6 @@ func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, 
 		return fmt.Errorf("encoding the key's catalogue entry: %w", err)
 	}
 	return s.outbox.PutKV(ctx, tx, catalog.KeyName(k.KeyHash), value)
-}
-
-// LimitAccount sets the monthly limit of the one account with this e-mail address, 0 for none, and
-// tells the gateway.
-func (s *Store) LimitAccount(ctx context.Context, email string, limit int64, at time.Time) (uuid.UUID, error) {
-	return s.limit(ctx, email, at, map[string]any{"monthly_signal_limit": limit}, func(tx pgx.Tx, q *db.Queries, id uuid.UUID) error {
-		row, err := q.SetMonthlySignalLimit(ctx, db.SetMonthlySignalLimitParams{ID: id, MonthlySignalLimit: limit})
-		if err != nil {
-			return found(err)
-		}
-		return s.publishAccount(ctx, tx, row)
-	})
-}
-
-// LimitAnalyses sets how many analyses a day the one account with this e-mail address may have, 0 for any number.
-func (s *Store) LimitAnalyses(ctx context.Context, email string, limit int32, at time.Time) (uuid.UUID, error) {
-	return s.limit(ctx, email, at, map[string]any{"analyses_per_day": limit}, func(_ pgx.Tx, q *db.Queries, id uuid.UUID) error {
-		n, err := q.SetAnalysesPerDay(ctx, db.SetAnalysesPerDayParams{ID: id, AnalysesPerDay: limit})
-		if err == nil && n == 0 {
-			return errNotFound
-		}
-		return err
-	})
-}
-
-// limit changes a limit of the one account with this e-mail address.
-func (s *Store) limit(ctx context.Context, email string, at time.Time, detail map[string]any, set func(tx pgx.Tx, q *db.Queries, id uuid.UUID) error) (uuid.UUID, error) {
-	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
-	switch {
-	case err != nil:
-		return uuid.Nil, fmt.Errorf("finding the account: %w", err)
-	case len(ids) == 0:
-		return uuid.Nil, fault.New(fault.NotFound, "not_found", "No account has this e-mail address.")
-	case len(ids) > 1:
-		return uuid.Nil, fault.Newf(fault.Conflict, "conflict", "%d accounts have this e-mail address.", len(ids))
-	}
-	id := ids[0]
-	err = s.in(ctx, id, func(tx pgx.Tx, q *db.Queries) error {
-		if err := set(tx, q, id); err != nil {
-			return err
-		}
-		return audit(ctx, q, change{actor: actor.Operator(id), at: at, action: "account.limited", subject: "account", id: id, detail: detail})
-	})
-	return id, wrap(err, "limiting the account")
 }
 
 // Catalog is the rebuild.Source.

@@ -85,7 +85,7 @@ func New(stored Stored, counter Counter, now func() time.Time) *Service {
 func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	now := s.now().UTC()
 	month := monthOf(now)
-	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.MonthlySignalLimit}
+	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.Limits.SignalsPerMonth}
 	var err error
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {
 		return Usage{}, err

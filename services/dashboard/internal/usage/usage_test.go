@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/pkg/plan"
+
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 )
 
@@ -33,7 +35,7 @@ func TestALimitIsProjectedAtTheMonthsPace(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC) // ten days in
 	at := func(limit int64, f figures) Usage {
-		u, err := New(f, f, func() time.Time { return now }).Usage(t.Context(), account.Account{ID: uuid.New(), Plan: "team", MonthlySignalLimit: limit})
+		u, err := New(f, f, func() time.Time { return now }).Usage(t.Context(), account.Account{ID: uuid.New(), Plan: "team", Limits: plan.Limits{SignalsPerMonth: limit}})
 		require.NoError(t, err)
 		require.EqualValues(t, 7, u.Stored)
 		require.Equal(t, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), u.Resets)

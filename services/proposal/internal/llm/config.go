@@ -36,6 +36,15 @@ const (
 // Enabled reports whether a model is to be asked.
 func (c Config) Enabled() bool { return c.BaseURL != "" }
 
+// Host is where the model is asked; "" without one.
+func (c Config) Host() string {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // Validate checks the settings without asking anybody.
 func (c Config) Validate() error {
 	if !c.Enabled() {

@@ -102,6 +102,9 @@ func (a *app) announce(r specter.Ready) {
 		a.out.linef("  sign in     %s  (password in %s/facts.json)", f.Email, r.Dir)
 	}
 	a.out.linef("  ingest key  %s", f.IngestKey)
+	if r.Mail != "" {
+		a.out.linef("  mail        kept in %s, since SPECTER_SMTP_URL is not set: `%s mail list`", r.Mail, first(a.Program, "specter"))
+	}
 	a.out.line("")
 	a.out.line("  send a signal:")
 	a.out.linef("    curl -X POST %s/api/signals -H 'x-api-key: %s' -H 'Content-Type: application/json' -d '{\"type\":\"cta_click\",\"payload\":{\"path\":\"/pricing\"}}'", f.URL, f.IngestKey)

@@ -13,45 +13,47 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
 `
 
 type AccountRow struct {
-	ID                 uuid.UUID
-	OwnerUserID        uuid.UUID
-	Email              string
-	Plan               string
-	ClosedAt           *time.Time
-	DeletionID         *uuid.UUID
-	CreatedAt          time.Time
-	MonthlySignalLimit int64
-	AnalysesPerDay     int32
-	PurgeAt            *time.Time
+	Account Account
+	PurgeAt *time.Time
 }
 
 func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error) {
 	row := q.db.QueryRow(ctx, account, id)
 	var i AccountRow
 	err := row.Scan(
-		&i.ID,
-		&i.OwnerUserID,
-		&i.Email,
-		&i.Plan,
-		&i.ClosedAt,
-		&i.DeletionID,
-		&i.CreatedAt,
-		&i.MonthlySignalLimit,
-		&i.AnalysesPerDay,
+		&i.Account.ID,
+		&i.Account.OwnerUserID,
+		&i.Account.Email,
+		&i.Account.Plan,
+		&i.Account.ClosedAt,
+		&i.Account.DeletionID,
+		&i.Account.CreatedAt,
+		&i.Account.MonthlySignalLimit,
+		&i.Account.AnalysesPerDay,
+		&i.Account.AssignedPlan,
+		&i.Account.OperatorPlan,
+		&i.Account.OperatorSignalLimit,
+		&i.Account.OperatorAnalysesLimit,
+		&i.Account.MonthlySignalGrace,
+		&i.Account.ProductLimit,
+		&i.Account.ContextLimit,
+		&i.Account.EndpointLimit,
+		&i.Account.RetentionMonths,
+		&i.Account.Measured,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -67,6 +69,16 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -125,7 +137,7 @@ func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUI
 }
 
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
 `
 
 type CloseAccountParams struct {
@@ -147,6 +159,16 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -229,7 +251,7 @@ func (q *Queries) IdempotentAnswer(ctx context.Context, arg IdempotentAnswerPara
 }
 
 const insertAccount = `-- name: InsertAccount :exec
-INSERT INTO accounts (id, owner_user_id, email, plan, created_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO accounts (id, owner_user_id, email, plan, assigned_plan, created_at) VALUES ($1, $2, $3, $4, $4, $5)
 `
 
 type InsertAccountParams struct {
@@ -529,7 +551,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Acces
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -545,6 +567,16 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -559,7 +591,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -575,6 +607,16 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -592,7 +634,7 @@ func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, er
 }
 
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -608,6 +650,16 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.CreatedAt,
 		&i.MonthlySignalLimit,
 		&i.AnalysesPerDay,
+		&i.AssignedPlan,
+		&i.OperatorPlan,
+		&i.OperatorSignalLimit,
+		&i.OperatorAnalysesLimit,
+		&i.MonthlySignalGrace,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+		&i.RetentionMonths,
+		&i.Measured,
 	)
 	return i, err
 }
@@ -715,32 +767,6 @@ func (q *Queries) SetAccountEmail(ctx context.Context, arg SetAccountEmailParams
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const setMonthlySignalLimit = `-- name: SetMonthlySignalLimit :one
-UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day
-`
-
-type SetMonthlySignalLimitParams struct {
-	ID                 uuid.UUID
-	MonthlySignalLimit int64
-}
-
-func (q *Queries) SetMonthlySignalLimit(ctx context.Context, arg SetMonthlySignalLimitParams) (Account, error) {
-	row := q.db.QueryRow(ctx, setMonthlySignalLimit, arg.ID, arg.MonthlySignalLimit)
-	var i Account
-	err := row.Scan(
-		&i.ID,
-		&i.OwnerUserID,
-		&i.Email,
-		&i.Plan,
-		&i.ClosedAt,
-		&i.DeletionID,
-		&i.CreatedAt,
-		&i.MonthlySignalLimit,
-		&i.AnalysesPerDay,
-	)
-	return i, err
 }
 
 const storeIdempotentAnswer = `-- name: StoreIdempotentAnswer :exec

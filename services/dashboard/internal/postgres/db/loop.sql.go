@@ -1004,23 +1004,6 @@ func (q *Queries) RestoreSnooze(ctx context.Context, proposalID uuid.UUID) error
 	return err
 }
 
-const setAnalysesPerDay = `-- name: SetAnalysesPerDay :execrows
-UPDATE accounts SET analyses_per_day = $2 WHERE id = $1
-`
-
-type SetAnalysesPerDayParams struct {
-	ID             uuid.UUID
-	AnalysesPerDay int32
-}
-
-func (q *Queries) SetAnalysesPerDay(ctx context.Context, arg SetAnalysesPerDayParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setAnalysesPerDay, arg.ID, arg.AnalysesPerDay)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const snoozeOf = `-- name: SnoozeOf :one
 SELECT d.snoozed_until, d.reopened_at, p.product_id, p.context_id, p.expired_at
 FROM proposal_decisions d

@@ -36,7 +36,20 @@ type Account struct {
 	// Signals accepted in a calendar month (UTC) over all products; 0 means unlimited.
 	MonthlySignalLimit int64
 	// Analyses in a day (UTC) over all contexts; 0 means unlimited.
-	AnalysesPerDay int32
+	AnalysesPerDay        int32
+	AssignedPlan          string
+	OperatorPlan          *string
+	OperatorSignalLimit   *int64
+	OperatorAnalysesLimit *int32
+	// Signals accepted beyond monthly_signal_limit before anything is refused.
+	MonthlySignalGrace int64
+	ProductLimit       int32
+	ContextLimit       int32
+	EndpointLimit      int32
+	// Signals are kept for so many months, or for less where the instance keeps less.
+	RetentionMonths int32
+	// Whether the use of the dashboard may be measured where the operator has turned that on.
+	Measured bool
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
@@ -211,6 +224,20 @@ type IngestRefusalSample struct {
 	UserAgent string
 	Element   string
 	ClientID  *uuid.UUID
+}
+
+// writer: dashboard. The plans in force, as the last dashboard that started was told them; 0 is unlimited.
+type Plan struct {
+	Name             string
+	Title            string
+	Position         int32
+	SignalsPerMonth  int64
+	Products         int32
+	Contexts         int32
+	AnalysesPerDay   int32
+	RetentionMonths  int32
+	WebhookEndpoints int32
+	GracePercent     int32
 }
 
 // writer: dashboard. A site or app that sends signals.

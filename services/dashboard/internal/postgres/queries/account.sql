@@ -2,13 +2,13 @@
 SELECT * FROM accounts WHERE owner_user_id = $1;
 
 -- name: Account :one
-SELECT a.*, d.purge_at
+SELECT sqlc.embed(a), d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1;
 
 -- name: InsertAccount :exec
-INSERT INTO accounts (id, owner_user_id, email, plan, created_at) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO accounts (id, owner_user_id, email, plan, assigned_plan, created_at) VALUES ($1, $2, $3, $4, $4, $5);
 
 -- name: CloseAccount :one
 UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING *;
@@ -118,9 +118,6 @@ DELETE FROM idempotency_keys WHERE created_at <= sqlc.arg(before)::timestamptz;
 SELECT type, sum(n)::bigint AS n FROM rollup_hourly
 WHERE hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
 GROUP BY type ORDER BY n DESC, type;
-
--- name: SetMonthlySignalLimit :one
-UPDATE accounts SET monthly_signal_limit = $2 WHERE id = $1 RETURNING *;
 
 -- name: AccountIDs :many
 SELECT account_id::uuid AS id FROM specter_account_ids(sqlc.arg(after_id)::uuid, sqlc.arg(row_limit)::int);

@@ -155,9 +155,6 @@ SELECT coalesce(sum(timed + asked), 0)::bigint AS used FROM analysis_counts WHER
 -- name: AnalysisLimit :one
 SELECT analyses_per_day FROM accounts WHERE id = $1;
 
--- name: SetAnalysesPerDay :execrows
-UPDATE accounts SET analyses_per_day = $2 WHERE id = $1;
-
 -- name: OpenAccount :one
 -- Locked, so that it is not deleted meanwhile.
 SELECT id FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE;

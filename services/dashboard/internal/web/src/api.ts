@@ -43,6 +43,12 @@ const csrf: Middleware = {
 export const api = createClient<paths>({ baseUrl: "", credentials: "same-origin" });
 api.use(csrf);
 
+/** Posts something whose answer nobody waits for. */
+export async function tell(path: string, body: unknown): Promise<void> {
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrfToken };
+  await fetch(path, { method: "POST", credentials: "same-origin", keepalive: true, headers, body: JSON.stringify(body) }).catch(() => undefined);
+}
+
 interface Answer<T> {
   data?: T;
   error?: unknown;

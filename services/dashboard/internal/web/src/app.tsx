@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
-import { api, ApiError, rememberSession, unwrap } from "./api";
+import { api, ApiError, rememberSession, unwrap, type Session } from "./api";
+import { useMeasuring } from "./measure";
 import { ProductsPage } from "./pages/products";
 import { SignInPage } from "./pages/sign-in";
 import { Announcer } from "./parts/announce";
@@ -39,14 +40,19 @@ export function App() {
   if (session.error instanceof ApiError && session.error.status === 401) return <SignInPage />;
   if (session.error) return <Failure error={session.error} />;
 
+  return <Pages session={session.data} />;
+}
+
+function Pages({ session }: { session: Session }) {
+  useMeasuring();
   return (
     <Switch>
       <Route path="/">
-        <ProductsPage session={session.data} />
+        <ProductsPage session={session} />
       </Route>
       <Route path="/p/:product/:page">
         {({ product, page }) => (
-          <Shell product={product} page={page} session={session.data}>
+          <Shell product={product} page={page} session={session}>
             <Announcer>
               <Suspense fallback={<Loading what="Opening the page" />}>
                 <Page product={product} page={page} />

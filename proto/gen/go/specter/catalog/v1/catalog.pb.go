@@ -200,9 +200,11 @@ type Account struct {
 	// True while the account's ingest is closed (deletion scheduled).
 	Closed bool `protobuf:"varint,3,opt,name=closed,proto3" json:"closed,omitempty"`
 	// The plan's name, for logs and support; no rule hangs on it.
-	Plan          string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Plan string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Signals accepted beyond monthly_signal_limit before any is refused.
+	MonthlySignalGrace int64 `protobuf:"varint,5,opt,name=monthly_signal_grace,json=monthlySignalGrace,proto3" json:"monthly_signal_grace,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
@@ -261,6 +263,13 @@ func (x *Account) GetPlan() string {
 		return x.Plan
 	}
 	return ""
+}
+
+func (x *Account) GetMonthlySignalGrace() int64 {
+	if x != nil {
+		return x.MonthlySignalGrace
+	}
+	return 0
 }
 
 // Quota is what one account has used of its limit in one calendar month (UTC).
@@ -434,13 +443,14 @@ const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"\vcontext_ids\x18\x04 \x03(\tR\n" +
 	"contextIds\x121\n" +
 	"\x15rate_limit_per_second\x18\x05 \x01(\rR\x12rateLimitPerSecond\x12\x16\n" +
-	"\x06closed\x18\x06 \x01(\bR\x06closed\"\x86\x01\n" +
+	"\x06closed\x18\x06 \x01(\bR\x06closed\"\xb8\x01\n" +
 	"\aAccount\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x120\n" +
 	"\x14monthly_signal_limit\x18\x02 \x01(\x03R\x12monthlySignalLimit\x12\x16\n" +
 	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
-	"\x04plan\x18\x04 \x01(\tR\x04plan\"\x99\x01\n" +
+	"\x04plan\x18\x04 \x01(\tR\x04plan\x120\n" +
+	"\x14monthly_signal_grace\x18\x05 \x01(\x03R\x12monthlySignalGrace\"\x99\x01\n" +
 	"\x05Quota\x120\n" +
 	"\x14monthly_signal_limit\x18\x01 \x01(\x03R\x12monthlySignalLimit\x12\x12\n" +
 	"\x04used\x18\x02 \x01(\x03R\x04used\x12\x12\n" +

@@ -1,0 +1,2 @@
+// Package mailtest gives tests a real SMTP server that keeps what it receives.
+package mailtest

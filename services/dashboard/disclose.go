@@ -1,0 +1,48 @@
+package dashboard
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
+	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
+)
+
+// discloses is what the page /privacy says of the dashboard's own settings.
+func (c Config) discloses() privacy.Own {
+	own := privacy.Own{
+		Operator: c.Operator, Contact: c.Contact, Grace: c.DeletionGrace, Analytics: c.PostHogHost != "",
+		Cookies: []string{httpapi.SessionCookie(c.Egress.PublicURL)},
+	}
+	if host, elsewhere := c.away(c.AuthURL); elsewhere {
+		own.Recipients = append(own.Recipients, privacy.Recipient{
+			Name: "Supabase Auth", Host: host, Purpose: "signs people in",
+			Receives: "the e-mail address and password of people with an account, and when they sign in",
+		})
+	}
+	if host, _ := c.away(c.PostHogHost); host != "" {
+		own.Recipients = append(own.Recipients, privacy.Recipient{
+			Name: "PostHog", Host: host, Purpose: "measures which pages of this dashboard are opened",
+			Receives: "the kind of page and a random number that a browser tab forgets; never anything of signals, products or people",
+		})
+	}
+	return own
+}
+
+// away reads a URL's host, and whether it is somebody else's: not this server's own public name, not
+// a private address, and not a name that only a network of our own knows.
+func (c Config) away(text string) (host string, elsewhere bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return "", false
+	}
+	host = u.Hostname()
+	if public, err := url.Parse(c.Egress.PublicURL); err == nil && strings.EqualFold(public.Hostname(), host) {
+		return host, false
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return host, !addr.IsLoopback() && !addr.IsPrivate()
+	}
+	return host, strings.Contains(host, ".")
+}

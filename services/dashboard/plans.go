@@ -1,0 +1,79 @@
+package dashboard
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/outbox"
+	"github.com/draftlabs/specter/pkg/plan"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/entitlement"
+	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+)
+
+// Grant is what an account may use: by its plan, and where the operator says otherwise.
+type Grant = entitlement.Grant
+
+// Operator is what the operator says of one account.
+type Operator = entitlement.Operator
+
+// Override changes what the operator says of the account with this e-mail address. It wins over the
+// account's plan until it is taken back. Gateways know as soon as a dashboard publishes its outbox.
+func Override(ctx context.Context, db *pgxpool.Pool, email string, now time.Time, edit func(*Operator)) (Grant, error) {
+	return entitlements(db).Override(ctx, email, now.UTC(), edit)
+}
+
+// LimitAccount sets how many signals the account with this e-mail address may send in a calendar
+// month (UTC), whatever its plan; 0 is unlimited.
+func LimitAccount(ctx context.Context, db *pgxpool.Pool, email string, limit int64, now time.Time) (uuid.UUID, error) {
+	g, err := Override(ctx, db, email, now, func(o *Operator) { o.SignalsPerMonth = &limit })
+	return g.Account, err
+}
+
+// LimitAnalyses sets how many analyses of all its contexts the account with this e-mail address may
+// have in a day (UTC), whatever its plan; 0 is unlimited.
+func LimitAnalyses(ctx context.Context, db *pgxpool.Pool, email string, limit int32, now time.Time) (uuid.UUID, error) {
+	n := int(limit)
+	g, err := Override(ctx, db, email, now, func(o *Operator) { o.AnalysesPerDay = &n })
+	return g.Account, err
+}
+
+// AccountGrant reads what the account with this e-mail address may use.
+func AccountGrant(ctx context.Context, db *pgxpool.Pool, email string) (Grant, error) {
+	return entitlements(db).Grant(ctx, email)
+}
+
+// Plans lists the plans in force: those of the dashboard that started last.
+func Plans(ctx context.Context, db *pgxpool.Pool) ([]plan.Terms, error) {
+	return entitlements(db).Plans(ctx)
+}
+
+func entitlements(db *pgxpool.Pool) postgres.Entitlements {
+	return postgres.Entitlements{Store: postgres.Operator(db, outbox.New(name))}
+}
+
+// keepPlans puts the book in force: for new accounts before anybody is served, for those there are
+// meanwhile.
+func keepPlans(s entitlement.Store, book plan.Book, gracePercent int, now func() time.Time, log *zap.Logger) lifecycle.Service {
+	return lifecycle.Func(func(ctx context.Context, ready func()) error {
+		persist(ctx, log, "keeping the plans", func() error { return s.Keep(ctx, book, gracePercent) })
+		ready()
+		persist(ctx, log, "putting the plans in force", func() error {
+			report, err := entitlement.Renew(ctx, s, now)
+			if report.Changed > 0 {
+				log.Info("put the plans in force", zap.Int("accounts", report.Accounts), zap.Int("changed", report.Changed))
+			}
+			if report.Lost > 0 {
+				log.Warn("accounts have a plan that is in no book any more: they keep the limits they have", zap.Int("accounts", report.Lost))
+			}
+			return err
+		})
+		<-ctx.Done()
+		return nil
+	})
+}
