@@ -13,6 +13,8 @@ interface View {
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
+  { name: "profile", title: "Profile", Content: lazy(() => import("../settings/profile").then((view) => ({ default: view.ProfileView }))) },
+  { name: "security", title: "Security", Content: lazy(() => import("../settings/security").then((view) => ({ default: view.SecurityView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {
