@@ -13,7 +13,7 @@ import (
 func (c Config) discloses() privacy.Own {
 	own := privacy.Own{
 		Operator: c.Operator, Contact: c.Contact, Grace: c.DeletionGrace, Analytics: c.PostHogHost != "",
-		Cookies: []string{httpapi.SessionCookie(c.Egress.PublicURL)},
+		Cookies: httpapi.Cookies(c.Egress.PublicURL),
 	}
 	if host, elsewhere := c.away(c.AuthURL); elsewhere {
 		own.Recipients = append(own.Recipients, privacy.Recipient{

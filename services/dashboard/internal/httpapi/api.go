@@ -130,13 +130,13 @@ func New(o Options) (http.Handler, error) {
 	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)
-	e.GET(account.CallbackPath, a.finishProvider)
 	e.GET("/privacy", statements.serve)
 	e.HEAD("/privacy", statements.serve)
 	e.GET("/privacy.json", statements.document)
 	e.HEAD("/privacy.json", statements.document)
 	e.POST(measurePath+capturePath, a.measure, sameOrigin(origins))
 	e.Any(measurePath+"/*", func(echo.Context) error { return httpx.ErrNotFound }) // no other path of PostHog is passed on
+	e.GET(account.CallbackPath, a.finishProvider)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })
 	e.GET("/*", echo.WrapHandler(o.Web))
 	e.HEAD("/*", echo.WrapHandler(o.Web))

@@ -27,9 +27,13 @@ func (c cookies) name(base string) string {
 	return base
 }
 
-// SessionCookie is the session cookie's name at a public address.
-func SessionCookie(publicURL string) string {
-	return cookies{secure: strings.HasPrefix(publicURL, "https://")}.name(sessionCookie)
+// Cookies are the names of all that are ever set at a public address, with what each is for.
+func Cookies(publicURL string) map[string]string {
+	c := cookies{secure: strings.HasPrefix(publicURL, "https://")}
+	return map[string]string{
+		c.name(sessionCookie):  "set when you sign in, to stay signed in",
+		c.name(providerCookie): "set for ten minutes while you sign in through another provider",
+	}
 }
 
 func (c cookies) read(r *http.Request, base string) string {

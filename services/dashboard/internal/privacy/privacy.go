@@ -32,7 +32,7 @@ type Own struct {
 	Recipients []Recipient
 	Analytics  bool // use of the dashboard is measured
 	Grace      time.Duration
-	Cookies    []string // names
+	Cookies    map[string]string // name -> what it is for
 }
 
 // Disclosed is what the other services say of themselves.
@@ -55,12 +55,12 @@ type Statement struct {
 	Contact    string      `json:"contact,omitempty"`
 	Recipients []Recipient `json:"recipients"`
 	// SignalMonths is how long signals are kept at most, unless an account's plan says less.
-	SignalMonths int      `json:"signal_months"`
-	Kept         []Kept   `json:"kept"`
-	GraceSeconds int      `json:"deletion_grace_seconds"`
-	GoneDays     int      `json:"deletion_complete_within_days"`
-	Cookies      []string `json:"cookies"`
-	Analytics    bool     `json:"analytics"`
+	SignalMonths int               `json:"signal_months"`
+	Kept         []Kept            `json:"kept"`
+	GraceSeconds int               `json:"deletion_grace_seconds"`
+	GoneDays     int               `json:"deletion_complete_within_days"`
+	Cookies      map[string]string `json:"cookies"` // name -> what it is for
+	Analytics    bool              `json:"analytics"`
 	// Unknown names the services that have not been heard for an hour: what they do is not in here.
 	Unknown []string `json:"unknown,omitempty"`
 }

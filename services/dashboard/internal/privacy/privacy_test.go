@@ -39,12 +39,12 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 		Kept:       []Kept{{What: "the log of deliveries", Days: 30}},
 	}}
 	s, page := statement(t, Own{
-		Operator: "Example & Sons", Contact: "privacy@example.test", Grace: 14 * 24 * time.Hour, Analytics: true, Cookies: []string{"__Host-x"},
+		Operator: "Example & Sons", Contact: "privacy@example.test", Grace: 14 * 24 * time.Hour, Analytics: true, Cookies: map[string]string{"__Host-x": "for staying"},
 		Recipients: []Recipient{{Name: "Stripe", Host: "api.stripe.com", Purpose: "takes payments", Receives: "your e-mail address"}},
 	}, everything)
 	for _, text := range []string{
 		"Example & Sons runs this server", `href="mailto:privacy@example.test"`, "13 months", "the log of deliveries", "30 days",
-		"llm.example.test", "api.stripe.com", "back for 14 days", "__Host-x", "pages of this dashboard are opened is measured",
+		"llm.example.test", "api.stripe.com", "back for 14 days", "<code>__Host-x</code> is for staying", "pages of this dashboard are opened is measured",
 	} {
 		require.Contains(t, page, text)
 	}
@@ -53,7 +53,7 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"at":"2026-05-04T09:30:00Z","operator":"Example & Sons","contact":"privacy@example.test","signal_months":13,
 		"recipients":[{"name":"Stripe","host":"api.stripe.com","purpose":"takes payments","receives":"your e-mail address"},{"name":"A language model","host":"llm.example.test","purpose":"writes","receives":"aggregates"}],
-		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_seconds":1209600,"deletion_complete_within_days":30,"cookies":["__Host-x"],"analytics":true}`, string(text))
+		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_seconds":1209600,"deletion_complete_within_days":30,"cookies":{"__Host-x":"for staying"},"analytics":true}`, string(text))
 }
 
 func TestWithoutThirdPartiesThePageNamesNone(t *testing.T) {
