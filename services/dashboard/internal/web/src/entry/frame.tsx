@@ -7,9 +7,11 @@ export function Frame({ title, lead, children, below }: { title: string; lead?: 
   return (
     <main className="mx-auto my-12 max-w-sm px-4">
       <p className="mb-6 text-lg font-semibold text-accent">Specter</p>
-      <h1 className="mb-1 text-2xl font-semibold">{title}</h1>
-      {lead !== undefined && <p className="mb-6 text-soft">{lead}</p>}
-      <Card>{children}</Card>
+      <h1 className="text-2xl font-semibold">{title}</h1>
+      {lead !== undefined && <p className="mt-1 text-soft">{lead}</p>}
+      <div className="mt-6">
+        <Card>{children}</Card>
+      </div>
       {below !== undefined && <div className="mt-4 space-y-1 text-center text-sm text-soft">{below}</div>}
     </main>
   );
