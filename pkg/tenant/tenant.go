@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -68,11 +69,14 @@ type Lookup struct {
 	ShareHash   []byte
 	UserID      uuid.UUID
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
+	Customer    string    // of Stripe, whom its webhooks name
+	BillingDue  time.Time // shows every account whose payments are to be looked at by then
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, a link to a proof page, or the accounts of a user) and nothing else.
+// deploy hook, a link to a proof page, a customer, the accounts of a user, or what
+// is due) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -85,7 +89,7 @@ func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) e
 func (l Lookup) settings() []string {
 	var calls []string
 	set := func(name, value string) {
-		// Values are hexadecimal or a UUID: nothing in them needs quoting.
+		// Values are hexadecimal, a UUID or a time: nothing in them needs quoting.
 		calls = append(calls, "set_config('specter."+name+"', '"+value+"', true)")
 	}
 	if len(l.TokenHash) > 0 {
@@ -105,6 +109,12 @@ func (l Lookup) settings() []string {
 	}
 	if l.HookProduct != uuid.Nil {
 		set("hook_product", l.HookProduct.String())
+	}
+	if l.Customer != "" {
+		set("billing_customer", hex.EncodeToString([]byte(l.Customer)))
+	}
+	if !l.BillingDue.IsZero() {
+		set("billing_due", l.BillingDue.UTC().Format(time.RFC3339Nano))
 	}
 	return calls
 }

@@ -1,15 +1,17 @@
 // Package retention forgets: what is too old, and accounts that asked to be deleted. It is the only
 // service that deletes in bulk.
 //
-//   - Consumes: account.deletion_scheduled, account.deletion_cancelled.
+//   - Consumes: account.deletion_scheduled, account.deletion_cancelled, export.requested,
+//     export.deleted.
 //   - Produces: account.deleted; removes the account's entries from the CATALOG bucket and its
 //     messages from the EVENTS and DEADLETTER streams.
-//   - Stores: deletions (with their certificates), purge_runs; deletes from every table that holds
-//     accounts' rows.
+//   - Stores: deletions (with their certificates), purge_runs, export_builds, export_entries,
+//     export_chunks; deletes from every table that holds accounts' rows.
 //   - Promises: no signal outlives 24 months (or the shorter time that is set); a deleted account is
 //     gone within 30 days, proved by a certificate with counts per table, written after a second
 //     look found nothing; partitions exist before they are needed; a stream full of messages that
-//     everybody has processed is trimmed before it refuses new ones.
+//     everybody has processed is trimmed before it refuses new ones; an export holds every row that
+//     its account had when it was asked for, and is finished whatever happens to its builder.
 //
 // Which tables an account has rows in is read from the database's catalogue (internal/postgres), so
 // that a new table is covered the day it is made.

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -18,11 +19,16 @@ import (
 	"github.com/draftlabs/specter/services/retention/internal/age"
 	"github.com/draftlabs/specter/services/retention/internal/consume"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
+	"github.com/draftlabs/specter/services/retention/internal/export"
 	"github.com/draftlabs/specter/services/retention/internal/postgres"
 	"github.com/draftlabs/specter/services/retention/internal/timers"
 )
 
-const name = "retention"
+const (
+	name = "retention"
+	// restShare makes a builder of exports rest half of the time.
+	restShare = 1.0
+)
 
 // load reads and checks the settings.
 func load(src config.Source) (Config, error) {
@@ -33,7 +39,7 @@ func load(src config.Source) (Config, error) {
 	if _, err = age.NewKeeper(nil, c.Months, nil); err != nil {
 		err = fmt.Errorf("SPECTER_RETENTION_MONTHS: %w", err)
 	}
-	return c, err
+	return c, errors.Join(err, c.check())
 }
 
 // Module describes the service to the programs that host it.
@@ -52,6 +58,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	var purger *deletion.Purger
+	var exports *postgres.Exports
+	var builder *export.Builder
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
 		Ensure: func(ctx context.Context) error {
 			created, err := keeper.Ensure(ctx)
@@ -68,6 +76,17 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Account: func(ctx context.Context, account, id uuid.UUID) (time.Duration, error) {
 			return purger.Run(ctx, account, id) // called after Run, when purger is set
 		},
+		Export: func(ctx context.Context, account, id uuid.UUID) (bool, error) { return builder.Run(ctx, account, id) },
+		Expire: func(ctx context.Context, account, id uuid.UUID) error {
+			return exports.Expire(ctx, account, id, p.Now())
+		},
+		Resume: func(ctx context.Context) error {
+			resumed, err := exports.Resume(ctx, p.Now().Add(-export.Abandoned))
+			if resumed > 0 {
+				p.Log.Info("going on with exports whose builder was gone", zap.Int("exports", resumed))
+			}
+			return err
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -75,8 +94,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	box := outbox.New(name)
 	deletions := postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7)
 	purger = deletion.NewPurger(deletions, p.Bus, p.Now)
+	exports = postgres.NewExports(p.DB, box, tasks, c.ExportKeep)
+	builder = export.NewBuilder(exports, export.Options{MaxBytes: c.ExportMaxBytes, Rest: restShare, Now: p.Now})
 	return &Service{lifecycle.Group(
 		consume.Consumer(p.Bus, deletions),
+		consume.ExportConsumer(p.Bus, exports, p.Now),
 		tasks,
 		box.Relay(p.DB, p.Bus, p.Log),
 		p.Bus.Trimmer(event.Streams()...),

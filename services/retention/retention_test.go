@@ -31,21 +31,25 @@ import (
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 
 type stage struct {
-	t     *testing.T
-	db    *testkit.DB
-	owner *pgxpool.Pool
-	bus   *bus.Bus
+	t      *testing.T
+	db     *testkit.DB
+	owner  *pgxpool.Pool
+	bus    *bus.Bus
+	config retention.Config
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t)}
+	return &stage{
+		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t),
+		config: retention.Config{Months: 24, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30},
+	}
 }
 
 func (s *stage) start() (stop func()) {
 	s.t.Helper()
-	service, err := retention.New(retention.Config{Months: 24}, svcmain.Platform{
+	service, err := retention.New(s.config, svcmain.Platform{
 		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
 	})
 	require.NoError(s.t, err)

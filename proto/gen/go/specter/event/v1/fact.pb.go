@@ -2527,6 +2527,105 @@ func (x *AccountDeletionCancelled) GetDeletionId() string {
 	return ""
 }
 
+// ExportRequested: a person wants everything the account has, as of a moment.
+type ExportRequested struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ExportId string                 `protobuf:"bytes,1,opt,name=export_id,json=exportId,proto3" json:"export_id,omitempty"`
+	// Rows that came later are left out.
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequested) Reset() {
+	*x = ExportRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequested) ProtoMessage() {}
+
+func (x *ExportRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequested.ProtoReflect.Descriptor instead.
+func (*ExportRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportRequested) GetExportId() string {
+	if x != nil {
+		return x.ExportId
+	}
+	return ""
+}
+
+func (x *ExportRequested) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+// ExportDeleted: an export is not wanted any more, finished or not.
+type ExportDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ExportId      string                 `protobuf:"bytes,1,opt,name=export_id,json=exportId,proto3" json:"export_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDeleted) Reset() {
+	*x = ExportDeleted{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDeleted) ProtoMessage() {}
+
+func (x *ExportDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDeleted.ProtoReflect.Descriptor instead.
+func (*ExportDeleted) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ExportDeleted) GetExportId() string {
+	if x != nil {
+		return x.ExportId
+	}
+	return ""
+}
+
 // AccountDeleted: every row of the account is gone.
 type AccountDeleted struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -2540,7 +2639,7 @@ type AccountDeleted struct {
 
 func (x *AccountDeleted) Reset() {
 	*x = AccountDeleted{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2651,7 @@ func (x *AccountDeleted) String() string {
 func (*AccountDeleted) ProtoMessage() {}
 
 func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2664,7 @@ func (x *AccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountDeleted.ProtoReflect.Descriptor instead.
 func (*AccountDeleted) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AccountDeleted) GetDeletionId() string {
@@ -2599,7 +2698,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +2710,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +2723,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2647,7 +2746,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2659,7 +2758,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2672,7 +2771,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2709,7 +2808,7 @@ type EndpointRecoveryRequested struct {
 
 func (x *EndpointRecoveryRequested) Reset() {
 	*x = EndpointRecoveryRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2721,7 +2820,7 @@ func (x *EndpointRecoveryRequested) String() string {
 func (*EndpointRecoveryRequested) ProtoMessage() {}
 
 func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2734,7 +2833,7 @@ func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
 func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *EndpointRecoveryRequested) GetEndpointId() string {
@@ -2771,7 +2870,7 @@ type DeliveryResendRequested struct {
 
 func (x *DeliveryResendRequested) Reset() {
 	*x = DeliveryResendRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2783,7 +2882,7 @@ func (x *DeliveryResendRequested) String() string {
 func (*DeliveryResendRequested) ProtoMessage() {}
 
 func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2796,7 +2895,7 @@ func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
 func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeliveryResendRequested) GetDeliveryId() string {
@@ -2830,7 +2929,7 @@ type QuotaWarning struct {
 
 func (x *QuotaWarning) Reset() {
 	*x = QuotaWarning{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +2941,7 @@ func (x *QuotaWarning) String() string {
 func (*QuotaWarning) ProtoMessage() {}
 
 func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +2954,7 @@ func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
 func (*QuotaWarning) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *QuotaWarning) GetQuota() *Quota {
@@ -2876,7 +2975,7 @@ type QuotaExceeded struct {
 
 func (x *QuotaExceeded) Reset() {
 	*x = QuotaExceeded{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2888,7 +2987,7 @@ func (x *QuotaExceeded) String() string {
 func (*QuotaExceeded) ProtoMessage() {}
 
 func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2901,7 +3000,7 @@ func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
 func (*QuotaExceeded) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QuotaExceeded) GetQuota() *Quota {
@@ -2925,7 +3024,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2937,7 +3036,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2950,7 +3049,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Quota) GetMonth() *timestamppb.Timestamp {
@@ -3297,7 +3396,12 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bpurge_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\apurgeAt\";\n" +
 	"\x18AccountDeletionCancelled\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
-	"deletionId\"\x90\x01\n" +
+	"deletionId\"_\n" +
+	"\x0fExportRequested\x12\x1b\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\x12/\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\",\n" +
+	"\rExportDeleted\x12\x1b\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\"\x90\x01\n" +
 	"\x0eAccountDeleted\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
 	"deletionId\x129\n" +
@@ -3347,7 +3451,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
@@ -3376,58 +3480,61 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*Verdict)(nil),                   // 24: specter.event.v1.Verdict
 	(*AccountDeletionScheduled)(nil),  // 25: specter.event.v1.AccountDeletionScheduled
 	(*AccountDeletionCancelled)(nil),  // 26: specter.event.v1.AccountDeletionCancelled
-	(*AccountDeleted)(nil),            // 27: specter.event.v1.AccountDeleted
-	(*EndpointTested)(nil),            // 28: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),          // 29: specter.event.v1.EndpointDisabled
-	(*EndpointRecoveryRequested)(nil), // 30: specter.event.v1.EndpointRecoveryRequested
-	(*DeliveryResendRequested)(nil),   // 31: specter.event.v1.DeliveryResendRequested
-	(*QuotaWarning)(nil),              // 32: specter.event.v1.QuotaWarning
-	(*QuotaExceeded)(nil),             // 33: specter.event.v1.QuotaExceeded
-	(*Quota)(nil),                     // 34: specter.event.v1.Quota
-	(*timestamppb.Timestamp)(nil),     // 35: google.protobuf.Timestamp
+	(*ExportRequested)(nil),           // 27: specter.event.v1.ExportRequested
+	(*ExportDeleted)(nil),             // 28: specter.event.v1.ExportDeleted
+	(*AccountDeleted)(nil),            // 29: specter.event.v1.AccountDeleted
+	(*EndpointTested)(nil),            // 30: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 31: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 32: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 33: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 34: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 35: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 36: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	35, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	35, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	35, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	35, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	35, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	35, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	35, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	35, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	35, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	35, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	35, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	35, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	35, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	35, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	35, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	35, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
-	35, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
-	35, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
-	35, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	37, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	37, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	37, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	37, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	37, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	37, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	37, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	37, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	37, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	37, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	37, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	37, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	37, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	37, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	37, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	37, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	37, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	37, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	37, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	37, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	37, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	37, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	37, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
 	24, // 23: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
 	24, // 24: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
 	24, // 25: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	35, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	35, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	35, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	35, // 29: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
-	35, // 30: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	35, // 31: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
-	34, // 32: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
-	34, // 33: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
-	35, // 34: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
-	35, // 35: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	37, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	37, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	37, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	37, // 29: specter.event.v1.ExportRequested.as_of:type_name -> google.protobuf.Timestamp
+	37, // 30: specter.event.v1.AccountDeleted.deleted_at:type_name -> google.protobuf.Timestamp
+	37, // 31: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	37, // 32: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	36, // 33: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	36, // 34: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	37, // 35: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	37, // 36: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -3442,7 +3549,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
