@@ -3,12 +3,14 @@ import { useState } from "react";
 import { api, rememberSession, unwrap, type Session } from "../api";
 import { EmailField, EntryForm, PasswordField } from "../entry/frame";
 import { Card } from "../parts/ui";
+import { MeasuringCard } from "./measuring";
 
 export function ProfileView() {
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <ChangeEmail />
       <ChangePassword />
+      <MeasuringCard />
     </div>
   );
 }
