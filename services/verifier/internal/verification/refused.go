@@ -33,7 +33,7 @@ type RefusedDay struct {
 // RefusedCode is how many were refused for one reason.
 type RefusedCode struct {
 	Code string `json:"code"`
-	N    int64  `json:"n"`
+	N    int64  `json:"count"`
 }
 
 // refusedDays are the days that say nothing, because signals were refused that are missing from the measure.
