@@ -60,6 +60,30 @@ func (q *Queries) CertificateDocument(ctx context.Context, id string) (string, e
 	return document, err
 }
 
+const certificateKeys = `-- name: CertificateKeys :many
+SELECT DISTINCT public_key FROM deletion_certificates
+`
+
+func (q *Queries) CertificateKeys(ctx context.Context) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, certificateKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var public_key []byte
+		if err := rows.Scan(&public_key); err != nil {
+			return nil, err
+		}
+		items = append(items, public_key)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const certificates = `-- name: Certificates :many
 SELECT document FROM deletion_certificates ORDER BY completed_at, id
 `

@@ -84,3 +84,6 @@ DELETE FROM ingest_refusal_samples s USING (
     SELECT o.account_id, o.id FROM ingest_refusal_samples o WHERE o.at < @before ORDER BY o.at LIMIT @batch
 ) old
 WHERE s.account_id = old.account_id AND s.id = old.id;
+
+-- name: CertificateKeys :many
+SELECT DISTINCT public_key FROM deletion_certificates;
