@@ -63,6 +63,11 @@ func Plans(ctx context.Context, src config.Source) (all []plan.Terms, err error)
 
 // operate works on the operator's database.
 func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) error) error {
+	return operateAs(ctx, src, dashboardName, work)
+}
+
+// operateAs works on the operator's database in the role of a service.
+func operateAs(ctx context.Context, src config.Source, service string, work func(*pgxpool.Pool) error) error {
 	own, platform, err := load(src)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSettings, err)
@@ -73,7 +78,7 @@ func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) er
 			return err
 		}
 	}
-	db, err := operatorPool(ctx, url)
+	db, err := operatorPool(ctx, url, service)
 	if err != nil {
 		return err
 	}
@@ -95,8 +100,8 @@ func runningDatabase(dir string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func operatorPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Options{URL: url, Role: "specter_" + dashboardName, AppName: "specter-operator", MaxConns: 4})
+func operatorPool(ctx context.Context, url, service string) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Options{URL: url, Role: "specter_" + service, AppName: "specter-operator", MaxConns: 4})
 }
 
 // RebuildCatalog makes the gateways' catalogue anew from the database. With SPECTER_DATABASE_URL
@@ -139,7 +144,7 @@ func RebuildCatalog(ctx context.Context, src config.Source) (report dashboard.Re
 }
 
 func (h *host) rebuildCatalog(ctx context.Context) (dashboard.Rebuilt, error) {
-	db, err := operatorPool(ctx, h.databaseURL)
+	db, err := operatorPool(ctx, h.databaseURL, dashboardName)
 	if err != nil {
 		return dashboard.Rebuilt{}, err
 	}

@@ -107,7 +107,7 @@ func (a *app) root() *cobra.Command {
 		return usage(err, "see `"+cmd.CommandPath()+" --help`")
 	})
 	root.AddCommand(a.up(), a.serve(), a.migrate(), a.doctor(), a.health(), a.demo(), a.importing(), a.detect(), a.verify(), a.tail(), a.send(),
-		a.analyze(), a.proposals(), a.deploy(), a.proof(), a.webhooks(), a.account(), a.catalog(), a.dlq(), a.mail(), a.config(), a.version())
+		a.analyze(), a.proposals(), a.deploy(), a.proof(), a.webhooks(), a.account(), a.deletions(), a.catalog(), a.dlq(), a.mail(), a.config(), a.version())
 	return root
 }
 
