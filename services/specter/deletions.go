@@ -121,4 +121,3 @@ func secretKey(src config.Source) (string, error) {
 }
 
 const retentionName = "retention"
-

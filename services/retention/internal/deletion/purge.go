@@ -66,6 +66,8 @@ type Ledger interface {
 // Mailer tells the owner.
 type Mailer interface {
 	Certified(ctx context.Context, email string, c erasure.Certificate, document []byte) error
+	// Forget removes what is kept of mail to an address.
+	Forget(ctx context.Context, email string) error
 }
 
 // Purger carries deletions out.
@@ -216,6 +218,9 @@ func (p *Purger) tell(ctx context.Context, d Deletion, progress Progress) (again
 	err = p.Mailer.Certified(ctx, progress.Email, c, document)
 	if err != nil && p.Now().Sub(*progress.CertifiedAt) < mailFor {
 		return 0, fmt.Errorf("mailing the certificate: %w", err)
+	}
+	if err := p.Mailer.Forget(ctx, progress.Email); err != nil {
+		return 0, fmt.Errorf("forgetting mail to the owner: %w", err)
 	}
 	return 0, p.Store.Forget(ctx, d)
 }
