@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,6 +110,47 @@ func TestTheGoSDKNeedsNothingElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOnlyOnePackageEntersATenant: what a transaction's tenant is, and what credential it looks up, is set in pkg/tenant
+// and nowhere else, and no setting outlives its transaction.
+func TestOnlyOnePackageEntersATenant(t *testing.T) {
+	t.Parallel()
+	base := root(t)
+	setting := regexp.MustCompile(`specter\.(account_id|user_id|[a-z]+_hash|hook_product)\b`)
+	calls := regexp.MustCompile(`set_config\(([^()]|\([^()]*\))*\)`)
+	seen := 0
+	require.NoError(t, filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(base, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == "node_modules" || entry.Name() == ".git" || entry.Name() == ".tools" || name == "pkg/schema/migrations" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(name, "_test.go") || filepath.Ext(name) != ".go" && filepath.Ext(name) != ".sql" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		seen++
+		if !strings.HasPrefix(name, "pkg/tenant/") {
+			require.NotRegexp(t, setting, string(text), "%s: pkg/tenant enters tenants", name)
+		}
+		for _, call := range calls.FindAllString(string(text), -1) {
+			require.True(t, strings.HasSuffix(call, "true)") || strings.HasSuffix(call, "(…, true)"), "%s: %s outlives its transaction", name, call)
+		}
+		return nil
+	}))
+	require.Greater(t, seen, 300)
 }
 
 // TestEveryPackageSaysWhatItIsFor: the doc comment is the first thing a reader meets.

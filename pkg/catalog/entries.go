@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/draftlabs/specter/pkg/origin"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 )
 
@@ -20,16 +22,24 @@ const hashSize = 32
 type Grant struct {
 	AccountID uuid.UUID
 	ProductID uuid.UUID
+	KeyID     uuid.UUID // uuid.Nil when its entry names none
 
-	Revoked    bool // the key was
-	Closed     bool // the product or its account takes no signals any more
-	Incomplete bool // the product's entry has not arrived yet: worth a retry
+	ExpiresAt  time.Time // of the key; zero is never
+	Revoked    bool      // the key was
+	Closed     bool      // the product or its account takes no signals any more
+	Incomplete bool      // the product's entry has not arrived yet: worth a retry
 
-	Origins       []string               // that may use the key in a browser; empty allows all
+	Origins       origin.Set             // of the pages that may use the key
+	NeedsOrigin   bool                   // requests that name no origin may not use it
 	RatePerSecond int                    // signals of the product; 0: the gateway's default
 	MonthlyLimit  int64                  // signals of the account in a calendar month (UTC); 0: unlimited
 	Contexts      map[uuid.UUID]struct{} // of the product
+
+	Use *Use // of the key, whatever becomes of its product and account
 }
+
+// Expired tells whether the key has ended by itself.
+func (g *Grant) Expired(at time.Time) bool { return !g.ExpiresAt.IsZero() && !at.Before(g.ExpiresAt) }
 
 // HasContext reports whether the context belongs to the product.
 func (g *Grant) HasContext(id uuid.UUID) bool {
@@ -56,9 +66,12 @@ type entries struct {
 }
 
 type keyEntry struct {
-	message          *catalogv1.Key
-	account, product uuid.UUID
-	grant            *Grant
+	account, product, id uuid.UUID
+	revoked, needsOrigin bool
+	expiresAt            time.Time
+	origins              origin.Set
+	use                  *Use
+	grant                *Grant
 }
 
 type productEntry struct {
@@ -130,8 +143,8 @@ func (e *entries) applyKey(name string, value []byte, gone bool) error {
 		e.keys.delete(hash)
 		return nil
 	}
-	key := &keyEntry{message: &catalogv1.Key{}}
-	if err := decodeKey(key, value); err != nil {
+	key, err := decodeKey(value)
+	if err != nil {
 		e.keys.delete(hash)
 		return err
 	}
@@ -144,18 +157,27 @@ func (e *entries) applyKey(name string, value []byte, gone bool) error {
 	return nil
 }
 
-func decodeKey(key *keyEntry, value []byte) error {
-	if err := proto.Unmarshal(value, key.message); err != nil {
-		return fmt.Errorf("decoding an ingest key's entry: %w", err)
+func decodeKey(value []byte) (*keyEntry, error) {
+	var message catalogv1.Key
+	if err := proto.Unmarshal(value, &message); err != nil {
+		return nil, fmt.Errorf("decoding an ingest key's entry: %w", err)
+	}
+	key := &keyEntry{
+		revoked: message.GetRevoked(), origins: origin.NewSet(message.GetAllowedOrigins()), use: new(Use),
+	}
+	key.needsOrigin = key.origins.Restricted() && message.GetRefuseWithoutOrigin()
+	if at := message.GetExpiresAt(); at != 0 {
+		key.expiresAt = time.UnixMilli(at)
 	}
 	var err error
-	if key.account, err = uuid.Parse(key.message.GetAccountId()); err != nil {
-		return fmt.Errorf("reading the account of an ingest key's entry: %w", err)
+	if key.account, err = uuid.Parse(message.GetAccountId()); err != nil {
+		return nil, fmt.Errorf("reading the account of an ingest key's entry: %w", err)
 	}
-	if key.product, err = uuid.Parse(key.message.GetProductId()); err != nil {
-		return fmt.Errorf("reading the product of an ingest key's entry: %w", err)
+	if key.product, err = uuid.Parse(message.GetProductId()); err != nil {
+		return nil, fmt.Errorf("reading the product of an ingest key's entry: %w", err)
 	}
-	return nil
+	key.id, _ = uuid.Parse(message.GetKeyId()) // nothing is granted by it
+	return key, nil
 }
 
 func (e *entries) applyProduct(name string, value []byte, gone bool) error {
@@ -233,8 +255,8 @@ func (e *entries) rebuild(hashes map[[hashSize]byte]struct{}) {
 
 func (e *entries) grant(key *keyEntry) *Grant {
 	g := &Grant{
-		AccountID: key.account, ProductID: key.product,
-		Revoked: key.message.GetRevoked(), Origins: key.message.GetAllowedOrigins(),
+		AccountID: key.account, ProductID: key.product, KeyID: key.id,
+		Revoked: key.revoked, ExpiresAt: key.expiresAt, Origins: key.origins, NeedsOrigin: key.needsOrigin, Use: key.use,
 	}
 	if account, ok := e.accounts.get(key.account); ok {
 		g.Closed = account.GetClosed()

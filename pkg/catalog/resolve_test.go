@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +39,10 @@ func TestAGrantIsPutTogetherWhateverArrivesFirst(t *testing.T) {
 	g := until(func(g *catalog.Grant) bool { return g.Incomplete }, "a key without its product is incomplete")
 	require.Equal(t, account, g.AccountID)
 	require.Equal(t, product, g.ProductID)
-	require.Equal(t, []string{"https://shop.example"}, g.Origins)
+	require.True(t, g.Origins.Allows("https://shop.example"))
+	require.False(t, g.Origins.Allows("https://evil.example"))
+	require.False(t, g.NeedsOrigin, "an entry of an older release says nothing of it")
+	require.False(t, g.Expired(time.Now().AddDate(100, 0, 0)))
 	require.Zero(t, g.MonthlyLimit)
 
 	put(t, bucket, catalog.ProductName(product), &catalogv1.Product{
@@ -129,4 +134,42 @@ func TestResolvingAllocatesNothing(t *testing.T) {
 	age, known := w.Staleness()
 	require.True(t, known)
 	require.Less(t, age, time.Minute)
+}
+
+func TestAGrantEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	b := testkit.Bus(t)
+	hash, ends := hashOf("spk_a"), time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	key := keyOf("1", uuid.New(), uuid.New())
+	key.ExpiresAt, key.RefuseWithoutOrigin = ends.UnixMilli(), true
+	put(t, bucketOf(t, b), catalog.KeyName(hash), key)
+	g, ok := watch(t, b).Resolve([32]byte(hash))
+	require.True(t, ok)
+	require.False(t, g.Expired(ends.Add(-time.Millisecond)))
+	require.True(t, g.Expired(ends))
+	require.False(t, g.NeedsOrigin, "where every origin may use the key, none has to be named")
+}
+
+func TestAUseIsToldOnceAMinute(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	var u catalog.Use
+	require.True(t, u.First(at))
+	require.False(t, u.First(at))
+	require.False(t, u.First(at.Add(59*time.Second)))
+	require.True(t, u.First(at.Add(time.Minute)))
+	require.False(t, u.First(at), "a clock that goes back tells nothing again")
+	require.False(t, (*catalog.Use)(nil).First(at))
+
+	var told atomic.Int32
+	var crowd sync.WaitGroup
+	for range 32 {
+		crowd.Go(func() {
+			if u.First(at.Add(time.Hour)) {
+				told.Add(1)
+			}
+		})
+	}
+	crowd.Wait()
+	require.EqualValues(t, 1, told.Load())
 }

@@ -7,6 +7,7 @@ var (
 	SignalBatch = define[*eventv1.SignalBatch](signals, "signal.batch", 1, ManyAccounts)
 
 	IngestRefused = define[*eventv1.IngestRefused](refusals, "ingest.refused", 1, ManyAccounts)
+	KeysUsed      = define[*eventv1.KeysUsed](refusals, "keys.used", 1, ManyAccounts)
 
 	SignalFirstReceived = define[*eventv1.SignalFirstReceived](facts, "signal.first_received", 1, OneAccount)
 	ImportCompleted     = define[*eventv1.ImportCompleted](facts, "import.completed", 1, OneAccount)
@@ -41,6 +42,9 @@ var (
 	AccountPurgeBegun        = define[*eventv1.AccountPurgeBegun](facts, "account.purge_begun", 1, OneAccount)
 	AccountForgotten         = define[*eventv1.AccountForgotten](facts, "account.forgotten", 1, OneAccount)
 
+	ExportRequested = define[*eventv1.ExportRequested](facts, "export.requested", 1, OneAccount)
+	ExportDeleted   = define[*eventv1.ExportDeleted](facts, "export.deleted", 1, OneAccount)
+
 	EndpointTested            = define[*eventv1.EndpointTested](facts, "endpoint.tested", 1, OneAccount)
 	EndpointDisabled          = define[*eventv1.EndpointDisabled](facts, "endpoint.disabled", 1, OneAccount)
 	EndpointRecoveryRequested = define[*eventv1.EndpointRecoveryRequested](facts, "endpoint.recovery_requested", 1, OneAccount)
@@ -53,13 +57,14 @@ var (
 // All lists the catalogue in the order of a signal's life.
 func All() []Info {
 	types := []Describer{
-		SignalBatch, IngestRefused,
+		SignalBatch, IngestRefused, KeysUsed,
 		SignalFirstReceived, ImportCompleted,
 		AnalysisRequested, AnalysisCompleted, FindingOpened, FindingRenewed,
 		ProposalCreated, ProposalUpdated, ProposalApproved, ProposalRejected, ProposalSnoozed, ProposalDuplicated, ProposalRewriteRequested, ProposalEdited, ProposalReopened, ProposalExpired,
 		DeploymentCreated, DeploymentDeployed, DeploymentEdited, DeploymentCancelled, DeploymentRolledBack,
 		DeploymentVerified, DeploymentRegressed, DeploymentInconclusive,
 		AccountDeletionScheduled, AccountDeletionCancelled, AccountPurgeBegun, AccountForgotten,
+		ExportRequested, ExportDeleted,
 		EndpointTested, EndpointDisabled, EndpointRecoveryRequested, DeliveryResendRequested,
 		QuotaWarning, QuotaExceeded,
 	}

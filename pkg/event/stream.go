@@ -63,12 +63,12 @@ var facts = Stream{
 	Doc: "Facts, past tense: what one service found out or a person decided, for every other service.",
 }
 
-// What was refused is told as far as there is room: a sender who floods a gateway with nonsense
-// must not fill the streams that others depend on.
+// What gateways tell beside signals is told as far as there is room: a sender who floods a gateway with
+// nonsense must not fill the streams that others depend on.
 var refusals = Stream{
 	Name: "REFUSALS", Prefix: "refusals", MaxAge: 2 * 24 * time.Hour, MaxBytes: 64 * mib,
 	MaxMessageBytes: MaxMessageBytes, DuplicateWindow: DuplicateWindow,
-	Doc: "What gateways refused, counted and sampled, for the people who wonder why nothing arrives. The oldest make room.",
+	Doc: "What gateways tell beside signals: what they refused, counted and sampled, for the people who wonder why nothing arrives, and which keys were used. The oldest make room.",
 }
 
 // DeadLetters holds what no consumer could process, with the reason, until somebody replays it.

@@ -24,6 +24,9 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
+//go:embed supabase.sql
+var supabaseSQL string
+
 const (
 	// lockID is the advisory lock migrators queue on ("specter" in ASCII).
 	lockID int64 = 0x73706563746572
@@ -61,6 +64,9 @@ func Up(ctx context.Context, ownerURL string) error {
 		if err := timer.Migrate(ctx, db, service); err != nil {
 			return err
 		}
+	}
+	if _, err := db.Exec(ctx, supabaseSQL); err != nil {
+		return fmt.Errorf("closing the tables to Supabase's API: %w", err)
 	}
 	return nil
 }
@@ -108,7 +114,7 @@ func Fingerprint() string {
 		}
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(body), body)
 	}
-	fmt.Fprintln(sum, strings.Join(TimerServices(), ","), timer.Fingerprint())
+	fmt.Fprintln(sum, supabaseSQL, strings.Join(TimerServices(), ","), timer.Fingerprint())
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 

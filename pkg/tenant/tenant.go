@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -69,11 +70,14 @@ type Lookup struct {
 	UserID      uuid.UUID
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
 	Certificate string    // the id of a deletion's certificate: letters and digits
+	Customer    string    // of Stripe, whom its webhooks name
+	BillingDue  time.Time // shows every account whose payments are to be looked at by then
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, a link to a proof page, a deletion's certificate, or the accounts of a user) and nothing else.
+// deploy hook, a link to a proof page, a deletion's certificate, a customer, the
+// accounts of a user, or what is due) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -86,7 +90,7 @@ func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) e
 func (l Lookup) settings() []string {
 	var calls []string
 	set := func(name, value string) {
-		// Values are hexadecimal or a UUID: nothing in them needs quoting.
+		// Values are hexadecimal, a UUID or a time: nothing in them needs quoting.
 		calls = append(calls, "set_config('specter."+name+"', '"+value+"', true)")
 	}
 	if len(l.TokenHash) > 0 {
@@ -109,6 +113,12 @@ func (l Lookup) settings() []string {
 	}
 	if isPlain(l.Certificate) {
 		set("certificate", l.Certificate)
+	}
+	if l.Customer != "" {
+		set("billing_customer", hex.EncodeToString([]byte(l.Customer)))
+	}
+	if !l.BillingDue.IsZero() {
+		set("billing_due", l.BillingDue.UTC().Format(time.RFC3339Nano))
 	}
 	return calls
 }

@@ -129,6 +129,54 @@ func TestLookupShowsExactlyTheMatchingRow(t *testing.T) {
 	require.ErrorIs(t, tenant.Tx(t.Context(), pool, uuid.Nil, nil), tenant.ErrNoAccount)
 }
 
+// However a transaction ended, the next borrower of its connection finds no tenant and no credential.
+func TestAReturnedConnectionHasNoTenantLeft(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a := testkit.SeedTenant(t, db)
+	pool := db.PoolOf(t, "specter_dashboard", 1)
+	hash := apikey.Hash("anything")
+	everything := tenant.Lookup{TokenHash: hash, SessionHash: hash, KeyHash: hash, ShareHash: hash, UserID: a.UserID, HookProduct: a.ProductID}
+	const set = `SELECT coalesce(string_agg(name, ' '), '') FROM unnest(ARRAY['account_id', 'user_id', 'token_hash', 'session_hash', 'key_hash', 'share_hash', 'hook_product']) AS name
+		WHERE nullif(current_setting('specter.' || name, true), '') IS NOT NULL`
+	stop := errors.New("stop")
+	endings := map[string]func(ctx context.Context, cancel func(), tx pgx.Tx) error{
+		"committed":   func(context.Context, func(), pgx.Tx) error { return nil },
+		"rolled back": func(context.Context, func(), pgx.Tx) error { return stop },
+		"failed": func(ctx context.Context, _ func(), tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `SELECT 1 / 0`)
+			return err
+		},
+		"abandoned": func(ctx context.Context, cancel func(), tx pgx.Tx) error {
+			cancel()
+			_, err := tx.Exec(ctx, `SELECT pg_sleep(60)`)
+			return err
+		},
+		"committed by hand": func(ctx context.Context, _ func(), tx pgx.Tx) error { return errors.Join(tx.Commit(ctx), stop) },
+	}
+	for name, end := range endings {
+		ctx, cancel := context.WithCancel(t.Context())
+		within := func(want string) func(tx pgx.Tx) error {
+			return func(tx pgx.Tx) error {
+				var names string
+				require.NoError(t, tx.QueryRow(ctx, set).Scan(&names))
+				require.Equal(t, want, names, "within")
+				return end(ctx, cancel, tx)
+			}
+		}
+		_ = tenant.Tx(ctx, pool, a.AccountID, within("account_id"))
+		left := func() (names string) {
+			require.NoError(t, pool.QueryRow(t.Context(), set).Scan(&names))
+			return names
+		}
+		require.Empty(t, left(), name)
+		ctx, cancel = context.WithCancel(t.Context())
+		_ = tenant.LookupTx(ctx, pool, everything, within("user_id token_hash session_hash key_hash share_hash hook_product"))
+		require.Empty(t, left(), name)
+		cancel()
+	}
+}
+
 func products(ctx context.Context, in func(func(pgx.Tx) error) error) (ids []uuid.UUID, err error) {
 	err = in(func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT id FROM products`)

@@ -2,6 +2,8 @@ package timer
 
 import (
 	"context"
+	"crypto/sha256"
+	_ "embed" // closed.sql
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -11,6 +13,9 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 )
+
+//go:embed closed.sql
+var closedSQL string
 
 // Migrate creates or updates the tables of one service's timers. It may run any
 // number of times; callers that may run it at once hold a lock (pkg/schema does).
@@ -51,6 +56,9 @@ func Migrate(ctx context.Context, db *pgxpool.Pool, service string) error {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrating the timer schema %s: %w", schema, err)
 	}
+	if _, err := owner.Exec(ctx, fmt.Sprintf(closedSQL, schema)); err != nil {
+		return fmt.Errorf("closing the timer schema %s: %w", schema, err)
+	}
 	return nil
 }
 
@@ -70,5 +78,5 @@ func Fingerprint() string {
 		panic(err) // the migrations are embedded in River and the configuration is ours
 	}
 	versions := migrator.AllVersions()
-	return fmt.Sprintf("river/%d", versions[len(versions)-1].Version)
+	return fmt.Sprintf("river/%d %x", versions[len(versions)-1].Version, sha256.Sum256([]byte(closedSQL)))
 }

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// defaultWorkers is how many jobs of a service run at once in one process.
-	defaultWorkers = 4
+	// DefaultWorkers is how many jobs of a service run at once in one process.
+	DefaultWorkers = 4
 
 	// softStop is how long running jobs may finish after a stop; then their
 	// context ends and they run again after the restart. With hardStop the whole
@@ -90,7 +90,7 @@ func New(o Options) (*Timer, error) {
 		cfg.Workers = o.Workers
 		cfg.Queues = o.Queues
 		if cfg.Queues == nil {
-			cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: defaultWorkers}}
+			cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: DefaultWorkers}}
 		}
 	}
 	client, err := river.NewClient(riverpgxv5.New(o.DB), cfg)

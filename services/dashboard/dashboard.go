@@ -19,6 +19,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
 	"github.com/draftlabs/specter/services/dashboard/internal/broker"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/consume"
@@ -30,6 +31,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/importing"
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
+	"github.com/draftlabs/specter/services/dashboard/internal/keyuse"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
 	"github.com/draftlabs/specter/services/dashboard/internal/posthog"
 	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
@@ -39,6 +41,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/supabase"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/timers"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 	"github.com/draftlabs/specter/services/dashboard/internal/web"
@@ -96,7 +99,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
 	decisions := decision.New(postgres.Decisions{Store: store, Alarm: timers.NewScheduler(setting.Client(), now)}, now)
-	working, err := timer.New(timer.Options{Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, p.Log)})
+	payments, hangUp := newBilling(c, store, book, now, p.Log)
+	working, err := timer.New(timer.Options{
+		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, payments, p.Log), Periodic: timers.Periodic(payments.On()),
+	})
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("preparing to work timers: %w", err)
@@ -111,7 +117,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		context.AfterFunc(background, views.Close)
 		relay = views
 	}
-	accounts, err := account.New(postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(false)}, auth, account.Options{
+	kept := postgres.Accounts{Store: store, Grace: c.DeletionGrace, Starting: book.Starting(payments.On())}
+	accounts, err := account.New(kept, auth, account.Options{
 		Grace: c.DeletionGrace, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, SecretKey: c.SecretKey, PublicURL: c.Egress.PublicURL, Now: now,
 		Failed: func(err error) { p.Log.Warn("the auth server did not do what it was asked for", zap.Error(err)) },
 	})
@@ -126,8 +133,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,
 		Certificates: postgres.Certificates{Store: store}, CertificateKey: signer.PublicKey(),
 		Accounts:    accounts,
+		Billing:     payments,
 		Products:    product.New(postgres.Products{Store: store}, now),
 		Insights:    insight.New(postgres.Insights{Store: store}, now),
+		AuditLog:    auditlog.New(postgres.AuditLog{Store: store}),
 		Calibration: calibration.New(postgres.Calibration{Store: store}),
 		Decisions:   decisions,
 		Deployments: deployment.New(postgres.Deployments{Store: store}, now),
@@ -138,6 +147,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Usage:       usage.New(postgres.Usage{Store: store}, quotas, now),
 		Refusals:    refusals,
 		Receipts:    receipt.New(postgres.Receipts{Store: store}, broker.NewQueue(p.Bus), now),
+		Exports:     takeout.New(postgres.Exports{Accounts: kept}, now),
 		Privacy:     privacy.New(c.discloses(), broker.NewDisclosures(p.Bus), now),
 		Analytics:   analytics.New(postgres.Analytics{Store: store}, c.PostHogHost != "", now),
 		Relay:       relay,
@@ -150,15 +160,16 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
-		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, farewell.Nobody(farewell.Billing), accounts), now),
+		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, payee{payments}, accounts), now),
 		consume.Refusals(p.Bus, name, refusals, notices),
+		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		accounts,
 		keepCatalog(postgres.Catalog{Store: store}, broker.NewCatalog(p.Bus), p.Log),
 	)
-	return &Service{handler: handler, work: work, auth: auth, stop: stop}, nil
+	return &Service{handler: handler, work: work, auth: auth, stop: func() { hangUp(); stop() }}, nil
 }
 
 // Handler serves the API and the web app.

@@ -21,6 +21,12 @@ func (c Config) discloses() privacy.Own {
 			Receives: "the e-mail address and password of people with an account, and when they sign in",
 		})
 	}
+	if c.Stripe.Key != "" {
+		own.Recipients = append(own.Recipients, privacy.Recipient{
+			Name: "Stripe", Host: "stripe.com", Purpose: "takes payments for plans",
+			Receives: "the e-mail address of people who open a checkout, and what they tell Stripe on its own pages; this server never sees a card",
+		})
+	}
 	if host, _ := c.away(c.PostHogHost); host != "" {
 		own.Recipients = append(own.Recipients, privacy.Recipient{
 			Name: "PostHog", Host: host, Purpose: "measures which pages of this dashboard are opened",

@@ -2,7 +2,7 @@
 // proto/openapi/dashboard.v1.yaml and the web app.
 //
 // Consumes: account.purge_begun, to have the auth server and billing forget the owner; ingest.refused, to show what
-// gateways refused; proposal.created, proposal.updated, proposal.expired and the verdicts of
+// gateways refused; keys.used, to show when keys were used last; proposal.created, proposal.updated, proposal.expired and the verdicts of
 // deployments, and endpoint.disabled, for the audit log; and gateways' use of monthly limits. Everything else it reads from what the others wrote, under row-level security,
 // and for one signal's receipt from the queue.
 //
@@ -10,14 +10,14 @@
 // proposal.edited, proposal.rewrite_requested, proposal.reopened (a decision was undone, or a snooze is over), deployment.created,
 // deployment.deployed, deployment.edited, deployment.cancelled, deployment.rolled_back, analysis.requested,
 // import.completed, endpoint.tested, endpoint.recovery_requested, delivery.resend_requested,
-// quota.warning, quota.exceeded, account.deletion_scheduled, account.deletion_cancelled;
+// quota.warning, quota.exceeded, account.deletion_scheduled, account.deletion_cancelled, export.requested, export.deleted;
 // signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
 // which it makes anew at start when the broker has lost it.
 //
 // Stores: plans, accounts, web_sessions, access_tokens, products, contexts, api_keys,
 // proposal_decisions, proposal_edits, deployments, deployment_shares, change_commits, deploy_hooks, deploy_receipts,
 // webhook_endpoints, imports, idempotency_keys, audit_log,
-// ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares; and the timers of snoozes in schema river_dashboard.
+// ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares, exports; and the timers of snoozes in schema river_dashboard.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;

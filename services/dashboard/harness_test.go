@@ -65,6 +65,8 @@ type world struct {
 	auth  *goTrue
 	clock *clock
 	url   string
+	// handler is the running dashboard's, for its routes.
+	handler http.Handler
 }
 
 func newWorld(t *testing.T, change ...func(*dashboard.Config)) *world {
@@ -106,7 +108,8 @@ func (w *world) start(c dashboard.Config, log *zap.Logger) (stop func()) {
 	ready := make(chan struct{})
 	go func() { done <- service.Run(ctx, func() { close(ready) }) }()
 	<-ready
-	server := httptest.NewServer(service.Handler())
+	w.handler = service.Handler()
+	server := httptest.NewServer(w.handler)
 	w.url = server.URL
 	stop = sync.OnceFunc(func() {
 		server.Close()
@@ -146,6 +149,21 @@ func (w *world) signedUp(email string) *caller {
 	require.Equal(w.t, http.StatusCreated, r.status, r.text)
 	c.csrf = r.str("csrf_token")
 	return c
+}
+
+// owner is a person with a fresh account, a product, and a token that may everything.
+func (w *world) owner(email string) (testkit.Tenant, *caller) {
+	w.t.Helper()
+	c := w.signedUp(email)
+	me := c.get("/api/v1/session")
+	made := c.post("/api/v1/products", map[string]any{"name": "Shop"})
+	token := c.post("/api/v1/tokens", map[string]any{"name": "Everything", "scopes": allScopes()})
+	require.Equal(w.t, http.StatusCreated, token.status, token.text)
+	id := func(r response, path string) uuid.UUID { return uuid.MustParse(r.str(path)) }
+	return testkit.Tenant{
+		AccountID: id(me, "account_id"), UserID: id(me, "user_id"), Email: email, ProductID: id(made, "product.id"), ContextID: id(made, "context.id"),
+		KeyID: id(made, "key.id"), Key: made.str("key.key"), Token: token.str("token"), TokenID: id(token, "access_token.id"),
+	}, c
 }
 
 type response struct {

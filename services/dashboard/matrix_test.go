@@ -9,38 +9,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/draftlabs/specter/pkg/testkit"
-	"github.com/draftlabs/specter/proto/openapi"
 )
-
-// operation is one line of the contract.
-type operation struct {
-	method, path, id, scope string
-	public                  bool
-}
-
-func operations(t *testing.T) []operation {
-	t.Helper()
-	var contract struct {
-		Paths map[string]map[string]struct {
-			ID       string                 `yaml:"operationId"`
-			Scope    string                 `yaml:"x-scope"`
-			Security *[]map[string][]string `yaml:"security"`
-		} `yaml:"paths"`
-	}
-	require.NoError(t, yaml.Unmarshal(openapi.Dashboard, &contract))
-	var out []operation
-	for path, methods := range contract.Paths {
-		for method, o := range methods {
-			out = append(out, operation{strings.ToUpper(method), path, o.ID, o.Scope, o.Security != nil && len(*o.Security) == 0})
-		}
-	}
-	require.Greater(t, len(out), 40)
-	return out
-}
 
 // bodies are bodies that pass every check, so that only the id decides.
 func bodies(url string) map[string]any {
@@ -54,6 +27,8 @@ func bodies(url string) map[string]any {
 		"updateEndpoint":     map[string]any{"description": "x"}, "createEndpoint": map[string]any{"url": url}, "createProduct": map[string]any{"name": "x"},
 		"rotateEndpointSecret": map[string]any{}, "recoverEndpoint": map[string]any{"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
 		"createShare": map[string]any{},
+		"updateKey":   map[string]any{"name": "x"}, "rollKey": map[string]any{"grace": "now"}, "rollToken": map[string]any{"grace": "now"},
+		"openCheckout": map[string]any{"price": "price_1"}, "openBillingPortal": map[string]any{},
 		"createToken": map[string]any{"name": "x", "scopes": []string{"products:read"}}, "scheduleAccountDeletion": map[string]any{"confirm_email": "nobody@example.test"},
 	}
 }
@@ -75,12 +50,13 @@ func (w *world) ids(tenant testkit.Tenant) map[string]string {
 	share := uuid.New()
 	w.insert("specter_dashboard", tenant.AccountID, `INSERT INTO proof_shares (id, account_id, deployment_id, token_hash, hint, created_by, created_at) VALUES ($1, $2, $3, sha256($4), 'sps_abcd', 'x', now())`,
 		share, tenant.AccountID, approved.str("deployment_id"), share[:])
+	export := w.archive(tenant, []byte("an archive"))
 	endpoint, delivery := c.post("/api/v1/webhook-endpoints", map[string]any{"url": "http://127.0.0.1:8080/"}).str("endpoint.id"), uuid.New()
 	w.delivery(tenant, endpoint, delivery, "proposal.created", "failed", w.clock.Now())
 	return map[string]string{
 		"product_id": tenant.ProductID.String(), "context_id": tenant.ContextID.String(), "key_id": tenant.KeyID.String(), "token_id": tenant.TokenID.String(),
 		"session_id": session.String(), "signal_id": signal.ID.String(), "proposal_id": proposal.String(), "deployment_id": approved.str("deployment_id"),
-		"analysis_id": analysis.String(), "share_id": share.String(),
+		"analysis_id": analysis.String(), "share_id": share.String(), "export_id": export.String(),
 		"finding_id":  c.get("/api/v1/products/" + tenant.ProductID.String() + "/findings").str("items.0.id"),
 		"import_id":   c.post("/api/v1/products/"+tenant.ProductID.String()+"/imports", map[string]any{}).str("id"),
 		"endpoint_id": endpoint, "delivery_id": delivery.String(),
@@ -91,53 +67,78 @@ func fill(path string, ids map[string]string) string {
 	return parameter.ReplaceAllStringFunc(path, func(p string) string { return ids[strings.Trim(p, "{}")] })
 }
 
-// TestForeignIdsAreAsAbsentAsInventedOnes walks every operation of the contract that names
-// something, as a hostile tenant: another account's id and a random one get the same bytes.
+// mixes are all ways to fill a path's parameters with one's own ids and another's, but for all one's own.
+func mixes(path string, own, foreign map[string]string) (out []map[string]string) {
+	names := parameter.FindAllStringSubmatch(path, -1)
+	for bits := 1; bits < 1<<len(names); bits++ {
+		mix := map[string]string{}
+		for i, name := range names {
+			mix[name[1]] = own[name[1]]
+			if bits>>i&1 == 1 {
+				mix[name[1]] = foreign[name[1]]
+			}
+		}
+		out = append(out, mix)
+	}
+	return out
+}
+
+// TestForeignIdsAreAsAbsentAsInventedOnes walks every operation of the contract that names something, as a hostile owner
+// with a session and with a token: another account's id and a random one get the same bytes, also below a product of one's own.
 func TestForeignIdsAreAsAbsentAsInventedOnes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	victim, hostile := w.tenant(), w.tenant()
+	victim := w.tenant()
 	ids := w.ids(victim)
-	c := w.withToken(hostile.Token).with("X-Request-Id", "same-request")
-	own := c.post("/api/v1/webhook-endpoints", map[string]any{"url": "http://127.0.0.1:8080/"}).str("endpoint.id")
+	hostile, person := w.owner("mallory@example.test")
+	own := w.ids(hostile)
+	before := w.everything(victim.AccountID)
+	callers := map[string]*caller{"session": person, "token": w.withToken(hostile.Token)}
 	checked := 0
 	for _, o := range operations(t) {
 		if !strings.Contains(o.path, "{") || o.public { // in a public one the address or a signature is the credential
 			continue
 		}
 		random := map[string]string{}
-		for name := range ids {
-			random[name] = uuid.NewString()
-		}
-		// With a product of one's own, a foreign key of it must be absent too.
-		mixed := map[string]string{}
-		for name, id := range ids {
-			mixed[name] = id
-		}
-		if strings.Count(o.path, "{") > 1 {
-			mixed["product_id"], mixed["endpoint_id"] = hostile.ProductID.String(), own
+		for _, name := range parameter.FindAllStringSubmatch(o.path, -1) {
+			random[name[1]] = uuid.NewString()
+			require.NotEmpty(t, ids[name[1]], "%s names a %s: make one in ids()", o.id, name[1])
 		}
 		body := bodies("http://127.0.0.1:8080/")[o.id]
-		invented := c.do(o.method, fill(o.path, random), body)
-		require.Equal(t, http.StatusNotFound, invented.status, "%s: %s", o.id, invented.text)
-		for _, foreign := range []map[string]string{ids, mixed} {
-			r := c.do(o.method, fill(o.path, foreign), body)
-			require.Equal(t, http.StatusNotFound, r.status, "%s: %s", o.id, r.text)
-			require.Equal(t, invented.text, r.text, o.id)
-			r.header.Del("Date")
-			invented.header.Del("Date")
-			require.Equal(t, invented.header, r.header, o.id)
+		for who, c := range callers {
+			c = c.with("X-Request-Id", "same-request")
+			invented := c.do(o.method, fill(o.path, random), body)
+			require.Equal(t, http.StatusNotFound, invented.status, "%s as %s with ids that nobody has: give it a body that passes its checks in bodies(): %s", o.id, who, invented.text)
+			for _, foreign := range append(mixes(o.path, own, ids), mixes(o.path, own, random)...) {
+				r := c.do(o.method, fill(o.path, foreign), body)
+				require.Equal(t, http.StatusNotFound, r.status, "%s as %s with %v: %s", o.id, who, foreign, r.text)
+				require.Equal(t, invented.text, r.text, o.id)
+				r.header.Del("Date")
+				invented.header.Del("Date")
+				require.Equal(t, invented.header, r.header, o.id)
+			}
 		}
 		checked++
 	}
 	require.Greater(t, checked, 25)
+	require.Equal(t, before, w.everything(victim.AccountID), "nothing of the victim's was changed by trying")
+}
 
-	// And nothing of the victim's was changed by trying.
-	owner := w.withToken(victim.Token)
-	require.Equal(t, http.StatusOK, owner.get("/api/v1/products/"+ids["product_id"]).status)
-	require.Equal(t, "pending", owner.get("/api/v1/proposals/"+ids["proposal_id"]).str("status"))
-	require.Equal(t, "planned", owner.get("/api/v1/deployments/"+ids["deployment_id"]).str("status"))
-	require.Equal(t, http.StatusOK, owner.get("/api/v1/webhook-endpoints/"+ids["endpoint_id"]).status)
+// everything is a digest of each table's rows of an account.
+func (w *world) everything(account uuid.UUID) map[string]string {
+	w.t.Helper()
+	owner := w.db.Owner(w.t)
+	rows, err := owner.Query(w.t.Context(), `SELECT tablename FROM pg_policies WHERE policyname = 'tenant' AND schemaname = 'public' AND tablename <> 'accounts'`)
+	require.NoError(w.t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(w.t, err)
+	out := map[string]string{}
+	for _, table := range tables {
+		var digest string
+		require.NoError(w.t, owner.QueryRow(w.t.Context(), fmt.Sprintf(`SELECT count(*) || ' ' || coalesce(md5(string_agg(x::text, chr(10) ORDER BY x::text)), '') FROM %s x WHERE account_id = $1`, table), account).Scan(&digest))
+		out[table] = digest
+	}
+	return out
 }
 
 // TestListsHoldOnesOwnOnly reads every list of the account as each of two tenants.

@@ -151,7 +151,7 @@ func TestTokensAreShownOnceAndBounded(t *testing.T) {
 	b := w.withToken(brief.str("token"))
 	require.Equal(t, http.StatusOK, b.get("/api/v1/products").status)
 	w.clock.Advance(2 * time.Hour)
-	require.Equal(t, "key_revoked", b.get("/api/v1/products").str("code"))
+	require.Equal(t, "key_expired", b.get("/api/v1/products").str("code"))
 
 	require.Equal(t, http.StatusBadRequest, ann.post("/api/v1/tokens", map[string]any{"name": "x", "scopes": []string{"everything"}}).status)
 	require.Equal(t, "invalid_key", w.withToken("spt_nonsense").get("/api/v1/products").str("code"))

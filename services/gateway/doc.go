@@ -2,9 +2,10 @@
 //
 // Consumes: HTTP (POST /api/signals, POST /api/ingest, GET /s.js, GET /s/v<version>.js,
 // GET /s/versions.json, and the same under names that an operator chose) and the CATALOG bucket, which
-// tells it keys, products, contexts and monthly limits.
+// tells it keys with their origins and ends, products, contexts and monthly limits.
 //
-// Produces: event.SignalBatch on the SIGNALS stream, and event.IngestRefused for what it refused.
+// Produces: event.SignalBatch on the SIGNALS stream, event.IngestRefused for what it refused, and
+// event.KeysUsed for the keys that were used.
 //
 // Stores: leases of monthly limits in the QUOTA bucket. It never opens a database; any number of
 // instances may run.
@@ -21,6 +22,7 @@
 //	internal/signal     bytes to signals, strictly
 //	internal/quota      leases of the account's month
 //	internal/refusal    counts and samples of what was refused, for the dashboard
+//	internal/keyuse     which keys were used, for the dashboard
 //	internal/batch      group commit: requests in flight share one acknowledgement
 //	internal/publish    one message to JetStream
 //	internal/script     the built script tag

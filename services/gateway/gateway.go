@@ -14,6 +14,7 @@ import (
 	"github.com/draftlabs/specter/services/gateway/internal/batch"
 	"github.com/draftlabs/specter/services/gateway/internal/httpapi"
 	"github.com/draftlabs/specter/services/gateway/internal/ingest"
+	"github.com/draftlabs/specter/services/gateway/internal/keyuse"
 	"github.com/draftlabs/specter/services/gateway/internal/publish"
 	"github.com/draftlabs/specter/services/gateway/internal/quota"
 	"github.com/draftlabs/specter/services/gateway/internal/refusal"
@@ -52,13 +53,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	scrubber := scrub.New(scrub.Options{MaxDepth: c.MaxDepth + 1})
 	meter := quota.New(p.Bus, p.Log, p.Metrics, p.Now)
 	recorder := refusal.New(p.Bus, scrubber, p.Log, p.Metrics, p.Now)
+	uses := keyuse.New(p.Bus, p.Log, p.Metrics, p.Now)
 	service := ingest.New(
 		ingest.Options{
 			Limits: c.limits(), RatePerSecond: c.RatePerSecond, Now: p.Now, NewID: signal.NewID, Encode: publish.Encode, Metrics: p.Metrics,
 		},
 		watcher,
 		scrubber,
-		batcher, meter, told{recorder},
+		batcher, meter, told{recorder}, uses,
 	)
 	handler, err := httpapi.New(httpapi.Options{
 		BodyBytes: c.MaxBodyBytes, MemoryBytes: c.MemoryBytes, HTTPS: c.https(), Metrics: p.Metrics, Paths: c.paths(),
@@ -67,7 +69,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
 	return &Service{
-		handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, meter, recorder, batcher), syncs: c.SyncAlways, log: p.Log,
+		handler: handler, publisher: publisher, parts: lifecycle.Group(watcher, meter, recorder, uses, batcher), syncs: c.SyncAlways, log: p.Log,
 	}, nil
 }
 

@@ -98,8 +98,11 @@ func TestKeysComeByHeaderBearerAndQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := []byte(`{"type":"a"}`)
-	revoked, narrow, stranger := apikey.New(apikey.Ingest), apikey.New(apikey.Ingest), apikey.New(apikey.Ingest)
+	revoked, expired, pages := apikey.New(apikey.Ingest), apikey.New(apikey.Ingest), apikey.New(apikey.Ingest)
+	narrow, stranger := apikey.New(apikey.Ingest), apikey.New(apikey.Ingest)
 	w.putKey(revoked, &catalogv1.Key{Revoked: true})
+	w.putKey(expired, &catalogv1.Key{ExpiresAt: time.Now().Add(-time.Minute).UnixMilli()})
+	w.putKey(pages, &catalogv1.Key{AllowedOrigins: []string{"https://*.shop.example"}, RefuseWithoutOrigin: true})
 	w.putKey(narrow, &catalogv1.Key{AllowedOrigins: []string{"https://shop.example"}})
 	testkit.Eventually(t, func() bool {
 		return w.do(http.MethodPost, "/api/signals?key="+narrow, body).status == http.StatusOK
@@ -123,8 +126,14 @@ func TestKeysComeByHeaderBearerAndQuery(t *testing.T) {
 		"an access token":    {"/api/signals?key=" + apikey.New(apikey.Access), nil, 401, "invalid_key"},
 		"allowed origin":     {"/api/signals?key=" + narrow, []string{"Origin", "https://shop.example"}, 200, ""},
 		"no origin":          {"/api/signals?key=" + narrow, nil, 200, ""},
-		"another origin":     {"/api/signals?key=" + narrow, []string{"Origin", "https://evil.example"}, 403, "key_scope"},
-		"an opaque origin":   {"/api/signals?key=" + narrow, []string{"Origin", "null"}, 403, "key_scope"},
+		"another origin":     {"/api/signals?key=" + narrow, []string{"Origin", "https://evil.example"}, 403, "origin_not_allowed"},
+		"an opaque origin":   {"/api/signals?key=" + narrow, []string{"Origin", "null"}, 403, "origin_not_allowed"},
+		"expired":            {"/api/signals?key=" + expired, nil, 401, "key_expired"},
+		"a subdomain":        {"/api/signals?key=" + pages, []string{"Origin", "https://eu.shop.example"}, 200, ""},
+		"not the apex":       {"/api/signals?key=" + pages, []string{"Origin", "https://shop.example"}, 403, "origin_not_allowed"},
+		"a suffix":           {"/api/signals?key=" + pages, []string{"Origin", "https://evil-shop.example"}, 403, "origin_not_allowed"},
+		"pages only":         {"/api/signals?key=" + pages, nil, 403, "origin_not_allowed"},
+		"an empty origin":    {"/api/signals?key=" + pages, []string{"Origin", " "}, 403, "origin_not_allowed"},
 		"ingest without key": {"/api/ingest", nil, 401, "missing_key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +163,48 @@ func TestARevokedKeyStopsWorking(t *testing.T) {
 	testkit.Eventually(t, func() bool {
 		return strings.Contains(w.send("/api/signals", []byte(`{"type":"a"}`)).body, "takes no signals any more")
 	}, "the account's closing to arrive")
+}
+
+// A rolled key and the one that takes its place work side by side until the old one's hour.
+func TestARolledKeyStopsAtItsHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	next := apikey.New(apikey.Ingest)
+	body := []byte(`{"type":"a"}`)
+	w.putKey(next, &catalogv1.Key{})
+	w.putKey(w.key, &catalogv1.Key{ExpiresAt: w.now().Add(time.Hour).UnixMilli()})
+	testkit.Eventually(t, func() bool {
+		return w.do(http.MethodPost, "/api/signals?key="+next, body).status == http.StatusOK
+	}, "the new key to arrive")
+	require.Equal(t, http.StatusOK, w.send("/api/signals", body).status, "both work meanwhile")
+
+	w.ahead.Store(int64(59 * time.Minute))
+	require.Equal(t, http.StatusOK, w.send("/api/signals", body).status)
+	w.ahead.Store(int64(time.Hour))
+	got := w.send("/api/signals", body)
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.Equal(t, "key_expired", got.problem(t).Code)
+	require.Equal(t, http.StatusOK, w.do(http.MethodPost, "/api/signals?key="+next, body).status)
+
+	w.putKey(w.key, &catalogv1.Key{ExpiresAt: w.now().Add(time.Hour).UnixMilli()})
+	testkit.Eventually(t, func() bool { return w.send("/api/signals", body).status == http.StatusOK }, "an end that was moved")
+}
+
+func TestTheDashboardIsToldWhichKeysAreUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	told, err := w.bus.Conn().SubscribeSync(event.KeysUsed.Subject(uuid.Nil))
+	require.NoError(t, err)
+	for range 20 {
+		require.Equal(t, http.StatusOK, w.send("/api/signals", []byte(`{"type":"a"}`)).status)
+	}
+	msg, err := told.NextMsg(10 * time.Second)
+	require.NoError(t, err)
+	var used eventv1.KeysUsed
+	require.NoError(t, proto.Unmarshal(msg.Data, &used))
+	require.Len(t, used.GetUses(), 1, "once a minute, however often it is used")
+	require.Equal(t, w.account[:], used.GetUses()[0].GetAccountId())
+	require.WithinDuration(t, time.Now(), used.GetUses()[0].GetAt().AsTime(), time.Minute)
 }
 
 func TestAnErrorSaysEverythingItShould(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type world struct {
 	url    string
 	stop   func()
 	client *http.Transport
+	ahead  atomic.Int64 // the gateway's clock is, by this many nanoseconds
 
 	key                         string
 	account, product, contextID uuid.UUID
@@ -63,7 +65,7 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 		f(&c)
 	}
 	require.NoError(t, c.Validate())
-	s, err := gateway.New(c, svcmain.Platform{Log: zap.NewNop(), Bus: w.bus, Metrics: prometheus.NewRegistry(), Now: time.Now})
+	s, err := gateway.New(c, svcmain.Platform{Log: zap.NewNop(), Bus: w.bus, Metrics: prometheus.NewRegistry(), Now: w.now})
 	require.NoError(t, err)
 	w.stop = run(t, s)
 
@@ -76,6 +78,8 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 	t.Cleanup(w.client.CloseIdleConnections)
 	return w
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 // run starts a service and returns what stops it; a test that does not is stopped at its end.
 func run(t testing.TB, s lifecycle.Service) (stop func()) {

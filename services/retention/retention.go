@@ -20,12 +20,17 @@ import (
 	"github.com/draftlabs/specter/services/retention/internal/broker"
 	"github.com/draftlabs/specter/services/retention/internal/consume"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
+	"github.com/draftlabs/specter/services/retention/internal/export"
 	"github.com/draftlabs/specter/services/retention/internal/ledger"
 	"github.com/draftlabs/specter/services/retention/internal/postgres"
 	"github.com/draftlabs/specter/services/retention/internal/timers"
 )
 
-const name = "retention"
+const (
+	name = "retention"
+	// restShare makes a builder of exports rest half of the time.
+	restShare = 1.0
+)
 
 // Module describes the service to the programs that host it.
 func Module() svcmain.Module { return svcmain.Define(name, true, load, New) }
@@ -56,6 +61,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	letters := deletion.Letters{Post: post{sender, c.Mail.Sends()}, Instance: c.PublicURL}
 	purger.Mailer = letters
 	var deletions *postgres.Deletions
+	var exports *postgres.Exports
+	var builder *export.Builder
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
 		Ensure: func(ctx context.Context) error {
 			created, err := keeper.Ensure(ctx)
@@ -78,6 +85,17 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 			}
 			return letters.Notify(ctx, n, d, email, open, p.Now())
 		},
+		Export: func(ctx context.Context, account, id uuid.UUID) (bool, error) { return builder.Run(ctx, account, id) },
+		Expire: func(ctx context.Context, account, id uuid.UUID) error {
+			return exports.Expire(ctx, account, id, p.Now())
+		},
+		Resume: func(ctx context.Context) error {
+			resumed, err := exports.Resume(ctx, p.Now().Add(-export.Abandoned))
+			if resumed > 0 {
+				p.Log.Info("going on with exports whose builder was gone", zap.Int("exports", resumed))
+			}
+			return err
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -85,8 +103,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	box := outbox.New(name)
 	deletions = postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7, c.ScrubMiB*mebibyte)
 	purger.Store = deletions
+	exports = postgres.NewExports(p.DB, box, tasks, c.ExportKeep)
+	builder = export.NewBuilder(exports, export.Options{MaxBytes: c.ExportMaxBytes, Rest: restShare, Now: p.Now})
 	return &Service{lifecycle.Group(
 		consume.Consumer(p.Bus, deletions),
+		consume.ExportConsumer(p.Bus, exports, p.Now),
 		tasks,
 		box.Relay(p.DB, p.Bus, p.Log),
 		p.Bus.Trimmer(event.Streams()...),

@@ -43,19 +43,24 @@ type stage struct {
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
 	ledger string
+	config retention.Config
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	return &stage{t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: filepath.Join(t.TempDir(), "deletions.jsonl")}
+	file := filepath.Join(t.TempDir(), "deletions.jsonl")
+	return &stage{
+		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: file,
+		config: retention.Config{
+			Months: 24, SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: file, ScrubMiB: 64, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
+		},
+	}
 }
 
 func (s *stage) start() (stop func()) {
 	s.t.Helper()
-	service, err := retention.New(retention.Config{
-		Months: 24, SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: s.ledger, ScrubMiB: 64,
-	}, svcmain.Platform{
+	service, err := retention.New(s.config, svcmain.Platform{
 		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
 	})
 	require.NoError(s.t, err)

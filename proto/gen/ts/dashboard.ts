@@ -269,6 +269,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports of everything the account has, newest first */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Export everything the account has
+         * @description An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+         *     deletion of the account is scheduled, until everything is purged.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An export */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Delete an export, or stop making it */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The archive of an export
+         * @description A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+         *     where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+         */
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/password": {
         parameters: {
             query?: never;
@@ -303,6 +364,28 @@ export interface paths {
          * @description The account keeps its address until the links in the mails were followed.
          */
         post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the audit log is as it was written
+         * @description Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+         *     changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+         *     note the head (its number and hash) outside of Specter, and pass it as `known` later.
+         */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -379,6 +462,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens/{token_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an access token; the old one goes on for a while
+         * @description Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+         *     both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+         *     more than two. A token cannot roll one that may more than itself.
+         */
+        post: operations["rollToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -390,6 +495,86 @@ export interface paths {
         get: operations["getUsage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan, what other plans cost, and the subscription */
+        get: operations["getBilling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which a plan is bought
+         * @description Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+         *     `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+         */
+        post: operations["openCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The address of Stripe's page on which the subscription is changed, paid or cancelled
+         * @description 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+         */
+        post: operations["openBillingPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stripe's webhook endpoint
+         * @description The event must be signed (`Stripe-Signature`) with the endpoint's secret, at most 300 s ago; 1 MiB at most. Nothing
+         *     is taken from the event but whom it is about: what is so is asked of Stripe. Events that came before, that are of
+         *     another kind or about nobody here answer 200 and do nothing. 503 asks Stripe to send it again.
+         */
+        post: operations["receiveStripeEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -462,6 +647,31 @@ export interface paths {
         post?: never;
         /** Revoke an ingest key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename an ingest key, or change its origins or its end
+         * @description Gateways keep to the change within a second.
+         */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/keys/{key_id}/roll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an ingest key; the old one goes on for a while
+         * @description Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+         *     can be rolled once, and not while the one before it still works: there are never more than two.
+         */
+        post: operations["rollKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1445,11 +1655,17 @@ export interface components {
             confirm_email: string;
         };
         AuditEntry: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The place in the account's log: 1, 2, 3 … without a gap.
+             */
             id: number;
             /** Format: date-time */
             at: string;
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
             actor: string;
+            /** @description The person's address or the token's name, while there is one. */
+            actor_name?: string;
             action: string;
             subject_type: string;
             /** Format: uuid */
@@ -1457,6 +1673,36 @@ export interface components {
             detail?: {
                 [key: string]: unknown;
             };
+            /** @description The hash of the entry before, in hexadecimal; zeros for the first. */
+            prev_hash: string;
+            /** @description SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes. */
+            hash: string;
+        };
+        AuditVerification: {
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description How many entries were found in order.
+             */
+            entries: number;
+            head?: components["schemas"]["AuditHead"];
+            first_broken?: components["schemas"]["AuditBreak"];
+        };
+        /** @description The newest entry found in order. Note it outside of Specter to ask for it later. */
+        AuditHead: {
+            /** Format: int64 */
+            id: number;
+            hash: string;
+        };
+        AuditBreak: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+             *     what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+             * @enum {string}
+             */
+            reason: "missing" | "relinked" | "altered" | "replaced";
         };
         AuditEntryPage: {
             items: components["schemas"]["AuditEntry"][];
@@ -1488,20 +1734,47 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
         };
+        /**
+         * @description retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+         * @enum {string}
+         */
+        CredentialStatus: "active" | "retiring" | "expired" | "revoked";
+        /**
+         * @description How long what is rolled goes on working.
+         * @enum {string}
+         */
+        Grace: "now" | "1h" | "24h" | "7d";
+        Roll: {
+            grace: components["schemas"]["Grace"];
+            /**
+             * Format: date-time
+             * @description When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+             */
+            expires_at?: string;
+        };
         AccessToken: {
             /** Format: uuid */
             id: string;
             name: string;
             hint: string;
             scopes: components["schemas"]["Scope"][];
+            status: components["schemas"]["CredentialStatus"];
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To five minutes.
+             */
             last_used_at?: string;
             /** Format: date-time */
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The token it was rolled to.
+             */
+            replaced_by?: string;
         };
         AccessTokenPage: {
             items: components["schemas"]["AccessToken"][];
@@ -1510,6 +1783,12 @@ export interface components {
         CreatedAccessToken: {
             access_token: components["schemas"]["AccessToken"];
             token: string;
+        };
+        RolledAccessToken: {
+            access_token: components["schemas"]["AccessToken"];
+            /** @description The new token; in this answer only. */
+            token: string;
+            previous: components["schemas"]["AccessToken"];
         };
         Usage: {
             plan: string;
@@ -1573,6 +1852,98 @@ export interface components {
             /** Format: int64 */
             count: number;
         };
+        Billing: {
+            /** @description Whether accounts can pay on this server. */
+            enabled: boolean;
+            plan: string;
+            plan_title: string;
+            /** @description There is something to manage in the billing portal. */
+            managed: boolean;
+            /** @description The plans that accounts can have here; none when billing is off. */
+            offers: components["schemas"]["PlanOffer"][];
+            subscription?: components["schemas"]["Subscription"];
+            /**
+             * Format: date-time
+             * @description When Stripe was asked last.
+             */
+            asked_at?: string;
+        };
+        PlanOffer: {
+            name: string;
+            title: string;
+            limits: components["schemas"]["PlanLimits"];
+            /** @description Empty when the plan costs nothing, or while Stripe cannot be reached. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        /** @description What is absent has no limit. */
+        PlanLimits: {
+            /** Format: int64 */
+            signals_per_month?: number;
+            products?: number;
+            contexts?: number;
+            analyses_per_day?: number;
+            webhook_endpoints?: number;
+            retention_months: number;
+        };
+        PlanPrice: {
+            id: string;
+            /** @description ISO 4217, in lower case. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description In the currency's smallest unit; absent when it depends on more than the price.
+             */
+            amount?: number;
+            /** @description day, week, month or year */
+            interval: string;
+            /** @description Intervals between payments. */
+            every: number;
+        };
+        Subscription: {
+            /** @description As Stripe has it: trialing, active, past_due, unpaid or paused. */
+            status: string;
+            price: string;
+            /** Format: date-time */
+            period_ends_at: string;
+            /** @description It was cancelled and is paid for until then. */
+            ends_with_period: boolean;
+            /** Format: date-time */
+            trial_ends_at?: string;
+            /**
+             * Format: date-time
+             * @description A payment is missing since.
+             */
+            past_due_since?: string;
+            /**
+             * Format: date-time
+             * @description When the plan is lost unless the missing payment comes.
+             */
+            grace_ends_at?: string;
+        };
+        NewCheckout: {
+            /** @description One of the offers'. */
+            price: string;
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        PortalVisit: {
+            /**
+             * Format: uuid
+             * @description In whose settings the person is; Stripe leads back there.
+             */
+            product_id?: string;
+        };
+        StripePage: {
+            /** @description Good once and for a short time. */
+            url: string;
+        };
+        StripeEventAnswer: {
+            /** @enum {string} */
+            outcome: "applied" | "repeated" | "ignored";
+        };
         NewProduct: {
             name: string;
             /** @default UTC */
@@ -1608,22 +1979,69 @@ export interface components {
             context: components["schemas"]["Context"];
             key: components["schemas"]["ApiKey"];
         };
+        /**
+         * @description Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+         *     shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+         */
+        Origins: string[];
         NewApiKey: {
             name: string;
-            allowed_origins?: string[];
+            allowed_origins?: components["schemas"]["Origins"];
+            /**
+             * @description Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+             * @default false
+             */
+            allow_without_origin: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has no end.
+             */
+            expires_at?: string;
+        };
+        /** @description What is absent stays as it is. */
+        ApiKeyPatch: {
+            name?: string;
+            allowed_origins?: components["schemas"]["Origins"];
+            allow_without_origin?: boolean;
+            /**
+             * Format: date-time
+             * @description Of a key that was rolled at most seven days from now.
+             */
+            expires_at?: string;
+            /** @description true takes the end away; not of a key that was rolled. */
+            never_expires?: boolean;
         };
         ApiKey: {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description The key itself: public, it stands in your page; empty once revoked. */
+            /** @description The key itself: public, it stands in your page; empty once it works no more. */
             key: string;
             hint: string;
-            allowed_origins: string[];
+            allowed_origins: components["schemas"]["Origins"];
+            allow_without_origin: boolean;
+            status: components["schemas"]["CredentialStatus"];
+            version: number;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute, some seconds late.
+             */
+            last_used_at?: string;
+            /** Format: date-time */
+            expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /**
+             * Format: uuid
+             * @description The key it was rolled to.
+             */
+            replaced_by?: string;
+        };
+        RolledApiKey: {
+            key: components["schemas"]["ApiKey"];
+            previous: components["schemas"]["ApiKey"];
         };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
@@ -2380,6 +2798,53 @@ export interface components {
             items: components["schemas"]["DeployReceipt"][];
             next_cursor?: string;
         };
+        Export: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            status: "queued" | "building" | "ready" | "failed" | "expired";
+            requested_by: string;
+            /**
+             * Format: date-time
+             * @description The archive holds what there was at this moment.
+             */
+            requested_at: string;
+            /**
+             * Format: int64
+             * @description Rows that are written.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Rows that there will be, as counted when it began.
+             */
+            rows_expected?: number;
+            /**
+             * Format: int64
+             * @description Of the archive.
+             */
+            bytes?: number;
+            /** @description Of the archive, in hexadecimal digits. */
+            sha256?: string;
+            filename?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description Then the archive is removed.
+             */
+            expires_at?: string;
+            failure?: components["schemas"]["ExportFailure"];
+        };
+        ExportFailure: {
+            /** @enum {string} */
+            code: "too_large" | "internal";
+            detail: string;
+        };
+        ExportPage: {
+            items: components["schemas"]["Export"][];
+            next_cursor?: string;
+        };
         NewShare: {
             /**
              * Format: date-time
@@ -3132,6 +3597,7 @@ export interface components {
         From: string;
         To: string;
         ProposalStatus: components["schemas"]["ProposalStatus"];
+        ExportID: string;
         /** @description Repeating a request with the same key within 24 h answers with the first result. */
         IdempotencyKey: string;
         /** @description ETag of the version that was read. */
@@ -3514,6 +3980,13 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                actor?: string;
+                /** @description What, in full ("key.created"), or about what: the part before the dot. */
+                action?: string;
+                from?: string;
+                /** @description Exclusive. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3528,6 +4001,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ExportPage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The bytes that are wanted, as RFC 9110 has it: bytes=1048576- */
+                Range?: string;
+                /** @description The ETag that the bytes must belong to; the whole archive comes when it is another. */
+                "If-Range"?: string;
+            };
+            path: {
+                export_id: components["parameters"]["ExportID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A part of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
                 };
             };
             default: components["responses"]["Problem"];
@@ -3578,6 +4181,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmailChanged"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: {
+                /** @description An entry noted earlier, as NUMBER:HASH; it must still be there. */
+                known?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AuditVerification. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3719,6 +4346,33 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    rollToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: components["parameters"]["TokenID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledAccessToken. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledAccessToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getUsage: {
         parameters: {
             query?: never;
@@ -3735,6 +4389,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBilling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Billing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheckout"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openBillingPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalVisit"];
+            };
+        };
+        responses: {
+            /** @description StripePage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveStripeEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description StripeEventAnswer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StripeEventAnswer"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3921,6 +4675,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version that was read. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description ApiKey. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a request with the same key within 24 h answers with the first result. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                product_id: components["parameters"]["ProductID"];
+                key_id: components["parameters"]["KeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roll"];
+            };
+        };
+        responses: {
+            /** @description RolledApiKey. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledApiKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -64,6 +64,30 @@ func (e AnalysisTrigger) Valid() bool {
 	}
 }
 
+// Defines values for AuditBreakReason.
+const (
+	Altered  AuditBreakReason = "altered"
+	Missing  AuditBreakReason = "missing"
+	Relinked AuditBreakReason = "relinked"
+	Replaced AuditBreakReason = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the AuditBreakReason enum.
+func (e AuditBreakReason) Valid() bool {
+	switch e {
+	case Altered:
+		return true
+	case Missing:
+		return true
+	case Relinked:
+		return true
+	case Replaced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CalibrationOutcomeStatus.
 const (
 	CalibrationOutcomeStatusImproved     CalibrationOutcomeStatus = "improved"
@@ -136,6 +160,30 @@ func (e ContextHealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for CredentialStatus.
+const (
+	CredentialActive   CredentialStatus = "active"
+	CredentialExpired  CredentialStatus = "expired"
+	CredentialRetiring CredentialStatus = "retiring"
+	CredentialRevoked  CredentialStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the CredentialStatus enum.
+func (e CredentialStatus) Valid() bool {
+	switch e {
+	case CredentialActive:
+		return true
+	case CredentialExpired:
+		return true
+	case CredentialRetiring:
+		return true
+	case CredentialRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeliveryStatus.
 const (
 	DeliveryStatusDelivered DeliveryStatus = "delivered"
@@ -180,28 +228,28 @@ func (e DeployHookReportStatus) Valid() bool {
 
 // Defines values for DeployOutcome.
 const (
-	Ignored   DeployOutcome = "ignored"
-	Linked    DeployOutcome = "linked"
-	Matched   DeployOutcome = "matched"
-	Ping      DeployOutcome = "ping"
-	Unchanged DeployOutcome = "unchanged"
-	Unmatched DeployOutcome = "unmatched"
+	DeployOutcomeIgnored   DeployOutcome = "ignored"
+	DeployOutcomeLinked    DeployOutcome = "linked"
+	DeployOutcomeMatched   DeployOutcome = "matched"
+	DeployOutcomePing      DeployOutcome = "ping"
+	DeployOutcomeUnchanged DeployOutcome = "unchanged"
+	DeployOutcomeUnmatched DeployOutcome = "unmatched"
 )
 
 // Valid indicates whether the value is a known member of the DeployOutcome enum.
 func (e DeployOutcome) Valid() bool {
 	switch e {
-	case Ignored:
+	case DeployOutcomeIgnored:
 		return true
-	case Linked:
+	case DeployOutcomeLinked:
 		return true
-	case Matched:
+	case DeployOutcomeMatched:
 		return true
-	case Ping:
+	case DeployOutcomePing:
 		return true
-	case Unchanged:
+	case DeployOutcomeUnchanged:
 		return true
-	case Unmatched:
+	case DeployOutcomeUnmatched:
 		return true
 	default:
 		return false
@@ -289,6 +337,51 @@ func (e EndpointStatus) Valid() bool {
 	}
 }
 
+// Defines values for ExportStatus.
+const (
+	ExportBuilding ExportStatus = "building"
+	ExportExpired  ExportStatus = "expired"
+	ExportFailed   ExportStatus = "failed"
+	ExportQueued   ExportStatus = "queued"
+	ExportReady    ExportStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the ExportStatus enum.
+func (e ExportStatus) Valid() bool {
+	switch e {
+	case ExportBuilding:
+		return true
+	case ExportExpired:
+		return true
+	case ExportFailed:
+		return true
+	case ExportQueued:
+		return true
+	case ExportReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFailureCode.
+const (
+	ExportInternal ExportFailureCode = "internal"
+	ExportTooLarge ExportFailureCode = "too_large"
+)
+
+// Valid indicates whether the value is a known member of the ExportFailureCode enum.
+func (e ExportFailureCode) Valid() bool {
+	switch e {
+	case ExportInternal:
+		return true
+	case ExportTooLarge:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GitHubDeployedBy.
 const (
 	GitHubDeployedByDeploymentStatus GitHubDeployedBy = "deployment_status"
@@ -325,6 +418,30 @@ func (e GitHubLinkedBy) Valid() bool {
 	case GitHubLinkedByPullRequest:
 		return true
 	case GitHubLinkedByPush:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Grace.
+const (
+	GraceDay  Grace = "24h"
+	GraceHour Grace = "1h"
+	GraceNow  Grace = "now"
+	GraceWeek Grace = "7d"
+)
+
+// Valid indicates whether the value is a known member of the Grace enum.
+func (e Grace) Valid() bool {
+	switch e {
+	case GraceDay:
+		return true
+	case GraceHour:
+		return true
+	case GraceNow:
+		return true
+	case GraceWeek:
 		return true
 	default:
 		return false
@@ -802,6 +919,27 @@ func (e Source) Valid() bool {
 	}
 }
 
+// Defines values for StripeEventAnswerOutcome.
+const (
+	StripeEventAnswerOutcomeApplied  StripeEventAnswerOutcome = "applied"
+	StripeEventAnswerOutcomeIgnored  StripeEventAnswerOutcome = "ignored"
+	StripeEventAnswerOutcomeRepeated StripeEventAnswerOutcome = "repeated"
+)
+
+// Valid indicates whether the value is a known member of the StripeEventAnswerOutcome enum.
+func (e StripeEventAnswerOutcome) Valid() bool {
+	switch e {
+	case StripeEventAnswerOutcomeApplied:
+		return true
+	case StripeEventAnswerOutcomeIgnored:
+		return true
+	case StripeEventAnswerOutcomeRepeated:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Verdict.
 const (
 	VerdictImproved     Verdict = "improved"
@@ -897,14 +1035,22 @@ func (e GetRejectionsParamsRange) Valid() bool {
 
 // AccessToken defines model for AccessToken.
 type AccessToken struct {
-	CreatedAt  time.Time          `json:"created_at"`
-	ExpiresAt  *time.Time         `json:"expires_at,omitempty"`
-	Hint       string             `json:"hint"`
-	Id         openapi_types.UUID `json:"id"`
-	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
-	Name       string             `json:"name"`
-	RevokedAt  *time.Time         `json:"revoked_at,omitempty"`
-	Scopes     []Scope            `json:"scopes"`
+	CreatedAt time.Time          `json:"created_at"`
+	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
+	Hint      string             `json:"hint"`
+	Id        openapi_types.UUID `json:"id"`
+
+	// LastUsedAt To five minutes.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// ReplacedBy The token it was rolled to.
+	ReplacedBy *openapi_types.UUID `json:"replaced_by,omitempty"`
+	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
+	Scopes     []Scope             `json:"scopes"`
+
+	// Status retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+	Status CredentialStatus `json:"status"`
 }
 
 // AccessTokenPage defines model for AccessTokenPage.
@@ -998,15 +1144,30 @@ type AnalyticsSwitch struct {
 
 // ApiKey defines model for ApiKey.
 type ApiKey struct {
-	AllowedOrigins []string           `json:"allowed_origins"`
+	AllowWithoutOrigin bool `json:"allow_without_origin"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins Origins            `json:"allowed_origins"`
 	CreatedAt      time.Time          `json:"created_at"`
+	ExpiresAt      *time.Time         `json:"expires_at,omitempty"`
 	Hint           string             `json:"hint"`
 	Id             openapi_types.UUID `json:"id"`
 
-	// Key The key itself: public, it stands in your page; empty once revoked.
-	Key       string     `json:"key"`
-	Name      string     `json:"name"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	// Key The key itself: public, it stands in your page; empty once it works no more.
+	Key string `json:"key"`
+
+	// LastUsedAt To the minute, some seconds late.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// ReplacedBy The key it was rolled to.
+	ReplacedBy *openapi_types.UUID `json:"replaced_by,omitempty"`
+	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
+
+	// Status retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+	Status  CredentialStatus `json:"status"`
+	Version int              `json:"version"`
 }
 
 // ApiKeyPage defines model for ApiKeyPage.
@@ -1015,21 +1176,98 @@ type ApiKeyPage struct {
 	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
+// ApiKeyPatch What is absent stays as it is.
+type ApiKeyPatch struct {
+	AllowWithoutOrigin *bool `json:"allow_without_origin,omitempty"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins *Origins `json:"allowed_origins,omitempty"`
+
+	// ExpiresAt Of a key that was rolled at most seven days from now.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Name      *string    `json:"name,omitempty"`
+
+	// NeverExpires true takes the end away; not of a key that was rolled.
+	NeverExpires *bool `json:"never_expires,omitempty"`
+}
+
+// AuditBreak defines model for AuditBreak.
+type AuditBreak struct {
+	Id int64 `json:"id"`
+
+	// Reason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+	// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+	Reason AuditBreakReason `json:"reason"`
+}
+
+// AuditBreakReason missing: the entry is not there. relinked: it does not follow the one before it. altered: what it says is not
+// what was hashed. replaced: the chain is whole, but the entry is not the one given as known.
+type AuditBreakReason string
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
-	Action      string                  `json:"action"`
-	Actor       string                  `json:"actor"`
-	At          time.Time               `json:"at"`
-	Detail      *map[string]interface{} `json:"detail,omitempty"`
-	Id          int64                   `json:"id"`
-	SubjectId   *openapi_types.UUID     `json:"subject_id,omitempty"`
-	SubjectType string                  `json:"subject_type"`
+	Action string `json:"action"`
+
+	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>".
+	Actor string `json:"actor"`
+
+	// ActorName The person's address or the token's name, while there is one.
+	ActorName *string                 `json:"actor_name,omitempty"`
+	At        time.Time               `json:"at"`
+	Detail    *map[string]interface{} `json:"detail,omitempty"`
+
+	// Hash SHA-256 of this entry, in hexadecimal; docs/TENANCY.md says of which bytes.
+	Hash string `json:"hash"`
+
+	// Id The place in the account's log: 1, 2, 3 … without a gap.
+	Id int64 `json:"id"`
+
+	// PrevHash The hash of the entry before, in hexadecimal; zeros for the first.
+	PrevHash    string              `json:"prev_hash"`
+	SubjectId   *openapi_types.UUID `json:"subject_id,omitempty"`
+	SubjectType string              `json:"subject_type"`
 }
 
 // AuditEntryPage defines model for AuditEntryPage.
 type AuditEntryPage struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// AuditHead The newest entry found in order. Note it outside of Specter to ask for it later.
+type AuditHead struct {
+	Hash string `json:"hash"`
+	Id   int64  `json:"id"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// Entries How many entries were found in order.
+	Entries     int64       `json:"entries"`
+	FirstBroken *AuditBreak `json:"first_broken,omitempty"`
+
+	// Head The newest entry found in order. Note it outside of Specter to ask for it later.
+	Head   *AuditHead `json:"head,omitempty"`
+	Intact bool       `json:"intact"`
+}
+
+// Billing defines model for Billing.
+type Billing struct {
+	// AskedAt When Stripe was asked last.
+	AskedAt *time.Time `json:"asked_at,omitempty"`
+
+	// Enabled Whether accounts can pay on this server.
+	Enabled bool `json:"enabled"`
+
+	// Managed There is something to manage in the billing portal.
+	Managed bool `json:"managed"`
+
+	// Offers The plans that accounts can have here; none when billing is off.
+	Offers       []PlanOffer   `json:"offers"`
+	Plan         string        `json:"plan"`
+	PlanTitle    string        `json:"plan_title"`
+	Subscription *Subscription `json:"subscription,omitempty"`
 }
 
 // Calibration defines model for Calibration.
@@ -1223,6 +1461,9 @@ type CreatedShare struct {
 	// Url The same with the public URL before it, where the server knows its own.
 	Url string `json:"url"`
 }
+
+// CredentialStatus retiring: it was rolled, and works until its end. expired and revoked ones work no more.
+type CredentialStatus string
 
 // Credentials defines model for Credentials.
 type Credentials struct {
@@ -1627,6 +1868,51 @@ type EndpointSecret struct {
 // EndpointStatus failing: the last attempts failed; disabled: Specter stopped sending, saving the endpoint with enabled true begins anew.
 type EndpointStatus string
 
+// Export defines model for Export.
+type Export struct {
+	// Bytes Of the archive.
+	Bytes *int64 `json:"bytes,omitempty"`
+
+	// ExpiresAt Then the archive is removed.
+	ExpiresAt  *time.Time         `json:"expires_at,omitempty"`
+	Failure    *ExportFailure     `json:"failure,omitempty"`
+	Filename   *string            `json:"filename,omitempty"`
+	FinishedAt *time.Time         `json:"finished_at,omitempty"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// RequestedAt The archive holds what there was at this moment.
+	RequestedAt time.Time `json:"requested_at"`
+	RequestedBy string    `json:"requested_by"`
+
+	// Rows Rows that are written.
+	Rows int64 `json:"rows"`
+
+	// RowsExpected Rows that there will be, as counted when it began.
+	RowsExpected *int64 `json:"rows_expected,omitempty"`
+
+	// Sha256 Of the archive, in hexadecimal digits.
+	Sha256 *string      `json:"sha256,omitempty"`
+	Status ExportStatus `json:"status"`
+}
+
+// ExportStatus defines model for Export.Status.
+type ExportStatus string
+
+// ExportFailure defines model for ExportFailure.
+type ExportFailure struct {
+	Code   ExportFailureCode `json:"code"`
+	Detail string            `json:"detail"`
+}
+
+// ExportFailureCode defines model for ExportFailure.Code.
+type ExportFailureCode string
+
+// ExportPage defines model for ExportPage.
+type ExportPage struct {
+	Items      []Export `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
+
 // Finding defines model for Finding.
 type Finding struct {
 	ContextId    openapi_types.UUID     `json:"context_id"`
@@ -1673,6 +1959,9 @@ type GitHubSecret struct {
 	Hook   DeployHook `json:"hook"`
 	Secret string     `json:"secret"`
 }
+
+// Grace How long what is rolled goes on working.
+type Grace string
 
 // HealthPoint defines model for HealthPoint.
 type HealthPoint struct {
@@ -1878,8 +2167,25 @@ type NewAnalysis struct {
 
 // NewApiKey defines model for NewApiKey.
 type NewApiKey struct {
-	AllowedOrigins *[]string `json:"allowed_origins,omitempty"`
-	Name           string    `json:"name"`
+	// AllowWithoutOrigin Whether requests that name no origin (servers, curl) may use it although it has allowed_origins.
+	AllowWithoutOrigin *bool `json:"allow_without_origin,omitempty"`
+
+	// AllowedOrigins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+	// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+	AllowedOrigins *Origins `json:"allowed_origins,omitempty"`
+
+	// ExpiresAt Absent: it has no end.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Name      string     `json:"name"`
+}
+
+// NewCheckout defines model for NewCheckout.
+type NewCheckout struct {
+	// Price One of the offers'.
+	Price string `json:"price"`
+
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
 }
 
 // NewContext defines model for NewContext.
@@ -1955,6 +2261,10 @@ type NotProposed struct {
 // NotProposedRule same_matter: this very thing was rejected; same_family: others of its kind in this context were, and it is not sure enough.
 type NotProposedRule string
 
+// Origins Origins of the pages that may use the key: `https://shop.example`, or `https://*.shop.example` for every subdomain of
+// shop.example (and not itself). Empty allows all. Pages without an origin (`null`) are refused when there are any.
+type Origins = []string
+
 // OtherReading defines model for OtherReading.
 type OtherReading struct {
 	Effect      float64 `json:"effect"`
@@ -1985,8 +2295,51 @@ type PlaceboDate struct {
 	PValue     float64 `json:"p_value"`
 }
 
+// PlanLimits What is absent has no limit.
+type PlanLimits struct {
+	AnalysesPerDay   *int   `json:"analyses_per_day,omitempty"`
+	Contexts         *int   `json:"contexts,omitempty"`
+	Products         *int   `json:"products,omitempty"`
+	RetentionMonths  int    `json:"retention_months"`
+	SignalsPerMonth  *int64 `json:"signals_per_month,omitempty"`
+	WebhookEndpoints *int   `json:"webhook_endpoints,omitempty"`
+}
+
+// PlanOffer defines model for PlanOffer.
+type PlanOffer struct {
+	// Limits What is absent has no limit.
+	Limits PlanLimits `json:"limits"`
+	Name   string     `json:"name"`
+
+	// Prices Empty when the plan costs nothing, or while Stripe cannot be reached.
+	Prices []PlanPrice `json:"prices"`
+	Title  string      `json:"title"`
+}
+
+// PlanPrice defines model for PlanPrice.
+type PlanPrice struct {
+	// Amount In the currency's smallest unit; absent when it depends on more than the price.
+	Amount *int64 `json:"amount,omitempty"`
+
+	// Currency ISO 4217, in lower case.
+	Currency string `json:"currency"`
+
+	// Every Intervals between payments.
+	Every int    `json:"every"`
+	Id    string `json:"id"`
+
+	// Interval day, week, month or year
+	Interval string `json:"interval"`
+}
+
 // Polarity defines model for Polarity.
 type Polarity string
+
+// PortalVisit defines model for PortalVisit.
+type PortalVisit struct {
+	// ProductId In whose settings the person is; Stripe leads back there.
+	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
+}
 
 // PredictedImpact defines model for PredictedImpact.
 type PredictedImpact struct {
@@ -2421,9 +2774,33 @@ type ReopensAfter string
 // ReportedVia How it was noticed.
 type ReportedVia string
 
+// Roll defines model for Roll.
+type Roll struct {
+	// ExpiresAt When the new one ends. Absent: it lives as long as the old one was made for, or has no end.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Grace How long what is rolled goes on working.
+	Grace Grace `json:"grace"`
+}
+
 // RollbackReport defines model for RollbackReport.
 type RollbackReport struct {
 	RolledBackAt *time.Time `json:"rolled_back_at,omitempty"`
+}
+
+// RolledAccessToken defines model for RolledAccessToken.
+type RolledAccessToken struct {
+	AccessToken AccessToken `json:"access_token"`
+	Previous    AccessToken `json:"previous"`
+
+	// Token The new token; in this answer only.
+	Token string `json:"token"`
+}
+
+// RolledApiKey defines model for RolledApiKey.
+type RolledApiKey struct {
+	Key      ApiKey `json:"key"`
+	Previous ApiKey `json:"previous"`
 }
 
 // Rotation defines model for Rotation.
@@ -2534,6 +2911,38 @@ type SignalTypeList struct {
 
 // Source defines model for Source.
 type Source string
+
+// StripeEventAnswer defines model for StripeEventAnswer.
+type StripeEventAnswer struct {
+	Outcome StripeEventAnswerOutcome `json:"outcome"`
+}
+
+// StripeEventAnswerOutcome defines model for StripeEventAnswer.Outcome.
+type StripeEventAnswerOutcome string
+
+// StripePage defines model for StripePage.
+type StripePage struct {
+	// Url Good once and for a short time.
+	Url string `json:"url"`
+}
+
+// Subscription defines model for Subscription.
+type Subscription struct {
+	// EndsWithPeriod It was cancelled and is paid for until then.
+	EndsWithPeriod bool `json:"ends_with_period"`
+
+	// GraceEndsAt When the plan is lost unless the missing payment comes.
+	GraceEndsAt *time.Time `json:"grace_ends_at,omitempty"`
+
+	// PastDueSince A payment is missing since.
+	PastDueSince *time.Time `json:"past_due_since,omitempty"`
+	PeriodEndsAt time.Time  `json:"period_ends_at"`
+	Price        string     `json:"price"`
+
+	// Status As Stripe has it: trialing, active, past_due, unpaid or paused.
+	Status      string     `json:"status"`
+	TrialEndsAt *time.Time `json:"trial_ends_at,omitempty"`
+}
 
 // TypeCount defines model for TypeCount.
 type TypeCount struct {
@@ -2672,6 +3081,9 @@ type DeploymentID = openapi_types.UUID
 // EndpointID defines model for EndpointID.
 type EndpointID = openapi_types.UUID
 
+// ExportID defines model for ExportID.
+type ExportID = openapi_types.UUID
+
 // FindingID defines model for FindingID.
 type FindingID = openapi_types.UUID
 
@@ -2745,6 +3157,45 @@ type ListAuditLogParams struct {
 	// Cursor next_cursor of the page before.
 	Cursor    *Cursor             `form:"cursor,omitempty" json:"cursor,omitempty"`
 	SubjectId *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+
+	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action What, in full ("key.created"), or about what: the part before the dot.
+	Action *string    `form:"action,omitempty" json:"action,omitempty"`
+	From   *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Exclusive.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// VerifyAuditLogParams defines parameters for VerifyAuditLog.
+type VerifyAuditLogParams struct {
+	// Known An entry noted earlier, as NUMBER:HASH; it must still be there.
+	Known *string `form:"known,omitempty" json:"known,omitempty"`
+}
+
+// ListExportsParams defines parameters for ListExports.
+type ListExportsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateExportParams defines parameters for CreateExport.
+type CreateExportParams struct {
+	// IdempotencyKey Repeating a request with the same key within 24 h answers with the first result.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Range The bytes that are wanted, as RFC 9110 has it: bytes=1048576-
+	Range *string `json:"Range,omitempty"`
+
+	// IfRange The ETag that the bytes must belong to; the whole archive comes when it is another.
+	IfRange *string `json:"If-Range,omitempty"`
 }
 
 // ListSessionsParams defines parameters for ListSessions.
@@ -2893,6 +3344,18 @@ type CreateKeyParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// UpdateKeyParams defines parameters for UpdateKey.
+type UpdateKeyParams struct {
+	// IfMatch ETag of the version that was read.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RollKeyParams defines parameters for RollKey.
+type RollKeyParams struct {
+	// IdempotencyKey Repeating a request with the same key within 24 h answers with the first result.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListProposalsParams defines parameters for ListProposals.
 type ListProposalsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -3027,6 +3490,12 @@ type ResendConfirmationJSONRequestBody = EmailAddress
 // SignUpJSONRequestBody defines body for SignUp for application/json ContentType.
 type SignUpJSONRequestBody = Credentials
 
+// OpenCheckoutJSONRequestBody defines body for OpenCheckout for application/json ContentType.
+type OpenCheckoutJSONRequestBody = NewCheckout
+
+// OpenBillingPortalJSONRequestBody defines body for OpenBillingPortal for application/json ContentType.
+type OpenBillingPortalJSONRequestBody = PortalVisit
+
 // UpdateContextJSONRequestBody defines body for UpdateContext for application/json ContentType.
 type UpdateContextJSONRequestBody = ContextPatch
 
@@ -3072,6 +3541,12 @@ type CreateImportJSONRequestBody = NewImport
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewApiKey
 
+// UpdateKeyJSONRequestBody defines body for UpdateKey for application/json ContentType.
+type UpdateKeyJSONRequestBody = ApiKeyPatch
+
+// RollKeyJSONRequestBody defines body for RollKey for application/json ContentType.
+type RollKeyJSONRequestBody = Roll
+
 // EditProposalJSONRequestBody defines body for EditProposal for application/json ContentType.
 type EditProposalJSONRequestBody = ProposalPatch
 
@@ -3080,6 +3555,9 @@ type DecideProposalJSONRequestBody = NewDecision
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = NewAccessToken
+
+// RollTokenJSONRequestBody defines body for RollToken for application/json ContentType.
+type RollTokenJSONRequestBody = Roll
 
 // CreateEndpointJSONRequestBody defines body for CreateEndpoint for application/json ContentType.
 type CreateEndpointJSONRequestBody = NewEndpoint
@@ -3204,6 +3682,15 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// VerifyAuditLog Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelAccountDeletion Cancel the deletion of the account
 	//
 	// Corresponds with DELETE /api/v1/account/deletion (the `CancelAccountDeletion` operationId).
@@ -3244,6 +3731,37 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
 	ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListExports Exports of everything the account has, newest first
+	//
+	// Corresponds with GET /api/v1/account/exports (the `ListExports` operationId).
+	ListExports(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateExport Export everything the account has
+	//
+	// An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+	// deletion of the account is scheduled, until everything is purged.
+	//
+	// Corresponds with POST /api/v1/account/exports (the `CreateExport` operationId).
+	CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteExport Delete an export, or stop making it
+	//
+	// Corresponds with DELETE /api/v1/account/exports/{export_id} (the `DeleteExport` operationId).
+	DeleteExport(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExport An export
+	//
+	// Corresponds with GET /api/v1/account/exports/{export_id} (the `GetExport` operationId).
+	GetExport(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DownloadExport The archive of an export
+	//
+	// A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+	// where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+	//
+	// Corresponds with GET /api/v1/account/exports/{export_id}/archive (the `DownloadExport` operationId).
+	DownloadExport(ctx context.Context, exportId ExportID, params *DownloadExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePasswordWithBody Change the password
 	//
@@ -3414,6 +3932,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 	ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBilling The plan, what other plans cost, and the subscription
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetContext One context
 	//
@@ -3760,6 +4321,44 @@ type ClientInterface interface {
 	// Corresponds with DELETE /api/v1/products/{product_id}/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, productId ProductID, keyId KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateKeyWithBody Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKey(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollKeyWithBody Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollKey Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKey(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProposals Proposals by priority
 	//
 	// Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
@@ -3873,6 +4472,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 	RevokeToken(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollTokenWithBody Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithBody(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RollToken Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollToken(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUsage Signals of this month against the plan
 	//
@@ -4087,6 +4708,25 @@ func (c *Client) ListAuditLog(ctx context.Context, params *ListAuditLogParams, r
 	return c.Client.Do(req)
 }
 
+// VerifyAuditLog Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *Client) VerifyAuditLog(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuditLogRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CancelAccountDeletion Cancel the deletion of the account
 //
 // Corresponds with DELETE /api/v1/account/deletion (the `CancelAccountDeletion` operationId).
@@ -4168,6 +4808,87 @@ func (c *Client) ChangeEmailWithBody(ctx context.Context, contentType string, bo
 // Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
 func (c *Client) ChangeEmail(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangeEmailRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListExports Exports of everything the account has, newest first
+//
+// Corresponds with GET /api/v1/account/exports (the `ListExports` operationId).
+func (c *Client) ListExports(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListExportsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateExport Export everything the account has
+//
+// An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+// deletion of the account is scheduled, until everything is purged.
+//
+// Corresponds with POST /api/v1/account/exports (the `CreateExport` operationId).
+func (c *Client) CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateExportRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteExport Delete an export, or stop making it
+//
+// Corresponds with DELETE /api/v1/account/exports/{export_id} (the `DeleteExport` operationId).
+func (c *Client) DeleteExport(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteExportRequest(c.Server, exportId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExport An export
+//
+// Corresponds with GET /api/v1/account/exports/{export_id} (the `GetExport` operationId).
+func (c *Client) GetExport(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExportRequest(c.Server, exportId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DownloadExport The archive of an export
+//
+// A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+// where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+//
+// Corresponds with GET /api/v1/account/exports/{export_id}/archive (the `DownloadExport` operationId).
+func (c *Client) DownloadExport(ctx context.Context, exportId ExportID, params *DownloadExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadExportRequest(c.Server, exportId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4558,6 +5279,99 @@ func (c *Client) SignUp(ctx context.Context, body SignUpJSONRequestBody, reqEdit
 // Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 func (c *Client) ListWaysIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWaysInRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBilling The plan, what other plans cost, and the subscription
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *Client) GetBilling(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBillingRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckoutWithBody The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenCheckout The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *Client) OpenCheckout(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenCheckoutRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortalWithBody The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortalWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *Client) OpenBillingPortal(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenBillingPortalRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5423,6 +6237,84 @@ func (c *Client) RevokeKey(ctx context.Context, productId ProductID, keyId KeyID
 	return c.Client.Do(req)
 }
 
+// UpdateKeyWithBody Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *Client) UpdateKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequestWithBody(c.Server, productId, keyId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateKey Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *Client) UpdateKey(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequest(c.Server, productId, keyId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollKeyWithBody Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *Client) RollKeyWithBody(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollKeyRequestWithBody(c.Server, productId, keyId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollKey Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *Client) RollKey(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollKeyRequest(c.Server, productId, keyId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListProposals Proposals by priority
 //
 // Corresponds with GET /api/v1/products/{product_id}/proposals (the `ListProposals` operationId).
@@ -5727,6 +6619,48 @@ func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBod
 // Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 func (c *Client) RevokeToken(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeTokenRequest(c.Server, tokenId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollTokenWithBody Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *Client) RollTokenWithBody(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollTokenRequestWithBody(c.Server, tokenId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RollToken Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *Client) RollToken(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRollTokenRequest(c.Server, tokenId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6330,6 +7264,108 @@ func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Re
 
 		}
 
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyAuditLogRequest constructs an http.Request for the VerifyAuditLog method
+func NewVerifyAuditLogRequest(server string, params *VerifyAuditLogParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/audit-log/verify")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Known != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "known", *params.Known, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -6447,6 +7483,242 @@ func NewChangeEmailRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListExportsRequest constructs an http.Request for the ListExports method
+func NewListExportsRequest(server string, params *ListExportsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/exports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateExportRequest constructs an http.Request for the CreateExport method
+func NewCreateExportRequest(server string, params *CreateExportParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/exports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteExportRequest constructs an http.Request for the DeleteExport method
+func NewDeleteExportRequest(server string, exportId ExportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "export_id", exportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/exports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetExportRequest constructs an http.Request for the GetExport method
+func NewGetExportRequest(server string, exportId ExportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "export_id", exportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/exports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDownloadExportRequest constructs an http.Request for the DownloadExport method
+func NewDownloadExportRequest(server string, exportId ExportID, params *DownloadExportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "export_id", exportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/account/exports/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Range != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Range", *params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Range", headerParam0)
+		}
+
+		if params.IfRange != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Range", *params.IfRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Range", headerParam1)
+		}
+
+	}
 
 	return req, nil
 }
@@ -7016,6 +8288,113 @@ func NewListWaysInRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetBillingRequest constructs an http.Request for the GetBilling method
+func NewGetBillingRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewOpenCheckoutRequest calls the generic OpenCheckout builder with application/json body
+func NewOpenCheckoutRequest(server string, body OpenCheckoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenCheckoutRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenCheckoutRequestWithBody constructs an http.Request for the OpenCheckout method, with any body, and a specified content type
+func NewOpenCheckoutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/checkout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewOpenBillingPortalRequest calls the generic OpenBillingPortal builder with application/json body
+func NewOpenBillingPortalRequest(server string, body OpenBillingPortalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOpenBillingPortalRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewOpenBillingPortalRequestWithBody constructs an http.Request for the OpenBillingPortal method, with any body, and a specified content type
+func NewOpenBillingPortalRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/billing/portal")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8945,6 +10324,144 @@ func NewRevokeKeyRequest(server string, productId ProductID, keyId KeyID) (*http
 	return req, nil
 }
 
+// NewUpdateKeyRequest calls the generic UpdateKey builder with application/json body
+func NewUpdateKeyRequest(server string, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateKeyRequestWithBody(server, productId, keyId, params, "application/json", bodyReader)
+}
+
+// NewUpdateKeyRequestWithBody constructs an http.Request for the UpdateKey method, with any body, and a specified content type
+func NewUpdateKeyRequestWithBody(server string, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRollKeyRequest calls the generic RollKey builder with application/json body
+func NewRollKeyRequest(server string, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRollKeyRequestWithBody(server, productId, keyId, params, "application/json", bodyReader)
+}
+
+// NewRollKeyRequestWithBody constructs an http.Request for the RollKey method, with any body, and a specified content type
+func NewRollKeyRequestWithBody(server string, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/products/%s/keys/%s/roll", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListProposalsRequest constructs an http.Request for the ListProposals method
 func NewListProposalsRequest(server string, productId ProductID, params *ListProposalsParams) (*http.Request, error) {
 	var err error
@@ -9855,6 +11372,53 @@ func NewRevokeTokenRequest(server string, tokenId TokenID) (*http.Request, error
 	return req, nil
 }
 
+// NewRollTokenRequest calls the generic RollToken builder with application/json body
+func NewRollTokenRequest(server string, tokenId TokenID, body RollTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRollTokenRequestWithBody(server, tokenId, "application/json", bodyReader)
+}
+
+// NewRollTokenRequestWithBody constructs an http.Request for the RollToken method, with any body, and a specified content type
+func NewRollTokenRequestWithBody(server string, tokenId TokenID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token_id", tokenId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens/%s/roll", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetUsageRequest constructs an http.Request for the GetUsage method
 func NewGetUsageRequest(server string) (*http.Request, error) {
 	var err error
@@ -10683,6 +12247,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/account/audit-log (the `ListAuditLog` operationId).
 	ListAuditLogWithResponse(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*ListAuditLogResponse, error)
 
+	// VerifyAuditLogWithResponse Check that the audit log is as it was written
+	//
+	// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+	// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+	// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+	VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error)
+
 	// CancelAccountDeletionWithResponse Cancel the deletion of the account
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10725,6 +12300,47 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/account/email (the `ChangeEmail` operationId).
 	ChangeEmailWithResponse(ctx context.Context, body ChangeEmailJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeEmailResponse, error)
+
+	// ListExportsWithResponse Exports of everything the account has, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/exports (the `ListExports` operationId).
+	ListExportsWithResponse(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*ListExportsResponse, error)
+
+	// CreateExportWithResponse Export everything the account has
+	//
+	// An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+	// deletion of the account is scheduled, until everything is purged.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/account/exports (the `CreateExport` operationId).
+	CreateExportWithResponse(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*CreateExportResponse, error)
+
+	// DeleteExportWithResponse Delete an export, or stop making it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/account/exports/{export_id} (the `DeleteExport` operationId).
+	DeleteExportWithResponse(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*DeleteExportResponse, error)
+
+	// GetExportWithResponse An export
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/exports/{export_id} (the `GetExport` operationId).
+	GetExportWithResponse(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*GetExportResponse, error)
+
+	// DownloadExportWithResponse The archive of an export
+	//
+	// A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+	// where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/account/exports/{export_id}/archive (the `DownloadExport` operationId).
+	DownloadExportWithResponse(ctx context.Context, exportId ExportID, params *DownloadExportParams, reqEditors ...RequestEditorFn) (*DownloadExportResponse, error)
 
 	// ChangePasswordWithBodyWithResponse Change the password
 	//
@@ -10907,6 +12523,51 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/auth/ways (the `ListWaysIn` operationId).
 	ListWaysInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWaysInResponse, error)
+
+	// GetBillingWithResponse The plan, what other plans cost, and the subscription
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+	GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error)
+
+	// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+	//
+	// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+	// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+	OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error)
+
+	// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
+
+	// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+	//
+	// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+	OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error)
 
 	// GetContextWithResponse One context
 	//
@@ -11295,6 +12956,44 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /api/v1/products/{product_id}/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
 
+	// UpdateKeyWithBodyWithResponse Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// UpdateKeyWithResponse Rename an ingest key, or change its origins or its end
+	//
+	// Gateways keep to the change within a second.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+	UpdateKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// RollKeyWithBodyWithResponse Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollKeyResponse, error)
+
+	// RollKeyWithResponse Replace an ingest key; the old one goes on for a while
+	//
+	// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+	// can be rolled once, and not while the one before it still works: there are never more than two.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+	RollKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RollKeyResponse, error)
+
 	// ListProposalsWithResponse Proposals by priority
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11436,6 +13135,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /api/v1/tokens/{token_id} (the `RevokeToken` operationId).
 	RevokeTokenWithResponse(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
+
+	// RollTokenWithBodyWithResponse Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithBodyWithResponse(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollTokenResponse, error)
+
+	// RollTokenWithResponse Replace an access token; the old one goes on for a while
+	//
+	// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+	// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+	// more than two. A token cannot roll one that may more than itself.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+	RollTokenWithResponse(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RollTokenResponse, error)
 
 	// GetUsageWithResponse Signals of this month against the plan
 	//
@@ -11815,6 +13536,54 @@ func (r ListAuditLogResponse) ContentType() string {
 	return ""
 }
 
+type VerifyAuditLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditVerification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyAuditLogResponse) GetJSON200() *AuditVerification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyAuditLogResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyAuditLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyAuditLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyAuditLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyAuditLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CancelAccountDeletionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11953,6 +13722,232 @@ func (r ChangeEmailResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ChangeEmailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListExportsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExportPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListExportsResponse) GetJSON200() *ExportPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListExportsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListExportsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListExportsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListExportsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListExportsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Export
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateExportResponse) GetJSON202() *Export {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateExportResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateExportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteExportResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteExportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Export
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetExportResponse) GetJSON200() *Export {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetExportResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetExportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DownloadExportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DownloadExportResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DownloadExportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DownloadExportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DownloadExportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DownloadExportResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12583,6 +14578,150 @@ func (r ListWaysInResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListWaysInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBillingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Billing
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBillingResponse) GetJSON200() *Billing {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBillingResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBillingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBillingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBillingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBillingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenCheckoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenCheckoutResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenCheckoutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenCheckoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenCheckoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenCheckoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenCheckoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OpenBillingPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StripePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OpenBillingPortalResponse) GetJSON200() *StripePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OpenBillingPortalResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenBillingPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenBillingPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenBillingPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenBillingPortalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14296,6 +16435,102 @@ func (r RevokeKeyResponse) ContentType() string {
 	return ""
 }
 
+type UpdateKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApiKey
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateKeyResponse) GetJSON200() *ApiKey {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateKeyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RollKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RolledApiKey
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RollKeyResponse) GetJSON201() *RolledApiKey {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RollKeyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RollKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RollKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RollKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RollKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListProposalsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15091,6 +17326,54 @@ func (r RevokeTokenResponse) ContentType() string {
 	return ""
 }
 
+type RollTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RolledAccessToken
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RollTokenResponse) GetJSON201() *RolledAccessToken {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RollTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RollTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RollTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RollTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RollTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetUsageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15864,6 +18147,23 @@ func (c *ClientWithResponses) ListAuditLogWithResponse(ctx context.Context, para
 	return ParseListAuditLogResponse(rsp)
 }
 
+// VerifyAuditLogWithResponse Check that the audit log is as it was written
+//
+// Each entry holds the SHA-256 of the one before. This computes every one anew and names the first entry that was
+// changed, taken out or put in between. Whoever could write everything anew could make another chain that is whole:
+// note the head (its number and hash) outside of Specter, and pass it as `known` later.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/audit-log/verify (the `VerifyAuditLog` operationId).
+func (c *ClientWithResponses) VerifyAuditLogWithResponse(ctx context.Context, params *VerifyAuditLogParams, reqEditors ...RequestEditorFn) (*VerifyAuditLogResponse, error) {
+	rsp, err := c.VerifyAuditLog(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuditLogResponse(rsp)
+}
+
 // CancelAccountDeletionWithResponse Cancel the deletion of the account
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15935,6 +18235,77 @@ func (c *ClientWithResponses) ChangeEmailWithResponse(ctx context.Context, body 
 		return nil, err
 	}
 	return ParseChangeEmailResponse(rsp)
+}
+
+// ListExportsWithResponse Exports of everything the account has, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/exports (the `ListExports` operationId).
+func (c *ClientWithResponses) ListExportsWithResponse(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*ListExportsResponse, error) {
+	rsp, err := c.ListExports(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListExportsResponse(rsp)
+}
+
+// CreateExportWithResponse Export everything the account has
+//
+// An archive is made in the background: poll the export until its status is ready. One is made at a time. Also while the
+// deletion of the account is scheduled, until everything is purged.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/account/exports (the `CreateExport` operationId).
+func (c *ClientWithResponses) CreateExportWithResponse(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*CreateExportResponse, error) {
+	rsp, err := c.CreateExport(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateExportResponse(rsp)
+}
+
+// DeleteExportWithResponse Delete an export, or stop making it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/account/exports/{export_id} (the `DeleteExport` operationId).
+func (c *ClientWithResponses) DeleteExportWithResponse(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*DeleteExportResponse, error) {
+	rsp, err := c.DeleteExport(ctx, exportId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteExportResponse(rsp)
+}
+
+// GetExportWithResponse An export
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/exports/{export_id} (the `GetExport` operationId).
+func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, exportId ExportID, reqEditors ...RequestEditorFn) (*GetExportResponse, error) {
+	rsp, err := c.GetExport(ctx, exportId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetExportResponse(rsp)
+}
+
+// DownloadExportWithResponse The archive of an export
+//
+// A .tar.gz with every table as JSON Lines and as CSV, and a manifest with checksums. A download that was cut off goes on
+// where it ended (`curl -C -`); the strong `ETag` is the SHA-256 of the archive.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/account/exports/{export_id}/archive (the `DownloadExport` operationId).
+func (c *ClientWithResponses) DownloadExportWithResponse(ctx context.Context, exportId ExportID, params *DownloadExportParams, reqEditors ...RequestEditorFn) (*DownloadExportResponse, error) {
+	rsp, err := c.DownloadExport(ctx, exportId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDownloadExportResponse(rsp)
 }
 
 // ChangePasswordWithBodyWithResponse Change the password
@@ -16249,6 +18620,81 @@ func (c *ClientWithResponses) ListWaysInWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseListWaysInResponse(rsp)
+}
+
+// GetBillingWithResponse The plan, what other plans cost, and the subscription
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/billing (the `GetBilling` operationId).
+func (c *ClientWithResponses) GetBillingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetBillingResponse, error) {
+	rsp, err := c.GetBilling(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBillingResponse(rsp)
+}
+
+// OpenCheckoutWithBodyWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckoutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenCheckoutWithResponse The address of Stripe's page on which a plan is bought
+//
+// Asked again for the same price, also at the same time, it is the same page, so that nothing is bought twice. 409
+// `billing_off` on a server without billing; `already_subscribed` when there is a subscription: the portal changes it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/checkout (the `OpenCheckout` operationId).
+func (c *ClientWithResponses) OpenCheckoutWithResponse(ctx context.Context, body OpenCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenCheckoutResponse, error) {
+	rsp, err := c.OpenCheckout(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenCheckoutResponse(rsp)
+}
+
+// OpenBillingPortalWithBodyWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortalWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
+}
+
+// OpenBillingPortalWithResponse The address of Stripe's page on which the subscription is changed, paid or cancelled
+//
+// 409 `billing_off` on a server without billing; `no_customer` when nothing was ever bought.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/billing/portal (the `OpenBillingPortal` operationId).
+func (c *ClientWithResponses) OpenBillingPortalWithResponse(ctx context.Context, body OpenBillingPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*OpenBillingPortalResponse, error) {
+	rsp, err := c.OpenBillingPortal(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenBillingPortalResponse(rsp)
 }
 
 // GetContextWithResponse One context
@@ -16944,6 +19390,68 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, product
 	return ParseRevokeKeyResponse(rsp)
 }
 
+// UpdateKeyWithBodyWithResponse Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKeyWithBody(ctx, productId, keyId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKeyResponse(rsp)
+}
+
+// UpdateKeyWithResponse Rename an ingest key, or change its origins or its end
+//
+// Gateways keep to the change within a second.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/products/{product_id}/keys/{key_id} (the `UpdateKey` operationId).
+func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKey(ctx, productId, keyId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKeyResponse(rsp)
+}
+
+// RollKeyWithBodyWithResponse Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *ClientWithResponses) RollKeyWithBodyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollKeyResponse, error) {
+	rsp, err := c.RollKeyWithBody(ctx, productId, keyId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollKeyResponse(rsp)
+}
+
+// RollKeyWithResponse Replace an ingest key; the old one goes on for a while
+//
+// Makes a key with the same name and origins. The old one ends at once or after `grace`; both work meanwhile. A key
+// can be rolled once, and not while the one before it still works: there are never more than two.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/products/{product_id}/keys/{key_id}/roll (the `RollKey` operationId).
+func (c *ClientWithResponses) RollKeyWithResponse(ctx context.Context, productId ProductID, keyId KeyID, params *RollKeyParams, body RollKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RollKeyResponse, error) {
+	rsp, err := c.RollKey(ctx, productId, keyId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollKeyResponse(rsp)
+}
+
 // ListProposalsWithResponse Proposals by priority
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17204,6 +19712,40 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, token
 		return nil, err
 	}
 	return ParseRevokeTokenResponse(rsp)
+}
+
+// RollTokenWithBodyWithResponse Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *ClientWithResponses) RollTokenWithBodyWithResponse(ctx context.Context, tokenId TokenID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RollTokenResponse, error) {
+	rsp, err := c.RollTokenWithBody(ctx, tokenId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollTokenResponse(rsp)
+}
+
+// RollTokenWithResponse Replace an access token; the old one goes on for a while
+//
+// Makes a token with the same name and scopes, shown in this answer only. The old one ends at once or after `grace`;
+// both work meanwhile. A token can be rolled once, and not while the one before it still works: there are never
+// more than two. A token cannot roll one that may more than itself.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens/{token_id}/roll (the `RollToken` operationId).
+func (c *ClientWithResponses) RollTokenWithResponse(ctx context.Context, tokenId TokenID, body RollTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RollTokenResponse, error) {
+	rsp, err := c.RollToken(ctx, tokenId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRollTokenResponse(rsp)
 }
 
 // GetUsageWithResponse Signals of this month against the plan
@@ -17622,6 +20164,39 @@ func ParseListAuditLogResponse(rsp *http.Response) (*ListAuditLogResponse, error
 	return response, nil
 }
 
+// ParseVerifyAuditLogResponse parses an HTTP response from a VerifyAuditLogWithResponse call
+func ParseVerifyAuditLogResponse(rsp *http.Response) (*VerifyAuditLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyAuditLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditVerification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCancelAccountDeletionResponse parses an HTTP response from a CancelAccountDeletionWithResponse call
 func ParseCancelAccountDeletionResponse(rsp *http.Response) (*CancelAccountDeletionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17709,6 +20284,160 @@ func ParseChangeEmailResponse(rsp *http.Response) (*ChangeEmailResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListExportsResponse parses an HTTP response from a ListExportsWithResponse call
+func ParseListExportsResponse(rsp *http.Response) (*ListExportsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListExportsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExportPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateExportResponse parses an HTTP response from a CreateExportWithResponse call
+func ParseCreateExportResponse(rsp *http.Response) (*CreateExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Export
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteExportResponse parses an HTTP response from a DeleteExportWithResponse call
+func ParseDeleteExportResponse(rsp *http.Response) (*DeleteExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetExportResponse parses an HTTP response from a GetExportWithResponse call
+func ParseGetExportResponse(rsp *http.Response) (*GetExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Export
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDownloadExportResponse parses an HTTP response from a DownloadExportWithResponse call
+func ParseDownloadExportResponse(rsp *http.Response) (*DownloadExportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DownloadExportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18145,6 +20874,105 @@ func ParseListWaysInResponse(rsp *http.Response) (*ListWaysInResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest WaysIn
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBillingResponse parses an HTTP response from a GetBillingWithResponse call
+func ParseGetBillingResponse(rsp *http.Response) (*GetBillingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBillingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Billing
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenCheckoutResponse parses an HTTP response from a OpenCheckoutWithResponse call
+func ParseOpenCheckoutResponse(rsp *http.Response) (*OpenCheckoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenCheckoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOpenBillingPortalResponse parses an HTTP response from a OpenBillingPortalWithResponse call
+func ParseOpenBillingPortalResponse(rsp *http.Response) (*OpenBillingPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenBillingPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StripePage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -19341,6 +22169,72 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 	return response, nil
 }
 
+// ParseUpdateKeyResponse parses an HTTP response from a UpdateKeyWithResponse call
+func ParseUpdateKeyResponse(rsp *http.Response) (*UpdateKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApiKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRollKeyResponse parses an HTTP response from a RollKeyWithResponse call
+func ParseRollKeyResponse(rsp *http.Response) (*RollKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RollKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RolledApiKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListProposalsResponse parses an HTTP response from a ListProposalsWithResponse call
 func ParseListProposalsResponse(rsp *http.Response) (*ListProposalsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -19887,6 +22781,39 @@ func ParseRevokeTokenResponse(rsp *http.Response) (*RevokeTokenResponse, error) 
 	return response, nil
 }
 
+// ParseRollTokenResponse parses an HTTP response from a RollTokenWithResponse call
+func ParseRollTokenResponse(rsp *http.Response) (*RollTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RollTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RolledAccessToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetUsageResponse parses an HTTP response from a GetUsageWithResponse call
 func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20380,6 +23307,9 @@ type ServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx echo.Context, params ListAuditLogParams) error
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx echo.Context) error
@@ -20389,6 +23319,21 @@ type ServerInterface interface {
 	// ChangeEmail Change the e-mail address
 	// (POST /api/v1/account/email)
 	ChangeEmail(ctx echo.Context) error
+	// ListExports Exports of everything the account has, newest first
+	// (GET /api/v1/account/exports)
+	ListExports(ctx echo.Context, params ListExportsParams) error
+	// CreateExport Export everything the account has
+	// (POST /api/v1/account/exports)
+	CreateExport(ctx echo.Context, params CreateExportParams) error
+	// DeleteExport Delete an export, or stop making it
+	// (DELETE /api/v1/account/exports/{export_id})
+	DeleteExport(ctx echo.Context, exportId ExportID) error
+	// GetExport An export
+	// (GET /api/v1/account/exports/{export_id})
+	GetExport(ctx echo.Context, exportId ExportID) error
+	// DownloadExport The archive of an export
+	// (GET /api/v1/account/exports/{export_id}/archive)
+	DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error
 	// ChangePassword Change the password
 	// (POST /api/v1/account/password)
 	ChangePassword(ctx echo.Context) error
@@ -20431,6 +23376,15 @@ type ServerInterface interface {
 	// ListWaysIn How people can sign in here
 	// (GET /api/v1/auth/ways)
 	ListWaysIn(ctx echo.Context) error
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx echo.Context) error
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx echo.Context) error
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx echo.Context) error
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx echo.Context, contextId ContextID) error
@@ -20539,6 +23493,12 @@ type ServerInterface interface {
 	// RevokeKey Revoke an ingest key
 	// (DELETE /api/v1/products/{product_id}/keys/{key_id})
 	RevokeKey(ctx echo.Context, productId ProductID, keyId KeyID) error
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	// (PATCH /api/v1/products/{product_id}/keys/{key_id})
+	UpdateKey(ctx echo.Context, productId ProductID, keyId KeyID, params UpdateKeyParams) error
+	// RollKey Replace an ingest key; the old one goes on for a while
+	// (POST /api/v1/products/{product_id}/keys/{key_id}/roll)
+	RollKey(ctx echo.Context, productId ProductID, keyId KeyID, params RollKeyParams) error
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx echo.Context, productId ProductID, params ListProposalsParams) error
@@ -20590,6 +23550,9 @@ type ServerInterface interface {
 	// RevokeToken Revoke an access token
 	// (DELETE /api/v1/tokens/{token_id})
 	RevokeToken(ctx echo.Context, tokenId TokenID) error
+	// RollToken Replace an access token; the old one goes on for a while
+	// (POST /api/v1/tokens/{token_id}/roll)
+	RollToken(ctx echo.Context, tokenId TokenID) error
 	// GetUsage Signals of this month against the plan
 	// (GET /api/v1/usage)
 	GetUsage(ctx echo.Context) error
@@ -20798,8 +23761,54 @@ func (w *ServerInterfaceWrapper) ListAuditLog(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAuditLog(ctx, params)
+	return err
+}
+
+// VerifyAuditLog converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAuditLog(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAuditLogParams
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAuditLog(ctx, params)
 	return err
 }
 
@@ -20827,6 +23836,143 @@ func (w *ServerInterfaceWrapper) ChangeEmail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ChangeEmail(ctx)
+	return err
+}
+
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExportsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx, params)
+	return err
+}
+
+// CreateExport converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateExport(ctx, params)
+	return err
+}
+
+// DeleteExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteExport(ctx, exportId)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, exportId)
+	return err
+}
+
+// DownloadExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadExport(ctx, exportId, params)
 	return err
 }
 
@@ -20999,6 +24145,33 @@ func (w *ServerInterfaceWrapper) ListWaysIn(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListWaysIn(ctx)
+	return err
+}
+
+// GetBilling converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBilling(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBilling(ctx)
+	return err
+}
+
+// OpenCheckout converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenCheckout(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenCheckout(ctx)
+	return err
+}
+
+// OpenBillingPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenBillingPortal(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenBillingPortal(ctx)
 	return err
 }
 
@@ -21923,6 +25096,94 @@ func (w *ServerInterfaceWrapper) RevokeKey(ctx echo.Context) error {
 	return err
 }
 
+// UpdateKey converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyId KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateKey(ctx, productId, keyId, params)
+	return err
+}
+
+// RollKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RollKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productId ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyId KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollKeyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollKey(ctx, productId, keyId, params)
+	return err
+}
+
 // ListProposals converts echo context to params.
 func (w *ServerInterfaceWrapper) ListProposals(ctx echo.Context) error {
 	var err error
@@ -22322,6 +25583,22 @@ func (w *ServerInterfaceWrapper) RevokeToken(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RevokeToken(ctx, tokenId)
+	return err
+}
+
+// RollToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RollToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollToken(ctx, tokenId)
 	return err
 }
 
@@ -22735,15 +26012,25 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/account/analytics", wrapper.GetAnalytics, options.OperationMiddlewares["getAnalytics"]...)
 	router.PUT(options.BaseURL+"/api/v1/account/analytics", wrapper.SetAnalytics, options.OperationMiddlewares["setAnalytics"]...)
 	router.GET(options.BaseURL+"/api/v1/account/audit-log", wrapper.ListAuditLog, options.OperationMiddlewares["listAuditLog"]...)
+	router.GET(options.BaseURL+"/api/v1/account/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/api/v1/account/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
+	router.DELETE(options.BaseURL+"/api/v1/account/exports/:export_id", wrapper.DeleteExport, options.OperationMiddlewares["deleteExport"]...)
+	router.GET(options.BaseURL+"/api/v1/account/exports/:export_id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.GET(options.BaseURL+"/api/v1/account/exports/:export_id/archive", wrapper.DownloadExport, options.OperationMiddlewares["downloadExport"]...)
 	router.POST(options.BaseURL+"/api/v1/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/v1/account/email", wrapper.ChangeEmail, options.OperationMiddlewares["changeEmail"]...)
+	router.GET(options.BaseURL+"/api/v1/account/audit-log/verify", wrapper.VerifyAuditLog, options.OperationMiddlewares["verifyAuditLog"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions", wrapper.RevokeOtherSessions, options.OperationMiddlewares["revokeOtherSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/account/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/api/v1/account/sessions/:session_id", wrapper.RevokeSession, options.OperationMiddlewares["revokeSession"]...)
 	router.GET(options.BaseURL+"/api/v1/tokens", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
 	router.POST(options.BaseURL+"/api/v1/tokens", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
 	router.DELETE(options.BaseURL+"/api/v1/tokens/:token_id", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.POST(options.BaseURL+"/api/v1/tokens/:token_id/roll", wrapper.RollToken, options.OperationMiddlewares["rollToken"]...)
 	router.GET(options.BaseURL+"/api/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
+	router.GET(options.BaseURL+"/api/v1/billing", wrapper.GetBilling, options.OperationMiddlewares["getBilling"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/checkout", wrapper.OpenCheckout, options.OperationMiddlewares["openCheckout"]...)
+	router.POST(options.BaseURL+"/api/v1/billing/portal", wrapper.OpenBillingPortal, options.OperationMiddlewares["openBillingPortal"]...)
 	router.GET(options.BaseURL+"/api/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/api/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id", wrapper.GetProduct, options.OperationMiddlewares["getProduct"]...)
@@ -22751,6 +26038,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/keys", wrapper.ListKeys, options.OperationMiddlewares["listKeys"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/keys", wrapper.CreateKey, options.OperationMiddlewares["createKey"]...)
 	router.DELETE(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id", wrapper.RevokeKey, options.OperationMiddlewares["revokeKey"]...)
+	router.PATCH(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id", wrapper.UpdateKey, options.OperationMiddlewares["updateKey"]...)
+	router.POST(options.BaseURL+"/api/v1/products/:product_id/keys/:key_id/roll", wrapper.RollKey, options.OperationMiddlewares["rollKey"]...)
 	router.GET(options.BaseURL+"/api/v1/products/:product_id/contexts", wrapper.ListContexts, options.OperationMiddlewares["listContexts"]...)
 	router.POST(options.BaseURL+"/api/v1/products/:product_id/contexts", wrapper.CreateContext, options.OperationMiddlewares["createContext"]...)
 	router.GET(options.BaseURL+"/api/v1/contexts/:context_id", wrapper.GetContext, options.OperationMiddlewares["getContext"]...)
@@ -23009,6 +26298,45 @@ func (response ListAuditLogdefaultApplicationProblemPlusJSONResponse) VisitListA
 	return err
 }
 
+type VerifyAuditLogRequestObject struct {
+	Params VerifyAuditLogParams
+}
+
+type VerifyAuditLogResponseObject interface {
+	VisitVerifyAuditLogResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuditLog200JSONResponse AuditVerification
+
+func (response VerifyAuditLog200JSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAuditLogdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelAccountDeletionRequestObject struct {
 }
 
@@ -23114,6 +26442,222 @@ type ChangeEmaildefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ChangeEmaildefaultApplicationProblemPlusJSONResponse) VisitChangeEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsRequestObject struct {
+	Params ListExportsParams
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse ExportPage
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExportsdefaultApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportRequestObject struct {
+	Params CreateExportParams
+}
+
+type CreateExportResponseObject interface {
+	VisitCreateExportResponse(w http.ResponseWriter) error
+}
+
+type CreateExport202JSONResponse Export
+
+func (response CreateExport202JSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateExportdefaultApplicationProblemPlusJSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type DeleteExportResponseObject interface {
+	VisitDeleteExportResponse(w http.ResponseWriter) error
+}
+
+type DeleteExport204Response struct {
+}
+
+func (response DeleteExport204Response) VisitDeleteExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteExportdefaultApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExportdefaultApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+	Params   DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ApplicationgzipResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport200ApplicationgzipResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport206ApplicationgzipResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport206ApplicationgzipResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadExportdefaultApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23631,6 +27175,122 @@ type ListWaysIndefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListWaysIndefaultApplicationProblemPlusJSONResponse) VisitListWaysInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingRequestObject struct {
+}
+
+type GetBillingResponseObject interface {
+	VisitGetBillingResponse(w http.ResponseWriter) error
+}
+
+type GetBilling200JSONResponse Billing
+
+func (response GetBilling200JSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBillingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBillingdefaultApplicationProblemPlusJSONResponse) VisitGetBillingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutRequestObject struct {
+	Body *OpenCheckoutJSONRequestBody
+}
+
+type OpenCheckoutResponseObject interface {
+	VisitOpenCheckoutResponse(w http.ResponseWriter) error
+}
+
+type OpenCheckout200JSONResponse StripePage
+
+func (response OpenCheckout200JSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCheckoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenCheckoutdefaultApplicationProblemPlusJSONResponse) VisitOpenCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortalRequestObject struct {
+	Body *OpenBillingPortalJSONRequestBody
+}
+
+type OpenBillingPortalResponseObject interface {
+	VisitOpenBillingPortalResponse(w http.ResponseWriter) error
+}
+
+type OpenBillingPortal200JSONResponse StripePage
+
+func (response OpenBillingPortal200JSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenBillingPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenBillingPortaldefaultApplicationProblemPlusJSONResponse) VisitOpenBillingPortalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -25121,6 +28781,90 @@ func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKe
 	return err
 }
 
+type UpdateKeyRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	KeyId     KeyID     `json:"key_id"`
+	Params    UpdateKeyParams
+	Body      *UpdateKeyJSONRequestBody
+}
+
+type UpdateKeyResponseObject interface {
+	VisitUpdateKeyResponse(w http.ResponseWriter) error
+}
+
+type UpdateKey200JSONResponse ApiKey
+
+func (response UpdateKey200JSONResponse) VisitUpdateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateKeydefaultApplicationProblemPlusJSONResponse) VisitUpdateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollKeyRequestObject struct {
+	ProductId ProductID `json:"product_id"`
+	KeyId     KeyID     `json:"key_id"`
+	Params    RollKeyParams
+	Body      *RollKeyJSONRequestBody
+}
+
+type RollKeyResponseObject interface {
+	VisitRollKeyResponse(w http.ResponseWriter) error
+}
+
+type RollKey201JSONResponse RolledApiKey
+
+func (response RollKey201JSONResponse) VisitRollKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RollKeydefaultApplicationProblemPlusJSONResponse) VisitRollKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListProposalsRequestObject struct {
 	ProductId ProductID `json:"product_id"`
 	Params    ListProposalsParams
@@ -25807,6 +29551,46 @@ func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevoke
 	return err
 }
 
+type RollTokenRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+	Body    *RollTokenJSONRequestBody
+}
+
+type RollTokenResponseObject interface {
+	VisitRollTokenResponse(w http.ResponseWriter) error
+}
+
+type RollToken201JSONResponse RolledAccessToken
+
+func (response RollToken201JSONResponse) VisitRollTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RollTokendefaultApplicationProblemPlusJSONResponse) VisitRollTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUsageRequestObject struct {
 }
 
@@ -26426,6 +30210,9 @@ type StrictServerInterface interface {
 	// ListAuditLog Who did what and when
 	// (GET /api/v1/account/audit-log)
 	ListAuditLog(ctx context.Context, request ListAuditLogRequestObject) (ListAuditLogResponseObject, error)
+	// VerifyAuditLog Check that the audit log is as it was written
+	// (GET /api/v1/account/audit-log/verify)
+	VerifyAuditLog(ctx context.Context, request VerifyAuditLogRequestObject) (VerifyAuditLogResponseObject, error)
 	// CancelAccountDeletion Cancel the deletion of the account
 	// (DELETE /api/v1/account/deletion)
 	CancelAccountDeletion(ctx context.Context, request CancelAccountDeletionRequestObject) (CancelAccountDeletionResponseObject, error)
@@ -26435,6 +30222,21 @@ type StrictServerInterface interface {
 	// ChangeEmail Change the e-mail address
 	// (POST /api/v1/account/email)
 	ChangeEmail(ctx context.Context, request ChangeEmailRequestObject) (ChangeEmailResponseObject, error)
+	// ListExports Exports of everything the account has, newest first
+	// (GET /api/v1/account/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// CreateExport Export everything the account has
+	// (POST /api/v1/account/exports)
+	CreateExport(ctx context.Context, request CreateExportRequestObject) (CreateExportResponseObject, error)
+	// DeleteExport Delete an export, or stop making it
+	// (DELETE /api/v1/account/exports/{export_id})
+	DeleteExport(ctx context.Context, request DeleteExportRequestObject) (DeleteExportResponseObject, error)
+	// GetExport An export
+	// (GET /api/v1/account/exports/{export_id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// DownloadExport The archive of an export
+	// (GET /api/v1/account/exports/{export_id}/archive)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
 	// ChangePassword Change the password
 	// (POST /api/v1/account/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
@@ -26477,6 +30279,15 @@ type StrictServerInterface interface {
 	// ListWaysIn How people can sign in here
 	// (GET /api/v1/auth/ways)
 	ListWaysIn(ctx context.Context, request ListWaysInRequestObject) (ListWaysInResponseObject, error)
+	// GetBilling The plan, what other plans cost, and the subscription
+	// (GET /api/v1/billing)
+	GetBilling(ctx context.Context, request GetBillingRequestObject) (GetBillingResponseObject, error)
+	// OpenCheckout The address of Stripe's page on which a plan is bought
+	// (POST /api/v1/billing/checkout)
+	OpenCheckout(ctx context.Context, request OpenCheckoutRequestObject) (OpenCheckoutResponseObject, error)
+	// OpenBillingPortal The address of Stripe's page on which the subscription is changed, paid or cancelled
+	// (POST /api/v1/billing/portal)
+	OpenBillingPortal(ctx context.Context, request OpenBillingPortalRequestObject) (OpenBillingPortalResponseObject, error)
 	// GetContext One context
 	// (GET /api/v1/contexts/{context_id})
 	GetContext(ctx context.Context, request GetContextRequestObject) (GetContextResponseObject, error)
@@ -26585,6 +30396,12 @@ type StrictServerInterface interface {
 	// RevokeKey Revoke an ingest key
 	// (DELETE /api/v1/products/{product_id}/keys/{key_id})
 	RevokeKey(ctx context.Context, request RevokeKeyRequestObject) (RevokeKeyResponseObject, error)
+	// UpdateKey Rename an ingest key, or change its origins or its end
+	// (PATCH /api/v1/products/{product_id}/keys/{key_id})
+	UpdateKey(ctx context.Context, request UpdateKeyRequestObject) (UpdateKeyResponseObject, error)
+	// RollKey Replace an ingest key; the old one goes on for a while
+	// (POST /api/v1/products/{product_id}/keys/{key_id}/roll)
+	RollKey(ctx context.Context, request RollKeyRequestObject) (RollKeyResponseObject, error)
 	// ListProposals Proposals by priority
 	// (GET /api/v1/products/{product_id}/proposals)
 	ListProposals(ctx context.Context, request ListProposalsRequestObject) (ListProposalsResponseObject, error)
@@ -26636,6 +30453,9 @@ type StrictServerInterface interface {
 	// RevokeToken Revoke an access token
 	// (DELETE /api/v1/tokens/{token_id})
 	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+	// RollToken Replace an access token; the old one goes on for a while
+	// (POST /api/v1/tokens/{token_id}/roll)
+	RollToken(ctx context.Context, request RollTokenRequestObject) (RollTokenResponseObject, error)
 	// GetUsage Signals of this month against the plan
 	// (GET /api/v1/usage)
 	GetUsage(ctx context.Context, request GetUsageRequestObject) (GetUsageResponseObject, error)
@@ -26841,6 +30661,31 @@ func (sh *strictHandler) ListAuditLog(ctx echo.Context, params ListAuditLogParam
 	return nil
 }
 
+// VerifyAuditLog operation middleware
+func (sh *strictHandler) VerifyAuditLog(ctx echo.Context, params VerifyAuditLogParams) error {
+	var request VerifyAuditLogRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuditLog(ctx.Request().Context(), request.(VerifyAuditLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuditLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAuditLogResponseObject); ok {
+		return validResponse.VisitVerifyAuditLogResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CancelAccountDeletion operation middleware
 func (sh *strictHandler) CancelAccountDeletion(ctx echo.Context) error {
 	var request CancelAccountDeletionRequestObject
@@ -26950,6 +30795,132 @@ func (sh *strictHandler) ChangeEmail(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ChangeEmailResponseObject); ok {
 		return validResponse.VisitChangeEmailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context, params ListExportsParams) error {
+	var request ListExportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateExport operation middleware
+func (sh *strictHandler) CreateExport(ctx echo.Context, params CreateExportParams) error {
+	var request CreateExportRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateExport(ctx.Request().Context(), request.(CreateExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateExportResponseObject); ok {
+		return validResponse.VisitCreateExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteExport operation middleware
+func (sh *strictHandler) DeleteExport(ctx echo.Context, exportId ExportID) error {
+	var request DeleteExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExport(ctx.Request().Context(), request.(DeleteExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteExportResponseObject); ok {
+		return validResponse.VisitDeleteExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, exportId ExportID) error {
+	var request GetExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error {
+	var request DownloadExportRequestObject
+
+	request.ExportId = exportId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx.Request().Context(), request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		return validResponse.VisitDownloadExportResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -27466,6 +31437,121 @@ func (sh *strictHandler) ListWaysIn(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ListWaysInResponseObject); ok {
 		return validResponse.VisitListWaysInResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBilling operation middleware
+func (sh *strictHandler) GetBilling(ctx echo.Context) error {
+	var request GetBillingRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBilling(ctx.Request().Context(), request.(GetBillingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBilling")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBillingResponseObject); ok {
+		return validResponse.VisitGetBillingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenCheckout operation middleware
+func (sh *strictHandler) OpenCheckout(ctx echo.Context) error {
+	var request OpenCheckoutRequestObject
+
+	var body OpenCheckoutJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenCheckout(ctx.Request().Context(), request.(OpenCheckoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenCheckout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenCheckoutResponseObject); ok {
+		return validResponse.VisitOpenCheckoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenBillingPortal operation middleware
+func (sh *strictHandler) OpenBillingPortal(ctx echo.Context) error {
+	var request OpenBillingPortalRequestObject
+
+	var body OpenBillingPortalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenBillingPortal(ctx.Request().Context(), request.(OpenBillingPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenBillingPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenBillingPortalResponseObject); ok {
+		return validResponse.VisitOpenBillingPortalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -28735,6 +32821,106 @@ func (sh *strictHandler) RevokeKey(ctx echo.Context, productId ProductID, keyId 
 	return nil
 }
 
+// UpdateKey operation middleware
+func (sh *strictHandler) UpdateKey(ctx echo.Context, productId ProductID, keyId KeyID, params UpdateKeyParams) error {
+	var request UpdateKeyRequestObject
+
+	request.ProductId = productId
+	request.KeyId = keyId
+	request.Params = params
+
+	var body UpdateKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateKey(ctx.Request().Context(), request.(UpdateKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateKeyResponseObject); ok {
+		return validResponse.VisitUpdateKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollKey operation middleware
+func (sh *strictHandler) RollKey(ctx echo.Context, productId ProductID, keyId KeyID, params RollKeyParams) error {
+	var request RollKeyRequestObject
+
+	request.ProductId = productId
+	request.KeyId = keyId
+	request.Params = params
+
+	var body RollKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollKey(ctx.Request().Context(), request.(RollKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollKeyResponseObject); ok {
+		return validResponse.VisitRollKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListProposals operation middleware
 func (sh *strictHandler) ListProposals(ctx echo.Context, productId ProductID, params ListProposalsParams) error {
 	var request ListProposalsRequestObject
@@ -29224,6 +33410,54 @@ func (sh *strictHandler) RevokeToken(ctx echo.Context, tokenId TokenID) error {
 		return err
 	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
 		return validResponse.VisitRevokeTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollToken operation middleware
+func (sh *strictHandler) RollToken(ctx echo.Context, tokenId TokenID) error {
+	var request RollTokenRequestObject
+
+	request.TokenId = tokenId
+
+	var body RollTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollToken(ctx.Request().Context(), request.(RollTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollTokenResponseObject); ok {
+		return validResponse.VisitRollTokenResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

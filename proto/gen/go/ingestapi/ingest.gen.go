@@ -92,7 +92,7 @@ type NewSignal_Timestamp struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Code Stable: invalid_json, missing_type, type_too_long, payload_too_large, too_deep, unknown_context, batch_too_large, missing_key, invalid_key, key_revoked, key_scope, quota_exceeded, rate_limited, unavailable and others that say what they mean.
+	// Code Stable: invalid_json, missing_type, type_too_long, payload_too_large, too_deep, unknown_context, batch_too_large, missing_key, invalid_key, key_revoked, key_expired, origin_not_allowed, quota_exceeded, rate_limited, unavailable and others that say what they mean.
 	Code   string  `json:"code"`
 	Detail *string `json:"detail,omitempty"`
 

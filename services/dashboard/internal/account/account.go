@@ -88,19 +88,6 @@ const (
 	DefaultSessionLife = 30 * 24 * time.Hour // whatever happens
 )
 
-// Token is a personal access token; its text is shown once and never kept.
-type Token struct {
-	ID         uuid.UUID
-	AccountID  uuid.UUID
-	Name       string
-	Hint       string
-	Scopes     []Scope
-	CreatedAt  time.Time
-	LastUsedAt *time.Time
-	ExpiresAt  *time.Time
-	RevokedAt  *time.Time
-}
-
 // Scope is one thing a token may do.
 type Scope string
 
@@ -161,7 +148,8 @@ func (p Principal) May(s Scope) error {
 var (
 	ErrNoCredentials = fault.New(fault.Unauthenticated, "missing_key", "Sign in, or send an access token: Authorization: Bearer spt_…")
 	ErrBadToken      = fault.New(fault.Unauthenticated, "invalid_key", "The access token is not valid.")
-	ErrTokenRevoked  = fault.New(fault.Unauthenticated, "key_revoked", "The access token was revoked or has expired.")
+	ErrTokenRevoked  = fault.New(fault.Unauthenticated, "key_revoked", "The access token was revoked. Make another under Settings → Access tokens.")
+	ErrTokenExpired  = fault.New(fault.Unauthenticated, "key_expired", "The access token has expired. Make another under Settings → Access tokens.")
 	ErrIngestKey     = fault.New(fault.Forbidden, "key_scope", "Ingest keys (spk_…) only send signals; they cannot read. Use an access token (spt_…).")
 	ErrSessionEnded  = fault.New(fault.Unauthenticated, "session_ended", "The session has ended. Sign in again.")
 	ErrClosed        = fault.New(fault.Forbidden, "account_closed", "The deletion of this account is scheduled. Cancel it to come back.")

@@ -2,10 +2,7 @@ package account
 
 import (
 	"net/mail"
-	"slices"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/draftlabs/specter/pkg/fault"
@@ -15,7 +12,6 @@ const (
 	maxEmail    = 254
 	minPassword = 10
 	maxPassword = 200
-	maxName     = 100
 )
 
 var (
@@ -75,28 +71,3 @@ func isPassword(text string) bool {
 }
 
 func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
-
-func (n NewToken) check(p Principal, now time.Time) error {
-	bad := fault.New(fault.Invalid, "invalid_request", "The access token cannot be made like this.")
-	if name := strings.TrimSpace(n.Name); name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return bad.With("/name", "invalid_name", "A name has 1 to 100 characters and no control characters.")
-	}
-	if len(n.Scopes) == 0 {
-		return bad.With("/scopes", "missing_scopes", "Choose at least one scope.")
-	}
-	for i, s := range n.Scopes {
-		if !slices.Contains(Scopes(), s) {
-			return bad.With("/scopes", "unknown_scope", "There is no scope of that name.")
-		}
-		if slices.Contains(n.Scopes[:i], s) {
-			return bad.With("/scopes", "duplicate_scope", "A scope is named twice.")
-		}
-		if err := p.May(s); err != nil {
-			return err
-		}
-	}
-	if n.ExpiresAt != nil && !n.ExpiresAt.After(now) {
-		return bad.With("/expires_at", "in_the_past", "The expiry must lie in the future.")
-	}
-	return nil
-}

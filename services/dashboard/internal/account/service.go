@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/pkg/apikey"
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
@@ -25,7 +24,6 @@ const (
 	touchEvery = 5 * time.Minute // how exact last_seen_at and last_used_at are
 	// refreshLease is how long one request has to ask the auth server before another may.
 	refreshLease = time.Minute
-	maxTokens    = 100
 )
 
 // Store keeps accounts, sessions and tokens. Secrets come as SHA-256, refresh tokens in clear: the
@@ -62,6 +60,8 @@ type Store interface {
 	Sessions(ctx context.Context, account uuid.UUID, now, seenSince time.Time, r page.Request) (page.Of[Session], error)
 
 	AddToken(ctx context.Context, a actor.Actor, t Token, hash []byte, limit int) (Token, error)
+	// RollToken holds the token's row until it is done; beside is how many others of its chain are good.
+	RollToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, hash []byte, roll func(old Token, beside int) (RolledToken, error)) (RolledToken, error)
 	TokenByHash(ctx context.Context, hash []byte) (Token, Account, error)
 	TouchToken(ctx context.Context, t Token, at time.Time) error
 	RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
@@ -169,40 +169,6 @@ func (s *Service) refresh(ctx context.Context, session Session, account Account,
 	return s.follow(ctx, account, who)
 }
 
-// ByToken finds whose access token it is.
-func (s *Service) ByToken(ctx context.Context, text string) (Principal, error) {
-	prefix, err := apikey.Parse(text)
-	if err != nil {
-		if strings.HasPrefix(text, apikey.Ingest) {
-			return Principal{}, ErrIngestKey
-		}
-		return Principal{}, ErrBadToken
-	}
-	if prefix == apikey.Ingest {
-		return Principal{}, ErrIngestKey
-	}
-	token, account, err := s.store.TokenByHash(ctx, apikey.Hash(text))
-	if fault.Is(err, fault.NotFound) {
-		return Principal{}, ErrBadToken
-	}
-	if err != nil {
-		return Principal{}, err
-	}
-	now := s.now()
-	if token.RevokedAt != nil || (token.ExpiresAt != nil && !now.Before(*token.ExpiresAt)) {
-		return Principal{}, ErrTokenRevoked
-	}
-	if account.ClosedAt != nil {
-		return Principal{}, ErrClosed
-	}
-	if token.LastUsedAt == nil || now.Sub(*token.LastUsedAt) >= touchEvery {
-		if err := s.store.TouchToken(ctx, token, now); err != nil {
-			return Principal{}, err
-		}
-	}
-	return Principal{Account: account, Token: &token}, nil
-}
-
 // Sessions lists the signed-in browsers.
 func (s *Service) Sessions(ctx context.Context, p Principal, r page.Request) (page.Of[Session], error) {
 	now := s.now()
@@ -247,37 +213,6 @@ func (s *Service) Forget(ctx context.Context, l farewell.Leaving) (farewell.Outc
 		return farewell.Kept, nil
 	}
 	return farewell.Deleted, s.auth.Delete(ctx, l.Owner)
-}
-
-// NewToken is what to make.
-type NewToken struct {
-	Name      string
-	Scopes    []Scope
-	ExpiresAt *time.Time
-}
-
-// CreateToken makes an access token; its text is in this answer only. A token cannot make one that
-// may more than itself.
-func (s *Service) CreateToken(ctx context.Context, p Principal, n NewToken) (Token, string, error) {
-	now := s.now()
-	if err := n.check(p, now); err != nil {
-		return Token{}, "", err
-	}
-	text := apikey.New(apikey.Access)
-	token, err := s.store.AddToken(ctx, p.Actor(), Token{
-		ID: newID(), AccountID: p.Account.ID, Name: strings.TrimSpace(n.Name), Hint: apikey.Display(text), Scopes: n.Scopes, CreatedAt: now, ExpiresAt: n.ExpiresAt,
-	}, apikey.Hash(text), maxTokens)
-	return token, text, err
-}
-
-// RevokeToken ends a token; doing it twice is fine.
-func (s *Service) RevokeToken(ctx context.Context, p Principal, id uuid.UUID) error {
-	return s.store.RevokeToken(ctx, p.Actor(), id, s.now())
-}
-
-// Tokens lists the tokens, newest first.
-func (s *Service) Tokens(ctx context.Context, p Principal, r page.Request) (page.Of[Token], error) {
-	return s.store.Tokens(ctx, p.Account.ID, r)
 }
 
 // HashSecret is what is kept of a session's secret: 256 random bits need no slow hash.

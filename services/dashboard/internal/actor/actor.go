@@ -33,3 +33,6 @@ func Nobody(account uuid.UUID) Actor { return Actor{Account: account, Name: "nob
 
 // Service is the dashboard itself, when a clock decides.
 func Service(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:dashboard"} }
+
+// Billing is what Stripe says of an account.
+func Billing(account uuid.UUID) Actor { return Actor{Account: account, Name: "service:billing"} }

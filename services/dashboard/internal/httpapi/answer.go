@@ -48,6 +48,7 @@ func (a answer) VisitChangePasswordResponse(w http.ResponseWriter) error { retur
 func (a answer) VisitLogoutResponse(w http.ResponseWriter) error         { return a.write(w) }
 func (a answer) VisitGetProductResponse(w http.ResponseWriter) error     { return a.write(w) }
 func (a answer) VisitUpdateProductResponse(w http.ResponseWriter) error  { return a.write(w) }
+func (a answer) VisitUpdateKeyResponse(w http.ResponseWriter) error      { return a.write(w) }
 func (a answer) VisitCreateContextResponse(w http.ResponseWriter) error  { return a.write(w) }
 func (a answer) VisitGetContextResponse(w http.ResponseWriter) error     { return a.write(w) }
 func (a answer) VisitUpdateContextResponse(w http.ResponseWriter) error  { return a.write(w) }

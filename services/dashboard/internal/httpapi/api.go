@@ -20,6 +20,8 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
+	"github.com/draftlabs/specter/services/dashboard/internal/auditlog"
+	"github.com/draftlabs/specter/services/dashboard/internal/billing"
 	"github.com/draftlabs/specter/services/dashboard/internal/calibration"
 	"github.com/draftlabs/specter/services/dashboard/internal/decision"
 	"github.com/draftlabs/specter/services/dashboard/internal/deployment"
@@ -32,6 +34,7 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/receipt"
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
+	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
 	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
@@ -54,6 +57,7 @@ type Options struct {
 	CertificateKey []byte
 
 	Accounts    *account.Service
+	Billing     *billing.Service
 	Products    *product.Service
 	Insights    *insight.Service
 	Calibration *calibration.Service
@@ -67,6 +71,8 @@ type Options struct {
 	Refusals    *refusal.Service
 	Receipts    *receipt.Service
 	Shares      *share.Service
+	AuditLog    *auditlog.Service
+	Exports     *takeout.Service
 	Privacy     *privacy.Service
 	Analytics   *analytics.Service
 	Relay       Relay // nil where the use of the dashboard is not measured
@@ -133,6 +139,7 @@ func New(o Options) (http.Handler, error) {
 	// Their addresses or their signatures are the credentials, and their bodies are read as they came.
 	e.POST("/api/hooks/deploy/:token", a.receiveDeployReport, readableQuery)
 	e.POST("/api/hooks/github/:product_id", a.receiveGitHubDelivery)
+	e.POST("/api/hooks/stripe", a.receiveStripeEvent)
 	e.GET("/api/hooks/*", func(echo.Context) error { return echo.ErrMethodNotAllowed }) // a link that a chat previews reports nothing
 	e.GET(sharedPath+":link", pages.serve)
 	e.HEAD(sharedPath+":link", pages.serve)

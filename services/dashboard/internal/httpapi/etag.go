@@ -58,7 +58,7 @@ func has(header, tag string) bool {
 	return false
 }
 
-// buffered holds an answer back until its tag is known; an event stream passes through.
+// buffered holds an answer back until its tag is known; an event stream and an archive pass through.
 type buffered struct {
 	http.ResponseWriter
 	status int
@@ -67,7 +67,7 @@ type buffered struct {
 }
 
 func (b *buffered) WriteHeader(status int) {
-	if strings.HasPrefix(b.Header().Get("Content-Type"), "text/event-stream") {
+	if t := b.Header().Get("Content-Type"); strings.HasPrefix(t, "text/event-stream") || t == archiveType || status == http.StatusPartialContent {
 		b.passed = true
 		b.ResponseWriter.WriteHeader(status)
 		return

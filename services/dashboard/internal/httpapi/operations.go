@@ -18,10 +18,11 @@ type operation struct {
 	closed bool          // also while the account's deletion is scheduled
 }
 
-// whileClosed are the operations that a closed account keeps: what it takes to come back.
+// whileClosed are the operations that a closed account keeps: what it takes to come back, or to leave with everything.
 func whileClosed(id string) bool {
 	switch id {
-	case "getSession", "getAccount", "logout", "cancelAccountDeletion":
+	case "getSession", "getAccount", "logout", "cancelAccountDeletion",
+		"listExports", "createExport", "getExport", "downloadExport", "deleteExport":
 		return true
 	default:
 		return false

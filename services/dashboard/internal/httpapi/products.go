@@ -53,7 +53,7 @@ func (a *api) CreateProduct(ctx context.Context, r contract.CreateProductRequest
 	if err != nil {
 		return nil, err
 	}
-	return contract.CreateProduct201JSONResponse{Product: toProduct(c.Product), Context: toContext(c.Context), Key: toKey(c.Key)}, nil
+	return contract.CreateProduct201JSONResponse{Product: toProduct(c.Product), Context: toContext(c.Context), Key: a.toKey(c.Key)}, nil
 }
 
 // GetProduct answers GET /api/v1/products/{product_id}.
@@ -82,44 +82,6 @@ func toProduct(p product.Product) contract.Product {
 	return contract.Product{
 		Id: p.ID, Name: p.Name, TimeZone: p.TimeZone, DefaultContextId: p.DefaultContextID, CreatedAt: p.CreatedAt.UTC(),
 		FirstSignalAt: utc(p.FirstSignalAt), LastSignalAt: utc(p.LastSignalAt), SignalsTotal: p.SignalsTotal, OpenProposals: &p.OpenProposals,
-	}
-}
-
-// ListKeys answers GET /api/v1/products/{product_id}/keys.
-func (a *api) ListKeys(ctx context.Context, r contract.ListKeysRequestObject) (contract.ListKeysResponseObject, error) {
-	const list = "keys"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Products.Keys(ctx, who(ctx).Account, r.ProductId, request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListKeys200JSONResponse
-	out.Items, _ = each(found.Items, plain(toKey))
-	out.NextCursor, err = nextCursor(list, found.Next)
-	return out, err
-}
-
-// CreateKey answers POST /api/v1/products/{product_id}/keys.
-func (a *api) CreateKey(ctx context.Context, r contract.CreateKeyRequestObject) (contract.CreateKeyResponseObject, error) {
-	ctx, err := repeatable(ctx, "createKey", r.Params.IdempotencyKey, r.ProductId, r.Body)
-	if err != nil {
-		return nil, err
-	}
-	k, err := a.Products.AddKey(ctx, who(ctx), r.ProductId, r.Body.Name, value(r.Body.AllowedOrigins))
-	return contract.CreateKey201JSONResponse(toKey(k)), err
-}
-
-// RevokeKey answers DELETE /api/v1/products/{product_id}/keys/{key_id}.
-func (a *api) RevokeKey(ctx context.Context, r contract.RevokeKeyRequestObject) (contract.RevokeKeyResponseObject, error) {
-	return contract.RevokeKey204Response{}, a.Products.RevokeKey(ctx, who(ctx), r.ProductId, r.KeyId)
-}
-
-func toKey(k product.Key) contract.ApiKey {
-	return contract.ApiKey{
-		Id: k.ID, Name: k.Name, Key: k.Text, Hint: k.Hint, AllowedOrigins: append([]string{}, k.AllowedOrigins...), CreatedAt: k.CreatedAt.UTC(), RevokedAt: utc(k.RevokedAt),
 	}
 }
 

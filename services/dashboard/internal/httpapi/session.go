@@ -7,7 +7,6 @@ import (
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
-	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 )
 
@@ -89,74 +88,4 @@ func (a *api) RevokeSession(ctx context.Context, r contract.RevokeSessionRequest
 // RevokeOtherSessions answers DELETE /api/v1/account/sessions.
 func (a *api) RevokeOtherSessions(ctx context.Context, _ contract.RevokeOtherSessionsRequestObject) (contract.RevokeOtherSessionsResponseObject, error) {
 	return contract.RevokeOtherSessions204Response{}, a.Accounts.SignOutOthers(ctx, principal(ctx))
-}
-
-// ListTokens answers GET /api/v1/tokens.
-func (a *api) ListTokens(ctx context.Context, r contract.ListTokensRequestObject) (contract.ListTokensResponseObject, error) {
-	const list = "tokens"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Accounts.Tokens(ctx, principal(ctx), request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListTokens200JSONResponse
-	out.Items, _ = each(found.Items, plain(toToken))
-	out.NextCursor, err = nextCursor(list, found.Next)
-	return out, err
-}
-
-// CreateToken answers POST /api/v1/tokens. It takes no Idempotency-Key: to answer again it would have
-// to keep the token's text, which is shown once and exists nowhere else.
-func (a *api) CreateToken(ctx context.Context, r contract.CreateTokenRequestObject) (contract.CreateTokenResponseObject, error) {
-	n := account.NewToken{Name: r.Body.Name, ExpiresAt: r.Body.ExpiresAt}
-	for _, s := range r.Body.Scopes {
-		n.Scopes = append(n.Scopes, account.Scope(s))
-	}
-	token, text, err := a.Accounts.CreateToken(ctx, principal(ctx), n)
-	return contract.CreateToken201JSONResponse{AccessToken: toToken(token), Token: text}, err
-}
-
-// RevokeToken answers DELETE /api/v1/tokens/{token_id}.
-func (a *api) RevokeToken(ctx context.Context, r contract.RevokeTokenRequestObject) (contract.RevokeTokenResponseObject, error) {
-	return contract.RevokeToken204Response{}, a.Accounts.RevokeToken(ctx, principal(ctx), r.TokenId)
-}
-
-func toToken(t account.Token) contract.AccessToken {
-	out := contract.AccessToken{
-		Id: t.ID, Name: t.Name, Hint: t.Hint, Scopes: []contract.Scope{}, CreatedAt: t.CreatedAt.UTC(), LastUsedAt: utc(t.LastUsedAt),
-		ExpiresAt: utc(t.ExpiresAt), RevokedAt: utc(t.RevokedAt),
-	}
-	for _, s := range t.Scopes {
-		out.Scopes = append(out.Scopes, contract.Scope(s))
-	}
-	return out
-}
-
-// ListAuditLog answers GET /api/v1/account/audit-log.
-func (a *api) ListAuditLog(ctx context.Context, r contract.ListAuditLogRequestObject) (contract.ListAuditLogResponseObject, error) {
-	const list = "audit-log"
-	request, err := page.Parse(list, r.Params.Limit, r.Params.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Insights.AuditLog(ctx, who(ctx).Account, r.Params.SubjectId, request)
-	if err != nil {
-		return nil, err
-	}
-	var out contract.ListAuditLog200JSONResponse
-	if out.Items, err = each(found.Items, toAudit); err != nil {
-		return nil, err
-	}
-	out.NextCursor, err = nextCursor(list, found.Next)
-	return out, err
-}
-
-func toAudit(e insight.Audit) (contract.AuditEntry, error) {
-	detail, err := document[map[string]any](e.Detail)
-	return contract.AuditEntry{
-		Id: e.ID, At: e.At.UTC(), Actor: e.Actor, Action: e.Action, SubjectType: e.SubjectType, SubjectId: e.SubjectID, Detail: &detail,
-	}, err
 }

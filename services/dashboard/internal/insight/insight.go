@@ -152,17 +152,6 @@ type TypeCount struct {
 	LastAt time.Time
 }
 
-// Audit is one line of the audit log.
-type Audit struct {
-	ID          int64
-	At          time.Time
-	Actor       string
-	Action      string
-	SubjectType string
-	SubjectID   *uuid.UUID
-	Detail      []byte
-}
-
 // ContextFacts is what a context's health is made of.
 type ContextFacts struct {
 	Context       product.Context
@@ -190,7 +179,6 @@ type Reader interface {
 	Analysis(ctx context.Context, account, id uuid.UUID) (Analysis, error)
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
 	Findings(ctx context.Context, account, product uuid.UUID, r page.Request) (page.Of[Finding], error)
-	AuditLog(ctx context.Context, account uuid.UUID, subject *uuid.UUID, r page.Request) (page.Of[Audit], error)
 	// RequestAnalysis asks for an analysis if allow lets it; used and limit are the account's of the day (UTC).
 	RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w Wanted, at time.Time, allow func(used, limit int64) error) error
 }

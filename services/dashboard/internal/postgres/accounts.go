@@ -18,7 +18,6 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
-	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
 
@@ -182,6 +181,9 @@ func (s Accounts) Close(ctx context.Context, a actor.Actor, deletion uuid.UUID, 
 		if err := s.publishProducts(ctx, tx, q, a.Account, true); err != nil {
 			return err
 		}
+		if err := bidFarewell(ctx, q, a.Account, deletion, at, purgeAt); err != nil {
+			return err
+		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_scheduled", subject: "account", id: a.Account, detail: map[string]any{"purge_at": purgeAt}}); err != nil {
 			return err
 		}
@@ -221,56 +223,15 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 		if err := s.publishProducts(ctx, tx, q, a.Account, false); err != nil {
 			return err
 		}
+		if err := takeFarewellBack(ctx, q, a.Account, *before.DeletionID, at); err != nil {
+			return err
+		}
 		if err := audit(ctx, q, change{actor: a, at: at, action: "account.deletion_cancelled", subject: "account", id: a.Account}); err != nil {
 			return err
 		}
 		return emit(ctx, tx, s.Store, event.AccountDeletionCancelled, a, at, &eventv1.AccountDeletionCancelled{DeletionId: before.DeletionID.String()})
 	})
 	return out, wrap(err, "cancelling the deletion")
-}
-
-// AddToken keeps a token's hash.
-func (s Accounts) AddToken(ctx context.Context, a actor.Actor, t account.Token, hash []byte, limit int) (account.Token, error) {
-	var out account.Token
-	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.CountTokens(ctx)
-		if err != nil {
-			return err
-		}
-		if n >= int64(limit) {
-			return fault.Newf(fault.Conflict, "limit_reached", "There are already %d access tokens.", limit)
-		}
-		scopes := make([]string, len(t.Scopes))
-		for i, scope := range t.Scopes {
-			scopes[i] = string(scope)
-		}
-		row, err := q.InsertToken(ctx, db.InsertTokenParams{
-			ID: t.ID, AccountID: a.Account, Name: t.Name, TokenHash: hash, Hint: t.Hint, Scopes: scopes, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
-		})
-		if err != nil {
-			return err
-		}
-		out = toToken(row)
-		return audit(ctx, q, change{actor: a, at: t.CreatedAt, action: "token.created", subject: "token", id: t.ID, detail: map[string]any{"name": t.Name, "scopes": scopes}})
-	})
-	return out, wrap(err, "creating the access token")
-}
-
-// TokenByHash finds a token and its account before the account is known.
-func (s Accounts) TokenByHash(ctx context.Context, hash []byte) (account.Token, account.Account, error) {
-	var token account.Token
-	var owner account.Account
-	err := tenant.LookupTx(ctx, s.db, tenant.Lookup{TokenHash: hash}, func(tx pgx.Tx) error {
-		q := db.New(tx)
-		row, err := q.TokenByHash(ctx, hash)
-		if err != nil {
-			return found(err)
-		}
-		token = toToken(row)
-		owner, err = s.owner(ctx, tx, q, row.AccountID)
-		return err
-	})
-	return token, owner, wrap(err, "looking the access token up")
 }
 
 // owner enters the account a credential belongs to, and reads it.
@@ -283,51 +244,6 @@ func (s Accounts) owner(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.U
 		return account.Account{}, found(err)
 	}
 	return s.toAccount(row, nil), nil
-}
-
-func toToken(row db.AccessToken) account.Token {
-	out := account.Token{
-		ID: row.ID, AccountID: row.AccountID, Name: row.Name, Hint: row.Hint, CreatedAt: row.CreatedAt,
-		LastUsedAt: row.LastUsedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt,
-	}
-	for _, scope := range row.Scopes {
-		out.Scopes = append(out.Scopes, account.Scope(scope))
-	}
-	return out
-}
-
-// TouchToken notes that a token was used.
-func (s Accounts) TouchToken(ctx context.Context, t account.Token, at time.Time) error {
-	err := s.in(ctx, t.AccountID, func(_ pgx.Tx, q *db.Queries) error {
-		return q.TouchToken(ctx, db.TouchTokenParams{ID: t.ID, LastUsedAt: &at})
-	})
-	return wrap(err, "noting the access token's use")
-}
-
-// RevokeToken ends a token.
-func (s Accounts) RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
-	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.RevokeToken(ctx, db.RevokeTokenParams{ID: id, RevokedAt: &at})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return errNotFound
-		}
-		return audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: id})
-	})
-	return wrap(err, "revoking the access token")
-}
-
-// Tokens lists the account's tokens.
-func (s Accounts) Tokens(ctx context.Context, accountID uuid.UUID, r page.Request) (page.Of[account.Token], error) {
-	var out []account.Token
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		rows, err := q.ListTokens(ctx, db.ListTokensParams{BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
-		out = mapped(rows, toToken)
-		return err
-	})
-	return page.Cut(out, r, func(t account.Token) page.Cursor { return page.AtID(t.CreatedAt, t.ID) }), wrap(err, "listing access tokens")
 }
 
 // mapped converts rows; the result is never nil, so that it is [] in JSON.

@@ -65,9 +65,14 @@ func (s *Store) publishProducts(ctx context.Context, tx pgx.Tx, q *db.Queries, a
 }
 
 func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, k db.ApiKey) error {
-	value, err := proto.Marshal(&catalogv1.Key{
+	entry := &catalogv1.Key{
 		KeyId: k.ID.String(), AccountId: accountID.String(), ProductId: k.ProductID.String(), AllowedOrigins: k.AllowedOrigins, Revoked: k.RevokedAt != nil,
-	})
+		RefuseWithoutOrigin: !k.AllowWithoutOrigin,
+	}
+	if k.ExpiresAt != nil {
+		entry.ExpiresAt = k.ExpiresAt.UnixMilli()
+	}
+	value, err := proto.Marshal(entry)
 	if err != nil {
 		return fmt.Errorf("encoding the key's catalogue entry: %w", err)
 	}

@@ -248,19 +248,6 @@ func toFinding(row db.FindingRow) insight.Finding {
 	return f
 }
 
-// AuditLog lists who did what.
-func (s Insights) AuditLog(ctx context.Context, accountID uuid.UUID, subject *uuid.UUID, r page.Request) (page.Of[insight.Audit], error) {
-	var out []insight.Audit
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		rows, err := q.ListAudit(ctx, db.ListAuditParams{BeforeID: r.After.Serial, SubjectID: subject, RowLimit: r.Fetch()})
-		out = mapped(rows, func(row db.AuditLog) insight.Audit {
-			return insight.Audit{ID: row.ID, At: row.At, Actor: row.Actor, Action: row.Action, SubjectType: row.SubjectType, SubjectID: row.SubjectID, Detail: row.Detail}
-		})
-		return err
-	})
-	return page.Cut(out, r, func(a insight.Audit) page.Cursor { return page.Cursor{Serial: &a.ID} }), wrap(err, "listing the audit log")
-}
-
 // RequestAnalysis asks the analyzer for a look.
 func (s Insights) RequestAnalysis(ctx context.Context, a actor.Actor, analysis, contextID uuid.UUID, w insight.Wanted, at time.Time, allow func(used, limit int64) error) error {
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {

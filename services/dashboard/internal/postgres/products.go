@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,17 +21,17 @@ type Products struct{ *Store }
 var _ product.Store = Products{}
 
 // Create keeps a product, its default context and its first key, and tells the gateway.
-func (s Products) Create(ctx context.Context, a actor.Actor, c product.Created, keyHash []byte) (product.Created, error) {
+func (s Products) Create(ctx context.Context, a actor.Actor, c product.Created) (product.Created, error) {
 	var out product.Created
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
 		var err error
-		out, err = once(ctx, q, s.Store, a.Account, c.Product.CreatedAt, func() (product.Created, error) { return s.create(ctx, tx, q, a, c, keyHash) })
+		out, err = once(ctx, q, s.Store, a.Account, c.Product.CreatedAt, func() (product.Created, error) { return s.create(ctx, tx, q, a, c) })
 		return err
 	})
 	return out, wrap(err, "creating the product")
 }
 
-func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, c product.Created, keyHash []byte) (product.Created, error) {
+func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, c product.Created) (product.Created, error) {
 	n, err := q.CountProducts(ctx)
 	if err != nil {
 		return c, err
@@ -53,7 +52,7 @@ func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.
 	if err := s.publishProduct(ctx, tx, q, a.Account, p.ID, false); err != nil {
 		return c, err
 	}
-	c.Key, err = s.insertKey(ctx, tx, q, a, c.Key, keyHash)
+	c.Key, err = s.insertKey(ctx, tx, q, a, c.Key, keyOrigin{})
 	return c, err
 }
 
@@ -109,90 +108,6 @@ func (s Products) Products(ctx context.Context, accountID uuid.UUID, r page.Requ
 		return err
 	})
 	return page.Cut(out, r, func(p product.Product) page.Cursor { return page.AtID(p.CreatedAt, p.ID) }), wrap(err, "listing products")
-}
-
-// AddKey keeps an ingest key and tells the gateway.
-func (s Products) AddKey(ctx context.Context, a actor.Actor, k product.Key, hash []byte) (product.Key, error) {
-	var out product.Key
-	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
-		if _, err := q.LockProduct(ctx, k.ProductID); err != nil {
-			return found(err)
-		}
-		var err error
-		out, err = once(ctx, q, s.Store, a.Account, k.CreatedAt, func() (product.Key, error) {
-			n, err := q.CountKeys(ctx, k.ProductID)
-			if err != nil {
-				return k, err
-			}
-			if n >= product.MaxKeys {
-				return k, product.ErrLimit("active keys", product.MaxKeys)
-			}
-			return s.insertKey(ctx, tx, q, a, k, hash)
-		})
-		return err
-	})
-	return out, wrap(err, "creating the ingest key")
-}
-
-func (s Products) insertKey(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, k product.Key, hash []byte) (product.Key, error) {
-	row, err := q.InsertKey(ctx, db.InsertKeyParams{
-		ID: k.ID, AccountID: a.Account, ProductID: k.ProductID, Name: k.Name, KeyHash: hash, KeySealed: s.keys.Seal([]byte(k.Text)),
-		Hint: k.Hint, AllowedOrigins: k.AllowedOrigins, CreatedAt: k.CreatedAt,
-	})
-	if err != nil {
-		return k, err
-	}
-	if err := s.publishKey(ctx, tx, a.Account, row); err != nil {
-		return k, err
-	}
-	return k, audit(ctx, q, change{actor: a, at: k.CreatedAt, action: "key.created", subject: "key", id: k.ID, detail: map[string]any{"name": k.Name, "product_id": k.ProductID}})
-}
-
-// RevokeKey ends an ingest key and tells the gateway; doing it again changes nothing.
-func (s Products) RevokeKey(ctx context.Context, a actor.Actor, productID, id uuid.UUID, at time.Time) error {
-	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
-		row, err := q.RevokeKey(ctx, db.RevokeKeyParams{ID: id, ProductID: productID, Now: at})
-		if errors.Is(err, pgx.ErrNoRows) {
-			revoked, err := q.HasKey(ctx, db.HasKeyParams{ID: id, ProductID: productID})
-			if err == nil && !revoked {
-				return errNotFound
-			}
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.publishKey(ctx, tx, a.Account, row); err != nil {
-			return err
-		}
-		return audit(ctx, q, change{actor: a, at: at, action: "key.revoked", subject: "key", id: id, detail: map[string]any{"product_id": productID}})
-	})
-	return wrap(err, "revoking the ingest key")
-}
-
-// Keys lists a product's ingest keys.
-func (s Products) Keys(ctx context.Context, accountID, productID uuid.UUID, r page.Request) (page.Of[product.Key], error) {
-	var out []product.Key
-	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		if _, err := q.Product(ctx, productID); err != nil {
-			return found(err)
-		}
-		rows, err := q.ListKeys(ctx, db.ListKeysParams{ProductID: productID, BeforeAt: r.After.At, BeforeID: r.After.ID, RowLimit: r.Fetch()})
-		out = mapped(rows, s.toKey)
-		return err
-	})
-	return page.Cut(out, r, func(k product.Key) page.Cursor { return page.AtID(k.CreatedAt, k.ID) }), wrap(err, "listing ingest keys")
-}
-
-func (s Products) toKey(row db.ApiKey) product.Key {
-	k := product.Key{ID: row.ID, ProductID: row.ProductID, Name: row.Name, Hint: row.Hint, AllowedOrigins: row.AllowedOrigins, CreatedAt: row.CreatedAt, RevokedAt: row.RevokedAt}
-	if row.RevokedAt == nil {
-		// A key sealed with an older secret key still works; it just cannot be shown again.
-		if text, err := s.keys.Open(row.KeySealed); err == nil {
-			k.Text = string(text)
-		}
-	}
-	return k
 }
 
 // AddContext keeps a context and tells the gateway.

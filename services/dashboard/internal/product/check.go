@@ -1,7 +1,6 @@
 package product
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -86,23 +85,6 @@ func checkWords(pointer string, words []string, limit int) error {
 		}
 	}
 	return nil
-}
-
-// normalOrigins takes web origins (scheme://host[:port]) and nothing else.
-func normalOrigins(origins []string) ([]string, error) {
-	if len(origins) > maxOrigins {
-		return nil, invalid("/allowed_origins", "too_many", "The list is too long.")
-	}
-	out := make([]string, 0, len(origins))
-	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || len(o) > maxOrigin || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil ||
-			(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
-			return nil, invalid("/allowed_origins", "invalid_origin", "An origin looks like https://shop.example.")
-		}
-		out = append(out, strings.ToLower(u.Scheme+"://"+u.Host))
-	}
-	return out, nil
 }
 
 func hasControl(s string) bool {

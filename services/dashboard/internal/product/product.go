@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/pkg/apikey"
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
@@ -26,18 +25,6 @@ type Product struct {
 	LastSignalAt     *time.Time
 	SignalsTotal     int64
 	OpenProposals    int
-}
-
-// Key is an ingest key. It stands in a web page, so it may be shown again.
-type Key struct {
-	ID             uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	Text           string // "" once revoked
-	Hint           string
-	AllowedOrigins []string // empty = all
-	CreatedAt      time.Time
-	RevokedAt      *time.Time
 }
 
 // Context is an area of a product.
@@ -98,9 +85,12 @@ type Created struct {
 
 // Store keeps products. A change of something the gateway knows updates the catalogue with it.
 type Store interface {
-	Create(ctx context.Context, a actor.Actor, c Created, keyHash []byte) (Created, error)
+	Create(ctx context.Context, a actor.Actor, c Created) (Created, error)
 	Update(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, change func(*Product) error) (Product, error)
-	AddKey(ctx context.Context, a actor.Actor, k Key, hash []byte) (Key, error)
+	AddKey(ctx context.Context, a actor.Actor, k Key) (Key, error)
+	// UpdateKey and RollKey hold the key's row until they are done; beside is how many others of its chain are good.
+	UpdateKey(ctx context.Context, a actor.Actor, product, id uuid.UUID, at time.Time, change func(*Key) error) (Key, error)
+	RollKey(ctx context.Context, a actor.Actor, product, id uuid.UUID, at time.Time, roll func(old Key, beside int) (RolledKey, error)) (RolledKey, error)
 	RevokeKey(ctx context.Context, a actor.Actor, product, id uuid.UUID, at time.Time) error
 	AddContext(ctx context.Context, a actor.Actor, c Context) (Context, error)
 	UpdateContext(ctx context.Context, a actor.Actor, id uuid.UUID, change func(*Context) error) (Context, error)
@@ -141,8 +131,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, name, timeZone stri
 		PositiveTypes: positive, NegativeTypes: negative, PayloadKeys: []string{}, Funnel: []string{}, IsDefault: true, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	p.DefaultContextID = c.ID
-	k, hash := newKey(p.ID, "Default key", nil, now)
-	return s.Store.Create(ctx, a, Created{Product: p, Context: c, Key: k}, hash)
+	return s.Store.Create(ctx, a, Created{Product: p, Context: c, Key: newKey(Key{ProductID: p.ID, Name: "Default key", AllowedOrigins: []string{}}, now)})
 }
 
 // Patch holds the changes of an edit; nil leaves a field as it is. IfVersion 0 edits whatever is there.
@@ -166,33 +155,6 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, id uuid.UUID, patch
 		}
 		return p.check()
 	})
-}
-
-// AddKey makes one more ingest key.
-func (s *Service) AddKey(ctx context.Context, a actor.Actor, product uuid.UUID, name string, origins []string) (Key, error) {
-	name = strings.TrimSpace(name)
-	if err := checkName("/name", name); err != nil {
-		return Key{}, err
-	}
-	origins, err := normalOrigins(origins)
-	if err != nil {
-		return Key{}, err
-	}
-	k, hash := newKey(product, name, origins, s.now())
-	return s.Store.AddKey(ctx, a, k, hash)
-}
-
-// RevokeKey ends a key at once; doing it twice is fine.
-func (s *Service) RevokeKey(ctx context.Context, a actor.Actor, product, id uuid.UUID) error {
-	return s.Store.RevokeKey(ctx, a, product, id, s.now())
-}
-
-func newKey(product uuid.UUID, name string, origins []string, now time.Time) (Key, []byte) {
-	text := apikey.New(apikey.Ingest)
-	if origins == nil {
-		origins = []string{}
-	}
-	return Key{ID: newID(), ProductID: product, Name: name, Text: text, Hint: apikey.Display(text), AllowedOrigins: origins, CreatedAt: now}, apikey.Hash(text)
 }
 
 // ContextPatch holds what to set; nil leaves a field as it is (or empty, when creating).

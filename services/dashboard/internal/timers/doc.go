@@ -1,2 +1,3 @@
-// Package timers wakes proposals whose snooze is over, so that somebody hears of it.
+// Package timers wakes proposals whose snooze is over, so that somebody hears of it, and has accounts compared with
+// Stripe.
 package timers

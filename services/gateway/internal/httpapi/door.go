@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -70,7 +71,20 @@ func (d *door) accept(w http.ResponseWriter, r *http.Request) (ingest.Outcome, e
 }
 
 func (d *door) caller(r *http.Request, query query) ingest.Caller {
-	return ingest.Caller{Origin: r.Header.Get(echo.HeaderOrigin), UserAgent: r.UserAgent(), Source: sourceOf(query, d.source)}
+	return ingest.Caller{Origin: origin(r), UserAgent: r.UserAgent(), Source: sourceOf(query, d.source)}
+}
+
+// origin is what a browser says of its page. More than one such header is no browser's doing, and is no
+// origin that a key could allow.
+func origin(r *http.Request) string {
+	switch values := r.Header[echo.HeaderOrigin]; len(values) {
+	case 0:
+		return ""
+	case 1:
+		return values[0]
+	default:
+		return strings.Join(values, ", ")
+	}
 }
 
 func (d *door) writeLimits(h http.Header, from ingest.Sender) {

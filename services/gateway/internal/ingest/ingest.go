@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +43,11 @@ type Refusals interface {
 	Record(r Refusal)
 }
 
+// Uses is told that a key was used, once a minute at most.
+type Uses interface {
+	Note(account, key uuid.UUID, at time.Time)
+}
+
 // Format is how a body is to be read.
 type Format uint8
 
@@ -74,6 +77,7 @@ type Service struct {
 	store     Store
 	quota     Quota
 	refusals  Refusals
+	uses      Uses
 	now       func() time.Time
 }
 
@@ -88,7 +92,7 @@ type Options struct {
 }
 
 // New returns a service.
-func New(o Options, d Directory, s Scrubber, store Store, q Quota, r Refusals) *Service {
+func New(o Options, d Directory, s Scrubber, store Store, q Quota, r Refusals, u Uses) *Service {
 	return &Service{
 		directory: d,
 		rates:     newRates(o.RatePerSecond, o.Limits.Signals),
@@ -99,25 +103,30 @@ func New(o Options, d Directory, s Scrubber, store Store, q Quota, r Refusals) *
 		store:     store,
 		quota:     q,
 		refusals:  r,
+		uses:      u,
 		now:       o.Now,
 	}
 }
 
-// Errors of Authorize.
+// Errors of Authorize. They say what to do and never repeat the key: an answer is logged in more places
+// than a header.
 var (
-	errMissingKey = fault.New(fault.Unauthenticated, "missing_key", "Send an API key: header x-api-key, ?key= or Authorization: Bearer.")
-	errInvalidKey = fault.New(fault.Unauthenticated, "invalid_key", "This API key is not valid.")
-	errToken      = fault.New(fault.Unauthenticated, "invalid_key", "This is an access token (spt_); signals are sent with a product's API key (spk_).")
-	errRevokedKey = fault.New(fault.Unauthenticated, "key_revoked", "This API key has been revoked.")
-	errClosed     = fault.New(fault.Unauthenticated, "key_revoked", "The account of this API key takes no signals any more.")
-	errOrigin     = fault.New(fault.Forbidden, "key_scope", "This API key may not be used from this origin.")
-	errUnsure     = fault.New(fault.Unavailable, "unavailable", "This API key cannot be checked right now. Try again.")
-	errIncomplete = fault.New(fault.Unavailable, "unavailable", "This product is still being set up. Try again.")
+	errMissingKey   = fault.New(fault.Unauthenticated, "missing_key", "Send an API key: header x-api-key, ?key= or Authorization: Bearer.")
+	errMalformedKey = fault.New(fault.Unauthenticated, "invalid_key", "This is no API key: it was cut or mistyped. One has 40 characters, spk_ in front.")
+	errInvalidKey   = fault.New(fault.Unauthenticated, "invalid_key", "This API key is not known here. Copy it anew from Settings, and check the server's address.")
+	errToken        = fault.New(fault.Unauthenticated, "invalid_key", "This is an access token (spt_); signals are sent with a product's API key (spk_). Revoke the token if others have seen it.")
+	errRevokedKey   = fault.New(fault.Unauthenticated, "key_revoked", "This API key has been revoked. Take the product's current one from Settings.")
+	errExpiredKey   = fault.New(fault.Unauthenticated, "key_expired", "This API key has expired. Take the product's current one from Settings.")
+	errClosed       = fault.New(fault.Unauthenticated, "key_revoked", "The account of this API key takes no signals any more.")
+	errOrigin       = fault.New(fault.Forbidden, "origin_not_allowed", "This API key may not be used by pages of this origin. Add the origin to the key in Settings.")
+	errNoOrigin     = fault.New(fault.Forbidden, "origin_not_allowed", "This API key is for pages of certain origins, and the request names none. Send from a server with a key that allows it.")
+	errUnsure       = fault.New(fault.Unavailable, "unavailable", "This API key cannot be checked right now. Try again.")
+	errIncomplete   = fault.New(fault.Unavailable, "unavailable", "This product is still being set up. Try again.")
 )
 
 // Caller is what a request says about where it comes from.
 type Caller struct {
-	Origin    string // of the browser's page, "" without one
+	Origin    string // of the browser's page, as its header has it; "" without one
 	UserAgent string
 	Source    signal.Source
 }
@@ -138,11 +147,14 @@ func (s *Service) Authorize(key string, caller Caller) (Sender, error) {
 	grant, err := s.grant(key)
 	from := Sender{caller: caller, grant: grant, at: s.now()}
 	if err == nil {
-		err = admissible(grant, caller.Origin)
+		err = admissible(grant, caller.Origin, from.at)
 	}
 	if err != nil {
 		s.Refuse(from, err)
 		return Sender{}, err
+	}
+	if grant.Use.First(from.at) {
+		s.uses.Note(grant.AccountID, grant.KeyID, from.at)
 	}
 	from.bucket = s.rates.bucket(grant, from.at)
 	return from, nil
@@ -158,7 +170,7 @@ func (s *Service) grant(key string) (*catalog.Grant, error) {
 	}
 	switch prefix, err := apikey.Parse(key); {
 	case err != nil: // the checksum refuses typing errors without a look-up
-		return nobody, errInvalidKey
+		return nobody, errMalformedKey
 	case prefix != apikey.Ingest:
 		return nobody, errToken
 	}
@@ -173,15 +185,19 @@ func (s *Service) grant(key string) (*catalog.Grant, error) {
 	}
 }
 
-func admissible(grant *catalog.Grant, origin string) error {
+func admissible(grant *catalog.Grant, origin string, at time.Time) error {
 	switch {
 	case grant.Revoked:
 		return errRevokedKey
+	case grant.Expired(at):
+		return errExpiredKey
 	case grant.Closed:
 		return errClosed
 	case grant.Incomplete:
 		return errIncomplete
-	case origin != "" && len(grant.Origins) > 0 && !slices.ContainsFunc(grant.Origins, func(o string) bool { return strings.EqualFold(o, origin) }):
+	case origin == "" && grant.NeedsOrigin:
+		return errNoOrigin
+	case origin != "" && !grant.Origins.Allows(origin):
 		return errOrigin
 	default:
 		return nil

@@ -95,6 +95,7 @@ type shelf struct {
 	refusals []Refusal
 	unknown  bool // the key is
 	partial  bool // the catalogue is
+	uses     []uuid.UUID
 }
 
 func (s *shelf) Take(_ uuid.UUID, limit int64, n int) error {
@@ -120,6 +121,8 @@ func (s *shelf) Record(r Refusal) {
 	r.Element = bytes.Clone(r.Element)
 	s.refusals = append(s.refusals, r)
 }
+
+func (s *shelf) Note(_, key uuid.UUID, _ time.Time) { s.uses = append(s.uses, key) }
 
 func (s *shelf) Resolve([32]byte) (*catalog.Grant, bool) { return &s.grant, !s.unknown }
 
@@ -151,7 +154,7 @@ func service(t *testing.T, s *shelf, scrubber Scrubber) *Service {
 	})
 	return New(Options{
 		Limits: signal.DefaultLimits(), RatePerSecond: 1000, Now: newClock().now, NewID: signal.NewID, Encode: s.encode, Metrics: prometheus.NewRegistry(),
-	}, s, scrubber, b, s, s)
+	}, s, scrubber, b, s, s, s)
 }
 
 // accept sends one body as the product's key does.

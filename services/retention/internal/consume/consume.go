@@ -18,7 +18,10 @@ import (
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
 )
 
-const durable = "retention"
+const (
+	durable        = "retention"
+	durableExports = "retention_exports"
+)
 
 // Register notes what was decided about an account. Events that were seen change nothing.
 type Register interface {
@@ -27,6 +30,35 @@ type Register interface {
 	Cancel(ctx context.Context, event, account, deletion uuid.UUID, at time.Time) error
 	// Forgotten notes that a party outside the database has forgotten the account's owner.
 	Forgotten(ctx context.Context, event, account, deletion uuid.UUID, party, outcome string) error
+}
+
+// Exports notes which exports are wanted. Events that were seen change nothing.
+type Exports interface {
+	Request(ctx context.Context, event, account, export uuid.UUID, asOf, now time.Time) error
+	Delete(ctx context.Context, event, account, export uuid.UUID) error
+}
+
+// ExportConsumer notes exports in e, in the order they were asked for.
+func ExportConsumer(b *bus.Bus, e Exports, now func() time.Time) lifecycle.Service {
+	types := []event.Info{event.ExportRequested.Info(), event.ExportDeleted.Info()}
+	return bus.ConsumeAny(b, types, bus.ConsumerOptions{Durable: durableExports, Concurrency: 1}, func(ctx context.Context, d bus.Delivery[proto.Message]) error {
+		switch body := d.Body.(type) {
+		case *eventv1.ExportRequested:
+			id, err := uuid.Parse(body.GetExportId())
+			if err != nil || body.GetAsOf() == nil {
+				return fault.Permanent(fmt.Errorf("a requested export %q without id or time", body.GetExportId()))
+			}
+			return e.Request(ctx, d.ID, d.AccountID, id, body.GetAsOf().AsTime(), now())
+		case *eventv1.ExportDeleted:
+			id, err := uuid.Parse(body.GetExportId())
+			if err != nil {
+				return fault.Permanent(fmt.Errorf("reading the deleted export: %w", err))
+			}
+			return e.Delete(ctx, d.ID, d.AccountID, id)
+		default:
+			return fault.Permanent(fmt.Errorf("a %T is not for exports", body))
+		}
+	})
 }
 
 // Consumer notes deletions in r, in the order they were decided.

@@ -1,2 +1,3 @@
-// Package consume hears that an account is to be deleted, or not after all, and who has forgotten its owner.
+// Package consume hears that an account is to be deleted, or not after all, who has forgotten its owner, and which
+// exports are wanted.
 package consume

@@ -3,13 +3,16 @@ package timers
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/timer"
@@ -24,6 +27,16 @@ const (
 	runTimeout = 10 * time.Minute
 	maxRuns    = 1000 // of an account's purge: it is retried until it is done
 	runWait    = time.Minute
+
+	// Exports have a queue of their own, so that a long one delays nothing else.
+	exportQueue   = "exports"
+	exportWorkers = 1
+	resumeEvery   = 30 * time.Second
+	// exportWait is how long a builder that failed waits; exportRuns is more than it takes to give up.
+	exportWait = 5 * time.Second
+	exportRuns = 100
+	// mostWaiting builders are looked through for one that waits already.
+	mostWaiting = 10_000
 )
 
 type ensurePartitions struct{}
@@ -50,6 +63,24 @@ type noticeOwner struct {
 
 func (noticeOwner) Kind() string { return "notice_owner" }
 
+type buildExport struct {
+	AccountID uuid.UUID `json:"account_id"`
+	ExportID  uuid.UUID `json:"export_id"`
+}
+
+func (buildExport) Kind() string { return "build_export" }
+
+type expireExport struct {
+	AccountID uuid.UUID `json:"account_id"`
+	ExportID  uuid.UUID `json:"export_id"`
+}
+
+func (expireExport) Kind() string { return "expire_export" }
+
+type resumeExports struct{}
+
+func (resumeExports) Kind() string { return "resume_exports" }
+
 // Work is what the timers start.
 type Work struct {
 	Ensure func(ctx context.Context) error
@@ -57,6 +88,11 @@ type Work struct {
 	// Account purges one account; a positive again asks for another run after that time.
 	Account func(ctx context.Context, certificate string) (again time.Duration, err error)
 	Notice  func(ctx context.Context, certificate string, n deletion.Notice) error
+	// Export works on one export for a while; again asks for another turn.
+	Export func(ctx context.Context, account, export uuid.UUID) (again bool, err error)
+	Expire func(ctx context.Context, account, export uuid.UUID) error
+	// Resume finds exports whose builder is gone.
+	Resume func(ctx context.Context) error
 }
 
 // Timers schedule and run it.
@@ -71,7 +107,12 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 		river.AddWorkerSafely(workers, &accountWorker{work: w.Account, log: log}),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[noticeOwner]) error {
 			return w.Notice(ctx, job.Args.Certificate, job.Args.Notice)
-		})))
+		})),
+		river.AddWorkerSafely(workers, &exportWorker{work: w.Export}),
+		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[expireExport]) error {
+			return w.Expire(ctx, job.Args.AccountID, job.Args.ExportID)
+		})),
+		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[resumeExports]) error { return w.Resume(ctx) })))
 	if err != nil {
 		return nil, fmt.Errorf("registering retention's workers: %w", err)
 	}
@@ -81,7 +122,11 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 	}
 	t, err := timer.New(timer.Options{
 		Service: "retention", DB: db, Log: log, Workers: workers,
-		Periodic: []*river.PeriodicJob{periodic(ensureEvery, ensurePartitions{}), periodic(purgeEvery, purgeByAge{})},
+		Periodic: []*river.PeriodicJob{periodic(ensureEvery, ensurePartitions{}), periodic(purgeEvery, purgeByAge{}), periodic(resumeEvery, resumeExports{})},
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
+			exportQueue:        {MaxWorkers: exportWorkers},
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -105,6 +150,61 @@ func (t *Timers) ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate stri
 		return fmt.Errorf("scheduling a notice: %w", err)
 	}
 	return nil
+}
+
+// BuildExport inserts an export's builder within tx.
+func (t *Timers) BuildExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) error {
+	_, err := t.Client().InsertTx(ctx, tx, buildExport{AccountID: account, ExportID: id}, &river.InsertOpts{Queue: exportQueue, MaxAttempts: exportRuns})
+	if err != nil {
+		return fmt.Errorf("scheduling the builder of export %s: %w", id, err)
+	}
+	return nil
+}
+
+// WaitingExports are those with a builder that has yet to be run.
+func (t *Timers) WaitingExports(ctx context.Context) (map[uuid.UUID]bool, error) {
+	jobs, err := t.Client().JobList(ctx, river.NewJobListParams().Kinds(buildExport{}.Kind()).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).First(mostWaiting))
+	if err != nil {
+		return nil, fmt.Errorf("listing the exports that wait: %w", err)
+	}
+	waiting := make(map[uuid.UUID]bool, len(jobs.Jobs))
+	for _, job := range jobs.Jobs {
+		var args buildExport
+		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+			return nil, fmt.Errorf("reading the job of an export: %w", err)
+		}
+		waiting[args.ExportID] = true
+	}
+	return waiting, nil
+}
+
+// ExpireExport inserts the end of an export within tx.
+func (t *Timers) ExpireExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, at time.Time) error {
+	_, err := t.Client().InsertTx(ctx, tx, expireExport{AccountID: account, ExportID: id}, &river.InsertOpts{ScheduledAt: at, MaxAttempts: exportRuns})
+	if err != nil {
+		return fmt.Errorf("scheduling the end of export %s: %w", id, err)
+	}
+	return nil
+}
+
+type exportWorker struct {
+	river.WorkerDefaults[buildExport]
+	work func(ctx context.Context, account, export uuid.UUID) (bool, error)
+}
+
+// Work builds for a turn; then the other exports that wait have theirs.
+func (w *exportWorker) Work(ctx context.Context, job *river.Job[buildExport]) error {
+	again, err := w.work(ctx, job.Args.AccountID, job.Args.ExportID)
+	if err == nil && again {
+		return river.JobSnooze(0)
+	}
+	return err
+}
+
+// NextRetry comes soon: somebody waits for it.
+func (w *exportWorker) NextRetry(*river.Job[buildExport]) time.Time {
+	return time.Now().Add(exportWait)
 }
 
 type accountWorker struct {

@@ -205,7 +205,7 @@ func (r *run) makeToken(ctx context.Context, c *client.Client) error {
 			}
 		}
 	}
-	created, err := c.CreateToken(ctx, tokenName, allScopes())
+	created, err := c.CreateToken(ctx, api.NewAccessToken{Name: tokenName, Scopes: allScopes()})
 	if err != nil {
 		return err
 	}

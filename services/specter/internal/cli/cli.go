@@ -20,11 +20,11 @@ import (
 const (
 	exitUnreachable = 3 // no answer from the server
 	exitRefused     = 4 // the server said no: token, scope, limits, not found
-	exitNotAsked    = 5 // everything ran, and the answer is no: a doctor's ✗, a demo without its verdict
+	exitNotAsked    = 5 // everything ran, and the answer is no: a doctor's ✗, a demo without its verdict, a text with a key in it
 )
 
 const exitCodes = `Exit codes: 0 done · 1 failed · 2 wrong flags or settings · 3 no answer from the server ·
-4 the server refused · 5 it ran and the answer is no (doctor found a problem, demo got no verdict).`
+4 the server refused · 5 it ran and the answer is no (doctor found a problem, demo got no verdict, keys check a key).`
 
 // Env is what the command borrows from its process.
 type Env struct {
@@ -107,7 +107,7 @@ func (a *app) root() *cobra.Command {
 		return usage(err, "see `"+cmd.CommandPath()+" --help`")
 	})
 	root.AddCommand(a.up(), a.serve(), a.migrate(), a.doctor(), a.health(), a.demo(), a.importing(), a.detect(), a.verify(), a.tail(), a.send(),
-		a.analyze(), a.proposals(), a.deploy(), a.proof(), a.webhooks(), a.account(), a.deletions(), a.catalog(), a.dlq(), a.mail(), a.config(), a.version())
+		a.analyze(), a.proposals(), a.deploy(), a.proof(), a.webhooks(), a.exporting(), a.keys(), a.tokens(), a.account(), a.deletions(), a.catalog(), a.dlq(), a.mail(), a.config(), a.version())
 	return root
 }
 
@@ -146,9 +146,9 @@ func explain(err error) (code int, hint string) {
 func refusalHint(refused *client.Error) string {
 	switch refused.Status {
 	case http.StatusUnauthorized:
-		return "the token is unknown or revoked: give another with --token or SPECTER_TOKEN (Settings → Tokens)"
+		return "the token is unknown, revoked or expired: give another with --token or SPECTER_TOKEN (Settings → Access tokens)"
 	case http.StatusForbidden:
-		return "the token lacks a scope for this: make another under Settings → Tokens"
+		return "the token lacks a scope for this: make another under Settings → Access tokens"
 	case http.StatusNotFound:
 		return "`specter doctor` shows which products the token sees"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

@@ -67,7 +67,7 @@ func (a *app) checkServer(ctx context.Context, src config.Source) []specter.Chec
 
 	auth := specter.Check{Name: "access token"}
 	if connectErr != nil {
-		auth.Detail, auth.Fix = "none known for this server", "give it with --token or SPECTER_TOKEN (Settings → Tokens)"
+		auth.Detail, auth.Fix = "none known for this server", "give it with --token or SPECTER_TOKEN (Settings → Access tokens)"
 	} else if account, err := t.Account(ctx); err != nil {
 		auth.Detail = err.Error()
 		_, auth.Fix = explain(err)

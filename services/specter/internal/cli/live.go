@@ -44,7 +44,7 @@ func (a *app) send() *cobra.Command {
 			}
 			key := first(key, t.facts.IngestKey)
 			if key == "" {
-				return usage(errors.New("which ingest key?"), "give --key spk_… (Settings → Keys)")
+				return usage(errors.New("which ingest key?"), "give --key spk_… (Settings → Ingest keys)")
 			}
 			if err := t.Send(cmd.Context(), key, signal); err != nil {
 				return keyRefused(err)
@@ -71,9 +71,9 @@ func keyRefused(err error) error {
 	}
 	switch refused.Status {
 	case http.StatusUnauthorized:
-		return &hinted{err, "the ingest key is unknown or revoked: give another with --key spk_… (Settings → Keys)", exitRefused}
+		return &hinted{err, "the ingest key is unknown, revoked or expired: give another with --key spk_… (Settings → Ingest keys)", exitRefused}
 	case http.StatusForbidden:
-		return &hinted{err, "this ingest key may not send this: give another with --key spk_… (Settings → Keys)", exitRefused}
+		return &hinted{err, "this ingest key is for pages of certain origins: give one with --key that allows requests without (Settings → Ingest keys)", exitRefused}
 	default:
 		return err
 	}

@@ -52,31 +52,6 @@ func (c *Client) Account(ctx context.Context) (api.Account, error) {
 	return account, err
 }
 
-// CreateToken creates an access token; it cannot be read again.
-func (c *Client) CreateToken(ctx context.Context, name string, scopes []api.Scope) (api.CreatedAccessToken, error) {
-	var created api.CreatedAccessToken
-	err := call(ctx, false, &created, func(ctx context.Context) (*http.Response, error) {
-		return c.api.CreateToken(ctx, api.CreateTokenJSONRequestBody{Name: name, Scopes: scopes})
-	})
-	return created, err
-}
-
-// Tokens lists all access tokens.
-func (c *Client) Tokens(ctx context.Context) ([]api.AccessToken, error) {
-	return pages(ctx, func(ctx context.Context, cursor *string) ([]api.AccessToken, *string, error) {
-		var page api.AccessTokenPage
-		err := call(ctx, true, &page, func(ctx context.Context) (*http.Response, error) {
-			return c.api.ListTokens(ctx, &api.ListTokensParams{Limit: limit(), Cursor: cursor})
-		})
-		return page.Items, page.NextCursor, err
-	})
-}
-
-// RevokeToken ends an access token.
-func (c *Client) RevokeToken(ctx context.Context, id uuid.UUID) error {
-	return call(ctx, true, nil, func(ctx context.Context) (*http.Response, error) { return c.api.RevokeToken(ctx, id) })
-}
-
 // Products lists all products.
 func (c *Client) Products(ctx context.Context) ([]api.Product, error) {
 	return pages(ctx, func(ctx context.Context, cursor *string) ([]api.Product, *string, error) {
@@ -103,26 +78,6 @@ func (c *Client) CreateProduct(ctx context.Context, name, idempotencyKey string)
 		return c.api.CreateProduct(ctx, &api.CreateProductParams{IdempotencyKey: &idempotencyKey}, api.CreateProductJSONRequestBody{Name: name})
 	})
 	return created, err
-}
-
-// Keys lists a product's ingest keys, the revoked ones too.
-func (c *Client) Keys(ctx context.Context, product uuid.UUID) ([]api.ApiKey, error) {
-	return pages(ctx, func(ctx context.Context, cursor *string) ([]api.ApiKey, *string, error) {
-		var page api.ApiKeyPage
-		err := call(ctx, true, &page, func(ctx context.Context) (*http.Response, error) {
-			return c.api.ListKeys(ctx, product, &api.ListKeysParams{Limit: limit(), Cursor: cursor})
-		})
-		return page.Items, page.NextCursor, err
-	})
-}
-
-// CreateKey creates an ingest key.
-func (c *Client) CreateKey(ctx context.Context, product uuid.UUID, name string) (api.ApiKey, error) {
-	var key api.ApiKey
-	err := call(ctx, false, &key, func(ctx context.Context) (*http.Response, error) {
-		return c.api.CreateKey(ctx, product, &api.CreateKeyParams{}, api.CreateKeyJSONRequestBody{Name: name})
-	})
-	return key, err
 }
 
 // Contexts lists a product's contexts.

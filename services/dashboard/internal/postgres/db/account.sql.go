@@ -173,17 +173,6 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 	return i, err
 }
 
-const countTokens = `-- name: CountTokens :one
-SELECT count(*) FROM access_tokens WHERE revoked_at IS NULL
-`
-
-func (q *Queries) CountTokens(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, countTokens)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const endOldestSessions = `-- name: EndOldestSessions :many
 UPDATE web_sessions SET revoked_at = $1, refresh_token_sealed = NULL
 WHERE id IN (
@@ -336,60 +325,6 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 	return err
 }
 
-const insertToken = `-- name: InsertToken :one
-INSERT INTO access_tokens (id, account_id, name, token_hash, hint, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id, account_id, name, token_hash, hint, scopes, created_at, last_used_at, expires_at, revoked_at
-`
-
-type InsertTokenParams struct {
-	ID        uuid.UUID
-	AccountID uuid.UUID
-	Name      string
-	TokenHash []byte
-	Hint      string
-	Scopes    []string
-	CreatedAt time.Time
-	ExpiresAt *time.Time
-}
-
-func (q *Queries) InsertToken(ctx context.Context, arg InsertTokenParams) (AccessToken, error) {
-	row := q.db.QueryRow(ctx, insertToken,
-		arg.ID,
-		arg.AccountID,
-		arg.Name,
-		arg.TokenHash,
-		arg.Hint,
-		arg.Scopes,
-		arg.CreatedAt,
-		arg.ExpiresAt,
-	)
-	var i AccessToken
-	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.Name,
-		&i.TokenHash,
-		&i.Hint,
-		&i.Scopes,
-		&i.CreatedAt,
-		&i.LastUsedAt,
-		&i.ExpiresAt,
-		&i.RevokedAt,
-	)
-	return i, err
-}
-
-const keyByHash = `-- name: KeyByHash :one
-SELECT id FROM api_keys WHERE key_hash = $1
-`
-
-func (q *Queries) KeyByHash(ctx context.Context, keyHash []byte) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, keyByHash, keyHash)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
-}
-
 const leaseRefresh = `-- name: LeaseRefresh :one
 UPDATE web_sessions SET access_expires_at = $2::timestamptz
 WHERE id = $1 AND revoked_at IS NULL AND access_expires_at <= $3::timestamptz
@@ -408,48 +343,6 @@ func (q *Queries) LeaseRefresh(ctx context.Context, arg LeaseRefreshParams) ([]b
 	var refresh_token_sealed []byte
 	err := row.Scan(&refresh_token_sealed)
 	return refresh_token_sealed, err
-}
-
-const listAudit = `-- name: ListAudit :many
-SELECT id, account_id, at, actor, action, subject_type, subject_id, detail FROM audit_log
-WHERE ($1::bigint IS NULL OR id < $1)
-  AND ($2::uuid IS NULL OR subject_id = $2)
-ORDER BY id DESC LIMIT $3
-`
-
-type ListAuditParams struct {
-	BeforeID  *int64
-	SubjectID *uuid.UUID
-	RowLimit  int32
-}
-
-func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error) {
-	rows, err := q.db.Query(ctx, listAudit, arg.BeforeID, arg.SubjectID, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditLog
-	for rows.Next() {
-		var i AuditLog
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.At,
-			&i.Actor,
-			&i.Action,
-			&i.SubjectType,
-			&i.SubjectID,
-			&i.Detail,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listSessions = `-- name: ListSessions :many
@@ -496,49 +389,6 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]W
 			&i.ExpiresAt,
 			&i.RevokedAt,
 			&i.MaySetPasswordUntil,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listTokens = `-- name: ListTokens :many
-SELECT id, account_id, name, token_hash, hint, scopes, created_at, last_used_at, expires_at, revoked_at FROM access_tokens
-WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $3
-`
-
-type ListTokensParams struct {
-	BeforeAt *time.Time
-	BeforeID *uuid.UUID
-	RowLimit int32
-}
-
-func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]AccessToken, error) {
-	rows, err := q.db.Query(ctx, listTokens, arg.BeforeAt, arg.BeforeID, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AccessToken
-	for rows.Next() {
-		var i AccessToken
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Name,
-			&i.TokenHash,
-			&i.Hint,
-			&i.Scopes,
-			&i.CreatedAt,
-			&i.LastUsedAt,
-			&i.ExpiresAt,
-			&i.RevokedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -699,23 +549,6 @@ func (q *Queries) RevokeSession(ctx context.Context, arg RevokeSessionParams) (i
 	return result.RowsAffected(), nil
 }
 
-const revokeToken = `-- name: RevokeToken :execrows
-UPDATE access_tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1
-`
-
-type RevokeTokenParams struct {
-	ID        uuid.UUID
-	RevokedAt *time.Time
-}
-
-func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64, error) {
-	result, err := q.db.Exec(ctx, revokeToken, arg.ID, arg.RevokedAt)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const sessionByHash = `-- name: SessionByHash :one
 SELECT id, account_id, user_id, session_hash, csrf_token, refresh_token_sealed, access_expires_at, user_agent, created_at, last_seen_at, expires_at, revoked_at, may_set_password_until FROM web_sessions WHERE session_hash = $1
 `
@@ -812,28 +645,6 @@ func (q *Queries) StoreRefresh(ctx context.Context, arg StoreRefreshParams) erro
 	return err
 }
 
-const tokenByHash = `-- name: TokenByHash :one
-SELECT t.id, t.account_id, t.name, t.token_hash, t.hint, t.scopes, t.created_at, t.last_used_at, t.expires_at, t.revoked_at FROM access_tokens t WHERE token_hash = $1
-`
-
-func (q *Queries) TokenByHash(ctx context.Context, tokenHash []byte) (AccessToken, error) {
-	row := q.db.QueryRow(ctx, tokenByHash, tokenHash)
-	var i AccessToken
-	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.Name,
-		&i.TokenHash,
-		&i.Hint,
-		&i.Scopes,
-		&i.CreatedAt,
-		&i.LastUsedAt,
-		&i.ExpiresAt,
-		&i.RevokedAt,
-	)
-	return i, err
-}
-
 const touchSession = `-- name: TouchSession :exec
 UPDATE web_sessions SET last_seen_at = $2 WHERE id = $1
 `
@@ -845,20 +656,6 @@ type TouchSessionParams struct {
 
 func (q *Queries) TouchSession(ctx context.Context, arg TouchSessionParams) error {
 	_, err := q.db.Exec(ctx, touchSession, arg.ID, arg.LastSeenAt)
-	return err
-}
-
-const touchToken = `-- name: TouchToken :exec
-UPDATE access_tokens SET last_used_at = $2 WHERE id = $1
-`
-
-type TouchTokenParams struct {
-	ID         uuid.UUID
-	LastUsedAt *time.Time
-}
-
-func (q *Queries) TouchToken(ctx context.Context, arg TouchTokenParams) error {
-	_, err := q.db.Exec(ctx, touchToken, arg.ID, arg.LastUsedAt)
 	return err
 }
 

@@ -120,7 +120,7 @@ FROM audit_log l
 LEFT JOIN access_tokens t ON t.account_id = l.account_id AND l.actor = 'token:' || t.id
 LEFT JOIN accounts a ON a.id = l.account_id
 WHERE l.subject_id = $1::uuid AND l.subject_type = 'deployment'
-ORDER BY l.id LIMIT 500
+ORDER BY l.seq LIMIT 500
 `
 
 type DeploymentTimelineRow struct {

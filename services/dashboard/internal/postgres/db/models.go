@@ -22,6 +22,8 @@ type AccessToken struct {
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
+	ChainID    *uuid.UUID
+	ReplacedBy *uuid.UUID
 }
 
 // writer: dashboard. The tenant; everything belongs to exactly one.
@@ -74,28 +76,41 @@ type Analysis struct {
 
 // writer: dashboard. Write-only spk_ ingest keys.
 type ApiKey struct {
-	ID             uuid.UUID
-	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
-	CreatedAt      time.Time
-	RevokedAt      *time.Time
+	ID                 uuid.UUID
+	AccountID          uuid.UUID
+	ProductID          uuid.UUID
+	Name               string
+	KeyHash            []byte
+	KeySealed          []byte
+	Hint               string
+	AllowedOrigins     []string
+	CreatedAt          time.Time
+	RevokedAt          *time.Time
+	Version            int32
+	ExpiresAt          *time.Time
+	LastUsedAt         *time.Time
+	AllowWithoutOrigin bool
+	ChainID            *uuid.UUID
+	ReplacedBy         *uuid.UUID
 }
 
-// writer: dashboard. Who did what and when; append-only.
-type AuditLog struct {
-	ID          int64
-	AccountID   uuid.UUID
-	At          time.Time
-	Actor       string
-	Action      string
-	SubjectType string
-	SubjectID   *uuid.UUID
-	Detail      []byte
+// writer: dashboard. An account's customer and subscription at Stripe; no card, no address, no amount.
+type BillingAccount struct {
+	AccountID      uuid.UUID
+	CustomerID     *string
+	CustomerNo     int32
+	Turn           int64
+	SubscriptionID *string
+	Status         *string
+	PriceID        *string
+	StartedAt      *time.Time
+	PeriodEndsAt   *time.Time
+	EndsWithPeriod bool
+	TrialEndsAt    *time.Time
+	PastDueSince   *time.Time
+	SettledAt      *time.Time
+	SettleAt       time.Time
+	CreatedAt      time.Time
 }
 
 // writer: dashboard. An area of a product with its positive and negative signal types; polarity is applied when reading.

@@ -101,17 +101,6 @@ func (q *Queries) CountContexts(ctx context.Context, productID uuid.UUID) (int64
 	return count, err
 }
 
-const countKeys = `-- name: CountKeys :one
-SELECT count(*) FROM api_keys WHERE product_id = $1 AND revoked_at IS NULL
-`
-
-func (q *Queries) CountKeys(ctx context.Context, productID uuid.UUID) (int64, error) {
-	row := q.db.QueryRow(ctx, countKeys, productID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countProducts = `-- name: CountProducts :one
 SELECT count(*) FROM products
 `
@@ -121,22 +110,6 @@ func (q *Queries) CountProducts(ctx context.Context) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
-}
-
-const hasKey = `-- name: HasKey :one
-SELECT EXISTS (SELECT FROM api_keys WHERE id = $1 AND product_id = $2)
-`
-
-type HasKeyParams struct {
-	ID        uuid.UUID
-	ProductID uuid.UUID
-}
-
-func (q *Queries) HasKey(ctx context.Context, arg HasKeyParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasKey, arg.ID, arg.ProductID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
 }
 
 const insertContext = `-- name: InsertContext :one
@@ -187,51 +160,6 @@ func (q *Queries) InsertContext(ctx context.Context, arg InsertContextParams) (C
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Funnel,
-	)
-	return i, err
-}
-
-const insertKey = `-- name: InsertKey :one
-INSERT INTO api_keys (id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at
-`
-
-type InsertKeyParams struct {
-	ID             uuid.UUID
-	AccountID      uuid.UUID
-	ProductID      uuid.UUID
-	Name           string
-	KeyHash        []byte
-	KeySealed      []byte
-	Hint           string
-	AllowedOrigins []string
-	CreatedAt      time.Time
-}
-
-func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) (ApiKey, error) {
-	row := q.db.QueryRow(ctx, insertKey,
-		arg.ID,
-		arg.AccountID,
-		arg.ProductID,
-		arg.Name,
-		arg.KeyHash,
-		arg.KeySealed,
-		arg.Hint,
-		arg.AllowedOrigins,
-		arg.CreatedAt,
-	)
-	var i ApiKey
-	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.ProductID,
-		&i.Name,
-		&i.KeyHash,
-		&i.KeySealed,
-		&i.Hint,
-		&i.AllowedOrigins,
-		&i.CreatedAt,
-		&i.RevokedAt,
 	)
 	return i, err
 }
@@ -301,56 +229,6 @@ func (q *Queries) ListContexts(ctx context.Context, arg ListContextsParams) ([]C
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.Funnel,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listKeys = `-- name: ListKeys :many
-SELECT id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at FROM api_keys
-WHERE product_id = $1
-  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $4
-`
-
-type ListKeysParams struct {
-	ProductID uuid.UUID
-	BeforeAt  *time.Time
-	BeforeID  *uuid.UUID
-	RowLimit  int32
-}
-
-func (q *Queries) ListKeys(ctx context.Context, arg ListKeysParams) ([]ApiKey, error) {
-	rows, err := q.db.Query(ctx, listKeys,
-		arg.ProductID,
-		arg.BeforeAt,
-		arg.BeforeID,
-		arg.RowLimit,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ApiKey
-	for rows.Next() {
-		var i ApiKey
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.ProductID,
-			&i.Name,
-			&i.KeyHash,
-			&i.KeySealed,
-			&i.Hint,
-			&i.AllowedOrigins,
-			&i.CreatedAt,
-			&i.RevokedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -448,41 +326,6 @@ func (q *Queries) LockContext(ctx context.Context, id uuid.UUID) (Context, error
 	return i, err
 }
 
-const lockKeys = `-- name: LockKeys :many
-SELECT id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at FROM api_keys ORDER BY id FOR UPDATE
-`
-
-func (q *Queries) LockKeys(ctx context.Context) ([]ApiKey, error) {
-	rows, err := q.db.Query(ctx, lockKeys)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ApiKey
-	for rows.Next() {
-		var i ApiKey
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.ProductID,
-			&i.Name,
-			&i.KeyHash,
-			&i.KeySealed,
-			&i.Hint,
-			&i.AllowedOrigins,
-			&i.CreatedAt,
-			&i.RevokedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const lockProduct = `-- name: LockProduct :one
 SELECT id, account_id, name, time_zone, version, created_at, archived_at FROM products WHERE id = $1 FOR UPDATE
 `
@@ -563,34 +406,6 @@ func (q *Queries) Product(ctx context.Context, id uuid.UUID) (ProductRow, error)
 		&i.LastSignalAt,
 		&i.SignalsTotal,
 		&i.OpenProposals,
-	)
-	return i, err
-}
-
-const revokeKey = `-- name: RevokeKey :one
-UPDATE api_keys SET revoked_at = $3::timestamptz WHERE id = $1 AND product_id = $2 AND revoked_at IS NULL RETURNING id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at, revoked_at
-`
-
-type RevokeKeyParams struct {
-	ID        uuid.UUID
-	ProductID uuid.UUID
-	Now       time.Time
-}
-
-func (q *Queries) RevokeKey(ctx context.Context, arg RevokeKeyParams) (ApiKey, error) {
-	row := q.db.QueryRow(ctx, revokeKey, arg.ID, arg.ProductID, arg.Now)
-	var i ApiKey
-	err := row.Scan(
-		&i.ID,
-		&i.AccountID,
-		&i.ProductID,
-		&i.Name,
-		&i.KeyHash,
-		&i.KeySealed,
-		&i.Hint,
-		&i.AllowedOrigins,
-		&i.CreatedAt,
-		&i.RevokedAt,
 	)
 	return i, err
 }

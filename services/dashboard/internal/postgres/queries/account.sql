@@ -66,38 +66,8 @@ WHERE revoked_at IS NULL AND expires_at > sqlc.arg(now) AND last_seen_at > sqlc.
   AND (sqlc.narg(before_at)::timestamptz IS NULL OR (created_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
 
--- name: TokenByHash :one
-SELECT t.* FROM access_tokens t WHERE token_hash = $1;
-
--- name: TouchToken :exec
-UPDATE access_tokens SET last_used_at = $2 WHERE id = $1;
-
--- name: InsertToken :one
-INSERT INTO access_tokens (id, account_id, name, token_hash, hint, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *;
-
--- name: CountTokens :one
-SELECT count(*) FROM access_tokens WHERE revoked_at IS NULL;
-
--- name: RevokeToken :execrows
-UPDATE access_tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1;
-
--- name: ListTokens :many
-SELECT * FROM access_tokens
-WHERE (sqlc.narg(before_at)::timestamptz IS NULL OR (created_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
-ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
-
--- name: KeyByHash :one
-SELECT id FROM api_keys WHERE key_hash = $1;
-
 -- name: InsertAudit :exec
 INSERT INTO audit_log (account_id, at, actor, action, subject_type, subject_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7);
-
--- name: ListAudit :many
-SELECT * FROM audit_log
-WHERE (sqlc.narg(before_id)::bigint IS NULL OR id < sqlc.narg(before_id))
-  AND (sqlc.narg(subject_id)::uuid IS NULL OR subject_id = sqlc.narg(subject_id))
-ORDER BY id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: LockIdempotency :exec
 SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(name)::text, 0));

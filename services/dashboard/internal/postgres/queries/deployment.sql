@@ -29,7 +29,7 @@ FROM audit_log l
 LEFT JOIN access_tokens t ON t.account_id = l.account_id AND l.actor = 'token:' || t.id
 LEFT JOIN accounts a ON a.id = l.account_id
 WHERE l.subject_id = sqlc.arg(id)::uuid AND l.subject_type = 'deployment'
-ORDER BY l.id LIMIT 500;
+ORDER BY l.seq LIMIT 500;
 
 -- name: DeploymentOverlaps :many
 -- A window ends with the deployment's rollback, with its verdict, or when it has been watched for long enough.

@@ -35,28 +35,6 @@ SELECT id FROM products ORDER BY id;
 -- name: LockProducts :many
 SELECT id FROM products ORDER BY id FOR UPDATE;
 
--- name: LockKeys :many
-SELECT * FROM api_keys ORDER BY id FOR UPDATE;
-
--- name: InsertKey :one
-INSERT INTO api_keys (id, account_id, product_id, name, key_hash, key_sealed, hint, allowed_origins, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *;
-
--- name: CountKeys :one
-SELECT count(*) FROM api_keys WHERE product_id = $1 AND revoked_at IS NULL;
-
--- name: RevokeKey :one
-UPDATE api_keys SET revoked_at = sqlc.arg(now)::timestamptz WHERE id = $1 AND product_id = $2 AND revoked_at IS NULL RETURNING *;
-
--- name: HasKey :one
-SELECT EXISTS (SELECT FROM api_keys WHERE id = $1 AND product_id = $2);
-
--- name: ListKeys :many
-SELECT * FROM api_keys
-WHERE product_id = sqlc.arg(product_id)
-  AND (sqlc.narg(before_at)::timestamptz IS NULL OR (created_at, id) < (sqlc.narg(before_at), sqlc.narg(before_id)::uuid))
-ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(row_limit);
-
 -- name: InsertContext :one
 INSERT INTO contexts (id, account_id, product_id, name, description, positive_types, negative_types, payload_keys, is_default, created_at, updated_at, funnel)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING *;

@@ -28,12 +28,18 @@ type Key struct {
 	KeyId     string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	AccountId string                 `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	ProductId string                 `protobuf:"bytes,3,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	// Origins that may send with this key; empty allows all.
+	// Origins of the pages that may send with this key, such as
+	// https://shop.example or https://*.shop.example; empty allows all.
 	AllowedOrigins []string `protobuf:"bytes,4,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
 	// True once revoked: the gateway answers key_revoked instead of invalid_key.
-	Revoked       bool `protobuf:"varint,5,opt,name=revoked,proto3" json:"revoked,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Revoked bool `protobuf:"varint,5,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	// When it stops working (unix milliseconds); 0 is never.
+	ExpiresAt int64 `protobuf:"varint,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// With allowed_origins: true refuses requests that name no origin, as those
+	// of servers do. Absent in entries of older releases, which took them.
+	RefuseWithoutOrigin bool `protobuf:"varint,7,opt,name=refuse_without_origin,json=refuseWithoutOrigin,proto3" json:"refuse_without_origin,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
@@ -97,6 +103,20 @@ func (x *Key) GetAllowedOrigins() []string {
 func (x *Key) GetRevoked() bool {
 	if x != nil {
 		return x.Revoked
+	}
+	return false
+}
+
+func (x *Key) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *Key) GetRefuseWithoutOrigin() bool {
+	if x != nil {
+		return x.RefuseWithoutOrigin
 	}
 	return false
 }
@@ -425,7 +445,7 @@ var File_specter_catalog_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	" specter/catalog/v1/catalog.proto\x12\x12specter.catalog.v1\"\x9d\x01\n" +
+	" specter/catalog/v1/catalog.proto\x12\x12specter.catalog.v1\"\xf0\x01\n" +
 	"\x03Key\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
@@ -433,7 +453,10 @@ const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x03 \x01(\tR\tproductId\x12'\n" +
 	"\x0fallowed_origins\x18\x04 \x03(\tR\x0eallowedOrigins\x12\x18\n" +
-	"\arevoked\x18\x05 \x01(\bR\arevoked\"\xe1\x01\n" +
+	"\arevoked\x18\x05 \x01(\bR\arevoked\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x122\n" +
+	"\x15refuse_without_origin\x18\a \x01(\bR\x13refuseWithoutOrigin\"\xe1\x01\n" +
 	"\aProduct\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1d\n" +

@@ -2527,6 +2527,105 @@ func (x *AccountDeletionCancelled) GetDeletionId() string {
 	return ""
 }
 
+// ExportRequested: a person wants everything the account has, as of a moment.
+type ExportRequested struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ExportId string                 `protobuf:"bytes,1,opt,name=export_id,json=exportId,proto3" json:"export_id,omitempty"`
+	// Rows that came later are left out.
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequested) Reset() {
+	*x = ExportRequested{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequested) ProtoMessage() {}
+
+func (x *ExportRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequested.ProtoReflect.Descriptor instead.
+func (*ExportRequested) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportRequested) GetExportId() string {
+	if x != nil {
+		return x.ExportId
+	}
+	return ""
+}
+
+func (x *ExportRequested) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+// ExportDeleted: an export is not wanted any more, finished or not.
+type ExportDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ExportId      string                 `protobuf:"bytes,1,opt,name=export_id,json=exportId,proto3" json:"export_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDeleted) Reset() {
+	*x = ExportDeleted{}
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDeleted) ProtoMessage() {}
+
+func (x *ExportDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDeleted.ProtoReflect.Descriptor instead.
+func (*ExportDeleted) Descriptor() ([]byte, []int) {
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ExportDeleted) GetExportId() string {
+	if x != nil {
+		return x.ExportId
+	}
+	return ""
+}
+
 // AccountPurgeBegun: a deletion is due and cannot be cancelled any more. Whoever
 // has told others about the account makes them forget it, and says so.
 type AccountPurgeBegun struct {
@@ -2540,7 +2639,7 @@ type AccountPurgeBegun struct {
 
 func (x *AccountPurgeBegun) Reset() {
 	*x = AccountPurgeBegun{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2651,7 @@ func (x *AccountPurgeBegun) String() string {
 func (*AccountPurgeBegun) ProtoMessage() {}
 
 func (x *AccountPurgeBegun) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[27]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2664,7 @@ func (x *AccountPurgeBegun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountPurgeBegun.ProtoReflect.Descriptor instead.
 func (*AccountPurgeBegun) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{27}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AccountPurgeBegun) GetDeletionId() string {
@@ -2598,7 +2697,7 @@ type AccountForgotten struct {
 
 func (x *AccountForgotten) Reset() {
 	*x = AccountForgotten{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2610,7 +2709,7 @@ func (x *AccountForgotten) String() string {
 func (*AccountForgotten) ProtoMessage() {}
 
 func (x *AccountForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[28]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2623,7 +2722,7 @@ func (x *AccountForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountForgotten.ProtoReflect.Descriptor instead.
 func (*AccountForgotten) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{28}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AccountForgotten) GetDeletionId() string {
@@ -2657,7 +2756,7 @@ type EndpointTested struct {
 
 func (x *EndpointTested) Reset() {
 	*x = EndpointTested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2768,7 @@ func (x *EndpointTested) String() string {
 func (*EndpointTested) ProtoMessage() {}
 
 func (x *EndpointTested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[29]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2781,7 @@ func (x *EndpointTested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointTested.ProtoReflect.Descriptor instead.
 func (*EndpointTested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{29}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EndpointTested) GetEndpointId() string {
@@ -2705,7 +2804,7 @@ type EndpointDisabled struct {
 
 func (x *EndpointDisabled) Reset() {
 	*x = EndpointDisabled{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2717,7 +2816,7 @@ func (x *EndpointDisabled) String() string {
 func (*EndpointDisabled) ProtoMessage() {}
 
 func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[30]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2730,7 +2829,7 @@ func (x *EndpointDisabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointDisabled.ProtoReflect.Descriptor instead.
 func (*EndpointDisabled) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{30}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *EndpointDisabled) GetEndpointId() string {
@@ -2767,7 +2866,7 @@ type EndpointRecoveryRequested struct {
 
 func (x *EndpointRecoveryRequested) Reset() {
 	*x = EndpointRecoveryRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2878,7 @@ func (x *EndpointRecoveryRequested) String() string {
 func (*EndpointRecoveryRequested) ProtoMessage() {}
 
 func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[31]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2891,7 @@ func (x *EndpointRecoveryRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointRecoveryRequested.ProtoReflect.Descriptor instead.
 func (*EndpointRecoveryRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{31}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EndpointRecoveryRequested) GetEndpointId() string {
@@ -2829,7 +2928,7 @@ type DeliveryResendRequested struct {
 
 func (x *DeliveryResendRequested) Reset() {
 	*x = DeliveryResendRequested{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2841,7 +2940,7 @@ func (x *DeliveryResendRequested) String() string {
 func (*DeliveryResendRequested) ProtoMessage() {}
 
 func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[32]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2854,7 +2953,7 @@ func (x *DeliveryResendRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryResendRequested.ProtoReflect.Descriptor instead.
 func (*DeliveryResendRequested) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{32}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeliveryResendRequested) GetDeliveryId() string {
@@ -2888,7 +2987,7 @@ type QuotaWarning struct {
 
 func (x *QuotaWarning) Reset() {
 	*x = QuotaWarning{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +2999,7 @@ func (x *QuotaWarning) String() string {
 func (*QuotaWarning) ProtoMessage() {}
 
 func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[33]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3012,7 @@ func (x *QuotaWarning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaWarning.ProtoReflect.Descriptor instead.
 func (*QuotaWarning) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{33}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QuotaWarning) GetQuota() *Quota {
@@ -2934,7 +3033,7 @@ type QuotaExceeded struct {
 
 func (x *QuotaExceeded) Reset() {
 	*x = QuotaExceeded{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2946,7 +3045,7 @@ func (x *QuotaExceeded) String() string {
 func (*QuotaExceeded) ProtoMessage() {}
 
 func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[34]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2959,7 +3058,7 @@ func (x *QuotaExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExceeded.ProtoReflect.Descriptor instead.
 func (*QuotaExceeded) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{34}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *QuotaExceeded) GetQuota() *Quota {
@@ -2983,7 +3082,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3094,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_specter_event_v1_fact_proto_msgTypes[35]
+	mi := &file_specter_event_v1_fact_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3107,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{35}
+	return file_specter_event_v1_fact_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Quota) GetMonth() *timestamppb.Timestamp {
@@ -3355,7 +3454,12 @@ const file_specter_event_v1_fact_proto_rawDesc = "" +
 	"\bpurge_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\apurgeAt\";\n" +
 	"\x18AccountDeletionCancelled\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
-	"deletionId\"X\n" +
+	"deletionId\"_\n" +
+	"\x0fExportRequested\x12\x1b\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\x12/\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\",\n" +
+	"\rExportDeleted\x12\x1b\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\"X\n" +
 	"\x11AccountPurgeBegun\x12\x1f\n" +
 	"\vdeletion_id\x18\x01 \x01(\tR\n" +
 	"deletionId\x12\"\n" +
@@ -3408,7 +3512,7 @@ func file_specter_event_v1_fact_proto_rawDescGZIP() []byte {
 	return file_specter_event_v1_fact_proto_rawDescData
 }
 
-var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_specter_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*SignalFirstReceived)(nil),       // 0: specter.event.v1.SignalFirstReceived
 	(*ImportCompleted)(nil),           // 1: specter.event.v1.ImportCompleted
@@ -3437,58 +3541,61 @@ var file_specter_event_v1_fact_proto_goTypes = []any{
 	(*Verdict)(nil),                   // 24: specter.event.v1.Verdict
 	(*AccountDeletionScheduled)(nil),  // 25: specter.event.v1.AccountDeletionScheduled
 	(*AccountDeletionCancelled)(nil),  // 26: specter.event.v1.AccountDeletionCancelled
-	(*AccountPurgeBegun)(nil),         // 27: specter.event.v1.AccountPurgeBegun
-	(*AccountForgotten)(nil),          // 28: specter.event.v1.AccountForgotten
-	(*EndpointTested)(nil),            // 29: specter.event.v1.EndpointTested
-	(*EndpointDisabled)(nil),          // 30: specter.event.v1.EndpointDisabled
-	(*EndpointRecoveryRequested)(nil), // 31: specter.event.v1.EndpointRecoveryRequested
-	(*DeliveryResendRequested)(nil),   // 32: specter.event.v1.DeliveryResendRequested
-	(*QuotaWarning)(nil),              // 33: specter.event.v1.QuotaWarning
-	(*QuotaExceeded)(nil),             // 34: specter.event.v1.QuotaExceeded
-	(*Quota)(nil),                     // 35: specter.event.v1.Quota
-	(*timestamppb.Timestamp)(nil),     // 36: google.protobuf.Timestamp
+	(*ExportRequested)(nil),           // 27: specter.event.v1.ExportRequested
+	(*ExportDeleted)(nil),             // 28: specter.event.v1.ExportDeleted
+	(*AccountPurgeBegun)(nil),         // 29: specter.event.v1.AccountPurgeBegun
+	(*AccountForgotten)(nil),          // 30: specter.event.v1.AccountForgotten
+	(*EndpointTested)(nil),            // 31: specter.event.v1.EndpointTested
+	(*EndpointDisabled)(nil),          // 32: specter.event.v1.EndpointDisabled
+	(*EndpointRecoveryRequested)(nil), // 33: specter.event.v1.EndpointRecoveryRequested
+	(*DeliveryResendRequested)(nil),   // 34: specter.event.v1.DeliveryResendRequested
+	(*QuotaWarning)(nil),              // 35: specter.event.v1.QuotaWarning
+	(*QuotaExceeded)(nil),             // 36: specter.event.v1.QuotaExceeded
+	(*Quota)(nil),                     // 37: specter.event.v1.Quota
+	(*timestamppb.Timestamp)(nil),     // 38: google.protobuf.Timestamp
 }
 var file_specter_event_v1_fact_proto_depIdxs = []int32{
-	36, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
-	36, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
-	36, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
-	36, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
-	36, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
-	36, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
-	36, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
-	36, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
-	36, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
-	36, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
-	36, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
-	36, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
-	36, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
-	36, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
-	36, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
-	36, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
-	36, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
-	36, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
-	36, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
-	36, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
-	36, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
-	36, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
-	36, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
+	38, // 0: specter.event.v1.SignalFirstReceived.occurred_at:type_name -> google.protobuf.Timestamp
+	38, // 1: specter.event.v1.ImportCompleted.first_at:type_name -> google.protobuf.Timestamp
+	38, // 2: specter.event.v1.ImportCompleted.last_at:type_name -> google.protobuf.Timestamp
+	38, // 3: specter.event.v1.AnalysisRequested.as_of:type_name -> google.protobuf.Timestamp
+	38, // 4: specter.event.v1.AnalysisCompleted.as_of:type_name -> google.protobuf.Timestamp
+	38, // 5: specter.event.v1.FindingOpened.started_at:type_name -> google.protobuf.Timestamp
+	38, // 6: specter.event.v1.FindingOpened.detected_at:type_name -> google.protobuf.Timestamp
+	38, // 7: specter.event.v1.FindingRenewed.started_at:type_name -> google.protobuf.Timestamp
+	38, // 8: specter.event.v1.FindingRenewed.detected_at:type_name -> google.protobuf.Timestamp
+	38, // 9: specter.event.v1.FindingRenewed.as_of:type_name -> google.protobuf.Timestamp
+	38, // 10: specter.event.v1.ProposalApproved.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 11: specter.event.v1.ProposalRejected.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 12: specter.event.v1.ProposalSnoozed.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 13: specter.event.v1.ProposalSnoozed.snoozed_until:type_name -> google.protobuf.Timestamp
+	38, // 14: specter.event.v1.ProposalDuplicated.decided_at:type_name -> google.protobuf.Timestamp
+	38, // 15: specter.event.v1.ProposalReopened.undone_at:type_name -> google.protobuf.Timestamp
+	38, // 16: specter.event.v1.ProposalEdited.edited_at:type_name -> google.protobuf.Timestamp
+	38, // 17: specter.event.v1.ProposalExpired.expired_at:type_name -> google.protobuf.Timestamp
+	38, // 18: specter.event.v1.DeploymentDeployed.deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 19: specter.event.v1.DeploymentEdited.old_deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 20: specter.event.v1.DeploymentEdited.deployed_at:type_name -> google.protobuf.Timestamp
+	38, // 21: specter.event.v1.DeploymentEdited.canary_since:type_name -> google.protobuf.Timestamp
+	38, // 22: specter.event.v1.DeploymentRolledBack.rolled_back_at:type_name -> google.protobuf.Timestamp
 	24, // 23: specter.event.v1.DeploymentVerified.verdict:type_name -> specter.event.v1.Verdict
 	24, // 24: specter.event.v1.DeploymentRegressed.verdict:type_name -> specter.event.v1.Verdict
 	24, // 25: specter.event.v1.DeploymentInconclusive.verdict:type_name -> specter.event.v1.Verdict
-	36, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
-	36, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
-	36, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
-	36, // 29: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
-	36, // 30: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
-	35, // 31: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
-	35, // 32: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
-	36, // 33: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
-	36, // 34: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	38, // 26: specter.event.v1.Verdict.as_of:type_name -> google.protobuf.Timestamp
+	38, // 27: specter.event.v1.AccountDeletionScheduled.requested_at:type_name -> google.protobuf.Timestamp
+	38, // 28: specter.event.v1.AccountDeletionScheduled.purge_at:type_name -> google.protobuf.Timestamp
+	38, // 29: specter.event.v1.ExportRequested.as_of:type_name -> google.protobuf.Timestamp
+	38, // 30: specter.event.v1.EndpointDisabled.disabled_at:type_name -> google.protobuf.Timestamp
+	38, // 31: specter.event.v1.EndpointRecoveryRequested.since:type_name -> google.protobuf.Timestamp
+	37, // 32: specter.event.v1.QuotaWarning.quota:type_name -> specter.event.v1.Quota
+	37, // 33: specter.event.v1.QuotaExceeded.quota:type_name -> specter.event.v1.Quota
+	38, // 34: specter.event.v1.Quota.month:type_name -> google.protobuf.Timestamp
+	38, // 35: specter.event.v1.Quota.resets_at:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_specter_event_v1_fact_proto_init() }
@@ -3503,7 +3610,7 @@ func file_specter_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_specter_event_v1_fact_proto_rawDesc), len(file_specter_event_v1_fact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -25,6 +25,8 @@ const advice: Record<string, string> = {
   unknown_context: "The context_id belongs to no context of this product. Leave it out or take one from Contexts.",
   batch_too_large: "Send fewer signals at once.",
   key_revoked: "The key was revoked. Take the current one from Settings.",
+  key_expired: "The key has expired. Take the current one from Settings, or move its end.",
+  origin_not_allowed: "The key may not be used by this page, or by requests that name none. Change its allowed origins in Settings.",
   key_scope: "The key may not be used from this origin. Change its allowed origins.",
   quota_exceeded: "The month's signals are used up. They come again when the month ends.",
   rate_limited: "Too many signals a second. Clients that heed Retry-After send them again.",

@@ -12,7 +12,9 @@ interface View {
 // The first view opens with the page; the others load when they are opened.
 const views: readonly [View, ...View[]] = [
   { name: "keys", title: "Ingest keys", Content: KeysView },
+  { name: "tokens", title: "Access tokens", Content: lazy(() => import("../settings/tokens").then((page) => ({ default: page.TokensView }))) },
   { name: "webhooks", title: "Webhooks", Content: lazy(() => import("./webhooks").then((page) => ({ default: page.WebhooksView }))) },
+  { name: "data", title: "Data", Content: lazy(() => import("../settings/data").then((view) => ({ default: view.DataView }))) },
 ];
 
 export function SettingsPage({ product }: { product: string }) {

@@ -1,0 +1,80 @@
+import { useState, type ReactNode } from "react";
+import { Button, Field, inputClass } from "../parts/ui";
+import { graces, type Grace } from "./credentials";
+
+/** A secret or public text with a button that copies it. */
+export function Copyable({ label, text }: { label: string; text: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      <code className="min-w-0 break-all rounded bg-ground px-1.5 py-0.5 text-xs">{text}</code>
+      <Button aria-label={`Copy ${label}`} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
+        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+      </Button>
+    </div>
+  );
+}
+
+/** A choice from few. */
+export function Choice({ label, value, options, onChange }: { label: string; value: string; options: readonly (readonly [string, string])[]; onChange: (value: string) => void }) {
+  return (
+    <Field label={label}>
+      <select className={inputClass} value={value} onChange={(change) => onChange(change.target.value)}>
+        {options.map(([option, words]) => (
+          <option key={option} value={option}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+interface Confirm {
+  words: string;
+  busy: boolean;
+  onClose: () => void;
+}
+
+/** The buttons that end a dialog. */
+export function Buttons({ words, busy, onClose }: Confirm) {
+  return (
+    <div className="mt-5 flex flex-wrap justify-end gap-2">
+      <Button onClick={onClose}>Cancel</Button>
+      <Button type="submit" look="primary" disabled={busy}>
+        {words}
+      </Button>
+    </div>
+  );
+}
+
+/** How to roll: the same for a key and a token. */
+export function RollForm({ children, busy, onClose, onRoll }: { children: ReactNode; busy: boolean; onClose: () => void; onRoll: (grace: Grace) => void }) {
+  const [grace, setGrace] = useState<Grace>("24h");
+  return (
+    <form
+      className="space-y-3 text-sm"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onRoll(grace);
+      }}
+    >
+      {children}
+      <Choice label="The old one" value={grace} options={graces} onChange={(value) => setGrace(graces.find(([one]) => one === value)?.[0] ?? "24h")} />
+      <Buttons words="Roll" busy={busy} onClose={onClose} />
+    </form>
+  );
+}
+
+/** What to do when a key or token was seen by who should not. */
+export function Leaked({ children }: { children: ReactNode }) {
+  return (
+    <details className="rounded-xl border border-line bg-card p-4 text-sm sm:p-5">
+      <summary className="cursor-pointer font-semibold">If one has leaked</summary>
+      <ol className="mt-3 list-decimal space-y-2 pl-5">{children}</ol>
+      <p className="mt-3 text-soft">
+        <code>specter keys check</code> finds keys and tokens in any text, without a network: run it over a repository&apos;s history or a log.
+      </p>
+    </details>
+  );
+}

@@ -1,0 +1,56 @@
+-- name: StartBuild :execrows
+-- Not when it was deleted meanwhile, or the account is gone.
+INSERT INTO export_builds (account_id, export_id, state, as_of, started_at, touched_at)
+SELECT e.account_id, e.id, 'building', @as_of, @now, @now FROM exports e
+WHERE e.account_id = @account_id AND e.id = @export_id AND e.deleted_at IS NULL
+ON CONFLICT (account_id, export_id) DO NOTHING;
+
+-- name: DropBuild :exec
+DELETE FROM export_builds WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: LockBuild :one
+SELECT as_of, plan, progress, rows_written, entries, bytes, digest FROM export_builds
+WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL
+FOR UPDATE SKIP LOCKED;
+
+-- name: BuildIsOpen :one
+SELECT EXISTS (SELECT FROM export_builds WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL);
+
+-- name: PurgeHasBegun :one
+SELECT EXISTS (SELECT FROM deletions WHERE account_id = @account_id AND certificate IS NOT NULL);
+
+-- name: PlanBuild :exec
+UPDATE export_builds SET plan = @plan, rows_expected = @rows_expected WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: SaveBuild :exec
+UPDATE export_builds SET progress = @progress, rows_written = @rows_written, entries = @entries, bytes = @bytes, digest = @digest, failures = 0, touched_at = @now
+WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: FinishBuild :exec
+UPDATE export_builds SET state = 'ready', sha256 = @sha256, finished_at = @now, expires_at = @expires_at
+WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: FailBuild :execrows
+UPDATE export_builds SET state = 'failed', failure = @failure, finished_at = @now, touched_at = @now
+WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL;
+
+-- name: CountFailure :one
+UPDATE export_builds SET failures = failures + 1, touched_at = @now
+WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL
+RETURNING failures;
+
+-- name: ExpireBuild :execrows
+UPDATE export_builds SET state = 'expired' WHERE account_id = @account_id AND export_id = @export_id AND state = 'ready' AND expires_at <= @now;
+
+-- name: DropChunks :exec
+DELETE FROM export_chunks WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: DropEntries :exec
+DELETE FROM export_entries WHERE account_id = @account_id AND export_id = @export_id;
+
+-- name: Entries :many
+SELECT path, table_name, format, row_count, bytes, sha256 FROM export_entries
+WHERE account_id = @account_id AND export_id = @export_id ORDER BY entry_no;
+
+-- name: AbandonedBuilds :many
+SELECT account_id, export_id FROM export_builds WHERE finished_at IS NULL AND touched_at < @before ORDER BY touched_at LIMIT 100;
