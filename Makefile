@@ -86,6 +86,10 @@ e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min
 	cd deploy/e2e/faults && SPECTER_FAULTS=$(FAULTS) gotestsum --format standard-verbose --jsonfile $(RESULTS)/faults.json --raw-command -- \
 		go tool test2json -t -p github.com/draftlabs/specter/deploy/e2e/faults $(CURDIR)/.tools/faults.test -test.v=test2json -test.timeout 90m -test.run '$(RUN)'
 
+.PHONY: test-auth
+test-auth: ## the local auth server's suite, and the same against the Supabase Auth of SPECTER_SUPABASE_AUTH_URL
+	go test -count=1 -timeout 10m -run '^TestConformance$$' -v ./services/specter/infra/auth
+
 .PHONY: lint
 lint: ## golangci-lint and buf lint
 	@scripts/tools.sh golangci-lint buf
@@ -127,6 +131,10 @@ bench-analysis: ## what analyses find in simulated products, and that their time
 .PHONY: bench-notify
 bench-notify: ## 10,000 webhooks while a fifth of the endpoints are silent and a tenth fail first (4 min)
 	@go run ./deploy/bench/cmd/notify $(NOTIFY)
+
+.PHONY: bench-export
+bench-export: ## the archive of a million signals: time, and the builder's memory (3 min)
+	@go test -run '^$$' -bench Export -benchtime 1x -timeout 20m ./services/retention
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s); stops at the first input that fails

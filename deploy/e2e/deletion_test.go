@@ -57,7 +57,7 @@ func testAccountDeletion(t *testing.T, stays *system, customer *receiver) {
 	// The e-mail address is free as soon as the auth server has forgotten its owner.
 	again := parts.NewPerson(t, gone.URL)
 	replaced := "another long password"
-	program.Await(t, time.Minute, "the auth server to forget the owner", func() bool {
+	program.Await(t, 2*time.Minute, "the auth server to forget the owner", func() bool {
 		status, answer := again.Try(t, "/api/v1/auth/sign-up", gone.Email, replaced)
 		require.Contains(t, []int{http.StatusCreated, http.StatusConflict, http.StatusTooManyRequests}, status, answer)
 		return status == http.StatusCreated

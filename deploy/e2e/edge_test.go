@@ -18,7 +18,7 @@ import (
 
 // startEdge has Caddy serve deploy/caddy/Caddyfile before a gateway and a dashboard, and returns its
 // address. Only what names the machines of the compose stack is changed, and it listens on loopback.
-func startEdge(t *testing.T, gateway, dashboard string) (url string) {
+func startEdge(t *testing.T, gateway, dashboard, auth string) (url string) {
 	t.Helper()
 	caddy, err := exec.LookPath("caddy")
 	require.NoError(t, err, "caddy is installed by scripts/bootstrap.sh test, and found by make")
@@ -29,6 +29,7 @@ func startEdge(t *testing.T, gateway, dashboard string) (url string) {
 		{"\n\tservers {", "\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tservers {"},
 		{"gateway:8080", gateway},
 		{"dashboard:8080", dashboard},
+		{"auth:9999", auth},
 	} {
 		require.Equal(t, 1, strings.Count(text, change[0]), "%q in the Caddyfile", change[0])
 		text = strings.Replace(text, change[0], change[1], 1)
@@ -58,6 +59,9 @@ func testEdge(t *testing.T, s *system) {
 		"/HEALTHZ/live":        404,
 		"/api/../healthz/live": 404,
 		"/metrics":             404,
+		"/auth/v1/verify":      404, // the auth server, which has its links elsewhere in this stack
+		"/auth/v1/settings":    200, // the dashboard's page: no more of the auth server comes through
+		"/auth/v1/admin/users": 200,
 	} {
 		res, answer := send(t, noRedirects, http.MethodGet, s.URL+path, http.Header{"Authorization": {"Bearer " + s.Token}}, nil)
 		require.Equal(t, want, res.StatusCode, "%s: %.200s", path, answer)

@@ -170,6 +170,7 @@ func TestTheRunbookRuns(t *testing.T) {
 		d.forget()
 		d.run("Mail", 0)
 		d.run("A full disk", 0)
+		d.run("A full disk", 1)
 		d.take(3, 3)
 
 		d.stop()

@@ -144,7 +144,7 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 	for name, p := range processes {
 		p.AwaitReady(t, "http://"+addrs[name]+"/healthz/ready")
 	}
-	return signUp(t, startEdge(t, addrs["gateway"], addrs["dashboard"]))
+	return signUp(t, startEdge(t, addrs["gateway"], addrs["dashboard"], authAddr))
 }
 
 // with is a copy of env and more settings.

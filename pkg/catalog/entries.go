@@ -32,7 +32,7 @@ type Grant struct {
 	Origins       origin.Set             // of the pages that may use the key
 	NeedsOrigin   bool                   // requests that name no origin may not use it
 	RatePerSecond int                    // signals of the product; 0: the gateway's default
-	MonthlyLimit  int64                  // signals of the account in a calendar month (UTC); 0: unlimited
+	MonthlyLimit  int64                  // signals of the account in a calendar month (UTC), with its grace; 0: unlimited
 	Contexts      map[uuid.UUID]struct{} // of the product
 
 	Use *Use // of the key, whatever becomes of its product and account
@@ -260,7 +260,9 @@ func (e *entries) grant(key *keyEntry) *Grant {
 	}
 	if account, ok := e.accounts.get(key.account); ok {
 		g.Closed = account.GetClosed()
-		g.MonthlyLimit = max(0, account.GetMonthlySignalLimit())
+		if limit := account.GetMonthlySignalLimit(); limit > 0 {
+			g.MonthlyLimit = limit + max(0, account.GetMonthlySignalGrace())
+		}
 	}
 	product, ok := e.products.get(key.product)
 	if !ok || product.account != key.account {

@@ -90,3 +90,12 @@ func TestStreamsKeepTheRulesOfDurability(t *testing.T) {
 		require.LessOrEqual(t, s.MaxAge, 7*24*time.Hour, s.Name)
 	}
 }
+
+// What the database forgets must not be at the broker still.
+func TestNoStreamKeepsPayloadsForLongerThanAWeek(t *testing.T) {
+	t.Parallel()
+	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
+		require.Positive(t, s.MaxAge, s.Name)
+		require.LessOrEqual(t, s.MaxAge, 7*24*time.Hour, s.Name)
+	}
+}

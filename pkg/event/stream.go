@@ -10,6 +10,7 @@ const (
 	mib = 1 << 20
 	gib = 1 << 30
 
+	// week is policy: nothing of a signal is at the broker for longer, so that what the database forgets is gone there.
 	week = 7 * 24 * time.Hour
 
 	// DuplicateWindow is how long the broker remembers a message id. The outbox relay and the
@@ -29,6 +30,10 @@ func CatalogSubject(key string) string { return "$KV." + CatalogBucket + "." + k
 // QuotaBucket is the key-value bucket of what accounts have used of their monthly limits.
 const QuotaBucket = "QUOTA"
 
+// QuotaComplete is the bucket's key that is there while the bucket holds every account's month: whoever finds it but no
+// entry of an account knows that the account has used nothing. It goes when the bucket is lost.
+const QuotaComplete = "complete"
+
 // QuotaKeep is longer than anybody asks after a month that is over.
 const QuotaKeep = 100 * 24 * time.Hour
 
@@ -36,6 +41,9 @@ const QuotaKeep = 100 * 24 * time.Hour
 func QuotaKey(account uuid.UUID, at time.Time) string {
 	return account.String() + "." + at.UTC().Format("2006-01")
 }
+
+// QuotaMonthKeys matches the bucket's keys of every account's month that holds at.
+func QuotaMonthKeys(at time.Time) string { return "*." + at.UTC().Format("2006-01") }
 
 // AttemptsBucket is the key-value bucket of handlings that have begun and not ended, of messages that
 // come often; a key is "<consumer>.<sequence>".
@@ -75,7 +83,7 @@ var refusals = Stream{
 // Its subjects are deadletter.<consumer>.<the original subject>.
 func DeadLetters() Stream {
 	return Stream{
-		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: 30 * 24 * time.Hour, MaxBytes: 256 * mib,
+		Name: "DEADLETTER", Prefix: "deadletter", MaxAge: week, MaxBytes: 256 * mib,
 		// The original and the headers that say why.
 		MaxMessageBytes: MaxMessageBytes + 64<<10, DuplicateWindow: DuplicateWindow,
 		Doc: "Messages a consumer gave up on, with reason, consumer, attempts and the original headers.",

@@ -39,7 +39,7 @@ var (
 
 // Check tells whether m may be sent.
 func (m Message) Check() error {
-	if !isAddress(m.To) {
+	if !IsAddress(m.To) {
 		return ErrRecipient
 	}
 	if m.Subject == "" || strings.TrimSpace(m.Subject) != m.Subject || !isLine(m.Subject) || utf8.RuneCountInString(m.Subject) > maxSubject {
@@ -51,8 +51,8 @@ func (m Message) Check() error {
 	return nil
 }
 
-// isAddress accepts user@host as it is, without a name, quotes, comments or spaces around it.
-func isAddress(text string) bool {
+// IsAddress accepts user@host as it is, without a name, quotes, comments or spaces around it.
+func IsAddress(text string) bool {
 	parsed, err := netmail.ParseAddress(text)
 	return err == nil && parsed.Address == text && len(text) <= maxAddress && isLine(text) && !strings.ContainsAny(text, " <>\",;:")
 }

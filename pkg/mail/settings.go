@@ -74,7 +74,7 @@ func (s Settings) smtp() (SMTPOptions, error) {
 		}
 	}
 	from, err := netmail.ParseAddress(s.From)
-	if err != nil || !isAddress(from.Address) || from.Name != "" && !isLine(from.Name) {
+	if err != nil || !IsAddress(from.Address) || from.Name != "" && !isLine(from.Name) {
 		return SMTPOptions{}, errors.New("SPECTER_MAIL_FROM is not an address like specter@example.com or Specter <specter@example.com>")
 	}
 	o.From = *from

@@ -38,7 +38,7 @@ type SMTP struct {
 
 // NewSMTP returns a sender; it does not connect yet.
 func NewSMTP(o SMTPOptions) (*SMTP, error) {
-	if o.Host == "" || o.Port == 0 || !isAddress(o.From.Address) {
+	if o.Host == "" || o.Port == 0 || !IsAddress(o.From.Address) {
 		return nil, errors.New("sending mail needs a host, a port and a sender")
 	}
 	if o.Timeout == 0 {

@@ -69,15 +69,15 @@ type Lookup struct {
 	ShareHash   []byte
 	UserID      uuid.UUID
 	HookProduct uuid.UUID // whose deploy hook a delivery names in its address
-	Certificate string    // the id of a deletion's certificate: letters and digits
 	Customer    string    // of Stripe, whom its webhooks name
 	BillingDue  time.Time // shows every account whose payments are to be looked at by then
+	Certificate string    // the id of a deletion's certificate: letters and digits
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
 // exactly the row that matches l (an access token, a web session, an API key, a
-// deploy hook, a link to a proof page, a deletion's certificate, a customer, the
-// accounts of a user, or what is due) and nothing else.
+// deploy hook, a link to a proof page, a customer, a deletion's certificate, the accounts of a user, or what
+// is due) and nothing else.
 func LookupTx(ctx context.Context, db *pgxpool.Pool, l Lookup, fn func(pgx.Tx) error) error {
 	settings := l.settings()
 	if len(settings) == 0 {
@@ -111,14 +111,14 @@ func (l Lookup) settings() []string {
 	if l.HookProduct != uuid.Nil {
 		set("hook_product", l.HookProduct.String())
 	}
-	if isPlain(l.Certificate) {
-		set("certificate", l.Certificate)
-	}
 	if l.Customer != "" {
 		set("billing_customer", hex.EncodeToString([]byte(l.Customer)))
 	}
 	if !l.BillingDue.IsZero() {
 		set("billing_due", l.BillingDue.UTC().Format(time.RFC3339Nano))
+	}
+	if isPlain(l.Certificate) {
+		set("certificate", l.Certificate)
 	}
 	return calls
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -174,6 +175,39 @@ func TestAReturnedConnectionHasNoTenantLeft(t *testing.T) {
 		_ = tenant.LookupTx(ctx, pool, everything, within("user_id token_hash session_hash key_hash share_hash hook_product"))
 		require.Empty(t, left(), name)
 		cancel()
+	}
+}
+
+func TestALookupOfBillingShowsWhoseItIsAndWhatIsDue(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	a, b := testkit.SeedTenant(t, db), testkit.SeedTenant(t, db)
+	pool := db.Pool(t, "specter_dashboard")
+	now := time.Now()
+	for customer, who := range map[string]testkit.Tenant{"cus_a'; --": a, "cus_b": b} {
+		settle := now.Add(-time.Minute)
+		if who.AccountID == b.AccountID {
+			settle = now.Add(time.Minute)
+		}
+		require.NoError(t, tenant.Tx(t.Context(), pool, who.AccountID, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO billing_accounts (account_id, customer_id, settle_at, created_at) VALUES ($1, $2, $3, now())`, who.AccountID, customer, settle)
+			return err
+		}))
+	}
+	for _, l := range []tenant.Lookup{{Customer: "cus_a'; --"}, {BillingDue: now}} {
+		var found []uuid.UUID
+		require.NoError(t, tenant.LookupTx(t.Context(), pool, l, func(tx pgx.Tx) error {
+			rows, err := tx.Query(t.Context(), `SELECT account_id FROM billing_accounts`)
+			require.NoError(t, err)
+			found, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+			return err
+		}))
+		require.Equal(t, []uuid.UUID{a.AccountID}, found)
+		var refused *pgconn.PgError
+		require.ErrorAs(t, tenant.LookupTx(t.Context(), pool, l, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO billing_accounts (account_id, settle_at, created_at) VALUES ($1, now(), now())`, b.AccountID)
+			return err
+		}), &refused, "reading only")
 	}
 }
 

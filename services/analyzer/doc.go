@@ -9,7 +9,7 @@
 // Stores:    signal_ids, imported_ids, signal_blocks, rollup_hourly,
 // rollup_dimension_hourly, rollup_funnel_hourly, session_samples, product_activity,
 // stream_positions, stream_parts, reconciliations, analyses, findings, analysis_queue,
-// analysis_counts; timers in schema river_analyzer.
+// analysis_counts, signal_counts; timers in schema river_analyzer.
 //
 // Promises:
 //   - A signal counts once: redelivery, replay, a client's retry within 24 h (also

@@ -160,10 +160,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	work := lifecycle.Group(
 		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
-		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, payee{payments}, accounts), now),
+		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, payments, accounts), now),
 		consume.Refusals(p.Bus, name, refusals, notices),
 		consume.KeyUses(p.Bus, name, keyuse.New(postgres.KeyUses{Store: store}, now)),
 		broker.WatchQuotas(p.Bus, notices, p.Log),
+		keepCounts(usage.NewReconciler(quotas, postgres.Counted{Store: store}, now), p.Log),
 		consume.Transitions(p.Bus, name, store),
 		working,
 		accounts,

@@ -3,7 +3,7 @@
 //
 // Consumes: account.purge_begun, to have the auth server and billing forget the owner; ingest.refused, to show what
 // gateways refused; keys.used, to show when keys were used last; proposal.created, proposal.updated, proposal.expired and the verdicts of
-// deployments, and endpoint.disabled, for the audit log; and gateways' use of monthly limits. Everything else it reads from what the others wrote, under row-level security,
+// deployments, and endpoint.disabled, for the audit log; and gateways' use of monthly limits, which it keeps in line with what is stored. Everything else it reads from what the others wrote, under row-level security,
 // and for one signal's receipt from the queue.
 //
 // Produces: proposal.approved, proposal.rejected, proposal.snoozed, proposal.duplicated,

@@ -97,7 +97,7 @@ func TestNoOperationIsOpenToStrangers(t *testing.T) {
 		{"another's ingest key", w.withToken(other.Key), 403, "key_scope"},
 		{"an ingest key that was revoked", w.withToken(revokedKey.str("key")), 403, "key_scope"},
 		{"a token that was revoked", w.withToken(revokedToken), 401, "key_revoked"},
-		{"a token that expired", w.withToken(expiredToken), 401, "key_revoked"},
+		{"a token that expired", w.withToken(expiredToken), 401, "key_expired"},
 		{"a token made up, well-formed", w.withToken(apikey.New(apikey.Access)), 401, "invalid_key"},
 		{"a token with a wrong checksum", w.withToken(tenant.Token[:len(tenant.Token)-1] + "_"), 401, "invalid_key"},
 		{"a token of another kind", w.withToken("sbp_" + strings.Repeat("0", 40)), 401, "invalid_key"},

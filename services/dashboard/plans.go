@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/entitlement"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres"
+	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
 // Grant is what an account may use: by its plan, and where the operator says otherwise.
@@ -55,6 +57,44 @@ func Plans(ctx context.Context, db *pgxpool.Pool) ([]plan.Terms, error) {
 
 func entitlements(db *pgxpool.Pool) postgres.Entitlements {
 	return postgres.Entitlements{Store: postgres.Operator(db, outbox.New(name))}
+}
+
+const (
+	// restoreEvery is how soon it is noticed that the broker has lost what was used.
+	restoreEvery = 2 * time.Second
+	// reconcileEvery is how soon what was counted twice is given back.
+	reconcileEvery = 5 * time.Minute
+)
+
+// keepCounts keeps what counts against monthly limits in line with what is stored.
+func keepCounts(r *usage.Reconciler, log *zap.Logger) lifecycle.Service {
+	return lifecycle.Func(func(ctx context.Context, ready func()) error {
+		ready()
+		every := func(pause time.Duration, doing string, do func(context.Context) (int, error)) {
+			tick := time.NewTicker(pause)
+			defer tick.Stop()
+			for ctx.Err() == nil {
+				persist(ctx, log, doing, func() error {
+					n, err := do(ctx)
+					if n > 0 {
+						log.Info(doing, zap.Int("accounts", n))
+					}
+					return err
+				})
+				select {
+				case <-ctx.Done():
+				case <-tick.C:
+				}
+			}
+		}
+		var both sync.WaitGroup
+		both.Go(func() { every(restoreEvery, "restoring what was used of monthly limits", r.Restore) })
+		both.Go(func() {
+			every(reconcileEvery, "comparing what was used of monthly limits with what is stored", r.Reconcile)
+		})
+		both.Wait()
+		return nil
+	})
 }
 
 // keepPlans puts the book in force: for new accounts before anybody is served, for those there are

@@ -1,8 +1,11 @@
 package dashboard_test
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -122,4 +125,64 @@ func TestABadBookIsAnUnusableSetting(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "SPECTER_PLANS_FILE: "+path+":5: plans[2].limits.products: must not be negative")
 	require.ErrorContains(t, err, "SPECTER_QUOTA_GRACE is 101")
+}
+
+// limited gives the account the limits of a plan of the operator's.
+func (w *world) limited(email, plan string) {
+	w.t.Helper()
+	_, err := dashboard.Override(w.t.Context(), w.db.Pool(w.t, "specter_dashboard"), email, time.Now(), func(o *dashboard.Operator) { o.Plan = &plan })
+	require.NoError(w.t, err)
+}
+
+func TestConcurrentCreatesAtALimitEndExactlyAtIt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "plans.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(`plans:
+  - {name: free, limits: {products: 3, contexts: 5, webhook_endpoints: 2}}
+  - {name: tiny, limits: {products: 1, contexts: 1, webhook_endpoints: 1}}
+  - {name: self-hosted}
+`), 0o600))
+	w := newWorld(t, func(c *dashboard.Config) { c.PlansFile = path })
+	ann := w.signedUp("ann@example.test")
+	product := ann.post("/api/v1/products", map[string]any{"name": "Shop"}).str("product.id")
+	w.limited("ann@example.test", "free")
+	// race sends so many requests at once and tells how many were granted, and what the others were told.
+	race := func(path string, body func(i int) map[string]any) (granted int, refusal string) {
+		answers := make([]response, 10)
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() { answers[i] = ann.post(path, body(i)) })
+		}
+		all.Wait()
+		for _, r := range answers {
+			if r.status == http.StatusCreated {
+				granted++
+				continue
+			}
+			require.Equal(t, http.StatusConflict, r.status, r.text)
+			require.Equal(t, "plan_limit", r.str("code"))
+			refusal = r.str("detail")
+		}
+		return granted, refusal
+	}
+	n, refusal := race("/api/v1/products", func(i int) map[string]any { return map[string]any{"name": fmt.Sprintf("Shop %d", i)} })
+	require.Equal(t, 2, n)
+	require.Equal(t, `The plan "free" allows 3 products, and the account has 3. A larger plan allows more; what there is can go on being used.`, refusal)
+	n, refusal = race("/api/v1/products/"+product+"/contexts", func(i int) map[string]any { return map[string]any{"name": fmt.Sprintf("Part %d", i)} })
+	require.Equal(t, 2, n, "each product brought one")
+	require.Contains(t, refusal, "allows 5 contexts, and the account has 5.")
+	n, refusal = race("/api/v1/webhook-endpoints", func(i int) map[string]any {
+		return map[string]any{"url": fmt.Sprintf("http://127.0.0.1:8080/%d", i), "events": []string{"*"}}
+	})
+	require.Equal(t, 2, n)
+	require.Contains(t, refusal, "allows 2 webhook endpoints, and the account has 2. Delete one that is not needed.")
+
+	// With a smaller plan everything is still there and can be changed, and nothing can be added.
+	w.limited("ann@example.test", "tiny")
+	require.Len(t, ann.get("/api/v1/products").list("items"), 3)
+	require.Len(t, ann.get("/api/v1/products/"+product+"/contexts").list("items"), 3)
+	require.Equal(t, http.StatusOK, ann.do(http.MethodPatch, "/api/v1/products/"+product, map[string]any{"name": "My shop"}).status)
+	refused := ann.post("/api/v1/products", map[string]any{"name": "One more"})
+	require.Equal(t, "plan_limit", refused.str("code"), refused.text)
+	require.Contains(t, refused.text, "allows 1 product, and the account has 3.")
 }

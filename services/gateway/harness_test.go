@@ -57,6 +57,7 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 	}
 	w.putProduct(&catalogv1.Product{})
 	w.putKey(w.key, &catalogv1.Key{})
+	complete(t, w.bus)
 
 	c, err := config.Load[gateway.Config](config.Source{})
 	require.NoError(t, err)
@@ -80,6 +81,15 @@ func newWorld(t testing.TB, change ...func(*gateway.Config)) *world {
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+// complete notes that accounts whose month the broker does not hold have used nothing of it.
+func complete(t testing.TB, b *bus.Bus) {
+	t.Helper()
+	bucket, err := b.JetStream().KeyValue(context.Background(), event.QuotaBucket)
+	require.NoError(t, err)
+	_, err = bucket.Put(context.Background(), event.QuotaComplete, nil)
+	require.NoError(t, err)
+}
 
 // run starts a service and returns what stops it; a test that does not is stopped at its end.
 func run(t testing.TB, s lifecycle.Service) (stop func()) {

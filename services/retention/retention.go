@@ -73,7 +73,8 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		},
 		Purge: func(ctx context.Context) error {
 			report, err := keeper.Purge(ctx)
-			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows))
+			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows),
+				zap.Int("plan_accounts", report.PlanAccounts), zap.Any("plan_rows", report.PlanRows))
 			return err
 		},
 		// Called after Run, when the store is there.

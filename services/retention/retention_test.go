@@ -38,22 +38,23 @@ func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 const secret = "0123456789abcdef0123456789abcdef"
 
 type stage struct {
-	t      *testing.T
+	t      testing.TB
 	db     *testkit.DB
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
-	ledger string
 	config retention.Config
+	ledger string
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	db := testkit.Postgres(t)
-	file := filepath.Join(t.TempDir(), "deletions.jsonl")
+	ledger := filepath.Join(t.TempDir(), "deletions.jsonl")
 	return &stage{
-		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: file,
+		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: ledger,
 		config: retention.Config{
-			Months: 24, SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: file, ScrubMiB: 64, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
+			Months: 24, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
+			SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: ledger, ScrubMiB: 64,
 		},
 	}
 }

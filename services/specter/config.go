@@ -22,10 +22,20 @@ type Config struct {
 	SecretKey     string `env:"SPECTER_SECRET_KEY" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: the all-in-one makes one and keeps it in its data directory."`
 	AuthURL       string `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: the all-in-one runs a local auth server."`
 	JWTSecret     string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: the all-in-one makes one for its local auth server."`
+	DisableSignup bool   `env:"SPECTER_AUTH_DISABLE_SIGNUP" doc:"Closes sign-up at the local auth server; who has an account still signs in. The first account of a start is made all the same."`
+	Autoconfirm   *bool  `env:"SPECTER_AUTH_AUTOCONFIRM" doc:"Whether the local auth server believes an e-mail address that nobody has confirmed. Absent: only while SPECTER_SMTP_URL is not set. With true, sign-up tells who has an account."`
 	Mail          mail.Settings
 	// The command line's own; the servers do not use them.
 	URL   string `env:"SPECTER_URL" doc:"URL of the Specter that the command line talks to. Absent: the one of the bootstrap file or data directory."`
 	Token string `env:"SPECTER_TOKEN" secret:"true" doc:"Access token (spt_…) of the command line."`
+}
+
+// autoconfirm: where no mail is sent, nobody could open its link.
+func (c Config) autoconfirm() bool {
+	if c.Autoconfirm != nil {
+		return *c.Autoconfirm
+	}
+	return !c.Mail.Sends()
 }
 
 // known lists every setting that any part in this binary reads, each name once.

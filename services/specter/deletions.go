@@ -119,5 +119,3 @@ func secretKey(src config.Source) (string, error) {
 	}
 	return secrets.SecretKey, nil
 }
-
-const retentionName = "retention"

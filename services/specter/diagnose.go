@@ -20,12 +20,15 @@ import (
 	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/services/dashboard"
 	"github.com/draftlabs/specter/services/proposal"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
 
 const (
 	checkTimeout = 4 * time.Second
+	// stripeTimeout is for one look at each of the plans' prices.
+	stripeTimeout = 15 * time.Second
 	// minPostgres is the oldest server whose views can be security_invoker.
 	minPostgres = 15
 )
@@ -53,7 +56,7 @@ func Diagnose(ctx context.Context, src config.Source) []Check {
 	if holder == 0 {
 		checks = append(checks, checkPort(ctx, platform.HTTPAddr))
 	}
-	return append(checks, checkModel(ctx, src)...)
+	return append(append(checks, checkModel(ctx, src)...), checkStripe(ctx, src)...)
 }
 
 // withPlaceholders stands in for what Up makes or starts itself, so that settings can be
@@ -216,6 +219,20 @@ func checkModel(ctx context.Context, src config.Source) []Check {
 		return nil
 	}
 	return []Check{{Name: "language model", OK: true, Detail: probe.Detail}}
+}
+
+// checkStripe asks Stripe whether it takes the key and knows the plans' prices; no check without a key.
+func checkStripe(ctx context.Context, src config.Source) []Check {
+	ctx, cancel := context.WithTimeout(ctx, stripeTimeout)
+	defer cancel()
+	probe, configured, err := dashboard.ProbeStripe(ctx, withPlaceholders(src))
+	switch {
+	case err != nil:
+		return []Check{{Name: "stripe", Detail: err.Error(), Fix: probe.Fix}}
+	case !configured:
+		return nil
+	}
+	return []Check{{Name: "stripe", OK: true, Detail: probe.Detail}}
 }
 
 func checkPort(ctx context.Context, addr string) Check {

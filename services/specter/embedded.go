@@ -112,6 +112,7 @@ func (h *host) localAuth(own Config) error {
 		DatabaseURL: func() string { return h.databaseURL },
 		Secret:      []byte(h.src["SPECTER_SUPABASE_JWT_SECRET"]),
 		URL:         url, SiteURL: publicURL(own, h.addr), Mail: sender, Log: h.log,
+		DisableSignup: own.DisableSignup, Autoconfirm: own.autoconfirm(),
 	})
 	if err != nil {
 		return err
@@ -122,6 +123,7 @@ func (h *host) localAuth(own Config) error {
 	}
 	h.src = with(h.src, "SPECTER_SUPABASE_AUTH_URL", url)
 	h.src = with(h.src, "SPECTER_SUPABASE_SERVICE_KEY", serviceKey)
+	h.register = server.AddUser
 	h.router.mount(unitAuth, http.StripPrefix(authPath, server))
 	h.add(unitAuth, server, unitSchema)
 	return nil

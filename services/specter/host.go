@@ -44,6 +44,7 @@ type host struct {
 	working  atomic.Bool
 
 	awaitsFirstRun bool
+	register       bootstrap.Register // at the local auth server; nil with another
 
 	databaseURL string                     // set by unitPostgres when it is private
 	inProcess   nats.InProcessConnProvider // the broker, when it lives in this process
@@ -157,7 +158,7 @@ func (h *host) healthy(context.Context) error {
 // firstRun makes the first account when there is none and tells what is known of it.
 func (h *host) firstRun(own Config, dir *datadir.Dir, tell func(bootstrap.Facts, bool)) lifecycle.Service {
 	return lifecycle.Func(func(ctx context.Context, ready func()) error {
-		facts, fresh, err := bootstrap.Run(ctx, loopbackURL(h.server.Addr()), publicURL(own, h.server.Addr()), dir, h.log)
+		facts, fresh, err := bootstrap.Run(ctx, loopbackURL(h.server.Addr()), publicURL(own, h.server.Addr()), h.register, dir, h.log)
 		if err != nil && own.AuthURL == "" {
 			return fmt.Errorf("making the first account: %w", err)
 		}

@@ -36,6 +36,7 @@ const (
 	unitFirstRun  = "first-run"
 	gatewayName   = "gateway"
 	dashboardName = "dashboard"
+	retentionName = "retention"
 )
 
 // modules is the one table of the seven services.

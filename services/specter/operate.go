@@ -19,6 +19,7 @@ import (
 	"github.com/draftlabs/specter/pkg/pg"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/services/dashboard"
+	"github.com/draftlabs/specter/services/retention"
 	"github.com/draftlabs/specter/services/specter/internal/datadir"
 )
 
@@ -61,12 +62,34 @@ func Plans(ctx context.Context, src config.Source) (all []plan.Terms, err error)
 	return all, err
 }
 
+// PurgeReport is what a purge by age removed.
+type PurgeReport = retention.Report
+
+// Purge removes what is too old, or with dryRun only says what that would be. The database is the
+// same as Override's.
+func Purge(ctx context.Context, src config.Source, dryRun bool) (r PurgeReport, err error) {
+	err = operateAs(ctx, src, retentionName, func(db *pgxpool.Pool) error {
+		r, err = retention.Purge(ctx, db, src, dryRun, time.Now)
+		return err
+	})
+	return r, err
+}
+
+// PurgeReports reads what the last n purges removed, the newest first.
+func PurgeReports(ctx context.Context, src config.Source, n int) (saved []retention.Saved, err error) {
+	err = operateAs(ctx, src, retentionName, func(db *pgxpool.Pool) error {
+		saved, err = retention.Reports(ctx, db, n)
+		return err
+	})
+	return saved, err
+}
+
 // operate works on the operator's database.
 func operate(ctx context.Context, src config.Source, work func(*pgxpool.Pool) error) error {
 	return operateAs(ctx, src, dashboardName, work)
 }
 
-// operateAs works on the operator's database in the role of a service.
+// operateAs works on the operator's database with the rights of a service.
 func operateAs(ctx context.Context, src config.Source, service string, work func(*pgxpool.Pool) error) error {
 	own, platform, err := load(src)
 	if err != nil {

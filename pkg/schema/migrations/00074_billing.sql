@@ -10,6 +10,8 @@ CREATE FUNCTION specter_billing_customer() RETURNS text
 CREATE FUNCTION specter_billing_due() RETURNS timestamptz
     LANGUAGE sql STABLE SET search_path = ''
     AS $$ SELECT nullif(current_setting('specter.billing_due', true), '')::timestamptz $$;
+REVOKE ALL ON FUNCTION specter_billing_customer(), specter_billing_due() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION specter_billing_customer(), specter_billing_due() TO specter_dashboard;
 
 CREATE TABLE billing_accounts (
     account_id            uuid PRIMARY KEY REFERENCES accounts (id),

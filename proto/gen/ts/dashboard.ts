@@ -1802,6 +1802,11 @@ export interface components {
             signals_limit?: number;
             /**
              * Format: int64
+             * @description Accepted beyond the limit before any signal is refused; absent without.
+             */
+            signals_grace?: number;
+            /**
+             * Format: int64
              * @description Counted against the limit, up to some seconds ago. Absent without a limit.
              */
             signals_used?: number;
@@ -1832,12 +1837,43 @@ export interface components {
              * @description Analyses in a day (UTC); absent when there is no limit.
              */
             analyses_limit?: number;
+            /** @description What would use less. */
+            tips?: components["schemas"]["UsageTip"][];
+            /** @description What else the plan limits. */
+            things?: components["schemas"]["UsageOf"][];
+            /** @description For how many months signals are kept, unless the server keeps less. */
+            retention_months?: number;
+        };
+        UsageTip: {
+            type: string;
+            /**
+             * Format: double
+             * @description Of the stored signals of the month.
+             */
+            share: number;
+            text: string;
+        };
+        UsageOf: {
+            /** @enum {string} */
+            name: "products" | "contexts" | "webhook_endpoints";
+            /** Format: int64 */
+            count: number;
+            /**
+             * Format: int64
+             * @description Absent when there is none.
+             */
+            limit?: number;
         };
         DayCount: {
             /** Format: date */
             day: string;
             /** Format: int64 */
             count: number;
+            /**
+             * Format: int64
+             * @description Signals refused on this day because the monthly limit was used up; absent when there were none.
+             */
+            dropped?: number;
         };
         CodeCount: {
             code: string;

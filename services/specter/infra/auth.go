@@ -31,8 +31,10 @@ type AuthOptions struct {
 	// SiteURL is the web app's address.
 	SiteURL       string
 	DisableSignup bool
-	Mail          mail.Sender
-	Log           *zap.Logger
+	// Autoconfirm believes every address without a mail to it.
+	Autoconfirm bool
+	Mail        mail.Sender
+	Log         *zap.Logger
 }
 
 // Auth is the local auth server: a lifecycle.Service that holds its database pool,
@@ -78,7 +80,7 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	defer db.Close()
 	o := auth.Options{
 		DB: db, Secret: a.options.Secret, URL: a.options.URL, SiteURL: a.options.SiteURL,
-		DisableSignup: a.options.DisableSignup, Deliver: a.deliver, Log: a.options.Log.Named("auth"),
+		DisableSignup: a.options.DisableSignup, Autoconfirm: a.options.Autoconfirm, Mail: a.options.Mail, Log: a.options.Log.Named("auth"),
 	}
 	s, err := auth.New(o)
 	if err != nil {
@@ -87,14 +89,19 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	a.handler.Store(s)
 	defer a.handler.Store(nil)
 	ready()
-	<-ctx.Done()
+	s.Run(ctx)
 	return nil
 }
 
-// deliver sends a recovery link to its person.
-func (a *Auth) deliver(ctx context.Context, r auth.Recovery) error {
-	return a.options.Mail.Send(ctx, mail.Message{
-		To: r.Email, Subject: "Reset your Specter password",
-		Text: fmt.Sprintf("Open this link before %s to choose a new password:\n%s\n", r.Expires.Format(time.RFC1123), r.Link),
-	})
+// AddUser makes a user whose address needs no confirmation, unless there is one already. It works
+// once the service is ready.
+func (a *Auth) AddUser(ctx context.Context, email, password string) error {
+	s := a.handler.Load()
+	if s == nil {
+		return errors.New("the auth server is not ready")
+	}
+	if err := s.AddUser(ctx, email, password); err != nil && !errors.Is(err, auth.ErrTaken) {
+		return fmt.Errorf("adding a user: %w", err)
+	}
+	return nil
 }

@@ -201,7 +201,7 @@ func TestAuthServesOnceTheDatabaseIsThere(t *testing.T) {
 	mails := mail.NewSpool(filepath.Join(t.TempDir(), "mail"), zap.NewNop())
 	httpServer := httptest.NewUnstartedServer(nil)
 	a, err := infra.NewAuth(infra.AuthOptions{
-		DatabaseURL: func() string { return db.OwnerURL }, Secret: []byte(strings.Repeat("s", 32)), Mail: mails,
+		DatabaseURL: func() string { return db.OwnerURL }, Secret: []byte(strings.Repeat("s", 32)), Mail: mails, Autoconfirm: true,
 		URL: "http://" + httpServer.Listener.Addr().String() + "/auth/v1", SiteURL: "http://127.0.0.1/", Log: zap.NewNop(),
 	})
 	require.NoError(t, err)
@@ -222,14 +222,23 @@ func TestAuthServesOnceTheDatabaseIsThere(t *testing.T) {
 	session, err := client.Signup(types.SignupRequest{Email: "ada@example.test", Password: "correct horse battery"})
 	require.NoError(t, err)
 	require.NoError(t, client.Recover(types.RecoverRequest{Email: "ada@example.test"}))
-	kept, err := mails.List()
+	kept := func() []mail.Spooled {
+		list, err := mails.List()
+		require.NoError(t, err)
+		return list
+	}
+	testkit.Eventually(t, func() bool { return len(kept()) == 1 }, "the mail")
+	require.Equal(t, "ada@example.test", kept()[0].To)
+
+	require.NoError(t, a.AddUser(t.Context(), "operator@example.test", "correct horse battery"))
+	require.NoError(t, a.AddUser(t.Context(), "operator@example.test", "another password"), "there already")
+	_, err = client.SignInWithEmailPassword("operator@example.test", "correct horse battery")
 	require.NoError(t, err)
-	require.Len(t, kept, 1)
-	require.Equal(t, "ada@example.test", kept[0].To)
 
 	key, err := a.ServiceKey()
 	require.NoError(t, err)
 	require.NoError(t, client.WithToken(key).AdminDeleteUser(types.AdminDeleteUserRequest{UserID: session.ID}))
+	require.Empty(t, kept(), "mail to somebody deleted is gone")
 }
 
 // start runs a service until the returned function or the test's end stops it.

@@ -940,6 +940,27 @@ func (e StripeEventAnswerOutcome) Valid() bool {
 	}
 }
 
+// Defines values for UsageOfName.
+const (
+	Contexts         UsageOfName = "contexts"
+	Products         UsageOfName = "products"
+	WebhookEndpoints UsageOfName = "webhook_endpoints"
+)
+
+// Valid indicates whether the value is a known member of the UsageOfName enum.
+func (e UsageOfName) Valid() bool {
+	switch e {
+	case Contexts:
+		return true
+	case Products:
+		return true
+	case WebhookEndpoints:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Verdict.
 const (
 	VerdictImproved     Verdict = "improved"
@@ -1496,6 +1517,9 @@ type DailyPoint struct {
 type DayCount struct {
 	Count int64              `json:"count"`
 	Day   openapi_types.Date `json:"day"`
+
+	// Dropped Signals refused on this day because the monthly limit was used up; absent when there were none.
+	Dropped *int64 `json:"dropped,omitempty"`
 }
 
 // DeletionRequest defines model for DeletionRequest.
@@ -2974,7 +2998,13 @@ type Usage struct {
 
 	// ResetsAt When the month ends (UTC).
 	ResetsAt *time.Time `json:"resets_at,omitempty"`
-	Signals  int64      `json:"signals"`
+
+	// RetentionMonths For how many months signals are kept, unless the server keeps less.
+	RetentionMonths *int  `json:"retention_months,omitempty"`
+	Signals         int64 `json:"signals"`
+
+	// SignalsGrace Accepted beyond the limit before any signal is refused; absent without.
+	SignalsGrace *int64 `json:"signals_grace,omitempty"`
 
 	// SignalsLimit Absent when there is none.
 	SignalsLimit     *int64 `json:"signals_limit,omitempty"`
@@ -2982,6 +3012,32 @@ type Usage struct {
 
 	// SignalsUsed Counted against the limit, up to some seconds ago. Absent without a limit.
 	SignalsUsed *int64 `json:"signals_used,omitempty"`
+
+	// Things What else the plan limits.
+	Things *[]UsageOf `json:"things,omitempty"`
+
+	// Tips What would use less.
+	Tips *[]UsageTip `json:"tips,omitempty"`
+}
+
+// UsageOf defines model for UsageOf.
+type UsageOf struct {
+	Count int64 `json:"count"`
+
+	// Limit Absent when there is none.
+	Limit *int64      `json:"limit,omitempty"`
+	Name  UsageOfName `json:"name"`
+}
+
+// UsageOfName defines model for UsageOf.Name.
+type UsageOfName string
+
+// UsageTip defines model for UsageTip.
+type UsageTip struct {
+	// Share Of the stored signals of the month.
+	Share float64 `json:"share"`
+	Text  string  `json:"text"`
+	Type  string  `json:"type"`
 }
 
 // Verdict defines model for Verdict.

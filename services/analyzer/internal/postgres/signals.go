@@ -257,8 +257,10 @@ func (w *writing) queueReads(round *pgx.Batch, account uuid.UUID, d *draft) *loo
 
 // write writes what of a draft is new.
 func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *lookups) ([]signal.Area, error) {
+	months := monthCounts{}
 	for _, one := range d.homeless {
 		w.results[one.batch].Homeless++
+		months.add(one, false)
 	}
 	fresh := make([]bool, len(d.homed))
 	for _, members := range d.filed {
@@ -268,6 +270,7 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *l
 	}
 	stored := 0
 	for i, one := range d.homed {
+		months.add(one, fresh[i])
 		if fresh[i] {
 			w.results[one.batch].New++
 			stored++
@@ -275,8 +278,10 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *l
 			w.results[one.batch].Known++
 		}
 	}
+	round := &pgx.Batch{}
+	months.queue(round, account)
 	if stored == 0 {
-		return nil, nil
+		return nil, w.send(ctx, round, "counting signals that are not stored")
 	}
 	added := d.rows
 	if stored < len(added.placed) {
@@ -286,7 +291,6 @@ func (w *writing) write(ctx context.Context, account uuid.UUID, d *draft, ids *l
 	if added.counts, err = w.boundTypes(ctx, account, added.counts, d.contexts); err != nil {
 		return nil, err
 	}
-	round := &pgx.Batch{}
 	queueIDs(round, account, d.homed, d.filed, fresh)
 	touched := areas(account, added.placed, w.due(account))
 	queueAnalyses(round, account, touched, w.now())

@@ -484,3 +484,24 @@ func BenchmarkStore(bb *testing.B) {
 		})
 	}
 }
+
+// What counts against a monthly limit is told apart by what became of it, in the month of its receipt.
+func TestSignalsAreCountedInTheMonthOfTheirReceipt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := testkit.SeedTenant(t, b.db)
+	midnight := time.Date(b.now.Load().Year(), b.now.Load().Month(), 1, 0, 0, 0, 0, time.UTC)
+	received := func(at time.Time) func(*signal.Signal) { return func(s *signal.Signal) { s.ReceivedAt = at } }
+	last, first := b.signal(who, "a", received(midnight.Add(-time.Millisecond))), b.signal(who, "a")
+	b.put(last, first, b.signal(who, "a", func(s *signal.Signal) { s.ProductID = uuid.New() }), b.signal(who, "a", func(s *signal.Signal) { s.Imported = true }))
+	at := b.position()
+	for range 2 { // a message that comes again is not counted again
+		_, err := b.one(at, []signal.Signal{first, b.signal(who, "b")})
+		require.NoError(t, err)
+	}
+	b.put(first) // nothing new
+	var lastMonth, thisMonth string
+	b.read(who, `SELECT (SELECT stored || '+' || unstored FROM signal_counts ORDER BY month LIMIT 1), (SELECT stored || '+' || unstored FROM signal_counts ORDER BY month DESC LIMIT 1)`, &lastMonth, &thisMonth)
+	require.Equal(t, "1+0", lastMonth)
+	require.Equal(t, "2+3", thisMonth)
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/draftlabs/specter/pkg/testkit/stripekit"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/billing"
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 )
 
 func TestASubscriptionEndsWithItsPeriodWhileADeletionIsScheduled(t *testing.T) {
@@ -102,11 +103,16 @@ func TestADeletionThatIsDoneTellsStripeAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, bob.close())
 	ann.purge()
-	require.NoError(t, b.service.Farewell(t.Context(), id))
+	leaving := farewell.Leaving{Account: ann.Account, Deletion: id}
+	outcome, err := b.service.Forget(t.Context(), leaving)
+	require.NoError(t, err)
+	require.Equal(t, farewell.Deleted, outcome)
 	require.Empty(t, ann.customer())
 	require.NotEmpty(t, bob.customer())
 	require.Equal(t, 1, b.farewells())
-	require.NoError(t, b.service.Farewell(t.Context(), id), "again is harmless")
+	outcome, err = b.service.Forget(t.Context(), leaving)
+	require.NoError(t, err, "again is harmless")
+	require.Equal(t, farewell.None, outcome)
 }
 
 // The deletion is scheduled while a webhook is being worked on.

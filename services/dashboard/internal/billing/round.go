@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/draftlabs/specter/pkg/fault"
+
+	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 )
 
 const (
@@ -27,7 +29,8 @@ func (s *Service) Round(ctx context.Context) error {
 	if !s.On() {
 		return nil
 	}
-	return errors.Join(s.farewells(ctx, s.Now(), uuid.Nil), s.settleDue(ctx))
+	_, err := s.farewells(ctx, s.Now(), uuid.Nil)
+	return errors.Join(err, s.settleDue(ctx))
 }
 
 func (s *Service) settleDue(ctx context.Context) error {
@@ -76,18 +79,27 @@ func (s *Service) settleOrPostpone(ctx context.Context, account uuid.UUID) error
 	return errors.Join(err, s.Store.Postpone(ctx, account, s.Now().Add(retryAfter)))
 }
 
-// Farewell has Stripe forget the customers of one deletion that is done.
-func (s *Service) Farewell(ctx context.Context, deletion uuid.UUID) error {
+// Name implements farewell.Party.
+func (s *Service) Name() string { return farewell.Billing }
+
+// Forget implements farewell.Party: Stripe deletes the customers of an account whose deletion has begun, which
+// cancels what they pay for. Without a key they wait until there is one again; their rows name no account.
+func (s *Service) Forget(ctx context.Context, l farewell.Leaving) (farewell.Outcome, error) {
 	if !s.On() {
-		return nil // kept until there is a key again
+		return farewell.None, nil
 	}
-	return s.farewells(ctx, s.Now(), deletion)
+	customers, err := s.farewells(ctx, s.Now(), l.Deletion)
+	if err != nil || customers == 0 {
+		return farewell.None, err
+	}
+	return farewell.Deleted, nil
 }
 
-func (s *Service) farewells(ctx context.Context, at time.Time, deletion uuid.UUID) error {
+// farewells has Stripe delete the customers that are due, of one deletion or of all, and tells how many it has deleted.
+func (s *Service) farewells(ctx context.Context, at time.Time, deletion uuid.UUID) (deleted int, err error) {
 	due, err := s.Store.Farewells(ctx, at, deletion, roundPage)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var failures []error
 	for _, f := range due {
@@ -100,7 +112,7 @@ func (s *Service) farewells(ctx context.Context, at time.Time, deletion uuid.UUI
 		}
 	}
 	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("deleting %d customers at Stripe: %w", len(failures), err)
+		return 0, fmt.Errorf("deleting %d customers at Stripe: %w", len(failures), err)
 	}
-	return nil
+	return len(due), nil
 }

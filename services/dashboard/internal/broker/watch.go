@@ -80,7 +80,8 @@ func watchQuotas(ctx context.Context, b *bus.Bus, s Stands) error {
 	}
 }
 
-func toStand(key string, value []byte) (usage.Stand, bool) {
+// keyStand reads whose month an entry is of.
+func keyStand(key string) (usage.Stand, bool) {
 	name, month, _ := strings.Cut(key, ".")
 	account, err := uuid.Parse(name)
 	if err != nil {
@@ -90,9 +91,18 @@ func toStand(key string, value []byte) (usage.Stand, bool) {
 	if err != nil {
 		return usage.Stand{}, false
 	}
+	return usage.Stand{Account: account, Month: at}, true
+}
+
+func toStand(key string, value []byte) (usage.Stand, bool) {
+	stand, ok := keyStand(key)
+	if !ok {
+		return usage.Stand{}, false
+	}
 	var q catalogv1.Quota
 	if len(value) == 0 || proto.Unmarshal(value, &q) != nil {
 		return usage.Stand{}, false
 	}
-	return usage.Stand{Account: account, Month: at, Used: q.GetUsed() + q.GetLost(), Limit: q.GetMonthlySignalLimit()}, true
+	stand.Used, stand.Limit = q.GetUsed()+q.GetLost(), q.GetMonthlySignalLimit()
+	return stand, true
 }

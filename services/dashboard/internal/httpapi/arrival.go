@@ -79,12 +79,22 @@ func (a *api) GetUsage(ctx context.Context, _ contract.GetUsageRequestObject) (c
 	}
 	types, _ := each(u.ByType, plain(func(t usage.TypeCount) contract.TypeCount { return contract.TypeCount{Type: t.Type, Count: t.Count} }))
 	days, _ := each(u.ByDay, plain(func(d usage.DayCount) contract.DayCount {
-		return contract.DayCount{Day: openapi_types.Date{Time: d.Day.UTC()}, Count: d.Count}
+		return contract.DayCount{Day: openapi_types.Date{Time: d.Day.UTC()}, Count: d.Count, Dropped: optional(d.Dropped)}
 	}))
 	refused, _ := each(u.Refused, plain(func(c usage.CodeCount) contract.CodeCount { return contract.CodeCount{Code: c.Code, Count: c.Count} }))
+	tips, _ := each(u.Tips, plain(func(t usage.Tip) contract.UsageTip {
+		return contract.UsageTip{Type: t.Type, Share: t.Share, Text: t.Text}
+	}))
+	things := []contract.UsageOf{
+		{Name: "products", Count: u.Things.Products, Limit: optional(int64(u.Allowed.Products))},
+		{Name: "contexts", Count: u.Things.Contexts, Limit: optional(int64(u.Allowed.Contexts))},
+		{Name: "webhook_endpoints", Count: u.Things.WebhookEndpoints, Limit: optional(int64(u.Allowed.WebhookEndpoints))},
+	}
+	months := u.Allowed.Retention()
 	return contract.GetUsage200JSONResponse{
 		Plan: u.Plan, Month: u.Month.Format("2006-01"), Signals: u.Stored, SignalsLimit: optional(u.Limit), SignalsUsed: u.Used, SignalsRemaining: u.Remaining(),
 		ResetsAt: utc(&u.Resets), LimitReachedAt: utc(u.Reached), ByType: &types, ByDay: &days, Refused: &refused,
 		AnalysesToday: &u.Analyses, AnalysesLimit: optional(u.AnalysesLimit),
+		SignalsGrace: optional(u.Grace), Tips: &tips, Things: &things, RetentionMonths: &months,
 	}, nil
 }

@@ -45,26 +45,18 @@ func (c cookies) read(r *http.Request, base string) string {
 }
 
 func (c cookies) session(s account.SignedIn) *http.Cookie {
-	cookie := c.make(sessionCookie, s.Secret)
-	cookie.Expires = s.Session.ExpiresAt
-	return cookie
+	return c.cookie(sessionCookie, s.Secret, s.Session.ExpiresAt, 0)
 }
 
 func (c cookies) provider(text string) *http.Cookie {
-	cookie := c.make(providerCookie, text)
-	cookie.MaxAge = int(providerCookieLife / time.Second)
-	return cookie
+	return c.cookie(providerCookie, text, time.Time{}, int(providerCookieLife/time.Second))
 }
 
-func (c cookies) clear(base string) *http.Cookie {
-	cookie := c.make(base, "")
-	cookie.MaxAge = -1
-	return cookie
-}
+func (c cookies) clear(base string) *http.Cookie { return c.cookie(base, "", time.Time{}, -1) }
 
-// make sets SameSite=Lax: the way back from a provider is another site's link to us.
-func (c cookies) make(base, value string) *http.Cookie {
+// cookie sets SameSite=Lax: the way back from a provider is another site's link to us.
+func (c cookies) cookie(base, value string, expires time.Time, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure wherever the public address is https
-		Name: c.name(base), Value: value, Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
+		Name: c.name(base), Value: value, Path: "/", Expires: expires, MaxAge: maxAge, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -21,7 +21,7 @@ import (
 const (
 	triesAtOnce, triesEvery         = 30, 6 * time.Second  // of anything, from one network
 	passwordsAtOnce, passwordsEvery = 10, 30 * time.Second // for one e-mail address; the right one ends the count
-	mailsAtOnce, mailsEvery         = 5, time.Minute       // to one e-mail address
+	mailsAtOnce, mailsEvery         = 5, 20 * time.Second  // to one e-mail address; the auth server spaces them further
 )
 
 // guard throttles the ways in.
@@ -75,7 +75,7 @@ func tooFast(wait time.Duration) error {
 	return fault.New(fault.RateLimited, "rate_limited", "Too many attempts. Wait a little.").After(wait)
 }
 
-// titles are the providers' own spellings; another one is shown by its name.
+// titleOf is a provider's own spelling; one that is not known is shown by its name.
 func titleOf(provider string) string {
 	switch provider {
 	case "github":

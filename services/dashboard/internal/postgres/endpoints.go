@@ -13,6 +13,7 @@ import (
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/endpoint"
+	"github.com/draftlabs/specter/services/dashboard/internal/entitlement"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 )
@@ -31,12 +32,19 @@ func (s Endpoints) AddEndpoint(ctx context.Context, a actor.Actor, c endpoint.Cr
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
 		var err error
 		out, err = once(ctx, q, s.Store, a.Account, c.Endpoint.CreatedAt, func() (endpoint.Created, error) {
+			have, err := q.LockRoom(ctx, a.Account)
+			if err != nil {
+				return c, err
+			}
 			n, err := q.CountEndpoints(ctx)
 			if err != nil {
 				return c, err
 			}
 			if n >= endpoint.MaxEndpoints {
 				return c, fault.Newf(fault.Conflict, "limit_reached", "There are already %d webhook endpoints.", endpoint.MaxEndpoints)
+			}
+			if err := entitlement.Room(have.Plan, entitlement.WebhookEndpoints, int(n), int(have.EndpointLimit)); err != nil {
+				return c, err
 			}
 			e := c.Endpoint
 			err = q.InsertEndpoint(ctx, db.InsertEndpointParams{

@@ -10,6 +10,7 @@ import (
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
+	"github.com/draftlabs/specter/services/dashboard/internal/entitlement"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
 	"github.com/draftlabs/specter/services/dashboard/internal/product"
@@ -32,12 +33,22 @@ func (s Products) Create(ctx context.Context, a actor.Actor, c product.Created) 
 }
 
 func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.Actor, c product.Created) (product.Created, error) {
+	have, err := q.LockRoom(ctx, a.Account)
+	if err != nil {
+		return c, err
+	}
 	n, err := q.CountProducts(ctx)
 	if err != nil {
 		return c, err
 	}
 	if n >= product.MaxProducts {
 		return c, product.ErrLimit("products", product.MaxProducts)
+	}
+	if err := entitlement.Room(have.Plan, entitlement.Products, int(n), int(have.ProductLimit)); err != nil {
+		return c, err
+	}
+	if err := roomForContext(ctx, q, have); err != nil {
+		return c, err
 	}
 	p := c.Product
 	if err := q.InsertProduct(ctx, db.InsertProductParams{ID: p.ID, AccountID: a.Account, Name: p.Name, TimeZone: p.TimeZone, CreatedAt: p.CreatedAt}); err != nil {
@@ -54,6 +65,15 @@ func (s Products) create(ctx context.Context, tx pgx.Tx, q *db.Queries, a actor.
 	}
 	c.Key, err = s.insertKey(ctx, tx, q, a, c.Key, keyOrigin{})
 	return c, err
+}
+
+// roomForContext refuses one more context than the account's plan allows. A product brings one, too.
+func roomForContext(ctx context.Context, q *db.Queries, have db.LockRoomRow) error {
+	n, err := q.CountAllContexts(ctx)
+	if err != nil {
+		return err
+	}
+	return entitlement.Room(have.Plan, entitlement.Contexts, int(n), int(have.ContextLimit))
 }
 
 // Update edits a product.
@@ -114,11 +134,17 @@ func (s Products) Products(ctx context.Context, accountID uuid.UUID, r page.Requ
 func (s Products) AddContext(ctx context.Context, a actor.Actor, c product.Context) (product.Context, error) {
 	var out product.Context
 	err := s.in(ctx, a.Account, func(tx pgx.Tx, q *db.Queries) error {
+		have, err := q.LockRoom(ctx, a.Account) // before the product, as whoever publishes the account's entries does
+		if err != nil {
+			return found(err)
+		}
 		if _, err := q.LockProduct(ctx, c.ProductID); err != nil {
 			return found(err)
 		}
-		var err error
 		out, err = once(ctx, q, s.Store, a.Account, c.CreatedAt, func() (product.Context, error) {
+			if err := roomForContext(ctx, q, have); err != nil {
+				return c, err
+			}
 			n, err := q.CountContexts(ctx, c.ProductID)
 			if err != nil {
 				return c, err

@@ -26,7 +26,7 @@ func (s Accounts) AddSession(ctx context.Context, n account.NewSession, limit in
 		if err := s.insertSession(ctx, q, n); err != nil {
 			return err
 		}
-		ended, err := q.EndOldestSessions(ctx, db.EndOldestSessionsParams{Now: &n.CreatedAt, Keep: int32(limit)}) //nolint:gosec // a constant of ours
+		ended, err := q.EndOldestSessions(ctx, db.EndOldestSessionsParams{Now: &n.CreatedAt, Keep: int32(limit)})
 		if err != nil {
 			return err
 		}

@@ -49,3 +49,23 @@ func (s Usage) Analyses(ctx context.Context, accountID uuid.UUID, at time.Time) 
 	})
 	return used, limit, wrap(err, "reading the day's analyses")
 }
+
+// Dropped counts by day what was refused because the monthly limit was used up.
+func (s Usage) Dropped(ctx context.Context, accountID uuid.UUID, from, to time.Time) (out []usage.DayCount, err error) {
+	err = s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		days, err := q.DroppedByDay(ctx, db.DroppedByDayParams{FromAt: from, ToAt: to})
+		out = mapped(days, func(r db.DroppedByDayRow) usage.DayCount { return usage.DayCount{Day: r.Day, Count: r.N} })
+		return err
+	})
+	return out, wrap(err, "reading what was dropped")
+}
+
+// Things counts what the account has that its plan limits.
+func (s Usage) Things(ctx context.Context, accountID uuid.UUID) (out usage.Things, err error) {
+	err = s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.CountThings(ctx)
+		out = usage.Things{Products: row.Products, Contexts: row.Contexts, WebhookEndpoints: row.Endpoints}
+		return err
+	})
+	return out, wrap(err, "counting what the plan limits")
+}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/draftlabs/specter/pkg/plan"
+
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 )
 
@@ -17,9 +19,13 @@ type TypeCount struct {
 
 // DayCount is how many signals of a day (UTC) were stored.
 type DayCount struct {
-	Day   time.Time
-	Count int64
+	Day     time.Time
+	Count   int64
+	Dropped int64 // refused because the monthly limit was used up
 }
+
+// Things is how many things an account has that its plan limits.
+type Things struct{ Products, Contexts, WebhookEndpoints int64 }
 
 // CodeCount is how many signals were refused for a reason.
 type CodeCount struct {
@@ -34,6 +40,9 @@ type Stored interface {
 	// Analyses reads how often the account's contexts were analysed on the day (UTC) of at, and how often they may be; 0
 	// is no limit.
 	Analyses(ctx context.Context, account uuid.UUID, at time.Time) (used, limit int64, err error)
+	// Dropped counts by day (UTC) what was refused because the monthly limit was used up.
+	Dropped(ctx context.Context, account uuid.UUID, from, to time.Time) ([]DayCount, error)
+	Things(ctx context.Context, account uuid.UUID) (Things, error)
 }
 
 // Counter reads what counts against limits.
@@ -49,6 +58,7 @@ type Usage struct {
 	Resets  time.Time
 	Stored  int64
 	Limit   int64 // 0: none
+	Grace   int64 // accepted beyond it
 	Used    *int64
 	Reached *time.Time // when the limit will be reached at this month's pace, before it ends
 	ByType  []TypeCount
@@ -57,6 +67,9 @@ type Usage struct {
 	// Analyses of today (UTC), and the limit of a day; 0: none.
 	Analyses      int64
 	AnalysesLimit int64
+	Tips          []Tip
+	Things        Things
+	Allowed       plan.Limits
 }
 
 // Remaining is what is left of the limit; nil when that is not known.
@@ -85,7 +98,7 @@ func New(stored Stored, counter Counter, now func() time.Time) *Service {
 func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	now := s.now().UTC()
 	month := monthOf(now)
-	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.Limits.SignalsPerMonth}
+	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.Limits.SignalsPerMonth, Grace: a.SignalGrace, Allowed: a.Limits}
 	var err error
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {
 		return Usage{}, err
@@ -93,9 +106,18 @@ func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	if u.Analyses, u.AnalysesLimit, err = s.stored.Analyses(ctx, a.ID, now); err != nil {
 		return Usage{}, err
 	}
+	dropped, err := s.stored.Dropped(ctx, a.ID, u.Month, u.Resets)
+	if err != nil {
+		return Usage{}, err
+	}
+	u.ByDay = withDropped(u.ByDay, dropped)
+	if u.Things, err = s.stored.Things(ctx, a.ID); err != nil {
+		return Usage{}, err
+	}
 	for _, t := range u.ByType {
 		u.Stored += t.Count
 	}
+	u.Tips = tips(u.ByType, u.Stored)
 	if u.Limit == 0 {
 		return u, nil
 	}

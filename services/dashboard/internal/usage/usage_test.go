@@ -29,7 +29,28 @@ func (f figures) Analyses(context.Context, uuid.UUID, time.Time) (used, limit in
 	return 0, 0, nil
 }
 
+func (f figures) Dropped(context.Context, uuid.UUID, time.Time, time.Time) ([]DayCount, error) {
+	return nil, nil
+}
+
+func (f figures) Things(context.Context, uuid.UUID) (Things, error) { return Things{}, nil }
+
 func (f figures) Used(context.Context, uuid.UUID, time.Time) (int64, error) { return f.used, f.err }
+
+func TestTipsAreForWhatMakesUpMost(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []Tip{{Type: "page_view", Share: 0.71, Text: "page_view is 71 %: turn it off with data-track-pageviews=false"}},
+		tips([]TypeCount{{"page_view", 71}, {"cta", 29}}, 100))
+	require.Contains(t, tips([]TypeCount{{"beat", 9}}, 9)[0].Text, "beat is 100 %: send it less often")
+	require.Empty(t, tips([]TypeCount{{"", 90}, {"a", 10}}, 100))
+}
+
+func TestWhatWasDroppedIsOfItsDay(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC) }
+	require.Equal(t, []DayCount{{Day: day(1), Count: 5}, {Day: day(2), Count: 3, Dropped: 4}, {Day: day(3), Dropped: 9}},
+		withDropped([]DayCount{{Day: day(1), Count: 5}, {Day: day(2), Count: 3}}, []DayCount{{Day: day(2), Count: 4}, {Day: day(3), Count: 9}}))
+}
 
 func TestALimitIsProjectedAtTheMonthsPace(t *testing.T) {
 	t.Parallel()

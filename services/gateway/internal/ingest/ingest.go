@@ -32,9 +32,9 @@ type Store interface {
 
 // Quota keeps accounts within their monthly limits; 0 is none.
 type Quota interface {
-	Take(account uuid.UUID, limit int64, n int) error
-	TakeUpTo(account uuid.UUID, limit int64, n int) (granted int, err error)
-	Give(account uuid.UUID, n int)
+	Take(account uuid.UUID, limit int64, n int) (quota.Month, error)
+	TakeUpTo(account uuid.UUID, limit int64, n int) (granted int, month quota.Month, err error)
+	Give(account uuid.UUID, month quota.Month, n int)
 	State(account uuid.UUID, limit int64) (quota.State, bool)
 }
 
@@ -227,6 +227,7 @@ type Outcome struct {
 	Rejected []signal.Rejected // without their elements
 
 	ticket batch.Ticket
+	month  quota.Month // that they count in
 }
 
 // keptEncoded bounds the buffers that are kept for the next request.
@@ -245,11 +246,12 @@ func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
 		s.refuse(from, err, len(decoded.Signals))
 		return Outcome{}, err
 	}
-	if err := s.charge(from, r, decoded); err != nil {
+	month, err := s.charge(from, r, decoded)
+	if err != nil {
 		s.refuse(from, err, len(decoded.Signals))
 		return Outcome{}, err
 	}
-	out := Outcome{Received: len(decoded.Signals), Rejected: s.rejected(from, decoded.Rejected)}
+	out := Outcome{Received: len(decoded.Signals), Rejected: s.rejected(from, decoded.Rejected), month: month}
 	if out.Received == 0 {
 		return out, nil
 	}
@@ -261,24 +263,31 @@ func (s *Service) Accept(from Sender, r Request) (Outcome, error) {
 		s.encoded.Put(encoded)
 	}
 	if err != nil {
-		s.quota.Give(from.grant.AccountID, out.Received)
+		s.quota.Give(from.grant.AccountID, out.month, out.Received)
 		s.refuse(from, err, out.Received)
 	}
 	return out, err //nolint:wrapcheck // a fault, to be shown as it is
 }
 
-// charge takes the signals from the account's month. With Partial what is left is used up, and the
-// signals beyond it are rejected.
-func (s *Service) charge(from Sender, r Request, decoded *signal.Batch) error {
+// charge takes the signals from the account's month, which they were received in then. With Partial
+// what is left is used up, and the signals beyond it are rejected.
+func (s *Service) charge(from Sender, r Request, decoded *signal.Batch) (month quota.Month, err error) {
 	account, limit, n := from.grant.AccountID, from.grant.MonthlyLimit, len(decoded.Signals)
-	if !r.Partial {
-		return s.quota.Take(account, limit, n) //nolint:wrapcheck // a fault, to be shown as it is
+	if r.Partial {
+		var granted int
+		granted, month, err = s.quota.TakeUpTo(account, limit, n)
+		if err == nil && granted < n {
+			decoded.Reject(granted, "quota_exceeded", "The monthly signal limit of this account is reached.")
+		}
+	} else {
+		month, err = s.quota.Take(account, limit, n)
 	}
-	granted, err := s.quota.TakeUpTo(account, limit, n)
-	if err == nil && granted < n {
-		decoded.Reject(granted, "quota_exceeded", "The monthly signal limit of this account is reached.")
+	if at := month.Hold(from.at); err == nil && !at.Equal(from.at) {
+		for i := range decoded.Signals {
+			decoded.Signals[i].ReceivedAt = at
+		}
 	}
-	return err //nolint:wrapcheck // a fault, to be shown as it is
+	return month, err //nolint:wrapcheck // a fault, to be shown as it is
 }
 
 // Await returns nil once everything received is durable.
@@ -291,7 +300,7 @@ func (s *Service) Await(from Sender, out Outcome) error {
 		return nil
 	}
 	if batch.NotStored(err) {
-		s.quota.Give(from.grant.AccountID, out.Received)
+		s.quota.Give(from.grant.AccountID, out.month, out.Received)
 	}
 	s.refuse(from, err, out.Received)
 	return err //nolint:wrapcheck // a fault, to be shown as it is

@@ -92,28 +92,34 @@ type shelf struct {
 	err     error
 
 	left     int // of the month, when the grant has a limit
+	month    quota.Month
 	refusals []Refusal
 	unknown  bool // the key is
 	partial  bool // the catalogue is
 	uses     []uuid.UUID
 }
 
-func (s *shelf) Take(_ uuid.UUID, limit int64, n int) error {
+func (s *shelf) Take(_ uuid.UUID, limit int64, n int) (quota.Month, error) {
 	if limit > 0 && n > s.left {
-		return fault.New(fault.QuotaExceeded, "quota_exceeded", "used up")
+		return 0, fault.New(fault.QuotaExceeded, "quota_exceeded", "used up")
 	}
 	s.left -= n
-	return nil
+	return s.month, nil
 }
 
-func (s *shelf) TakeUpTo(account uuid.UUID, limit int64, n int) (int, error) {
+func (s *shelf) TakeUpTo(account uuid.UUID, limit int64, n int) (int, quota.Month, error) {
 	if limit > 0 {
 		n = min(n, max(1, s.left))
 	}
-	return n, s.Take(account, limit, n)
+	month, err := s.Take(account, limit, n)
+	return n, month, err
 }
 
-func (s *shelf) Give(_ uuid.UUID, n int) { s.left += n }
+func (s *shelf) Give(_ uuid.UUID, month quota.Month, n int) {
+	if month == s.month {
+		s.left += n
+	}
+}
 
 func (s *shelf) State(uuid.UUID, int64) (quota.State, bool) { return quota.State{}, false }
 

@@ -20,10 +20,9 @@ type lease struct {
 	// holder is the lease's own, not the gateway's: another lease of the account must not be taken for
 	// this one, whose last word may be late or never come.
 	holder uuid.UUID
-	key    string    // of the bucket
-	began  time.Time // by the injected clock
-	until  int64     // the month's end, unix seconds
-	first  bool      // begun in the month's first minute: what is given back may be the month before's
+	key    string // of the bucket
+	month  Month  // it is of
+	until  int64  // the month's end, unix seconds
 
 	available atomic.Int64 // to take
 	limit     atomic.Int64
@@ -64,11 +63,32 @@ type write struct {
 func newLease(account uuid.UUID, limit int64, now time.Time) *lease {
 	until := monthEnd(now)
 	l := &lease{
-		account: account, holder: uuid.New(), key: event.QuotaKey(account, now), began: now, until: until.Unix(),
-		first: now.Sub(until.AddDate(0, -1, 0)) < newMonth, changed: make(chan struct{}), busy: 1, settled: now,
+		account: account, holder: uuid.New(), key: event.QuotaKey(account, now), month: Month(until.AddDate(0, -1, 0).Unix()), until: until.Unix(),
+		changed: make(chan struct{}), busy: 1, settled: now,
 	}
 	l.limit.Store(limit)
 	return l
+}
+
+// Month is a calendar month (UTC) that signals were taken of, named by its first moment in unix
+// seconds; 0 is none, as of an account without a limit.
+type Month int64
+
+// Hold moves a moment into the month, which it lies just outside of when a clock struck midnight
+// between its reading and the taking.
+func (m Month) Hold(at time.Time) time.Time {
+	if m == 0 {
+		return at
+	}
+	start := time.Unix(int64(m), 0).UTC()
+	end := start.AddDate(0, 1, 0)
+	switch {
+	case at.Before(start):
+		return start
+	case !at.Before(end):
+		return end.Add(-time.Millisecond)
+	}
+	return at
 }
 
 // monthEnd is when the month in UTC ends.

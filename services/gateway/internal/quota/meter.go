@@ -32,9 +32,6 @@ const (
 	// failureHolds is how long the word that the broker is away is believed.
 	failureHolds = 250 * time.Millisecond
 
-	// newMonth is how long after midnight a signal that is given back may belong to the month before.
-	newMonth = time.Minute
-
 	shards         = 64
 	leasesPerShard = 2048
 	settlers       = 8
@@ -95,33 +92,33 @@ func New(b *bus.Bus, log *zap.Logger, registerer prometheus.Registerer, now func
 	return m
 }
 
-// Take uses n of the account's signals of this month, or none: then the error is of kind
+// Take uses n of the account's signals of this month, and tells which that was, or none: then the error is of kind
 // fault.QuotaExceeded, with the time until the month ends, or of kind fault.Unavailable when that
 // could not be found out. A limit of 0 is none. It waits (a second at most) only while the account
 // has no lease here.
-func (m *Meter) Take(account uuid.UUID, limit int64, n int) error {
+func (m *Meter) Take(account uuid.UUID, limit int64, n int) (Month, error) {
 	if limit <= 0 || n <= 0 {
-		return nil
+		return 0, nil
 	}
-	_, err := m.take(account, limit, int64(n), int64(n))
-	return err
+	_, month, err := m.take(account, limit, int64(n), int64(n))
+	return month, err
 }
 
 // TakeUpTo uses as many of n signals as are left, at least one; otherwise it is Take.
-func (m *Meter) TakeUpTo(account uuid.UUID, limit int64, n int) (granted int, err error) {
+func (m *Meter) TakeUpTo(account uuid.UUID, limit int64, n int) (granted int, month Month, err error) {
 	if limit <= 0 || n <= 0 {
-		return max(0, n), nil
+		return max(0, n), 0, nil
 	}
-	got, err := m.take(account, limit, int64(n), 1)
-	return int(got), err
+	got, month, err := m.take(account, limit, int64(n), 1)
+	return int(got), month, err
 }
 
 // take uses at least least and at most n signals.
-func (m *Meter) take(account uuid.UUID, limit, n, least int64) (int64, error) {
+func (m *Meter) take(account uuid.UUID, limit, n, least int64) (int64, Month, error) {
 	for {
 		l, err := m.lease(account, limit)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if l.limit.Load() != limit {
 			m.relimit(l, limit)
@@ -130,7 +127,7 @@ func (m *Meter) take(account uuid.UUID, limit, n, least int64) (int64, error) {
 			if l.available.Load() < l.low.Load() {
 				m.settleSoon(l)
 			}
-			return n, nil
+			return n, l.month, nil
 		}
 		got, err := m.await(l, n, least)
 		if errors.Is(err, errEnded) {
@@ -139,7 +136,7 @@ func (m *Meter) take(account uuid.UUID, limit, n, least int64) (int64, error) {
 		if fault.Is(err, fault.QuotaExceeded) {
 			m.metrics.refused.Add(float64(n))
 		}
-		return got, err
+		return got, l.month, err
 	}
 }
 
@@ -196,19 +193,18 @@ func (m *Meter) lease(account uuid.UUID, limit int64) (*lease, error) {
 
 func (m *Meter) shard(account uuid.UUID) *shard { return &m.shards[account[15]%shards] }
 
-// Give returns signals that were taken and then not stored. Signals whose fate is not known must
-// not be given back: they may have been stored.
-func (m *Meter) Give(account uuid.UUID, n int) {
-	if n <= 0 {
+// Give returns signals that were taken of a month and then not stored. Signals whose fate is not
+// known must not be given back: they may have been stored.
+func (m *Meter) Give(account uuid.UUID, month Month, n int) {
+	if n <= 0 || month == 0 {
 		return
 	}
-	now := m.now()
 	s := m.shard(account)
 	s.mu.RLock()
 	l := s.leases[account]
 	s.mu.RUnlock()
-	if l == nil || l.ended.Load() || now.Unix() >= l.until || now.Sub(l.began) < newMonth && l.first {
-		return // it counts as used: the limit holds, and nobody knows whose month it was
+	if l == nil || l.month != month || l.ended.Load() {
+		return // it counts as used of a month that is over, or of a lease that has ended: the limit holds
 	}
 	l.available.Add(int64(n))
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 type running struct {
 	*quota.Meter
 	metrics *prometheus.Registry
+	now     func() time.Time
 	cancel  context.CancelFunc
 	ended   chan error
 	once    sync.Once
@@ -35,8 +36,9 @@ type running struct {
 
 func start(t testing.TB, b *bus.Bus, now func() time.Time, change ...func(*quota.Meter)) *running {
 	t.Helper()
+	complete(t, b)
 	metrics := prometheus.NewRegistry()
-	r := &running{Meter: quota.New(b, zap.NewNop(), metrics, now), metrics: metrics, ended: make(chan error, 1)}
+	r := &running{Meter: quota.New(b, zap.NewNop(), metrics, now), metrics: metrics, now: now, ended: make(chan error, 1)}
 	for _, f := range change {
 		f(r.Meter)
 	}
@@ -47,6 +49,32 @@ func start(t testing.TB, b *bus.Bus, now func() time.Time, change ...func(*quota
 	<-ready
 	t.Cleanup(func() { r.stop(t) })
 	return r
+}
+
+// complete notes that whoever is not in the bucket has used nothing.
+func complete(t testing.TB, b *bus.Bus) {
+	t.Helper()
+	kv, err := b.JetStream().KeyValue(context.Background(), event.QuotaBucket)
+	require.NoError(t, err)
+	_, err = kv.Put(context.Background(), event.QuotaComplete, nil)
+	require.NoError(t, err)
+}
+
+// Take is for tests that do not ask of which month it took.
+func (r *running) Take(account uuid.UUID, limit int64, n int) error {
+	_, err := r.Meter.Take(account, limit, n)
+	return err
+}
+
+func (r *running) TakeUpTo(account uuid.UUID, limit int64, n int) (int, error) {
+	got, _, err := r.Meter.TakeUpTo(account, limit, n)
+	return got, err
+}
+
+// Give gives back to the month that it is.
+func (r *running) Give(account uuid.UUID, n int) {
+	now := r.now().UTC()
+	r.Meter.Give(account, quota.Month(time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC).Unix()), n)
 }
 
 func (r *running) stop(t testing.TB) {
@@ -127,13 +155,15 @@ func TestNoLimitCostsNothing(t *testing.T) {
 	t.Parallel()
 	m := quota.New(testkit.Bus(t), zap.NewNop(), prometheus.NewRegistry(), time.Now) // nobody runs it
 	account := uuid.New()
-	require.NoError(t, m.Take(account, 0, 1000))
-	n, err := m.TakeUpTo(account, 0, 1000)
+	month, err := m.Take(account, 0, 1000)
+	require.NoError(t, err)
+	require.Zero(t, month)
+	n, _, err := m.TakeUpTo(account, 0, 1000)
 	require.NoError(t, err)
 	require.Equal(t, 1000, n)
 	_, ok := m.State(account, 0)
 	require.False(t, ok)
-	m.Give(account, 5)
+	m.Give(account, month, 5)
 }
 
 // Row 30 of the fault matrix: exactly the allowed number.
@@ -375,7 +405,7 @@ func TestAMonthEndsAtMidnightUTC(t *testing.T) {
 	state, ok := m.State(account, 10)
 	require.True(t, ok)
 	require.Equal(t, quota.State{Limit: 10, Reset: 31 * 24 * time.Hour}, state, "what is left of the new month is not known yet")
-	m.Give(account, 10) // of the old one, most likely
+	m.Meter.Give(account, quota.Month(end.AddDate(0, -1, 0).Unix()), 10) // of the old one
 	require.NoError(t, m.asks(t, account, 10, 10), "the new month begins anew")
 	require.True(t, fault.Is(m.asks(t, account, 10, 1), fault.QuotaExceeded))
 	state, _ = m.State(account, 10)

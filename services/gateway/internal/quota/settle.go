@@ -123,6 +123,10 @@ func (m *Meter) open(ctx context.Context) (jetstream.KeyValue, error) {
 func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
 	entry, err := bucket.Get(ctx, l.key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		// Nothing is used, or the bucket was lost and what was used is being found out.
+		if _, err := bucket.Get(ctx, event.QuotaComplete); err != nil {
+			return fmt.Errorf("finding out whether bucket %s is complete: %w", event.QuotaBucket, err)
+		}
 		l.quota, l.revision = &catalogv1.Quota{}, 0
 		return nil
 	}

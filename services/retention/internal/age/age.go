@@ -44,17 +44,29 @@ type Report struct {
 	IDsBefore     time.Time        `json:"ids_before"`
 	Partitions    []Partition      `json:"partitions"`
 	Rows          map[string]int64 `json:"rows"`
-	Errors        []string         `json:"errors,omitempty"`
+	// What plans keep for less time than the instance does, and of how many accounts that was.
+	PlanAccounts int              `json:"plan_accounts"`
+	PlanRows     map[string]int64 `json:"plan_rows"`
+	DryRun       bool             `json:"dry_run,omitempty"` // nothing was removed
+	Errors       []string         `json:"errors,omitempty"`
+}
+
+// Saved is a report that is kept.
+type Saved struct {
+	At     time.Time `json:"at"`
+	Report Report    `json:"report"`
 }
 
 // Store does the database's part.
 type Store interface {
+	AccountStore
 	EnsurePartitions(ctx context.Context, from, to time.Time) (created int, err error)
 	// OldPartitions are those that end at or before a bound.
 	OldPartitions(ctx context.Context, signalsBefore, idsBefore time.Time) ([]Partition, error)
 	DropPartition(ctx context.Context, name string) (dropped bool, err error)
 	// DeleteRows removes up to limit rows of table older than before.
 	DeleteRows(ctx context.Context, table string, before time.Time, limit int) (rows int64, err error)
+	CountRows(ctx context.Context, table string, before time.Time) (rows int64, err error)
 	SaveReport(ctx context.Context, at time.Time, r Report) error
 }
 
@@ -81,8 +93,19 @@ func (k *Keeper) Ensure(ctx context.Context) (created int, err error) {
 
 // Purge removes what is too old and leaves a report, also of what it could not remove.
 func (k *Keeper) Purge(ctx context.Context) (Report, error) {
+	r, err := k.run(ctx, false)
+	return r, errors.Join(err, k.store.SaveReport(ctx, k.now().UTC(), r))
+}
+
+// Preview says what Purge would remove, and removes nothing.
+func (k *Keeper) Preview(ctx context.Context) (Report, error) { return k.run(ctx, true) }
+
+func (k *Keeper) run(ctx context.Context, dryRun bool) (Report, error) {
 	now := k.now().UTC()
-	r := Report{Version: 1, SignalsBefore: now.AddDate(0, -k.months, 0), IDsBefore: now.Add(-idsKeep), Partitions: []Partition{}, Rows: map[string]int64{}}
+	r := Report{
+		Version: 1, SignalsBefore: now.AddDate(0, -k.months, 0), IDsBefore: now.Add(-idsKeep), Partitions: []Partition{}, Rows: map[string]int64{},
+		PlanRows: map[string]int64{}, DryRun: dryRun,
+	}
 	var failed error
 	fail := func(err error) {
 		failed = errors.Join(failed, err)
@@ -93,6 +116,10 @@ func (k *Keeper) Purge(ctx context.Context) (Report, error) {
 		fail(err)
 	}
 	for _, p := range old {
+		if dryRun {
+			r.Partitions = append(r.Partitions, p)
+			continue
+		}
 		switch dropped, err := k.store.DropPartition(ctx, p.Name); {
 		case err != nil:
 			fail(err) // in use at this moment; the others can still go
@@ -107,17 +134,25 @@ func (k *Keeper) Purge(ctx context.Context) (Report, error) {
 		refusals:        now.Add(-refusalsKeep),
 		refusalSamples:  now.Add(-samplesKeep),
 	} {
-		rows, err := k.deleteRows(ctx, table, before)
+		remove := func() (int64, error) { return k.store.DeleteRows(ctx, table, before, batch) }
+		rows, err := int64(0), error(nil)
+		if dryRun {
+			rows, err = k.store.CountRows(ctx, table, before)
+		} else {
+			rows, err = inBatches(remove)
+		}
 		if r.Rows[table] = rows; err != nil {
 			fail(err)
 		}
 	}
-	return r, errors.Join(failed, k.store.SaveReport(ctx, now, r))
+	k.purgePlans(ctx, now, &r, fail)
+	return r, failed
 }
 
-func (k *Keeper) deleteRows(ctx context.Context, table string, before time.Time) (total int64, err error) {
+// inBatches removes rows until there are no more, or as many as one run may remove are gone.
+func inBatches(remove func() (int64, error)) (total int64, err error) {
 	for range maxBatchesARun {
-		rows, err := k.store.DeleteRows(ctx, table, before, batch)
+		rows, err := remove()
 		total += rows
 		if err != nil || rows < batch {
 			return total, err

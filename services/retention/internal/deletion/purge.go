@@ -230,6 +230,6 @@ func elsewhere() []erasure.Remain {
 	return []erasure.Remain{
 		{Where: "backups", Until: "the operator's own rule; what is restored from one is deleted again by the ledger of certificates"},
 		{Where: "the broker's files: ids in values that newer ones replaced", Until: "the broker writes the block anew"},
-		{Where: "the broker's files: messages it had removed before", Until: "their block is 7 days old, of dead letters 30"},
+		{Where: "the broker's files: messages it had removed before", Until: "their block is 7 days old"},
 	}
 }

@@ -87,7 +87,7 @@ func plan(t export.Table, all []described) export.Planned {
 		if c.Table != t.Name {
 			continue
 		}
-		if c.KeyPlace >= 0 && c.Column != "account_id" {
+		if c.KeyPlace >= 0 {
 			key = append(key, c)
 		}
 		switch {
@@ -97,6 +97,9 @@ func plan(t export.Table, all []described) export.Planned {
 		default:
 			out.Omitted = append(out.Omitted, c.Column)
 		}
+	}
+	if len(key) > 1 { // it is the same in every row
+		key = slices.DeleteFunc(key, func(c described) bool { return c.Column == "account_id" })
 	}
 	slices.SortFunc(key, func(a, b described) int { return a.KeyPlace - b.KeyPlace })
 	for _, c := range key {

@@ -30,7 +30,8 @@ const (
 // ExportTimers insert timers in the store's own transaction.
 type ExportTimers interface {
 	BuildExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) error
-	WaitingExports(ctx context.Context) (map[uuid.UUID]bool, error)
+	// StuckExports are those with a builder that is said to run, and none that waits; by export, with its account.
+	StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, error)
 	ExpireExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, at time.Time) error
 }
 
@@ -276,29 +277,28 @@ func free(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) error {
 	return q.DropChunks(ctx, db.DropChunksParams{AccountID: account, ExportID: id})
 }
 
-// Resume sets a timer for every build that nobody has touched since before and that no timer waits
-// for: its builder is gone.
+// Resume sets a timer for every build whose builder is said to run and that nobody has touched since
+// before: its process is gone. River would notice, but much later.
 func (s *Exports) Resume(ctx context.Context, before time.Time) (resumed int, err error) {
-	builds, err := db.New(s.pool).AbandonedBuilds(ctx, before)
-	if err != nil {
-		return 0, fmt.Errorf("looking for abandoned exports: %w", err)
-	}
-	if len(builds) == 0 {
-		return 0, nil
-	}
-	waiting, err := s.timers.WaitingExports(ctx)
+	stuck, err := s.timers.StuckExports(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, b := range builds {
-		if waiting[b.ExportID] {
-			continue
-		}
-		err := tenant.Tx(ctx, s.pool, b.AccountID, func(tx pgx.Tx) error { return s.timers.BuildExport(ctx, tx, b.AccountID, b.ExportID) })
+	for id, account := range stuck {
+		err := tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
+			abandoned, err := db.New(tx).BuildIsAbandoned(ctx, db.BuildIsAbandonedParams{AccountID: account, ExportID: id, Before: before})
+			if err != nil {
+				return fmt.Errorf("looking at export %s: %w", id, err)
+			}
+			if !abandoned {
+				return nil
+			}
+			resumed++
+			return s.timers.BuildExport(ctx, tx, account, id)
+		})
 		if err != nil {
 			return resumed, err
 		}
-		resumed++
 	}
 	return resumed, nil
 }

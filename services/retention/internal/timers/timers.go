@@ -56,13 +56,6 @@ type purgeAccount struct {
 
 func (purgeAccount) Kind() string { return "purge_account" }
 
-type noticeOwner struct {
-	Certificate string          `json:"certificate"`
-	Notice      deletion.Notice `json:"notice"`
-}
-
-func (noticeOwner) Kind() string { return "notice_owner" }
-
 type buildExport struct {
 	AccountID uuid.UUID `json:"account_id"`
 	ExportID  uuid.UUID `json:"export_id"`
@@ -80,6 +73,13 @@ func (expireExport) Kind() string { return "expire_export" }
 type resumeExports struct{}
 
 func (resumeExports) Kind() string { return "resume_exports" }
+
+type noticeOwner struct {
+	Certificate string          `json:"certificate"`
+	Notice      deletion.Notice `json:"notice"`
+}
+
+func (noticeOwner) Kind() string { return "notice_owner" }
 
 // Work is what the timers start.
 type Work struct {
@@ -161,22 +161,28 @@ func (t *Timers) BuildExport(ctx context.Context, tx pgx.Tx, account, id uuid.UU
 	return nil
 }
 
-// WaitingExports are those with a builder that has yet to be run.
-func (t *Timers) WaitingExports(ctx context.Context) (map[uuid.UUID]bool, error) {
-	jobs, err := t.Client().JobList(ctx, river.NewJobListParams().Kinds(buildExport{}.Kind()).
-		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).First(mostWaiting))
-	if err != nil {
-		return nil, fmt.Errorf("listing the exports that wait: %w", err)
-	}
-	waiting := make(map[uuid.UUID]bool, len(jobs.Jobs))
-	for _, job := range jobs.Jobs {
-		var args buildExport
-		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
-			return nil, fmt.Errorf("reading the job of an export: %w", err)
+// StuckExports are those with a builder that is said to run, and none that waits; by export, with its account.
+func (t *Timers) StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, error) {
+	stuck := map[uuid.UUID]uuid.UUID{}
+	waits := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable}
+	for _, states := range [][]rivertype.JobState{{rivertype.JobStateRunning}, waits} {
+		jobs, err := t.Client().JobList(ctx, river.NewJobListParams().Kinds(buildExport{}.Kind()).States(states...).First(mostWaiting))
+		if err != nil {
+			return nil, fmt.Errorf("listing the builders of exports: %w", err)
 		}
-		waiting[args.ExportID] = true
+		for _, job := range jobs.Jobs {
+			var args buildExport
+			if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+				return nil, fmt.Errorf("reading the job of an export: %w", err)
+			}
+			if job.State == rivertype.JobStateRunning {
+				stuck[args.ExportID] = args.AccountID
+			} else {
+				delete(stuck, args.ExportID)
+			}
+		}
 	}
-	return waiting, nil
+	return stuck, nil
 }
 
 // ExpireExport inserts the end of an export within tx.

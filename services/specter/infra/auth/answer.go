@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -31,6 +32,13 @@ func refuse(status int, code, message string) *refusal {
 
 func tooFast(wait time.Duration) *refusal {
 	r := refuse(http.StatusTooManyRequests, "over_request_rate_limit", "Too many attempts, try again later")
+	r.retryAfter = wait
+	return r
+}
+
+func tooManyMails(wait time.Duration) *refusal {
+	seconds := int(math.Ceil(wait.Seconds()))
+	r := refuse(http.StatusTooManyRequests, "over_email_send_rate_limit", fmt.Sprintf("For security purposes, you can only request this after %d seconds.", seconds))
 	r.retryAfter = wait
 	return r
 }

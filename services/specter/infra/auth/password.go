@@ -41,12 +41,17 @@ type passwords struct {
 	workers chan struct{}
 	// decoy is compared with when there is no user, so that both cases cost the same.
 	decoy string
+	key   deriveKey
 }
 
-func newPasswords() (*passwords, error) {
+// deriveKey is argon2.IDKey; tests count what it is asked for.
+type deriveKey func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte
+
+func newPasswords(key deriveKey) (*passwords, error) {
 	p := &passwords{
 		queue:   make(chan struct{}, hashQueue),
 		workers: make(chan struct{}, max(1, runtime.GOMAXPROCS(0))),
+		key:     key,
 	}
 	var err error
 	p.decoy, err = p.hash(context.Background(), rand.Text())
@@ -130,5 +135,5 @@ func (p *passwords) derive(ctx context.Context, password string, salt []byte, pa
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	return argon2.IDKey([]byte(password), salt, passes, memory, lanes, size), nil
+	return p.key([]byte(password), salt, passes, memory, lanes, size), nil
 }

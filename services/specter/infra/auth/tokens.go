@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -38,13 +39,20 @@ type claims struct {
 	Role         string          `json:"role"`
 	SessionID    string          `json:"session_id,omitempty"`
 	AAL          string          `json:"aal,omitempty"`
+	AMR          []amr           `json:"amr,omitempty"`
 	IsAnonymous  bool            `json:"is_anonymous"`
 	AppMetadata  map[string]any  `json:"app_metadata,omitempty"`
 	UserMetadata json.RawMessage `json:"user_metadata,omitempty"`
 }
 
+// amr says how and when the person signed in.
+type amr struct {
+	Method    string `json:"method"`
+	Timestamp int64  `json:"timestamp"`
+}
+
 // access makes a signed access token and returns when it ends.
-func (t tokens) access(u identity.User, session uuid.UUID) (token string, expires time.Time, err error) {
+func (t tokens) access(u identity.User, session identity.Session) (token string, expires time.Time, err error) {
 	now := t.now()
 	expires = now.Add(accessLife)
 	token, err = t.sign(claims{
@@ -52,7 +60,8 @@ func (t tokens) access(u identity.User, session uuid.UUID) (token string, expire
 			Subject: u.ID.String(), Issuer: t.issuer, Audience: jwt.ClaimStrings{audience},
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
-		Email: u.Email, Role: audience, SessionID: session.String(), AAL: "aal1",
+		Email: u.Email, Role: audience, SessionID: session.ID.String(), AAL: "aal1",
+		AMR:         []amr{{Method: session.Method, Timestamp: session.CreatedAt.Unix()}},
 		AppMetadata: appMetadata(), UserMetadata: u.Metadata,
 	})
 	return token, expires, err
@@ -125,7 +134,7 @@ func (t tokens) read(token string, role string) (user, session uuid.UUID, err er
 	return user, session, nil
 }
 
-// first makes the refresh token of a new session, or a recovery token.
+// first makes the refresh token of a new session, or the token of a link.
 func (t tokens) first() string {
 	return rand.Text() + rand.Text() // 260 random bits
 }
@@ -137,6 +146,28 @@ func (t tokens) next(token string) string {
 	mac := hmac.New(sha256.New, t.secret)
 	mac.Write([]byte("refresh token after\x00" + token))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+const codeDigits = 8
+
+// code makes what a person types instead of opening a link.
+func (t tokens) code() string {
+	const codes = 100_000_000                        // 10 to the power of codeDigits
+	n, _ := rand.Int(rand.Reader, big.NewInt(codes)) // never fails (crypto/rand)
+	return fmt.Sprintf("%0*d", codeDigits, n)
+}
+
+// codeHash is a keyed digest: codes are so few that a plain one could be looked up.
+func (t tokens) codeHash(email, code string) []byte {
+	mac := hmac.New(sha256.New, t.secret)
+	mac.Write([]byte("code for\x00" + email + "\x00" + code))
+	return mac.Sum(nil)
+}
+
+// challengeOf is the S256 challenge of a verifier (RFC 7636, 4.2).
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func hashOf(token string) []byte {

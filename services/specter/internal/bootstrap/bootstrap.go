@@ -51,14 +51,19 @@ type state struct {
 	ProductRequest string `json:"product_request"` // idempotency key
 }
 
+// Register makes a person at the auth server whose address needs no confirmation, unless there is
+// one of that address already.
+type Register func(ctx context.Context, email, password string) error
+
 // Run makes the first account through the API at base, or finds that it was made before.
-// publicURL is what the facts say. fresh reports whether this start made it.
-func Run(ctx context.Context, base, publicURL string, store Store, log *zap.Logger) (facts Facts, fresh bool, err error) {
+// publicURL is what the facts say. fresh reports whether this start made it. Without register the
+// first person signs up as everybody does.
+func Run(ctx context.Context, base, publicURL string, register Register, store Store, log *zap.Logger) (facts Facts, fresh bool, err error) {
 	var s state
 	if err := store.ReadJSON(StateFile, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Facts{}, false, fmt.Errorf("reading what the first start made: %w", err)
 	}
-	r := &run{base: base, store: store, state: s, log: log}
+	r := &run{base: base, register: register, store: store, state: s, log: log}
 	if s.Token == "" || r.databaseIsNew(ctx) {
 		if err := r.steps(ctx); err != nil {
 			return Facts{}, false, err
@@ -100,10 +105,11 @@ func (f Facts) WriteFile(path string) error {
 }
 
 type run struct {
-	base  string
-	store Store
-	state state
-	log   *zap.Logger
+	base     string
+	register Register
+	store    Store
+	state    state
+	log      *zap.Logger
 }
 
 // databaseIsNew reports whether the account is gone because the directory now meets an
@@ -127,7 +133,7 @@ func (r *run) databaseIsNew(ctx context.Context) bool {
 	if _, err := session.LogIn(ctx, r.state.Email, r.state.Password); err == nil || !errors.As(err, &refused) {
 		return false
 	}
-	if _, err := session.SignUp(ctx, r.state.Email, r.state.Password); err != nil {
+	if _, err := r.signUp(ctx, session); err != nil {
 		return false
 	}
 	r.log.Info("the database is new: making the first account again")
@@ -174,7 +180,7 @@ func (r *run) signIn(ctx context.Context, c *client.Client) error {
 	if err := r.save(); err != nil {
 		return err
 	}
-	session, err := c.SignUp(ctx, r.state.Email, r.state.Password)
+	session, err := r.signUp(ctx, c)
 	if refused := new(client.Error); errors.As(err, &refused) && refused.Status < 500 {
 		if session, err = c.LogIn(ctx, r.state.Email, r.state.Password); err != nil {
 			// Somebody else's account of a shared database: take another name.
@@ -182,7 +188,7 @@ func (r *run) signIn(ctx context.Context, c *client.Client) error {
 			if err := r.save(); err != nil {
 				return err
 			}
-			session, err = c.SignUp(ctx, r.state.Email, r.state.Password)
+			session, err = r.signUp(ctx, c)
 		}
 	}
 	if err != nil {
@@ -190,6 +196,16 @@ func (r *run) signIn(ctx context.Context, c *client.Client) error {
 	}
 	r.state.AccountID = session.AccountId
 	return r.save()
+}
+
+func (r *run) signUp(ctx context.Context, c *client.Client) (api.Session, error) {
+	if r.register == nil {
+		return c.SignUp(ctx, r.state.Email, r.state.Password)
+	}
+	if err := r.register(ctx, r.state.Email, r.state.Password); err != nil {
+		return api.Session{}, err
+	}
+	return c.LogIn(ctx, r.state.Email, r.state.Password) // the first sign-in makes the account
 }
 
 // makeToken makes the token and ends one whose value an interrupted start lost.

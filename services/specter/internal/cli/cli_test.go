@@ -237,8 +237,8 @@ func TestRefusalsNameWhatToChange(t *testing.T) {
 		fields string
 		hint   string
 	}{
-		"wrong ingest key":   {401, "unknown_key", `[]`, "the ingest key is unknown or revoked: give another with --key spk_…"},
-		"key without right":  {403, "forbidden", `[]`, "this ingest key may not send this"},
+		"wrong ingest key":   {401, "unknown_key", `[]`, "the ingest key is unknown, revoked or expired: give another with --key spk_…"},
+		"key without right":  {403, "forbidden", `[]`, "this ingest key is for pages of certain origins"},
 		"wrong field":        {400, "invalid", `[{"pointer":"/type","code":"too_long","detail":"at most 128 characters"}]`, "change /type and try again"},
 		"wrong without name": {400, "invalid", `[]`, "change what the answer names and try again"},
 		"broken server":      {500, "internal", `[]`, "search the server's log"},

@@ -165,7 +165,7 @@ func (a *app) renameKey(product *string) *cobra.Command {
 		Use:   "rename KEY NAME",
 		Short: "Give an ingest key another name",
 		Args:  cobra.ExactArgs(2),
-		RunE: a.withKey(product, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, rest []string) error {
+		RunE: a.withKey(product, theActiveOne, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, rest []string) error {
 			changed, err := t.UpdateKey(cmd.Context(), p.Id, k.Id, api.ApiKeyPatch{Name: &rest[0]})
 			if err != nil {
 				return err
@@ -184,7 +184,7 @@ func (a *app) editKey(product *string) *cobra.Command {
 			"Gateways keep to it within a second.\n\n" + exitCodes,
 		Example: "  specter keys edit Storefront --origin https://www.shop.example --expires 30d",
 		Args:    cobra.ExactArgs(1),
-		RunE: a.withKey(product, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
+		RunE: a.withKey(product, theActiveOne, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
 			patch := api.ApiKeyPatch{AllowedOrigins: given(cmd, "origin", r.origins), AllowWithoutOrigin: given(cmd, "allow-without-origin", r.withoutOrigin)}
 			if cmd.Flags().Changed("expires") {
 				end, err := a.end(r.expires)
@@ -217,7 +217,7 @@ func (a *app) rollKey(product *string) *cobra.Command {
 			"pages and servers can change over; --grace now ends it within a second.\n\n" + exitCodes,
 		Example: "  specter keys roll Storefront --grace 7d",
 		Args:    cobra.ExactArgs(1),
-		RunE: a.withKey(product, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
+		RunE: a.withKey(product, theActiveOne, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
 			body, err := a.roll(o)
 			if err != nil {
 				return err
@@ -247,7 +247,7 @@ func (a *app) revokeKey(product *string) *cobra.Command {
 		Long: "Ends an ingest key within a second; what sends with it is refused from then on, and its signals are lost.\n" +
 			"To replace one without losing any, roll it: `specter keys roll`.\n\n" + exitCodes,
 		Args: cobra.ExactArgs(1),
-		RunE: a.withKey(product, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
+		RunE: a.withKey(product, theOnlyOne, func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, _ []string) error {
 			if err := t.RevokeKey(cmd.Context(), p.Id, k.Id); err != nil {
 				return err
 			}
@@ -260,14 +260,14 @@ func (a *app) revokeKey(product *string) *cobra.Command {
 }
 
 // withKey finds the key that a command's first argument names.
-func (a *app) withKey(product *string, run func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, rest []string) error) func(*cobra.Command, []string) error {
+func (a *app) withKey(product *string, m means, run func(cmd *cobra.Command, t *target, p api.Product, k api.ApiKey, rest []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		t, p, keys, err := a.productKeys(cmd, *product)
 		if err != nil {
 			return err
 		}
 		defer t.Close()
-		k, err := find(keys, args[0], "key", func(k api.ApiKey) naming { return naming{k.Id, k.Name, k.Key, works(k.Status)} })
+		k, err := find(keys, args[0], "key", m, func(k api.ApiKey) naming { return naming{k.Id, k.Name, k.Key, k.Status} })
 		if err != nil {
 			return err
 		}
@@ -279,45 +279,62 @@ func (a *app) withKey(product *string, run func(cmd *cobra.Command, t *target, p
 type naming struct {
 	id         uuid.UUID
 	name, text string
-	works      bool
+	status     api.CredentialStatus
 }
 
-// find tells which one a person means: by its id, the id's beginning, itself, or its name, where those
-// that work go before those that do not.
-func find[T any](all []T, wanted, what string, of func(T) naming) (T, error) {
-	var exact, good, ended []T
+// means tells what a person means who may say an id, its beginning, a name or the thing itself.
+type means uint8
+
+const (
+	theActiveOne means = iota // of a name that a rolled one has too, the one in its place
+	theOnlyOne                // a name that two have which work says too little: one of them is to end
+)
+
+// find tells which one a person means. What works goes before what does not.
+func find[T any](all []T, wanted, what string, m means, of func(T) naming) (T, error) {
+	const (
+		exact = iota
+		active
+		retiring
+		ended
+		ranks
+	)
+	var found [ranks][]T
 	for _, one := range all {
 		n := of(one)
+		rank := ended
 		switch {
 		case wanted == "":
+			continue
 		case n.id.String() == strings.ToLower(wanted), n.text == wanted && n.text != "":
-			exact = append(exact, one)
+			rank = exact
 		case n.name != wanted && !strings.HasPrefix(n.id.String(), strings.ToLower(wanted)):
-		case n.works:
-			good = append(good, one)
-		default:
-			ended = append(ended, one)
+			continue
+		case n.status == api.CredentialActive, m == theOnlyOne && n.status == api.CredentialRetiring:
+			rank = active
+		case n.status == api.CredentialRetiring:
+			rank = retiring
 		}
+		found[rank] = append(found[rank], one)
 	}
 	hint := fmt.Sprintf("`specter %ss list --all` shows the ids", what)
-	for _, found := range [][]T{exact, good, ended} {
-		if len(found) == 1 {
-			return found[0], nil
+	var none T
+	for _, these := range found {
+		if len(these) == 1 {
+			return these[0], nil
 		}
-		if len(found) > 1 {
-			var none T
-			return none, usage(fmt.Errorf("%d %ss are called that", len(found), what), hint)
+		if len(these) > 1 {
+			return none, usage(fmt.Errorf("%d %ss are called that", len(these), what), hint)
 		}
 	}
-	var none T
 	return none, usage(fmt.Errorf("there is no such %s", what), hint) // not repeated: it may be a secret
 }
 
 // token finds an access token.
-func (t *target) token(ctx context.Context, wanted string) (api.AccessToken, error) {
+func (t *target) token(ctx context.Context, wanted string, m means) (api.AccessToken, error) {
 	all, err := t.Tokens(ctx)
 	if err != nil {
 		return api.AccessToken{}, err
 	}
-	return find(all, wanted, "token", func(k api.AccessToken) naming { return naming{k.Id, k.Name, "", works(k.Status)} })
+	return find(all, wanted, "token", m, func(k api.AccessToken) naming { return naming{k.Id, k.Name, "", k.Status} })
 }

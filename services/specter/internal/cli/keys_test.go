@@ -154,6 +154,22 @@ func TestWrongKeyCommandsSayWhatIsRight(t *testing.T) {
 	}
 }
 
+// Once a key was rolled two have its name: the one in its place is meant, except by who ends one of them.
+func TestANameMeansTheOneInPlace(t *testing.T) {
+	t.Parallel()
+	f, src := newKeyring(t)
+	f.ended.Status, f.ended.Name = api.CredentialRetiring, f.key.Name
+	code, _, errOut := run(t, src, "keys", "rename", f.key.Name, "Website")
+	require.Zero(t, code, errOut)
+	require.Contains(t, f.asked(), f.key.Id.String())
+	code, _, errOut = run(t, src, "keys", "revoke", f.key.Name)
+	require.Equal(t, 2, code)
+	require.Contains(t, errOut, "2 keys are called that")
+	code, _, errOut = run(t, src, "keys", "revoke", f.ended.Id.String())
+	require.Zero(t, code, errOut)
+	require.Contains(t, f.asked(), f.ended.Id.String())
+}
+
 // check runs `keys check` on its standard input.
 func check(t *testing.T, in string, args ...string) (code int, out, errOut string) {
 	t.Helper()

@@ -144,7 +144,7 @@ func (a *app) rollToken() *cobra.Command {
 			"--grace now ends it at once.\n\n" + exitCodes,
 		Example: "  specter tokens roll CI --grace 1h",
 		Args:    cobra.ExactArgs(1),
-		RunE: a.withToken(func(cmd *cobra.Command, t *target, k api.AccessToken) error {
+		RunE: a.withToken(theActiveOne, func(cmd *cobra.Command, t *target, k api.AccessToken) error {
 			body, err := a.roll(o)
 			if err != nil {
 				return err
@@ -170,7 +170,7 @@ func (a *app) revokeToken() *cobra.Command {
 		Use:   "revoke TOKEN",
 		Short: "End an access token at once",
 		Args:  cobra.ExactArgs(1),
-		RunE: a.withToken(func(cmd *cobra.Command, t *target, k api.AccessToken) error {
+		RunE: a.withToken(theOnlyOne, func(cmd *cobra.Command, t *target, k api.AccessToken) error {
 			if err := t.RevokeToken(cmd.Context(), k.Id); err != nil {
 				return err
 			}
@@ -183,14 +183,14 @@ func (a *app) revokeToken() *cobra.Command {
 }
 
 // withToken finds the token that a command's argument names.
-func (a *app) withToken(run func(cmd *cobra.Command, t *target, k api.AccessToken) error) func(*cobra.Command, []string) error {
+func (a *app) withToken(m means, run func(cmd *cobra.Command, t *target, k api.AccessToken) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		t, err := a.connect()
 		if err != nil {
 			return err
 		}
 		defer t.Close()
-		k, err := t.token(cmd.Context(), args[0])
+		k, err := t.token(cmd.Context(), args[0], m)
 		if err != nil {
 			return err
 		}

@@ -238,3 +238,10 @@ func limit() *api.Limit {
 	n := api.Limit(pageLimit)
 	return &n
 }
+
+// Usage reads what the account has used this month.
+func (c *Client) Usage(ctx context.Context) (api.Usage, error) {
+	var usage api.Usage
+	err := call(ctx, true, &usage, func(ctx context.Context) (*http.Response, error) { return c.api.GetUsage(ctx) })
+	return usage, err
+}

@@ -37,6 +37,39 @@ func (q *Queries) InsertQuotaNotice(ctx context.Context, arg InsertQuotaNoticePa
 	return result.RowsAffected(), nil
 }
 
+const openAccountCounts = `-- name: OpenAccountCounts :one
+SELECT a.monthly_signal_limit, a.monthly_signal_grace, coalesce(c.stored, 0)::bigint AS stored, coalesce(c.unstored, 0)::bigint AS unstored
+FROM accounts a
+LEFT JOIN signal_counts c ON c.account_id = a.id AND c.month = ($2::timestamptz AT TIME ZONE 'UTC')::date
+WHERE a.id = $1 AND a.closed_at IS NULL
+FOR KEY SHARE OF a
+`
+
+type OpenAccountCountsParams struct {
+	ID    uuid.UUID
+	Month time.Time
+}
+
+type OpenAccountCountsRow struct {
+	MonthlySignalLimit int64
+	MonthlySignalGrace int64
+	Stored             int64
+	Unstored           int64
+}
+
+// Locked, so that it is not deleted meanwhile.
+func (q *Queries) OpenAccountCounts(ctx context.Context, arg OpenAccountCountsParams) (OpenAccountCountsRow, error) {
+	row := q.db.QueryRow(ctx, openAccountCounts, arg.ID, arg.Month)
+	var i OpenAccountCountsRow
+	err := row.Scan(
+		&i.MonthlySignalLimit,
+		&i.MonthlySignalGrace,
+		&i.Stored,
+		&i.Unstored,
+	)
+	return i, err
+}
+
 const openAccountLimit = `-- name: OpenAccountLimit :one
 SELECT monthly_signal_limit::bigint FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
 `

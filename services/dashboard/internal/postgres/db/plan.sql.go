@@ -11,6 +11,17 @@ import (
 	"github.com/google/uuid"
 )
 
+const countAllContexts = `-- name: CountAllContexts :one
+SELECT count(*) FROM contexts
+`
+
+func (q *Queries) CountAllContexts(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, countAllContexts)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const forgetOtherPlans = `-- name: ForgetOtherPlans :exec
 DELETE FROM plans WHERE name <> ALL ($1::text[])
 `
@@ -28,6 +39,31 @@ SELECT pg_advisory_xact_lock(hashtextextended('plans', 0))
 func (q *Queries) LockPlans(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, lockPlans)
 	return err
+}
+
+const lockRoom = `-- name: LockRoom :one
+SELECT plan, product_limit, context_limit, endpoint_limit FROM accounts WHERE id = $1 FOR NO KEY UPDATE
+`
+
+type LockRoomRow struct {
+	Plan          string
+	ProductLimit  int32
+	ContextLimit  int32
+	EndpointLimit int32
+}
+
+// What the account may have. Whoever adds something waits here for whoever is adding just now; rows that refer to the
+// account can be made meanwhile.
+func (q *Queries) LockRoom(ctx context.Context, id uuid.UUID) (LockRoomRow, error) {
+	row := q.db.QueryRow(ctx, lockRoom, id)
+	var i LockRoomRow
+	err := row.Scan(
+		&i.Plan,
+		&i.ProductLimit,
+		&i.ContextLimit,
+		&i.EndpointLimit,
+	)
+	return i, err
 }
 
 const planByName = `-- name: PlanByName :one

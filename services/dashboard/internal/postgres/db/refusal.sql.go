@@ -46,6 +46,61 @@ func (q *Queries) CountRefusals(ctx context.Context, arg CountRefusalsParams) er
 	return err
 }
 
+const countThings = `-- name: CountThings :one
+SELECT (SELECT count(*) FROM products)::bigint AS products, (SELECT count(*) FROM contexts)::bigint AS contexts,
+       (SELECT count(*) FROM webhook_endpoints WHERE deleted_at IS NULL)::bigint AS endpoints
+`
+
+type CountThingsRow struct {
+	Products  int64
+	Contexts  int64
+	Endpoints int64
+}
+
+func (q *Queries) CountThings(ctx context.Context) (CountThingsRow, error) {
+	row := q.db.QueryRow(ctx, countThings)
+	var i CountThingsRow
+	err := row.Scan(&i.Products, &i.Contexts, &i.Endpoints)
+	return i, err
+}
+
+const droppedByDay = `-- name: DroppedByDay :many
+SELECT date_trunc('day', hour, 'UTC')::timestamptz AS day, sum(n)::bigint AS n FROM ingest_refusals
+WHERE code = 'quota_exceeded' AND hour >= $1::timestamptz AND hour < $2::timestamptz
+GROUP BY 1 ORDER BY 1
+`
+
+type DroppedByDayParams struct {
+	FromAt time.Time
+	ToAt   time.Time
+}
+
+type DroppedByDayRow struct {
+	Day time.Time
+	N   int64
+}
+
+// Days of UTC, as the month of a limit is.
+func (q *Queries) DroppedByDay(ctx context.Context, arg DroppedByDayParams) ([]DroppedByDayRow, error) {
+	rows, err := q.db.Query(ctx, droppedByDay, arg.FromAt, arg.ToAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DroppedByDayRow
+	for rows.Next() {
+		var i DroppedByDayRow
+		if err := rows.Scan(&i.Day, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertRefusalSample = `-- name: InsertRefusalSample :exec
 INSERT INTO ingest_refusal_samples (account_id, id, product_id, code, at, detail, n, origin, source, user_agent, element, client_id)
 SELECT p.account_id, $1, p.id, $2, $3, $4, $5, $6, $7, $8,

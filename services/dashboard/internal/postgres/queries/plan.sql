@@ -25,3 +25,11 @@ UPDATE accounts SET
     monthly_signal_limit = $7, monthly_signal_grace = $8, product_limit = $9, context_limit = $10,
     analyses_per_day = $11, endpoint_limit = $12, retention_months = $13
 WHERE id = $1;
+
+-- name: LockRoom :one
+-- What the account may have. Whoever adds something waits here for whoever is adding just now; rows that refer to the
+-- account can be made meanwhile.
+SELECT plan, product_limit, context_limit, endpoint_limit FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: CountAllContexts :one
+SELECT count(*) FROM contexts;

@@ -60,3 +60,13 @@ GROUP BY 1 ORDER BY 1;
 -- name: RefusalSampleOf :one
 -- By the sample's own id or by the id the signal carried; the newest.
 SELECT * FROM ingest_refusal_samples WHERE id = sqlc.arg(id)::uuid OR client_id = sqlc.arg(id)::uuid ORDER BY at DESC, id DESC LIMIT 1;
+
+-- name: DroppedByDay :many
+-- Days of UTC, as the month of a limit is.
+SELECT date_trunc('day', hour, 'UTC')::timestamptz AS day, sum(n)::bigint AS n FROM ingest_refusals
+WHERE code = 'quota_exceeded' AND hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
+GROUP BY 1 ORDER BY 1;
+
+-- name: CountThings :one
+SELECT (SELECT count(*) FROM products)::bigint AS products, (SELECT count(*) FROM contexts)::bigint AS contexts,
+       (SELECT count(*) FROM webhook_endpoints WHERE deleted_at IS NULL)::bigint AS endpoints;

@@ -16,12 +16,15 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly requestId: string | undefined;
+  /** What is wrong with single fields. */
+  readonly details: readonly string[];
 
   constructor(problem: Partial<Schemas["Problem"]>, status: number) {
     super(problem.detail ?? problem.title ?? `The server answered ${status}.`);
     this.status = status;
     this.code = problem.code ?? "unknown";
     this.requestId = problem.request_id;
+    this.details = problem.errors?.map(({ detail }) => detail) ?? [];
   }
 }
 

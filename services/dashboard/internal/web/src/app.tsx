@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Redirect, Route, Switch } from "wouter";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { api, ApiError, rememberSession, unwrap, type Session } from "./api";
+import { EntryPage } from "./entry/entry";
 import { useMeasuring } from "./measure";
 import { ProductsPage } from "./pages/products";
-import { SignInPage } from "./pages/sign-in";
 import { Announcer } from "./parts/announce";
 import { Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
@@ -24,12 +24,27 @@ const ProposalsPage = lazy(load.proposals);
 const DeploymentsPage = lazy(load.deployments);
 const DeployHookPage = lazy(load["deploy-hook"]);
 const SettingsPage = lazy(load.settings);
+const ConfirmPage = lazy(() => import("./entry/confirm").then((page) => ({ default: page.ConfirmPage })));
+const NewPasswordPage = lazy(() => import("./entry/new-password").then((page) => ({ default: page.NewPasswordPage })));
 
 // The page of this address comes while the session is asked for.
 const opened = window.location.pathname.split("/")[3];
 if (opened !== undefined && opened in load) void load[opened as keyof typeof load]();
 
 export function App() {
+  const [path] = useLocation();
+  // Whoever follows a link from a mail may be nobody yet, or another person than the one who is signed in.
+  if (path === "/auth/confirm") {
+    return (
+      <Suspense fallback={<Loading what="Opening the link" />}>
+        <ConfirmPage />
+      </Suspense>
+    );
+  }
+  return <SignedIn />;
+}
+
+function SignedIn() {
   const session = useQuery({
     queryKey: ["session"],
     queryFn: async () => rememberSession(await unwrap(api.GET("/api/v1/session"))),
@@ -37,7 +52,7 @@ export function App() {
   });
 
   if (session.isPending) return <Loading what="Signing in" />;
-  if (session.error instanceof ApiError && session.error.status === 401) return <SignInPage />;
+  if (session.error instanceof ApiError && session.error.status === 401) return <EntryPage />;
   if (session.error) return <Failure error={session.error} />;
 
   return <Pages session={session.data} />;
@@ -50,6 +65,13 @@ function Pages({ session }: { session: Session }) {
       <Route path="/">
         <ProductsPage session={session} />
       </Route>
+      {session.may_set_password && (
+        <Route path="/auth/password">
+          <Suspense fallback={<Loading what="Opening the page" />}>
+            <NewPasswordPage email={session.email} />
+          </Suspense>
+        </Route>
+      )}
       <Route path="/p/:product/:page">
         {({ product, page }) => (
           <Shell product={product} page={page} session={session}>

@@ -12,33 +12,21 @@ import (
 	"github.com/google/uuid"
 )
 
-const abandonedBuilds = `-- name: AbandonedBuilds :many
-SELECT account_id, export_id FROM export_builds WHERE finished_at IS NULL AND touched_at < $1 ORDER BY touched_at LIMIT 100
+const buildIsAbandoned = `-- name: BuildIsAbandoned :one
+SELECT EXISTS (SELECT FROM export_builds WHERE account_id = $1 AND export_id = $2 AND finished_at IS NULL AND touched_at < $3)
 `
 
-type AbandonedBuildsRow struct {
+type BuildIsAbandonedParams struct {
 	AccountID uuid.UUID
 	ExportID  uuid.UUID
+	Before    time.Time
 }
 
-func (q *Queries) AbandonedBuilds(ctx context.Context, before time.Time) ([]AbandonedBuildsRow, error) {
-	rows, err := q.db.Query(ctx, abandonedBuilds, before)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AbandonedBuildsRow
-	for rows.Next() {
-		var i AbandonedBuildsRow
-		if err := rows.Scan(&i.AccountID, &i.ExportID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) BuildIsAbandoned(ctx context.Context, arg BuildIsAbandonedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, buildIsAbandoned, arg.AccountID, arg.ExportID, arg.Before)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const buildIsOpen = `-- name: BuildIsOpen :one

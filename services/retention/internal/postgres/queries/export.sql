@@ -52,5 +52,5 @@ DELETE FROM export_entries WHERE account_id = @account_id AND export_id = @expor
 SELECT path, table_name, format, row_count, bytes, sha256 FROM export_entries
 WHERE account_id = @account_id AND export_id = @export_id ORDER BY entry_no;
 
--- name: AbandonedBuilds :many
-SELECT account_id, export_id FROM export_builds WHERE finished_at IS NULL AND touched_at < @before ORDER BY touched_at LIMIT 100;
+-- name: BuildIsAbandoned :one
+SELECT EXISTS (SELECT FROM export_builds WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL AND touched_at < @before);

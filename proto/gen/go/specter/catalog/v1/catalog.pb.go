@@ -302,8 +302,11 @@ type Quota struct {
 	// Signals accepted, as far as their gateways have told.
 	Used int64 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
 	// Held by gateways that went silent: taken for used, because it may have been.
-	Lost          int64         `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
-	Leases        []*QuotaLease `protobuf:"bytes,4,rep,name=leases,proto3" json:"leases,omitempty"`
+	Lost   int64         `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	Leases []*QuotaLease `protobuf:"bytes,4,rep,name=leases,proto3" json:"leases,omitempty"`
+	// Of what was accepted so many signals were not stored, because they had come before or belong to nothing, and
+	// were taken out of used again.
+	Returned      int64 `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -364,6 +367,13 @@ func (x *Quota) GetLeases() []*QuotaLease {
 		return x.Leases
 	}
 	return nil
+}
+
+func (x *Quota) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
 }
 
 // QuotaLease is what one gateway may accept without asking.
@@ -473,12 +483,13 @@ const file_specter_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x14monthly_signal_limit\x18\x02 \x01(\x03R\x12monthlySignalLimit\x12\x16\n" +
 	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
 	"\x04plan\x18\x04 \x01(\tR\x04plan\x120\n" +
-	"\x14monthly_signal_grace\x18\x05 \x01(\x03R\x12monthlySignalGrace\"\x99\x01\n" +
+	"\x14monthly_signal_grace\x18\x05 \x01(\x03R\x12monthlySignalGrace\"\xb5\x01\n" +
 	"\x05Quota\x120\n" +
 	"\x14monthly_signal_limit\x18\x01 \x01(\x03R\x12monthlySignalLimit\x12\x12\n" +
 	"\x04used\x18\x02 \x01(\x03R\x04used\x12\x12\n" +
 	"\x04lost\x18\x03 \x01(\x03R\x04lost\x126\n" +
-	"\x06leases\x18\x04 \x03(\v2\x1e.specter.catalog.v1.QuotaLeaseR\x06leases\"o\n" +
+	"\x06leases\x18\x04 \x03(\v2\x1e.specter.catalog.v1.QuotaLeaseR\x06leases\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\x03R\breturned\"o\n" +
 	"\n" +
 	"QuotaLease\x12\x16\n" +
 	"\x06holder\x18\x01 \x01(\fR\x06holder\x12\x12\n" +

@@ -66,6 +66,10 @@ function Inside() {
   );
 }
 
+// Browsers paint its ground grey in either theme.
+const bar =
+  "mt-2 block h-2 w-full appearance-none overflow-hidden rounded-full bg-line [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-line [&::-webkit-progress-value]:bg-accent";
+
 function Row({ item, busy, onDelete }: { item: Export; busy: boolean; onDelete: () => void }) {
   const [tone, word] = exportLooks[item.status];
   return (
@@ -73,7 +77,7 @@ function Row({ item, busy, onDelete }: { item: Export; busy: boolean; onDelete: 
       <div className="min-w-0 flex-1 basis-64">
         <Chip tone={tone}>{word}</Chip>
         <span className="mt-1 block text-soft">{told(item)}</span>
-        {item.status === "building" && <progress aria-label="Rows that are written" className="mt-2 h-2 w-full accent-accent" value={share(item)} max={1} />}
+        {item.status === "building" && <progress aria-label="Rows that are written" className={bar} value={share(item) ?? 0} max={1} />}
       </div>
       <div className="flex gap-2">
         {item.status === "ready" && (

@@ -11,7 +11,7 @@ import (
 // Answers of the store. After any of them nothing has been changed, except where a
 // sentence says so.
 var (
-	// ErrNotFound: no such user, session or token.
+	// ErrNotFound: no such user, session, link or token.
 	ErrNotFound = errors.New("not found")
 	// ErrEmailTaken: another user has the address.
 	ErrEmailTaken = errors.New("the e-mail address is taken")
@@ -20,23 +20,34 @@ var (
 	ErrReused = errors.New("the refresh token was used before")
 	// ErrExpired: the session has not been refreshed for too long.
 	ErrExpired = errors.New("the session has expired")
+	// ErrVerifier: the code verifier is not the one of who asked. The code is gone.
+	ErrVerifier = errors.New("the code verifier does not match")
 )
 
-// User can sign in.
+// User can sign in: the address has been confirmed.
 type User struct {
 	ID           uuid.UUID
 	Email        string // lower case
-	PasswordHash string // PHC string
+	PasswordHash string // PHC string; "" = there is no password
 	Metadata     json.RawMessage
+	ConfirmedAt  time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	LastSignInAt *time.Time
+	NewEmail     string // that waits for its confirmation; "" = none
 }
+
+// Methods of signing in, as the claim amr says them.
+const (
+	ByPassword = "password"
+	ByMail     = "otp"
+)
 
 // Session is one sign-in.
 type Session struct {
 	ID        uuid.UUID
 	UserID    uuid.UUID
+	Method    string
 	CreatedAt time.Time
 }
 

@@ -18,7 +18,9 @@ import (
 // usedTokensKept is how long exchanged tokens stay, to recognise their second use.
 const usedTokensKept = 7 * 24 * time.Hour
 
-const userColumns = `u.id, u.email, u.password_hash, u.user_metadata, u.created_at, u.updated_at, u.last_sign_in_at`
+// userQuery reads users; a condition follows.
+const userQuery = `SELECT u.id, u.email, u.password_hash, u.user_metadata, coalesce(u.email_confirmed_at, u.created_at), u.created_at, u.updated_at, u.last_sign_in_at,
+	coalesce((SELECT c.new_email FROM auth_local.email_changes c WHERE c.user_id = u.id), '') FROM auth_local.users u`
 
 // Store implements what the auth server needs.
 type Store struct{ db *pgxpool.Pool }
@@ -31,12 +33,12 @@ func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
 
 // UserByEmail finds a user by lower-case address.
 func (s *Store) UserByEmail(ctx context.Context, email string) (identity.User, error) {
-	return s.user(ctx, s.db, `SELECT `+userColumns+` FROM auth_local.users u WHERE u.email = $1`, email)
+	return s.user(ctx, s.db, userQuery+` WHERE u.email = $1`, email)
 }
 
 // UserOfSession finds the user of a session that still exists.
 func (s *Store) UserOfSession(ctx context.Context, session, user uuid.UUID) (identity.User, error) {
-	return s.user(ctx, s.db, `SELECT `+userColumns+` FROM auth_local.users u JOIN auth_local.sessions s ON s.user_id = u.id WHERE s.id = $1 AND u.id = $2`, session, user)
+	return s.user(ctx, s.db, userQuery+` JOIN auth_local.sessions s ON s.user_id = u.id WHERE s.id = $1 AND u.id = $2`, session, user)
 }
 
 type querier interface {
@@ -48,47 +50,94 @@ func (s *Store) user(ctx context.Context, q querier, sql string, args ...any) (i
 	if err != nil {
 		return identity.User{}, fmt.Errorf("reading a user: %w", err)
 	}
-	u, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (u identity.User, err error) {
-		err = row.Scan(&u.ID, &u.Email, &u.PasswordHash, &u.Metadata, &u.CreatedAt, &u.UpdatedAt, &u.LastSignInAt)
-		return u, err
-	})
+	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
 	if err != nil {
 		return identity.User{}, notFound(err, "reading a user")
 	}
 	return u, nil
 }
 
+func scanUser(row pgx.CollectableRow) (u identity.User, err error) {
+	err = row.Scan(&u.ID, &u.Email, &u.PasswordHash, &u.Metadata, &u.ConfirmedAt, &u.CreatedAt, &u.UpdatedAt, &u.LastSignInAt, &u.NewEmail)
+	return u, err
+}
+
+// UserByID finds a user.
+func (s *Store) UserByID(ctx context.Context, id uuid.UUID) (identity.User, error) {
+	return s.user(ctx, s.db, userQuery+` WHERE u.id = $1`, id)
+}
+
+// Users lists users, the newest first, and counts all.
+func (s *Store) Users(ctx context.Context, offset, limit int) (users []identity.User, total int, err error) {
+	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM auth_local.users`).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("counting users: %w", err)
+	}
+	rows, err := s.db.Query(ctx, userQuery+` ORDER BY u.created_at DESC, u.id OFFSET $1 LIMIT $2`, offset, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("listing users: %w", err)
+	}
+	if users, err = pgx.CollectRows(rows, scanUser); err != nil {
+		return nil, 0, fmt.Errorf("listing users: %w", err)
+	}
+	return users, total, nil
+}
+
+// AddUser adds a user whose address is known to be theirs. A sign-up of the address ends.
+func (s *Store) AddUser(ctx context.Context, u identity.User) error {
+	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error { return addUser(ctx, tx, u) })
+}
+
 // CreateUser adds a user together with the first session.
 func (s *Store) CreateUser(ctx context.Context, u identity.User, first identity.Session, tokenHash []byte) error {
 	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO auth_local.users (id, email, password_hash, user_metadata, created_at, updated_at, last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $5, $5)`,
-			u.ID, u.Email, u.PasswordHash, u.Metadata, u.CreatedAt)
-		if err != nil {
-			return taken(err, "adding a user")
+		if err := addUser(ctx, tx, u); err != nil {
+			return err
 		}
 		return insertSession(ctx, tx, first, tokenHash)
 	})
 }
 
+func addUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
+	_, err := tx.Exec(ctx, `INSERT INTO auth_local.users (id, email, password_hash, user_metadata, email_confirmed_at, created_at, updated_at, last_sign_in_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`, u.ID, u.Email, u.PasswordHash, u.Metadata, u.ConfirmedAt, u.CreatedAt, u.LastSignInAt)
+	if err != nil {
+		return taken(err, "adding a user")
+	}
+	return forgetAddress(ctx, tx, u.Email)
+}
+
+// forgetAddress ends the sign-up of an address, with its link.
+func forgetAddress(ctx context.Context, tx pgx.Tx, email string) error {
+	b := &pgx.Batch{}
+	b.Queue(`DELETE FROM auth_local.sign_ups WHERE email = $1`, email)
+	b.Queue(`DELETE FROM auth_local.links WHERE email = $1 AND kind = $2`, email, identity.ForSignUp)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("forgetting a sign-up: %w", err)
+	}
+	return nil
+}
+
 // SignIn adds a session and forgets the user's sessions idle since idleSince.
 func (s *Store) SignIn(ctx context.Context, session identity.Session, tokenHash []byte, idleSince time.Time) error {
-	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE auth_local.users SET last_sign_in_at = $2 WHERE id = $1`, session.UserID, session.CreatedAt)
-		if err != nil {
-			return fmt.Errorf("noting the sign-in: %w", err)
-		}
-		if tag.RowsAffected() == 0 {
-			return identity.ErrNotFound
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM auth_local.sessions WHERE user_id = $1 AND refreshed_at < $2`, session.UserID, idleSince); err != nil {
-			return fmt.Errorf("forgetting idle sessions: %w", err)
-		}
-		return insertSession(ctx, tx, session, tokenHash)
-	})
+	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error { return signIn(ctx, tx, session, tokenHash, idleSince) })
+}
+
+func signIn(ctx context.Context, tx pgx.Tx, session identity.Session, tokenHash []byte, idleSince time.Time) error {
+	tag, err := tx.Exec(ctx, `UPDATE auth_local.users SET last_sign_in_at = $2 WHERE id = $1`, session.UserID, session.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("noting the sign-in: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return identity.ErrNotFound
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM auth_local.sessions WHERE user_id = $1 AND refreshed_at < $2`, session.UserID, idleSince); err != nil {
+		return fmt.Errorf("forgetting idle sessions: %w", err)
+	}
+	return insertSession(ctx, tx, session, tokenHash)
 }
 
 func insertSession(ctx context.Context, tx pgx.Tx, s identity.Session, tokenHash []byte) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO auth_local.sessions (id, user_id, created_at, refreshed_at) VALUES ($1, $2, $3, $3)`, s.ID, s.UserID, s.CreatedAt); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO auth_local.sessions (id, user_id, method, created_at, refreshed_at) VALUES ($1, $2, $3, $4, $4)`, s.ID, s.UserID, s.Method, s.CreatedAt); err != nil {
 		return fmt.Errorf("adding a session: %w", err)
 	}
 	if _, err := tx.Exec(ctx, `INSERT INTO auth_local.refresh_tokens (token_hash, session_id, created_at) VALUES ($1, $2, $3)`, tokenHash, s.ID, s.CreatedAt); err != nil {
@@ -105,9 +154,9 @@ func (s *Store) Exchange(ctx context.Context, x identity.Exchange) (session iden
 		var usedAt *time.Time
 		var refreshedAt time.Time
 		// The session's row is the lock: exchanges of one family queue here.
-		err := tx.QueryRow(ctx, `SELECT s.id, s.user_id, s.created_at, s.refreshed_at FROM auth_local.sessions s
+		err := tx.QueryRow(ctx, `SELECT s.id, s.user_id, s.method, s.created_at, s.refreshed_at FROM auth_local.sessions s
 			WHERE s.id = (SELECT session_id FROM auth_local.refresh_tokens WHERE token_hash = $1) FOR UPDATE`, x.TokenHash).
-			Scan(&session.ID, &session.UserID, &session.CreatedAt, &refreshedAt)
+			Scan(&session.ID, &session.UserID, &session.Method, &session.CreatedAt, &refreshedAt)
 		if err != nil {
 			return notFound(err, "reading a refresh token")
 		}
@@ -132,7 +181,7 @@ func (s *Store) Exchange(ctx context.Context, x identity.Exchange) (session iden
 				return err
 			}
 		}
-		user, err = s.user(ctx, tx, `SELECT `+userColumns+` FROM auth_local.users u WHERE u.id = $1`, session.UserID)
+		user, err = s.user(ctx, tx, userQuery+` WHERE u.id = $1`, session.UserID)
 		return err
 	})
 	if err == nil && reused {
@@ -176,7 +225,8 @@ func (s *Store) SignOut(ctx context.Context, user, session, keep uuid.UUID) erro
 	return nil
 }
 
-// UpdateUser changes a user. A new password ends every session but keep.
+// UpdateUser changes a user. A new password ends every session but keep, and the links that sign
+// in without it.
 func (s *Store) UpdateUser(ctx context.Context, id, keep uuid.UUID, c identity.Change) (u identity.User, err error) {
 	err = pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE auth_local.users SET email = coalesce($2, email), password_hash = coalesce($3, password_hash),
@@ -188,42 +238,37 @@ func (s *Store) UpdateUser(ctx context.Context, id, keep uuid.UUID, c identity.C
 			if _, err := tx.Exec(ctx, `DELETE FROM auth_local.sessions WHERE user_id = $1 AND id <> $2`, id, keep); err != nil {
 				return fmt.Errorf("ending other sessions: %w", err)
 			}
-			if _, err := tx.Exec(ctx, `DELETE FROM auth_local.recovery_tokens WHERE user_id = $1`, id); err != nil {
-				return fmt.Errorf("forgetting recovery tokens: %w", err)
+			if _, err := tx.Exec(ctx, `DELETE FROM auth_local.links WHERE user_id = $1 AND kind <> $2`, id, identity.ForEmailChange); err != nil {
+				return fmt.Errorf("ending links that sign in: %w", err)
 			}
 		}
-		u, err = s.user(ctx, tx, `SELECT `+userColumns+` FROM auth_local.users u WHERE u.id = $1`, id)
+		u, err = s.user(ctx, tx, userQuery+` WHERE u.id = $1`, id)
 		return err
 	})
 	return u, err
 }
 
-// DeleteUser removes a user and everything of theirs.
-func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
-	tag, err := s.db.Exec(ctx, `DELETE FROM auth_local.users WHERE id = $1`, id)
-	if err != nil {
-		return fmt.Errorf("deleting a user: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return identity.ErrNotFound
-	}
-	return nil
-}
-
-// PutRecovery keeps the user's latest recovery token.
-func (s *Store) PutRecovery(ctx context.Context, user uuid.UUID, tokenHash []byte, expires time.Time) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO auth_local.recovery_tokens (user_id, token_hash, expires_at) VALUES ($1, $2, $3)
-		ON CONFLICT (user_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at`, user, tokenHash, expires)
-	if err != nil {
-		return fmt.Errorf("keeping a recovery token: %w", err)
-	}
-	return nil
-}
-
-// TakeRecovery uses a recovery token up and returns its user.
-func (s *Store) TakeRecovery(ctx context.Context, tokenHash []byte, now time.Time) (identity.User, error) {
-	return s.user(ctx, s.db, `WITH taken AS (DELETE FROM auth_local.recovery_tokens WHERE token_hash = $1 RETURNING user_id, expires_at)
-		SELECT `+userColumns+` FROM auth_local.users u JOIN taken t ON t.user_id = u.id WHERE t.expires_at > $2`, tokenHash, now)
+// DeleteUser removes a user and everything of theirs, and returns the addresses that were theirs
+// or were to be.
+func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) (addresses []string, err error) {
+	err = pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		u, err := s.user(ctx, tx, userQuery+` WHERE u.id = $1 FOR UPDATE`, id)
+		if err != nil {
+			return err
+		}
+		addresses = []string{u.Email}
+		if u.NewEmail != "" {
+			addresses = append(addresses, u.NewEmail)
+		}
+		if err := forgetAddress(ctx, tx, u.Email); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM auth_local.users WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("deleting a user: %w", err)
+		}
+		return nil
+	})
+	return addresses, err
 }
 
 func notFound(err error, doing string) error {

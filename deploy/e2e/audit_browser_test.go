@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/testkit/program"
+	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
+)
+
+// TestTheAuditLogInTheBrowser reads who did what, narrows it, and has the log checked; on a telephone as well.
+func TestTheAuditLogInTheBrowser(t *testing.T) {
+	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
+	product, _ := approvedProposal(t, s, "Audited")
+	token := call[api.CreatedAccessToken](t, s, http.MethodPost, "/api/v1/tokens", map[string]any{"name": "Reporting", "scopes": []string{"products:read"}})
+	v := signIn(t, s)
+	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(t, err, "`make web` installs it")
+	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
+	require.NoError(t, err)
+
+	v.open(t, product, "/settings?view=audit")
+	v.shows(t, `tbody`, "Token: created")
+	v.shows(t, `tbody`, "Session: started")
+	v.shows(t, `tbody`, s.Email)
+	v.click(t, `button`, "Check the log")
+	v.shows(t, `main`, "each as it was written")
+	keepScreenshot(t, v.tab, "audit-log.png")
+
+	v.click(t, `[aria-label="About"] button`, "Tokens")
+	v.await(t, "the choice to be in the address", `location.search.includes("about=token")`)
+	v.await(t, "sign-ins to be gone", `!document.querySelector("tbody").textContent.includes("Session")`)
+	v.shows(t, `tbody`, "Token: created")
+	v.click(t, `summary`, "Token: created")
+	v.shows(t, `details[open] pre`, token.AccessToken.Id.String())
+	v.click(t, `[aria-label="About"] button`, "Webhooks")
+	v.shows(t, `main`, "Nothing of the kind was done.")
+
+	_, err = chromedp.Call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 360, Height: 740, DeviceScaleFactor: 1, Mobile: true})
+	require.NoError(t, err)
+	v.open(t, product, "/settings?view=audit")
+	v.shows(t, `tbody`, "Token: created")
+	v.await(t, "everything to fit", `document.documentElement.scrollWidth <= 360`)
+	keepScreenshot(t, v.tab, "audit-log-360.png")
+	v.requireAccessible(t, "main", "the audit log")
+}

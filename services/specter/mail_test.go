@@ -1,0 +1,86 @@
+package specter_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/mail/mailtest"
+	"github.com/draftlabs/specter/services/specter/internal/client"
+)
+
+// With a mail server people confirm their address; the first account needs nobody's mail.
+func TestUpWithAMailServerHasPeopleConfirmTheirAddress(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	p := newPlace(t)
+	p.env = append(p.env, "SPECTER_SMTP_URL="+server.URL, "SPECTER_MAIL_FROM=Specter <specter@example.com>")
+	s := p.up(t)
+	facts := p.facts(t)
+	require.NotContains(t, s.out.String(), "mail list")
+	require.Empty(t, server.Inbox(facts.Email))
+
+	const address, password = "ann@example.com", "correct horse battery"
+	c, err := client.New(facts.URL, "")
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	ask := func(path string, body map[string]string) *http.Response {
+		text, err := json.Marshal(body)
+		require.NoError(t, err)
+		response, err := http.Post(facts.URL+path, "application/json", bytes.NewReader(text))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response
+	}
+	require.Equal(t, http.StatusAccepted, ask("/api/v1/auth/sign-up", map[string]string{"email": address, "password": password}).StatusCode)
+	_, err = c.LogIn(t.Context(), address, password)
+	require.ErrorContains(t, err, "Confirm your e-mail address")
+	link := regexp.MustCompile(`https?://\S+/verify\?\S+`).FindString(server.Await(t, address, 1).Text)
+	require.True(t, strings.HasPrefix(link, facts.URL+"/auth/v1/"), link)
+	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := browser.Get(link)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	page, err := response.Location()
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(page.String(), facts.URL+"/"), page)
+	query := page.Query()
+	require.NotEmpty(t, query.Get("code"), page)
+	confirmed := ask("/api/v1/auth/confirm", map[string]string{"code": query.Get("code"), "flow": query.Get("flow")})
+	require.Equal(t, http.StatusOK, confirmed.StatusCode)
+	require.NotEmpty(t, confirmed.Cookies())
+	_, err = c.LogIn(t.Context(), address, password)
+	require.NoError(t, err)
+	s.stop(syscall.SIGTERM)
+}
+
+// Without one every address is believed, and the operator is told where links are.
+func TestUpWithoutAMailServerKeepsMailForTheOperator(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := p.up(t)
+	facts := p.facts(t)
+	require.Contains(t, s.out.String(), "mail list")
+	response, err := http.Post(facts.URL+"/auth/v1/recover", "application/json", strings.NewReader(`{"email":"`+facts.Email+`"}`))
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Less(t, s.stop(syscall.SIGTERM), stopTime) // what was asked for is still written
+
+	show := exec.CommandContext(t.Context(), binary, "mail", "show", "-o", "json")
+	show.Env = p.env
+	out, err := show.Output()
+	require.NoError(t, err)
+	var kept struct{ To, Subject, Text string }
+	require.NoError(t, json.NewDecoder(bytes.NewReader(out)).Decode(&kept))
+	require.Equal(t, facts.Email, kept.To)
+	require.Contains(t, kept.Text, "/verify?")
+}
