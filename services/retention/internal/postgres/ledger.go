@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/draftlabs/specter/pkg/erasure"
+	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/services/retention/internal/postgres/db"
 )
 
@@ -22,13 +23,23 @@ type Ledger struct{ pool *pgxpool.Pool }
 // NewLedger reads in pool, which has retention's role.
 func NewLedger(pool *pgxpool.Pool) Ledger { return Ledger{pool: pool} }
 
-// OnTheirWay lists deletions that are not done, the next one first.
-func (l Ledger) OnTheirWay(ctx context.Context) ([]db.DeletionsOnTheirWayRow, error) {
-	rows, err := db.New(l.pool).DeletionsOnTheirWay(ctx)
+// OnTheirWay lists deletions that are not done, account by account.
+func (l Ledger) OnTheirWay(ctx context.Context) (all []db.DeletionsOnTheirWayRow, err error) {
+	accounts, err := l.Accounts(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listing deletions: %w", err)
+		return nil, err
 	}
-	return rows, nil
+	for _, account := range accounts {
+		err := tenant.Tx(ctx, l.pool, account, func(tx pgx.Tx) error {
+			rows, err := db.New(tx).DeletionsOnTheirWay(ctx, account)
+			all = append(all, rows...)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("listing deletions: %w", err)
+		}
+	}
+	return all, nil
 }
 
 // Documents lists all certificates, oldest first.
