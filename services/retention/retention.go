@@ -140,5 +140,13 @@ func (p post) Send(ctx context.Context, m deletion.Mail) error {
 	return err
 }
 
+// Forget implements deletion.Post: mail that is kept for the operator to pass on goes with its account.
+func (p post) Forget(ctx context.Context, address string) error {
+	if kept, ok := p.Sender.(*mail.Spool); ok {
+		return kept.Forget(ctx, address)
+	}
+	return nil
+}
+
 // Sends implements deletion.Post.
 func (p post) Sends() bool { return p.sends }
