@@ -9,6 +9,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/sealed"
 
@@ -22,23 +23,24 @@ const maxQuotaGrace = 100
 
 // Config is what the dashboard can be told.
 type Config struct {
-	SecretKey      string          `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
-	AuthURL        string          `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
-	AnonKey        string          `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
-	JWTSecret      string          `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
-	JWKSURL        string          `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
-	JWTIssuer      string          `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
-	ServiceKey     string          `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
-	DeletionGrace  time.Duration   `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
-	SessionIdle    time.Duration   `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, at least 5m."`
-	SessionLife    time.Duration   `env:"SPECTER_SESSION_LIFE" envDefault:"720h" doc:"A browser has to sign in again after this long, whatever happens; at least SPECTER_SESSION_IDLE."`
-	TrustedProxies []netip.Prefix  `env:"SPECTER_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" doc:"Addresses of the proxies whose X-Forwarded-For says whom a request comes from, comma-separated CIDRs; sign-ins are throttled by that address."`
-	Operator       string          `env:"SPECTER_OPERATOR_NAME" doc:"Who runs this server, as the page /privacy names them. Absent: it names nobody."`
-	Contact        string          `env:"SPECTER_PRIVACY_CONTACT" doc:"E-mail address or https:// URL for questions about personal data, shown on the page /privacy. Absent: it names none."`
-	PostHogHost    string          `env:"SPECTER_POSTHOG_HOST" doc:"Address of a PostHog, such as https://eu.i.posthog.com, that is told which pages of the dashboard are opened; never of a product's signals. Absent: the use of the dashboard is not measured."`
-	PostHogKey     string          `env:"SPECTER_POSTHOG_KEY" doc:"Project key of that PostHog (phc_…). Required with SPECTER_POSTHOG_HOST."`
-	PlansFile      string          `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
-	QuotaGrace     int             `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
+	SecretKey      string         `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
+	AuthURL        string         `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
+	AnonKey        string         `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
+	JWTSecret      string         `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
+	JWKSURL        string         `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
+	JWTIssuer      string         `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
+	ServiceKey     string         `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
+	DeletionGrace  time.Duration  `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	SessionIdle    time.Duration  `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, at least 5m."`
+	SessionLife    time.Duration  `env:"SPECTER_SESSION_LIFE" envDefault:"720h" doc:"A browser has to sign in again after this long, whatever happens; at least SPECTER_SESSION_IDLE."`
+	TrustedProxies []netip.Prefix `env:"SPECTER_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" doc:"Addresses of the proxies whose X-Forwarded-For says whom a request comes from, comma-separated CIDRs; sign-ins are throttled by that address."`
+	Operator       string         `env:"SPECTER_OPERATOR_NAME" doc:"Who runs this server, as the page /privacy names them. Absent: it names nobody."`
+	Contact        string         `env:"SPECTER_PRIVACY_CONTACT" doc:"E-mail address or https:// URL for questions about personal data, shown on the page /privacy. Absent: it names none."`
+	PostHogHost    string         `env:"SPECTER_POSTHOG_HOST" doc:"Address of a PostHog, such as https://eu.i.posthog.com, that is told which pages of the dashboard are opened; never of a product's signals. Absent: the use of the dashboard is not measured."`
+	PostHogKey     string         `env:"SPECTER_POSTHOG_KEY" doc:"Project key of that PostHog (phc_…). Required with SPECTER_POSTHOG_HOST."`
+	PlansFile      string         `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
+	QuotaGrace     int            `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
+	Mail           mail.Settings
 	Egress         egress.Settings // the public address is one of them
 }
 
@@ -63,6 +65,9 @@ func (c Config) check() error {
 	}
 	if c.JWTSecret == "" && c.JWKSURL == "" {
 		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
+	}
+	if err := c.Mail.Check(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := plan.Load(c.PlansFile); err != nil {
 		errs = append(errs, fmt.Errorf("SPECTER_PLANS_FILE: %w", err))
