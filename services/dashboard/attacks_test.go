@@ -70,6 +70,28 @@ func TestAForwardedAddressIsBelievedOfAKnownProxyOnly(t *testing.T) {
 	require.Equal(t, 10, refused, "all of them came from here, whatever they said")
 }
 
+// TestTheAuthServerIsToldWhoAsks: it throttles by address, and would else take all people for one.
+func TestTheAuthServerIsToldWhoAsks(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test").with("X-Forwarded-For", "203.0.113.9, 198.51.100.7") // the last hop is the known proxy's word
+	told := func(path string) (visitor string) {
+		w.auth.set(func() { visitor = w.auth.visitors[path] })
+		return visitor
+	}
+	require.Equal(t, http.StatusOK, ann.signIn("ann@example.test", password).status)
+	require.Equal(t, "198.51.100.7", told("/token"))
+	other := w.browser().with("X-Forwarded-For", "2001:db8:1:2::3")
+	require.Equal(t, http.StatusCreated, other.post("/api/v1/auth/sign-up", map[string]any{"email": "bob@example.test", "password": password}).status)
+	require.Equal(t, "2001:db8:1:2::3", told("/signup"))
+	require.Equal(t, http.StatusAccepted, other.post("/api/v1/auth/recover", map[string]any{"email": "ann@example.test"}).status)
+	w.mailTo("recovery", "ann@example.test")
+	require.Equal(t, "2001:db8:1:2::3", told("/recover"), "also of what is done after the answer")
+	w.clock.Advance(2 * time.Hour)
+	require.Equal(t, http.StatusOK, ann.get("/api/v1/session").status)
+	require.Equal(t, "198.51.100.7", told("/token"), "also of what keeps a session alive")
+}
+
 func TestMailsToOneAddressAreThrottled(t *testing.T) {
 	t.Parallel()
 	w := newPublicWorld(t)

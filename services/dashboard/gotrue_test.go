@@ -40,6 +40,7 @@ type goTrue struct {
 	signOuts  []string      // their scopes
 	deletes   []http.Header // of every request to delete a person
 	requests  map[string]int
+	visitors  map[string]string // by path: for whom the last request of it was made
 }
 
 // mailed is a mail that would have been sent.
@@ -55,7 +56,7 @@ func newGoTrue(t *testing.T, c *clock) *goTrue {
 	t.Helper()
 	g := &goTrue{
 		clock: c, users: map[string]uuid.UUID{}, password: map[string]string{}, pending: map[string]bool{}, refresh: map[string]string{},
-		codes: map[string]mailed{}, life: time.Hour, external: map[string]bool{"email": true, "phone": false, "github": true}, requests: map[string]int{},
+		codes: map[string]mailed{}, life: time.Hour, external: map[string]bool{"email": true, "phone": false, "github": true}, requests: map[string]int{}, visitors: map[string]string{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /settings", g.settings)
@@ -74,6 +75,7 @@ func newGoTrue(t *testing.T, c *clock) *goTrue {
 		g.mu.Lock()
 		down := g.down
 		g.requests[r.URL.Path]++
+		g.visitors[r.URL.Path] = strings.Join(r.Header.Values("X-Forwarded-For"), ", ")
 		if r.Method == http.MethodDelete {
 			g.deletes = append(g.deletes, r.Header.Clone())
 		}

@@ -113,7 +113,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, b Browser)
 	}
 	who, err := s.auth.SignIn(ctx, normalEmail(email), password)
 	if fault.Is(err, fault.Unauthenticated) {
-		s.noteRefusal(normalEmail(email))
+		s.noteRefusal(ctx, normalEmail(email))
 	}
 	if err != nil {
 		return SignedIn{}, err
@@ -122,12 +122,12 @@ func (s *Service) SignIn(ctx context.Context, email, password string, b Browser)
 }
 
 // noteRefusal tells the owner of the address, if there is one, after the answer was given.
-func (s *Service) noteRefusal(email string) {
+func (s *Service) noteRefusal(ctx context.Context, email string) {
 	if s.refusals.Take(email) > 0 {
 		return
 	}
 	at := s.now()
-	_ = s.letters.post(func(ctx context.Context) error { return s.store.NoteRefusal(ctx, email, at) }) // when there is no room it is not written down
+	_ = s.letters.post(ctx, func(ctx context.Context) error { return s.store.NoteRefusal(ctx, email, at) }) // when there is no room it is not written down
 }
 
 // begin signs a person in: always with a new secret, whatever the browser came with.
@@ -195,26 +195,26 @@ func (s *Service) endSecret(ctx context.Context, secret string) error {
 }
 
 // SendConfirmation, SendRecovery and SendMagicLink ask for a mail. The answer is the same whoever has the address.
-func (s *Service) SendConfirmation(email string) error {
-	return s.send(email, SignUpLink, s.auth.SendConfirmation)
+func (s *Service) SendConfirmation(ctx context.Context, email string) error {
+	return s.send(ctx, email, SignUpLink, s.auth.SendConfirmation)
 }
 
 // SendRecovery asks for a link that sets a new password.
-func (s *Service) SendRecovery(email string) error {
-	return s.send(email, RecoveryLink, s.auth.SendRecovery)
+func (s *Service) SendRecovery(ctx context.Context, email string) error {
+	return s.send(ctx, email, RecoveryLink, s.auth.SendRecovery)
 }
 
 // SendMagicLink asks for a link that signs in.
-func (s *Service) SendMagicLink(email string) error {
-	return s.send(email, MagicLink, s.auth.SendMagicLink)
+func (s *Service) SendMagicLink(ctx context.Context, email string) error {
+	return s.send(ctx, email, MagicLink, s.auth.SendMagicLink)
 }
 
-func (s *Service) send(email string, kind LinkKind, send func(context.Context, string, Back) error) error {
+func (s *Service) send(ctx context.Context, email string, kind LinkKind, send func(context.Context, string, Back) error) error {
 	if err := checkEmail(email); err != nil {
 		return err
 	}
 	email = normalEmail(email)
-	return s.letters.post(func(ctx context.Context) error { return send(ctx, email, s.flows.mail(kind)) })
+	return s.letters.post(ctx, func(ctx context.Context) error { return send(ctx, email, s.flows.mail(kind)) })
 }
 
 // Link is what a link in a mail carried: a token and its kind, or a code and the flow it belongs to, or a refresh token

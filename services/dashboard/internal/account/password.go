@@ -55,7 +55,7 @@ func (s *Service) reproved(ctx context.Context, p Principal, password, pointer s
 	}
 	who, err := s.auth.SignIn(ctx, p.Account.Email, password)
 	if fault.Is(err, fault.Unauthenticated) || err == nil && who.UserID != p.Session.UserID {
-		s.noteRefusal(p.Account.Email)
+		s.noteRefusal(ctx, p.Account.Email)
 		return Identity{}, wrong
 	}
 	return who, err

@@ -153,11 +153,11 @@ func (a *api) SendMagicLink(ctx context.Context, r contract.SendMagicLinkRequest
 	return contract.SendMagicLink202Response{}, a.mail(ctx, string(r.Body.Email), a.Accounts.SendMagicLink)
 }
 
-func (a *api) mail(ctx context.Context, email string, send func(string) error) error {
+func (a *api) mail(ctx context.Context, email string, send func(context.Context, string) error) error {
 	if err := a.guard.mail(ctx, email); err != nil {
 		return err
 	}
-	return send(email)
+	return send(ctx, email)
 }
 
 // ConfirmLink answers POST /api/v1/auth/confirm. A link opens a page that asks before it sends: programs that open the
@@ -197,7 +197,7 @@ func (a *api) StartProvider(ctx context.Context, r contract.StartProviderRequest
 // finishProvider answers GET /auth/callback, where a provider sends the browser back to. What the address says of an
 // error is not repeated: anybody can write it.
 func (a *api) finishProvider(c echo.Context) error {
-	r := c.Request()
+	r := a.visited(c.Request())
 	http.SetCookie(c.Response(), a.cookies.clear(providerCookie))
 	query, v := r.URL.Query(), a.visitor(r)
 	if wait := a.guard.networks.Take(v.address); wait > 0 {

@@ -254,6 +254,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if r.token != "" {
 		out.Header.Set("Authorization", "Bearer "+r.token)
 	}
+	forward(ctx, out)
 	client := http.Client{Timeout: requestTimeout, Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(out)
 	if err != nil {
