@@ -70,6 +70,8 @@ func (s *Service) again(ctx context.Context, session Session) (Identity, error) 
 	if token == "" {
 		return Identity{}, ErrSessionEnded
 	}
+	ctx, done := finish(ctx)
+	defer done()
 	who, err := s.auth.Refresh(ctx, token)
 	if errors.Is(err, ErrRefused) {
 		return Identity{}, ErrSessionEnded

@@ -24,6 +24,8 @@ const (
 	touchEvery = 5 * time.Minute // how exact last_seen_at and last_used_at are
 	// refreshLease is how long one request has to ask the auth server before another may.
 	refreshLease = time.Minute
+	// refreshTime bounds it, well within the lease.
+	refreshTime = 20 * time.Second
 )
 
 // Store keeps accounts, sessions and tokens. Secrets come as SHA-256, refresh tokens in clear: the
@@ -153,6 +155,8 @@ func (s *Service) refresh(ctx context.Context, session Session, account Account,
 	if err != nil || token == "" {
 		return account, err
 	}
+	ctx, done := finish(ctx)
+	defer done()
 	who, err := s.auth.Refresh(ctx, token)
 	switch {
 	case errors.Is(err, ErrRefused), err == nil && who.UserID != session.UserID:
@@ -167,6 +171,12 @@ func (s *Service) refresh(ctx context.Context, session Session, account Account,
 		return account, err
 	}
 	return s.follow(ctx, account, who)
+}
+
+// finish is ctx for a trade of refresh tokens: a browser that leaves meanwhile must not lose the next one, for the
+// auth server takes the old one a second time as stolen.
+func finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 }
 
 // Sessions lists the signed-in browsers.
