@@ -21,24 +21,57 @@ import (
 // What somebody tries who wants into another person's account. Forged, foreign, expired and confused tokens are in
 // internal/supabase (attacks_test.go there); other tenants' ids in matrix_test.go.
 
-func TestBruteForceIsThrottledForOneAddressFromEverywhere(t *testing.T) {
+func TestBruteForceIsThrottledForOneAddressFromOneNetwork(t *testing.T) {
 	t.Parallel()
 	w := newPublicWorld(t)
-	w.entered("ann@example.test")
+	ann := w.entered("ann@example.test").with("X-Forwarded-For", "203.0.113.7")
+	attacker := func() *caller { return w.browser().with("X-Forwarded-For", "198.51.100.1") }
 	tries := map[int]int{}
-	for i := range 40 { // each from another network
-		r := w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
+	for i := range 20 {
+		r := attacker().signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
 		tries[r.status]++
 		if r.status == http.StatusTooManyRequests {
 			require.NotEmpty(t, r.header.Get("Retry-After"))
 		}
 	}
-	require.Equal(t, map[int]int{http.StatusUnauthorized: 10, http.StatusTooManyRequests: 30}, tries)
-	require.Equal(t, http.StatusTooManyRequests, w.browser().signIn("ANN@example.test ", password).status, "the right one neither, however it is spelled")
-	require.Equal(t, http.StatusUnauthorized, w.browser().signIn("bob@example.test", password).status, "others are not affected")
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 10, http.StatusTooManyRequests: 10}, tries)
+	require.Equal(t, http.StatusTooManyRequests, attacker().signIn("ANN@example.test ", password).status, "the right one neither, however it is spelled")
+	require.Equal(t, http.StatusUnauthorized, attacker().signIn("bob@example.test", password).status, "others are not affected")
+
+	elsewhere := w.browser().with("X-Forwarded-For", "203.0.113.7")
+	require.Equal(t, http.StatusOK, elsewhere.signIn("ann@example.test", password).status, "nor is the person, whom guesses must not lock out")
+	changed := ann.post("/api/v1/account/password", map[string]any{"current_password": password, "new_password": "another long password"})
+	require.Equal(t, http.StatusOK, changed.status, changed.text)
+
 	w.clock.Advance(30 * time.Second)
+	require.Equal(t, http.StatusOK, attacker().signIn("ann@example.test", "another long password").status)
+	require.Equal(t, http.StatusUnauthorized, attacker().signIn("ann@example.test", "a guess").status, "whoever proved to be right starts afresh")
+}
+
+func TestBruteForceIsThrottledForOneAddressFromEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.entered("ann@example.test")
+	tries := map[int]int{}
+	for i := range 120 { // each from another network
+		r := w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
+		tries[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 100, http.StatusTooManyRequests: 20}, tries)
+	w.clock.Advance(10 * time.Second)
 	require.Equal(t, http.StatusOK, w.browser().signIn("ann@example.test", password).status)
-	require.Equal(t, http.StatusUnauthorized, w.browser().signIn("ann@example.test", "a guess").status, "whoever proved to be right starts afresh")
+}
+
+func TestGuessesInASessionAreThrottled(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test")
+	tries := map[int]int{}
+	for i := range 15 { // from wherever somebody took the browser
+		r := ann.with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).post("/api/v1/account/password", map[string]any{"current_password": "a guess", "new_password": "another long password"})
+		tries[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusBadRequest: 10, http.StatusTooManyRequests: 5}, tries)
 }
 
 func TestBruteForceIsThrottledForOneNetworkOverAllAddresses(t *testing.T) {
@@ -236,6 +269,30 @@ func TestAnswersDoNotTellWhoIsKnown(t *testing.T) {
 		require.Equal(t, answers["nobody@example.test"].status, answers["ann@example.test"].status, way)
 		require.Equal(t, answers["nobody@example.test"].text, answers["ann@example.test"].text, way)
 		require.Equal(t, answers["nobody@example.test"].header, answers["ann@example.test"].header, way)
+	}
+}
+
+// TestAskingAgainDoesNotTellWhoIsKnown: the auth server refuses to mail an address again so soon, and never says so of one
+// that has an account.
+func TestAskingAgainDoesNotTellWhoIsKnown(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.entered("ann@example.test")
+	bob := w.entered("bob@example.test")
+	w.auth.set(func() { w.auth.confirms = true })
+	w.clock.Advance(2 * time.Minute) // the settings are asked for again
+	for _, email := range []string{"ann@example.test", "new@example.test"} {
+		for range 2 {
+			r := w.browser().post("/api/v1/auth/sign-up", map[string]any{"email": email, "password": password})
+			require.Equal(t, http.StatusAccepted, r.status, "%s: %s", email, r.text)
+		}
+	}
+	for _, email := range []string{"ann@example.test", "other@example.test"} {
+		for range 2 {
+			r := bob.post("/api/v1/account/email", map[string]any{"new_email": email, "password": password})
+			require.Equal(t, http.StatusOK, r.status, "%s: %s", email, r.text)
+			require.JSONEq(t, `{"pending":true}`, r.text, email)
+		}
 	}
 }
 
