@@ -155,6 +155,8 @@ func (g *goTrue) signUp(w http.ResponseWriter, r *http.Request) {
 		goTrueRefuses(w, http.StatusUnprocessableEntity, "user_already_exists")
 	case taken && !g.pending[in.Email]: // as it hides who is known
 		fmt.Fprintf(w, `{"id":%q,"email":%q,"identities":[]}`, uuid.New(), in.Email)
+	case g.confirms && len(g.mails) > 0 && g.mails[len(g.mails)-1].email == in.Email:
+		goTrueRefuses(w, http.StatusTooManyRequests, "over_email_send_rate_limit")
 	case g.confirms:
 		if !taken {
 			g.users[in.Email], g.password[in.Email], g.pending[in.Email] = uuid.New(), in.Password, true
@@ -337,6 +339,10 @@ func (g *goTrue) putUser(w http.ResponseWriter, r *http.Request) {
 	if in.Email != "" {
 		if _, taken := g.users[in.Email]; taken {
 			goTrueRefuses(w, http.StatusUnprocessableEntity, "email_exists")
+			return
+		}
+		if n := len(g.mails); n > 0 && g.mails[n-1].newEmail == in.Email {
+			goTrueRefuses(w, http.StatusTooManyRequests, "over_email_send_rate_limit")
 			return
 		}
 		g.post("email_change", email, in.Email, r, in)

@@ -23,6 +23,9 @@ const (
 	// mailAnswersAfter hides how long the auth server took to sign somebody up who has to look into their mail: sending
 	// one takes longer than finding that there is nothing to send.
 	mailAnswersAfter = 1500 * time.Millisecond
+	// changeEvery is how soon an account may ask for another address. An auth server says so only of addresses that
+	// nobody has; we say it of all.
+	changeEvery = time.Minute
 	// Failed sign-ins are written down for the account's owner: so many at once, and then one in a while.
 	refusalsAtOnce = 5
 	refusalEvery   = 10 * time.Minute
@@ -90,15 +93,19 @@ func (s *Service) SignUp(ctx context.Context, email, password string, b Browser)
 		err = ErrCheckMail // that the address is known is nobody's business
 	}
 	if errors.Is(err, ErrCheckMail) {
-		select {
-		case <-answerAt.C:
-		case <-ctx.Done():
-		}
+		await(ctx, answerAt)
 	}
 	if err != nil {
 		return SignedIn{}, err
 	}
 	return s.begin(ctx, who, BySignUp, b)
+}
+
+func await(ctx context.Context, timer *time.Timer) {
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (s *Service) confirmsEmail(ctx context.Context) bool {

@@ -92,6 +92,7 @@ type Service struct {
 	letters  letters
 	ways     ways
 	refusals *throttle.Throttle // of sign-ins, as far as they are written down
+	changes  *throttle.Throttle // of an account's address
 }
 
 // New returns a Service.
@@ -111,7 +112,7 @@ func New(store Store, auth AuthServer, o Options) (*Service, error) {
 	}
 	return &Service{
 		store: store, auth: auth, options: o, now: o.Now, flows: f, letters: newLetters(o.Failed),
-		ways: ways{now: o.Now}, refusals: throttle.New(refusalsAtOnce, refusalEvery, o.Now),
+		ways: ways{now: o.Now}, refusals: throttle.New(refusalsAtOnce, refusalEvery, o.Now), changes: throttle.New(1, changeEvery, o.Now),
 	}, nil
 }
 
