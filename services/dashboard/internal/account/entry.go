@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
@@ -55,29 +57,47 @@ const (
 	OutcomeOtherAddress Outcome = "other_address" // nobody was signed in
 )
 
-// ways remembers what the auth server has on.
+// ways remembers what the auth server has on, and asks for it once however many wait.
 type ways struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	have Ways
-	till time.Time
+	now    func() time.Time
+	asking singleflight.Group
+	mu     sync.Mutex
+	have   Ways
+	till   time.Time
+}
+
+func (w *ways) kept() (Ways, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.have, w.now().Before(w.till)
+}
+
+func (w *ways) keep(have Ways) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.have, w.till = have, w.now().Add(waysKept)
 }
 
 // Ways tells which ways in there are.
 func (s *Service) Ways(ctx context.Context) (Ways, error) {
-	w := &s.ways
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := w.now()
-	if now.Before(w.till) {
-		return w.have, nil
+	if have, good := s.ways.kept(); good {
+		return have, nil
 	}
-	have, err := s.auth.Ways(ctx)
-	if err != nil {
-		return Ways{}, err
+	// Not with the first one's request: the others wait for the same answer.
+	asked := s.ways.asking.DoChan("", func() (any, error) {
+		have, err := s.auth.Ways(context.WithoutCancel(ctx))
+		if err == nil {
+			s.ways.keep(have)
+		}
+		return have, err
+	})
+	select {
+	case answer := <-asked:
+		have, _ := answer.Val.(Ways)
+		return have, answer.Err
+	case <-ctx.Done():
+		return Ways{}, ctx.Err()
 	}
-	w.have, w.till = have, now.Add(waysKept)
-	return have, nil
 }
 
 // SignUp makes a person known to the auth server and signs them in. ErrCheckMail, after the same time for every address,
