@@ -443,3 +443,20 @@ func TestWhatHasExpiredIsForgotten(t *testing.T) {
 	stop()
 	<-ran
 }
+
+// Where there is a page that asks first, mails lead to it, and so to where people reach the site.
+func TestMailsLeadToThePageThatAsksFirst(t *testing.T) {
+	t.Parallel()
+	const page = "https://specter.example/auth/confirm"
+	s := newServer(t, func(o *auth.Options) { o.ConfirmURL = page })
+	s.signUp(t)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	text := s.mails.Await(t, email, 1).Text
+	require.NotContains(t, text, "/verify?")
+	_, rest, found := strings.Cut(text, page+"?")
+	require.True(t, found, text)
+	query, err := url.ParseQuery(strings.Fields(rest)[0])
+	require.NoError(t, err)
+	require.Equal(t, "recovery", query.Get("type"))
+	require.Equal(t, http.StatusOK, s.useToken(t, "recovery", query.Get("token_hash")))
+}
