@@ -70,13 +70,14 @@ func startUp(t *testing.T, o upOptions) (*system, *program.Program) {
 	t.Helper()
 	program.OpenPath(t, o.dataDir)
 	facts := filepath.Join(t.TempDir(), "bootstrap.json")
-	env := append(append(webhookSettings(o.receiver), o.env...),
+	env := append(webhookSettings(o.receiver),
 		analysisSoon, deletionSoon,
 		"SPECTER_LOG_LEVEL=warn",
 		"SPECTER_HTTP_ADDR="+o.addr,
 		"SPECTER_DATA_DIR="+filepath.Join(o.dataDir, "specter"),
 		"SPECTER_BOOTSTRAP_FILE="+facts,
 	)
+	env = append(env, o.env...)
 	p := program.Start(t, "specter up", env, binary(t, "specter"), "up")
 	p.AwaitReady(t, "http://"+o.addr+"/healthz/ready")
 	return readFacts(t, facts, "http://"+o.addr), p
@@ -130,7 +131,7 @@ func startSevenProcesses(t *testing.T, r *receiver) *system {
 		"proposal":  store,
 		"verifier":  store,
 		"notifier":  with(store, append(webhookSettings(r), secretKey)...),
-		"retention": store,
+		"retention": with(store, secretKey),
 		"dashboard": with(store, append(webhookSettings(r), secretKey, jwt, deletionSoon, "SPECTER_SUPABASE_AUTH_URL=http://"+authAddr+"/auth/v1")...),
 	}
 	free := program.FreeAddrs(t, len(environments))

@@ -196,3 +196,13 @@ func canonical(text []byte) ([]byte, error) {
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }
+
+// Compact is a document as one line, as ledgers keep it.
+func Compact(document []byte) ([]byte, error) {
+	var line bytes.Buffer
+	if err := json.Compact(&line, document); err != nil {
+		return nil, fmt.Errorf("writing a certificate on one line: %w", err)
+	}
+	line.WriteByte('\n')
+	return line.Bytes(), nil
+}

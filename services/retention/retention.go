@@ -43,7 +43,7 @@ func (s *Service) Handler() http.Handler { return nil }
 
 // New wires the service; nothing runs before Run.
 func New(c Config, p svcmain.Platform) (*Service, error) {
-	keeper, err := age.NewKeeper(postgres.NewAges(p.DB, uuid.NewV7), c.Months, p.Now)
+	keeper, err := age.NewKeeper(postgres.NewAges(p.DB, uuid.NewV7), c.Ages.Months, p.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 
 // disclosed is what the page /privacy says of how long things are kept.
 func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
-	d := disclosure.Disclosure{Service: name, SignalMonths: c.Months}
+	d := disclosure.Disclosure{Service: name, SignalMonths: c.Ages.Months}
 	for _, k := range keeper.Kept() {
 		d.Kept = append(d.Kept, disclosure.Kept{What: k.What, Days: int(k.For / (24 * time.Hour))})
 	}
@@ -138,6 +138,14 @@ func (p post) Send(ctx context.Context, m deletion.Mail) error {
 		return nil
 	}
 	return err
+}
+
+// Forget implements deletion.Post: mail that is kept for the operator to pass on goes with its account.
+func (p post) Forget(ctx context.Context, address string) error {
+	if kept, ok := p.Sender.(*mail.Spool); ok {
+		return kept.Forget(ctx, address)
+	}
+	return nil
 }
 
 // Sends implements deletion.Post.

@@ -6,6 +6,8 @@ CREATE FUNCTION specter_certificate() RETURNS text
     LANGUAGE sql STABLE SET search_path = ''
     AS $$ SELECT nullif(current_setting('specter.certificate', true), '') $$;
 
+GRANT EXECUTE ON FUNCTION specter_certificate() TO specter_dashboard, specter_retention;
+
 CREATE TABLE deletion_certificates (
     -- Random: whoever holds it may read the certificate.
     id                    text PRIMARY KEY CHECK (char_length(id) BETWEEN 20 AND 64),
@@ -34,10 +36,11 @@ REVOKE ALL ON FUNCTION specter_certificate_keys() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION specter_certificate_keys() TO specter_dashboard;
 
 -- A deletion's timer knows it by the certificate's id alone, so that no account's id is left in a timer.
-ALTER TABLE deletions ADD COLUMN certificate_id text UNIQUE;
+ALTER TABLE deletions ADD COLUMN certificate_id text;
 COMMENT ON TABLE deletions IS 'writer: retention. Deletions on their way: the certificate so far, and whom it is about until the end, when the row goes.';
 COMMENT ON COLUMN deletions.certificate IS 'The purge so far, once it has begun.';
-CREATE POLICY by_timer ON deletions FOR SELECT TO specter_retention USING (true);
+CREATE INDEX deletions_certificate ON deletions (certificate_id);
+CREATE POLICY by_timer ON deletions FOR SELECT TO specter_retention USING (certificate_id = (SELECT specter_certificate()));
 GRANT DELETE ON deletions TO specter_retention;
 
 -- Removes what timers and outboxes still say about an account, and counts what it found: those that run or

@@ -66,13 +66,19 @@ $$;
 REVOKE ALL ON FUNCTION specter_scrub_table(regclass, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION specter_scrub_table(regclass, bigint) TO specter_retention;
 
--- Ends the write-ahead log's segment and lets go of those before it; false when only the server's
--- administrator may do that.
+-- Writes the server's statistics anew, ends the write-ahead log's segment and lets go of those before it; false
+-- when only the server's administrator may do that.
 -- +goose StatementBegin
 CREATE FUNCTION specter_scrub_log() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
+    PERFORM set_config('lock_timeout', '1s', true);
+    BEGIN
+        CLUSTER pg_catalog.pg_statistic USING pg_statistic_relid_att_inh_index;
+    EXCEPTION WHEN lock_not_available THEN
+        NULL; -- its dead rows go with the next vacuum
+    END;
     PERFORM pg_switch_wal();
     EXECUTE 'CHECKPOINT';
     RETURN true;

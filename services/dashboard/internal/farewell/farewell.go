@@ -52,7 +52,7 @@ type Service struct {
 	now     func() time.Time
 }
 
-// New returns a Service for these parties. Where none handles billing there is nothing to cancel.
+// New returns a Service for these parties: billing, and the auth server.
 func New(answers Answers, now func() time.Time, parties ...Party) *Service {
 	return &Service{parties: parties, answers: answers, now: now}
 }
@@ -71,14 +71,3 @@ func (s *Service) Leave(ctx context.Context, l Leaving) error {
 	}
 	return errors.Join(errs...)
 }
-
-// Nobody stands in for a party that the instance does not have.
-type Nobody string
-
-var _ Party = Nobody("")
-
-// Name implements Party.
-func (n Nobody) Name() string { return string(n) }
-
-// Forget implements Party.
-func (Nobody) Forget(context.Context, Leaving) (Outcome, error) { return None, nil }

@@ -79,6 +79,20 @@ func (s *Store) publishKey(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, 
 	return s.outbox.PutKV(ctx, tx, catalog.KeyName(k.KeyHash), value)
 }
 
+// AccountByEmail finds the one account with this e-mail address.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (uuid.UUID, error) {
+	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
+	switch {
+	case err != nil:
+		return uuid.Nil, fmt.Errorf("finding the account: %w", err)
+	case len(ids) == 0:
+		return uuid.Nil, fault.New(fault.NotFound, "not_found", "No account has this e-mail address.")
+	case len(ids) > 1:
+		return uuid.Nil, fault.Newf(fault.Conflict, "conflict", "%d accounts have this e-mail address.", len(ids))
+	}
+	return ids[0], nil
+}
+
 // Catalog is the rebuild.Source.
 type Catalog struct{ *Store }
 

@@ -143,12 +143,17 @@ func (w *world) Send(_ context.Context, m Mail) error {
 }
 func (w *world) Sends() bool { return w.sends }
 
+// Mail and Store each forget: the store's is the one that counts.
+type mailbox struct{ *world }
+
+func (m mailbox) Forget(context.Context, string) error { return m.call() }
+
 func (w *world) purger(t *testing.T) *Purger {
 	t.Helper()
 	signer, err := erasure.NewSigner(strings.Repeat("s", 32))
 	require.NoError(t, err)
 	return &Purger{
-		Store: w, Queues: w, Ledger: w, Mailer: Letters{Post: w}, Signer: signer, Instance: "https://x.test", Now: func() time.Time { return w.now }, Settle: SettleTime,
+		Store: w, Queues: w, Ledger: w, Mailer: Letters{Post: mailbox{w}}, Signer: signer, Instance: "https://x.test", Now: func() time.Time { return w.now }, Settle: SettleTime,
 	}
 }
 
@@ -298,3 +303,4 @@ type postFunc func(Mail) error
 
 func (f postFunc) Send(_ context.Context, m Mail) error { return f(m) }
 func (postFunc) Sends() bool                            { return true }
+func (postFunc) Forget(context.Context, string) error   { return nil }

@@ -26,6 +26,8 @@ type Post interface {
 	Send(ctx context.Context, m Mail) error
 	// Sends tells whether mail reaches people by itself, and is not kept for the operator to pass on.
 	Sends() bool
+	// Forget removes what is kept of mail to an address.
+	Forget(ctx context.Context, address string) error
 }
 
 // Letters writes what owners are told.
@@ -36,6 +38,14 @@ type Letters struct {
 
 // CertificatePath is where a certificate is read, after the instance's URL.
 func CertificatePath(id string) string { return "/deletions/" + id }
+
+// Forget implements Mailer.
+func (l Letters) Forget(ctx context.Context, email string) error {
+	if email == "" {
+		return nil
+	}
+	return l.Post.Forget(ctx, email)
+}
 
 // Notify tells the owner; open is whether their account is open again.
 func (l Letters) Notify(ctx context.Context, n Notice, d Deletion, email string, open bool, now time.Time) error {

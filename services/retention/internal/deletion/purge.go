@@ -66,6 +66,8 @@ type Ledger interface {
 // Mailer tells the owner.
 type Mailer interface {
 	Certified(ctx context.Context, email string, c erasure.Certificate, document []byte) error
+	// Forget removes what is kept of mail to an address.
+	Forget(ctx context.Context, email string) error
 }
 
 // Purger carries deletions out.
@@ -217,6 +219,9 @@ func (p *Purger) tell(ctx context.Context, d Deletion, progress Progress) (again
 	if err != nil && p.Now().Sub(*progress.CertifiedAt) < mailFor {
 		return 0, fmt.Errorf("mailing the certificate: %w", err)
 	}
+	if err := p.Mailer.Forget(ctx, progress.Email); err != nil {
+		return 0, fmt.Errorf("forgetting mail to the owner: %w", err)
+	}
 	return 0, p.Store.Forget(ctx, d)
 }
 
@@ -225,6 +230,6 @@ func elsewhere() []erasure.Remain {
 	return []erasure.Remain{
 		{Where: "backups", Until: "the operator's own rule; what is restored from one is deleted again by the ledger of certificates"},
 		{Where: "the broker's files: ids in values that newer ones replaced", Until: "the broker writes the block anew"},
-		{Where: "the broker's files: messages it had removed before", Until: "their block is 7 days old, of dead letters 30"},
+		{Where: "the broker's files: messages it had removed before", Until: "their block is 7 days old"},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,10 +52,11 @@ func (f *File) Append(_ context.Context, document []byte) (err error) {
 	if len(there) > 0 && there[len(there)-1] != '\n' {
 		line.WriteByte('\n') // a power cut tore the last line
 	}
-	if err := json.Compact(&line, document); err != nil {
-		return fmt.Errorf("writing the ledger: %w", err)
+	compact, err := erasure.Compact(document)
+	if err != nil {
+		return err
 	}
-	line.WriteByte('\n')
+	line.Write(compact)
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the ledger: %w", err)

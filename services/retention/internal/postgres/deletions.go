@@ -106,9 +106,21 @@ func (s *Deletions) once(ctx context.Context, eventID, account uuid.UUID, fn fun
 	})
 }
 
+// find reads whose deletion a timer is about.
+func (s *Deletions) find(ctx context.Context, certificate string) (who db.AccountOfDeletionRow, err error) {
+	err = tenant.LookupTx(ctx, s.pool, tenant.Lookup{Certificate: certificate}, func(tx pgx.Tx) error {
+		who, err = db.New(tx).AccountOfDeletion(ctx, certificate)
+		return err
+	})
+	if errors.Is(err, tenant.ErrNoLookup) {
+		err = pgx.ErrNoRows
+	}
+	return who, err
+}
+
 // Begin implements deletion.Store.
 func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time) (d deletion.Deletion, p deletion.Progress, phase deletion.Phase, err error) {
-	who, err := db.New(s.pool).AccountOfDeletion(ctx, certificate)
+	who, err := s.find(ctx, certificate)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, p, deletion.Over, nil
 	}
@@ -269,7 +281,7 @@ func (s *Deletions) begun(ctx context.Context, d deletion.Deletion, fn func(pgx.
 
 // Notice reads what a notice tells, and to whom; false when there is nothing to tell any more.
 func (s *Deletions) Notice(ctx context.Context, certificate string) (d deletion.Deletion, email string, open, ok bool, err error) {
-	who, err := db.New(s.pool).AccountOfDeletion(ctx, certificate)
+	who, err := s.find(ctx, certificate)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, "", false, false, nil
 	}

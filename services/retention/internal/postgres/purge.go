@@ -130,7 +130,7 @@ func (s *Deletions) Forget(ctx context.Context, d deletion.Deletion) error {
 // scrubbed are the given tables, and those beside accounts' own in which one was named. By their oids: this role
 // may not name what is in another service's schema.
 const scrubbed = `SELECT c.oid, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND (n.nspname ~ '^river_' AND c.relname = 'river_job'
+WHERE c.relkind IN ('r', 'p') AND (n.nspname ~ '^river_' AND c.relname = 'river_job' OR n.nspname = 'auth_local'
     OR n.nspname = 'public' AND (c.relname ~ '^outbox_' OR c.relname = 'deletions' OR c.relname = ANY($1)))
 ORDER BY 2, 1`
 

@@ -56,6 +56,7 @@ func (a *app) account() *cobra.Command {
 			remove: func(o *specter.Operator) { o.Plan = nil },
 		}),
 		a.accountShow(), a.accountPlans())
+	cmd.AddCommand(a.deleteAccount(), a.cancelDeletion())
 	return cmd
 }
 

@@ -200,3 +200,12 @@ func readPID(lock *os.File) int {
 	}
 	return pid
 }
+
+// ReadSecrets reads the secrets of a directory that another process may have claimed.
+func ReadSecrets(dir string) (secrets Secrets, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, secretsFile))
+	if err != nil {
+		return secrets, err
+	}
+	return secrets, json.Unmarshal(text, &secrets)
+}

@@ -13,7 +13,7 @@ import (
 )
 
 const accountOfDeletion = `-- name: AccountOfDeletion :one
-SELECT account_id, id FROM deletions WHERE coalesce(certificate_id, id::text) = $1::text
+SELECT account_id, id FROM deletions WHERE certificate_id = $1::text
 `
 
 type AccountOfDeletionRow struct {
@@ -21,7 +21,7 @@ type AccountOfDeletionRow struct {
 	ID        uuid.UUID
 }
 
-// Before the tenant is known. Deletions of earlier releases have no id of a certificate.
+// Before the tenant is known.
 func (q *Queries) AccountOfDeletion(ctx context.Context, certificate string) (AccountOfDeletionRow, error) {
 	row := q.db.QueryRow(ctx, accountOfDeletion, certificate)
 	var i AccountOfDeletionRow
@@ -58,6 +58,30 @@ func (q *Queries) CertificateDocument(ctx context.Context, id string) (string, e
 	var document string
 	err := row.Scan(&document)
 	return document, err
+}
+
+const certificateKeys = `-- name: CertificateKeys :many
+SELECT DISTINCT public_key FROM deletion_certificates
+`
+
+func (q *Queries) CertificateKeys(ctx context.Context) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, certificateKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var public_key []byte
+		if err := rows.Scan(&public_key); err != nil {
+			return nil, err
+		}
+		items = append(items, public_key)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const certificates = `-- name: Certificates :many
@@ -209,7 +233,7 @@ func (q *Queries) DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsPa
 
 const deletionsOnTheirWay = `-- name: DeletionsOnTheirWay :many
 SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE cancelled_at IS NULL ORDER BY purge_at, id
+FROM deletions WHERE account_id = $1 AND cancelled_at IS NULL ORDER BY purge_at, id
 `
 
 type DeletionsOnTheirWayRow struct {
@@ -219,8 +243,8 @@ type DeletionsOnTheirWayRow struct {
 	Begun         bool
 }
 
-func (q *Queries) DeletionsOnTheirWay(ctx context.Context) ([]DeletionsOnTheirWayRow, error) {
-	rows, err := q.db.Query(ctx, deletionsOnTheirWay)
+func (q *Queries) DeletionsOnTheirWay(ctx context.Context, accountID uuid.UUID) ([]DeletionsOnTheirWayRow, error) {
+	rows, err := q.db.Query(ctx, deletionsOnTheirWay, accountID)
 	if err != nil {
 		return nil, err
 	}

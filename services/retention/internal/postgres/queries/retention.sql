@@ -9,8 +9,8 @@ UPDATE deletions SET cancelled_at = @cancelled_at
 WHERE account_id = @account_id AND id = @id AND certificate IS NULL AND cancelled_at IS NULL;
 
 -- name: AccountOfDeletion :one
--- Before the tenant is known. Deletions of earlier releases have no id of a certificate.
-SELECT account_id, id FROM deletions WHERE coalesce(certificate_id, id::text) = sqlc.arg(certificate)::text;
+-- Before the tenant is known.
+SELECT account_id, id FROM deletions WHERE certificate_id = sqlc.arg(certificate)::text;
 
 -- name: LockDeletion :one
 SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
@@ -38,7 +38,7 @@ SELECT document FROM deletion_certificates ORDER BY completed_at, id;
 
 -- name: DeletionsOnTheirWay :many
 SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE cancelled_at IS NULL ORDER BY purge_at, id;
+FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL ORDER BY purge_at, id;
 
 -- name: ForgetDeletions :exec
 DELETE FROM deletions WHERE account_id = @account_id;
@@ -84,3 +84,6 @@ DELETE FROM ingest_refusal_samples s USING (
     SELECT o.account_id, o.id FROM ingest_refusal_samples o WHERE o.at < @before ORDER BY o.at LIMIT @batch
 ) old
 WHERE s.account_id = old.account_id AND s.id = old.id;
+
+-- name: CertificateKeys :many
+SELECT DISTINCT public_key FROM deletion_certificates;

@@ -13,6 +13,11 @@ export function Frame({ title, lead, children, below }: { title: string; lead?: 
         <Card>{children}</Card>
       </div>
       {below !== undefined && <div className="mt-4 space-y-1 text-center text-sm text-soft">{below}</div>}
+      <p className="mt-6 text-center text-xs text-soft">
+        <a className="underline" href="/privacy">
+          Privacy
+        </a>
+      </p>
     </main>
   );
 }

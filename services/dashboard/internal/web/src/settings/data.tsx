@@ -1,3 +1,4 @@
+import { DeletionCard } from "./deletion";
 import { ExportCard } from "./export";
 
 /** What becomes of everything the account has. */
@@ -5,6 +6,7 @@ export function DataView() {
   return (
     <div className="space-y-4">
       <ExportCard />
+      <DeletionCard />
     </div>
   );
 }
