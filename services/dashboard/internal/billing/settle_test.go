@@ -359,6 +359,31 @@ func TestACustomerDeletedAtStripeIsMadeAnew(t *testing.T) {
 	require.Equal(t, "scale", ann.plan())
 }
 
+// A page with plans waits for Stripe once, and not each time it is opened.
+func TestPricesThatCannotBeReadAreNotAskedForEachTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, zap.NewNop())
+	ann := b.owner()
+	a, err := b.accounts.Account(t.Context(), ann.Account)
+	require.NoError(t, err)
+	priced := func() (n int) {
+		o, err := b.service.Overview(t.Context(), a)
+		require.NoError(t, err)
+		for _, offer := range o.Offers {
+			n += len(offer.Prices)
+		}
+		return n
+	}
+	b.stripe.Down(true)
+	require.Zero(t, priced())
+	asked := len(b.stripe.Requests())
+	require.Zero(t, priced())
+	require.Len(t, b.stripe.Requests(), asked)
+	b.stripe.Down(false)
+	b.clock.advance(time.Minute)
+	require.Equal(t, 1, priced(), "the one that Stripe has")
+}
+
 func TestStripesOutageIsSaidAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, zap.NewNop())
