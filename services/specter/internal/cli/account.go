@@ -55,7 +55,7 @@ func (a *app) account() *cobra.Command {
 			},
 			remove: func(o *specter.Operator) { o.Plan = nil },
 		}),
-		a.accountShow(), a.accountPlans())
+		a.accountShow(), a.accountPlans(), a.deleteAccount(), a.cancelDeletion())
 	return cmd
 }
 
