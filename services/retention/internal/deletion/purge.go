@@ -125,7 +125,7 @@ func (p *Purger) Run(ctx context.Context, certificate string) (again time.Durati
 	if err != nil {
 		return 0, err
 	}
-	clean := progress.CleanSince
+	var clean *time.Time
 	for round := 1; ; round++ {
 		if clean, err = p.sweep(ctx, d, &progress, tables); err != nil {
 			return 0, err
