@@ -24,7 +24,7 @@ type postbox struct {
 }
 
 // link is one that does something; notices lead to the site itself.
-var link = regexp.MustCompile(`https?://\S+/verify\?\S+`)
+var link = regexp.MustCompile(`https?://\S+/auth/confirm\?\S+`)
 
 // next waits for a mail to the address that was not read yet, and returns the link in it.
 func (p *postbox) next(t *testing.T, to string) string {
@@ -112,12 +112,13 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	goTo(confirmation, "You followed a link")
 	looks("confirm")
 	v.await(t, "the secret to be out of the address", `location.search === "" && location.hash === ""`)
-	v.click(t, "main button", "Continue")
+	v.click(t, "main button", "Confirm my e-mail address")
 	v.await(t, "the person to be signed in", `[...document.querySelectorAll("button")].some((b) => b.textContent === "Sign out")`)
 	signOut()
 
 	// Used up.
-	require.NoError(t, chromedp.Do(v.tab, chromedp.Navigate(confirmation)))
+	goTo(confirmation, "You followed a link")
+	v.click(t, "main button", "Confirm my e-mail address")
 	v.shows(t, "main h1", "does not work any more")
 	looks("broken-link")
 
@@ -129,7 +130,7 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	v.click(t, "main button", "Send the link")
 	v.shows(t, "main h1", "Check your mail")
 	goTo(mails.next(t, email), "You followed a link")
-	v.click(t, "main button", "Continue")
+	v.click(t, "main button", "Choose a password")
 	v.shows(t, "main h1", "Choose a new password")
 	looks("new-password")
 	fill("new-password", second)
@@ -149,7 +150,7 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	v.click(t, "main button", "Send the link")
 	v.shows(t, "main h1", "Check your mail")
 	goTo(mails.next(t, email), "You followed a link")
-	v.click(t, "main button", "Continue")
+	v.click(t, "main button", "Sign in")
 	v.await(t, "the person to be signed in", `[...document.querySelectorAll("button")].some((b) => b.textContent === "Sign out")`)
 
 	// The settings need a product to be in.
@@ -181,9 +182,11 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	fill("password", third)
 	v.click(t, "main button", "Change the address")
 	v.shows(t, "main", "Check your mail, at both addresses")
-	goTo(mails.next(t, email), "One more link")
+	goTo(mails.next(t, email), "You followed a link")
+	v.click(t, "main button", "Confirm the new address")
+	v.shows(t, "main h1", "One more link")
 	goTo(mails.next(t, "ann@new.example"), "You followed a link")
-	v.click(t, "main button", "Continue")
+	v.click(t, "main button", "Confirm the new address")
 	v.shows(t, "main h1", "Your address is changed")
 	v.shows(t, "main", "ann@new.example")
 	looks("address-changed")

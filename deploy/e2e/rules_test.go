@@ -117,7 +117,7 @@ func TestTheGoSDKNeedsNothingElse(t *testing.T) {
 func TestOnlyOnePackageEntersATenant(t *testing.T) {
 	t.Parallel()
 	base := root(t)
-	setting := regexp.MustCompile(`specter\.(account_id|user_id|[a-z]+_hash|hook_product)\b`)
+	setting := regexp.MustCompile(`specter\.(account_id|user_id|[a-z]+_hash|hook_product|billing_customer|billing_due|certificate)\b`)
 	calls := regexp.MustCompile(`set_config\(([^()]|\([^()]*\))*\)`)
 	seen := 0
 	require.NoError(t, filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {

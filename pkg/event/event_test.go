@@ -16,7 +16,7 @@ import (
 )
 
 // Parts of other messages, not messages of the bus.
-var parts = map[protoreflect.Name]bool{"Signal": true, "Verdict": true, "Quota": true, "RefusalCount": true, "RefusalSample": true}
+var parts = map[protoreflect.Name]bool{"Signal": true, "Verdict": true, "Quota": true, "RefusalCount": true, "RefusalSample": true, "KeyUse": true}
 
 func TestEveryMessageOfTheContractIsInTheCatalogueOnce(t *testing.T) {
 	t.Parallel()

@@ -167,7 +167,8 @@ func TestACellIsHarmlessAndCanBeReadBack(t *testing.T) {
 		}
 		records, err := csv.NewReader(bytes.NewReader(line)).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, strings.ReplaceAll(text, "\r\n", "\n"), strings.ReplaceAll(exportfile.Unguard(records[0][0]), "\r\n", "\n"))
+		// Go's reader makes one line break of each \r\n, once: "\r\r\n" becomes "\r\n".
+		require.Equal(t, strings.ReplaceAll(text, "\r\n", "\n"), exportfile.Unguard(records[0][0]))
 	})
 }
 

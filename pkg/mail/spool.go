@@ -59,7 +59,8 @@ func (s *Spool) Send(_ context.Context, m Message) error {
 		return fmt.Errorf("keeping a mail: %w", err)
 	}
 	s.log.Info("a mail is kept for the operator: `specter mail show` prints it", zap.String("mail", id))
-	return s.Prune()
+	s.prune() // the mail is sent, whatever becomes of others
+	return nil
 }
 
 // write makes the file visible as a whole.
@@ -135,6 +136,13 @@ func (s *Spool) Forget(_ context.Context, address string) error {
 	return errors.Join(errs...)
 }
 
+// prune leaves what could not be removed to the next time.
+func (s *Spool) prune() {
+	if err := s.Prune(); err != nil {
+		s.log.Error("old mail could not be removed", zap.Error(err))
+	}
+}
+
 // Prune removes messages that are too old or too many.
 func (s *Spool) Prune() error {
 	ids, err := s.ids()
@@ -157,9 +165,7 @@ func (s *Spool) Run(ctx context.Context, ready func()) error {
 	defer hourly.Stop()
 	ready()
 	for {
-		if err := s.Prune(); err != nil {
-			s.log.Error("old mail could not be removed", zap.Error(err))
-		}
+		s.prune()
 		select {
 		case <-hourly.C:
 		case <-ctx.Done():

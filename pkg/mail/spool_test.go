@@ -69,6 +69,15 @@ func TestOldAndManyMailsGo(t *testing.T) {
 	require.Len(t, list, 50)
 }
 
+func TestAMailThatIsKeptIsSentWhateverBecomesOfOldOnes(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zapcore.DebugLevel)
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "20200101T000000.000000000Z-AAAAAAAA.eml", "in the way"), 0o700))
+	require.NoError(t, mail.NewSpool(dir, zap.New(core)).Send(t.Context(), hello()), "or it is sent once more")
+	require.Equal(t, 1, logs.FilterLevelExact(zapcore.ErrorLevel).Len())
+}
+
 func TestOldMailGoesByItself(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

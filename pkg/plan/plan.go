@@ -110,3 +110,10 @@ func Grace(limit int64, percent int) int64 {
 	// In two parts, because limit times percent may not fit.
 	return min(limit/100*int64(percent)+limit%100*int64(percent)/100, math.MaxInt64-limit)
 }
+
+// WithoutGrace is the limit of which with its grace there are so many signals.
+func WithoutGrace(limit int64, percent int) int64 {
+	whole := int64(100 + percent)
+	// In two parts, because limit times a hundred may not fit; rounded up, as the grace was rounded down.
+	return limit/whole*100 + (limit%whole*100+whole-1)/whole
+}

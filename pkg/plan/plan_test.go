@@ -219,5 +219,8 @@ func TestGraceIsExact(t *testing.T) {
 			exact = most
 		}
 		require.Equal(r, exact.Int64(), Grace(limit, percent))
+		if limit < math.MaxInt64/2 {
+			require.Equal(r, limit, WithoutGrace(limit+Grace(limit, percent), percent))
+		}
 	})
 }

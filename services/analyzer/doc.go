@@ -26,6 +26,8 @@
 //     nothing. Accounts take turns, so that one with thousands of contexts keeps no
 //     other waiting; an account's analyses of a day, if they are limited, are spread
 //     over it and shared by its contexts. Imported history is judged hour by hour, without look-ahead.
+//   - That signals are missing which were refused (the limit was used up, too many came at
+//     once, a key had expired or was not for their origin) is no finding.
 //   - With nothing wrong at most 5 % of product-weeks see a finding; one incident
 //     is one finding; its evidence can be computed again from the rollups.
 //

@@ -21,24 +21,57 @@ import (
 // What somebody tries who wants into another person's account. Forged, foreign, expired and confused tokens are in
 // internal/supabase (attacks_test.go there); other tenants' ids in matrix_test.go.
 
-func TestBruteForceIsThrottledForOneAddressFromEverywhere(t *testing.T) {
+func TestBruteForceIsThrottledForOneAddressFromOneNetwork(t *testing.T) {
 	t.Parallel()
 	w := newPublicWorld(t)
-	w.entered("ann@example.test")
+	ann := w.entered("ann@example.test").with("X-Forwarded-For", "203.0.113.7")
+	attacker := func() *caller { return w.browser().with("X-Forwarded-For", "198.51.100.1") }
 	tries := map[int]int{}
-	for i := range 40 { // each from another network
-		r := w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
+	for i := range 20 {
+		r := attacker().signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
 		tries[r.status]++
 		if r.status == http.StatusTooManyRequests {
 			require.NotEmpty(t, r.header.Get("Retry-After"))
 		}
 	}
-	require.Equal(t, map[int]int{http.StatusUnauthorized: 10, http.StatusTooManyRequests: 30}, tries)
-	require.Equal(t, http.StatusTooManyRequests, w.browser().signIn("ANN@example.test ", password).status, "the right one neither, however it is spelled")
-	require.Equal(t, http.StatusUnauthorized, w.browser().signIn("bob@example.test", password).status, "others are not affected")
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 10, http.StatusTooManyRequests: 10}, tries)
+	require.Equal(t, http.StatusTooManyRequests, attacker().signIn("ANN@example.test ", password).status, "the right one neither, however it is spelled")
+	require.Equal(t, http.StatusUnauthorized, attacker().signIn("bob@example.test", password).status, "others are not affected")
+
+	elsewhere := w.browser().with("X-Forwarded-For", "203.0.113.7")
+	require.Equal(t, http.StatusOK, elsewhere.signIn("ann@example.test", password).status, "nor is the person, whom guesses must not lock out")
+	changed := ann.post("/api/v1/account/password", map[string]any{"current_password": password, "new_password": "another long password"})
+	require.Equal(t, http.StatusOK, changed.status, changed.text)
+
 	w.clock.Advance(30 * time.Second)
+	require.Equal(t, http.StatusOK, attacker().signIn("ann@example.test", "another long password").status)
+	require.Equal(t, http.StatusUnauthorized, attacker().signIn("ann@example.test", "a guess").status, "whoever proved to be right starts afresh")
+}
+
+func TestBruteForceIsThrottledForOneAddressFromEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.entered("ann@example.test")
+	tries := map[int]int{}
+	for i := range 120 { // each from another network
+		r := w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).signIn("ann@example.test", fmt.Sprintf("guess number %d", i))
+		tries[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 100, http.StatusTooManyRequests: 20}, tries)
+	w.clock.Advance(10 * time.Second)
 	require.Equal(t, http.StatusOK, w.browser().signIn("ann@example.test", password).status)
-	require.Equal(t, http.StatusUnauthorized, w.browser().signIn("ann@example.test", "a guess").status, "whoever proved to be right starts afresh")
+}
+
+func TestGuessesInASessionAreThrottled(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test")
+	tries := map[int]int{}
+	for i := range 15 { // from wherever somebody took the browser
+		r := ann.with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).post("/api/v1/account/password", map[string]any{"current_password": "a guess", "new_password": "another long password"})
+		tries[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusBadRequest: 10, http.StatusTooManyRequests: 5}, tries)
 }
 
 func TestBruteForceIsThrottledForOneNetworkOverAllAddresses(t *testing.T) {
@@ -68,6 +101,28 @@ func TestAForwardedAddressIsBelievedOfAKnownProxyOnly(t *testing.T) {
 		}
 	}
 	require.Equal(t, 10, refused, "all of them came from here, whatever they said")
+}
+
+// TestTheAuthServerIsToldWhoAsks: it throttles by address, and would else take all people for one.
+func TestTheAuthServerIsToldWhoAsks(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test").with("X-Forwarded-For", "203.0.113.9, 198.51.100.7") // the last hop is the known proxy's word
+	told := func(path string) (visitor string) {
+		w.auth.set(func() { visitor = w.auth.visitors[path] })
+		return visitor
+	}
+	require.Equal(t, http.StatusOK, ann.signIn("ann@example.test", password).status)
+	require.Equal(t, "198.51.100.7", told("/token"))
+	other := w.browser().with("X-Forwarded-For", "2001:db8:1:2::3")
+	require.Equal(t, http.StatusCreated, other.post("/api/v1/auth/sign-up", map[string]any{"email": "bob@example.test", "password": password}).status)
+	require.Equal(t, "2001:db8:1:2::3", told("/signup"))
+	require.Equal(t, http.StatusAccepted, other.post("/api/v1/auth/recover", map[string]any{"email": "ann@example.test"}).status)
+	w.mailTo("recovery", "ann@example.test")
+	require.Equal(t, "2001:db8:1:2::3", told("/recover"), "also of what is done after the answer")
+	w.clock.Advance(2 * time.Hour)
+	require.Equal(t, http.StatusOK, ann.get("/api/v1/session").status)
+	require.Equal(t, "198.51.100.7", told("/token"), "also of what keeps a session alive")
 }
 
 func TestMailsToOneAddressAreThrottled(t *testing.T) {
@@ -217,6 +272,31 @@ func TestAnswersDoNotTellWhoIsKnown(t *testing.T) {
 	}
 }
 
+// TestAskingAgainDoesNotTellWhoIsKnown: the auth server refuses to mail an address again so soon, and never says so of one
+// that has an account.
+func TestAskingAgainDoesNotTellWhoIsKnown(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.entered("ann@example.test")
+	bob := w.entered("bob@example.test")
+	w.auth.set(func() { w.auth.confirms = true })
+	w.clock.Advance(2 * time.Minute) // the settings are asked for again
+	for _, email := range []string{"ann@example.test", "new@example.test"} {
+		for range 2 {
+			r := w.browser().post("/api/v1/auth/sign-up", map[string]any{"email": email, "password": password})
+			require.Equal(t, http.StatusAccepted, r.status, "%s: %s", email, r.text)
+		}
+	}
+	for _, email := range []string{"ann@example.test", "other@example.test"} {
+		change := map[string]any{"new_email": email, "password": password}
+		r := bob.post("/api/v1/account/email", change)
+		require.Equal(t, http.StatusOK, r.status, "%s: %s", email, r.text)
+		require.JSONEq(t, `{"pending":true}`, r.text, email)
+		require.Equal(t, http.StatusTooManyRequests, bob.post("/api/v1/account/email", change).status, email)
+		w.clock.Advance(time.Minute)
+	}
+}
+
 // TestTheTimeOfAnAnswerDoesNotTellWhoIsKnown has the auth server be slow for addresses that it knows, as one that sends a
 // mail is: nothing of it shows.
 func TestTheTimeOfAnAnswerDoesNotTellWhoIsKnown(t *testing.T) {
@@ -224,7 +304,9 @@ func TestTheTimeOfAnAnswerDoesNotTellWhoIsKnown(t *testing.T) {
 	const mailTakes = 700 * time.Millisecond
 	w := newPublicWorld(t)
 	w.entered("ann@example.test")
+	bob := w.entered("bob@example.test")
 	w.auth.set(func() { w.auth.confirms, w.auth.mailTakes = true, mailTakes })
+	w.clock.Advance(2 * time.Minute) // the settings are asked for again
 	for _, way := range []string{"recover", "magic-link", "resend"} {
 		var took []time.Duration
 		for _, email := range []string{"ann@example.test", "nobody@example.test"} {
@@ -244,6 +326,14 @@ func TestTheTimeOfAnAnswerDoesNotTellWhoIsKnown(t *testing.T) {
 		took = append(took, time.Since(began))
 	}
 	require.Less(t, (took[0] - took[1]).Abs(), mailTakes/2, "sign-up: both are answered at the same time")
+	took = nil
+	for _, email := range []string{"other@example.test", "ann@example.test"} {
+		began := time.Now()
+		require.Equal(t, http.StatusOK, bob.post("/api/v1/account/email", map[string]any{"new_email": email, "password": password}).status)
+		took = append(took, time.Since(began))
+		w.clock.Advance(time.Minute)
+	}
+	require.Less(t, (took[0] - took[1]).Abs(), mailTakes/2, "change of address: both are answered at the same time")
 }
 
 func TestAFailedSignInIsWrittenDownForItsOwnerAloneAndBounded(t *testing.T) {

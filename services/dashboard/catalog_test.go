@@ -311,6 +311,7 @@ func TestACompleteCatalogueIsLeftAlone(t *testing.T) {
 }
 
 // The functions that find accounts show two columns to one role, and nothing to the others.
+// TestOnlyTheDashboardFindsAccounts leaves retention the bare ids, which it goes through for their plans.
 func TestOnlyTheDashboardFindsAccounts(t *testing.T) {
 	t.Parallel()
 	w := newStage(t)
@@ -322,7 +323,11 @@ func TestOnlyTheDashboardFindsAccounts(t *testing.T) {
 	require.Error(t, err, "row-level security still shows the table's rows to nobody outside a tenant")
 	for _, role := range []string{"specter_analyzer", "specter_proposal", "specter_verifier", "specter_notifier", "specter_retention"} {
 		_, err := w.db.Pool(t, role).Exec(t.Context(), `SELECT specter_account_ids($1, 10)`, uuid.Nil)
-		require.ErrorContains(t, err, "permission denied", role)
+		if role == "specter_retention" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "permission denied", role)
+		}
 		_, err = w.db.Pool(t, role).Exec(t.Context(), `SELECT specter_accounts_by_email('x')`)
 		require.ErrorContains(t, err, "permission denied", role)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/egress"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/sealed"
 
@@ -40,6 +41,7 @@ type Config struct {
 	PlansFile      string         `env:"SPECTER_PLANS_FILE" doc:"YAML file with the plans that accounts can have and their limits. Absent: free, pro, scale and self-hosted, the last without limits."`
 	QuotaGrace     int            `env:"SPECTER_QUOTA_GRACE" envDefault:"0" doc:"How much is accepted beyond a monthly limit before signals are refused, in percent of it, 0 to 100."`
 	Stripe         StripeSettings
+	Mail           mail.Settings
 	Egress         egress.Settings // the public address is one of them
 }
 
@@ -64,6 +66,9 @@ func (c Config) check() error {
 	}
 	if c.JWTSecret == "" && c.JWKSURL == "" {
 		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
+	}
+	if err := c.Mail.Check(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := plan.Load(c.PlansFile); err != nil {
 		errs = append(errs, fmt.Errorf("SPECTER_PLANS_FILE: %w", err))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/safehttp"
@@ -70,6 +71,10 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	sender, err := mail.Open(c.Mail, p.Log)
+	if err != nil {
+		return nil, err
+	}
 	box := outbox.New(name)
 	store, err := postgres.New(p.DB, box, c.SecretKey)
 	if err != nil {
@@ -127,7 +132,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	quotas := broker.NewQuotas(p.Bus)
-	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, now)
+	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, sender, c.QuotaGrace, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,

@@ -77,3 +77,57 @@ func TestEveryDayCountsWhereADayHasNoMidnight(t *testing.T) {
 		require.Equal(t, 10, each(r.list("points"), positive), name)
 	}
 }
+
+// A dip is no behaviour where signals were refused: every series of a context says so, with the reason.
+func TestHealthMarksWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, other := testkit.SeedTenant(t, w.db, testkit.Seed{TokenScopes: allScopes(), TimeZone: "Europe/Berlin"}), testkit.SeedTenant(t, w.db)
+	hour := w.clock.Now().UTC().Truncate(time.Hour).Add(-30 * time.Hour)
+	for _, r := range []struct {
+		of   testkit.Tenant
+		at   time.Time
+		code string
+		n    int
+	}{
+		{tenant, hour, "quota_exceeded", 1204}, {tenant, hour, "rate_limited", 7}, {tenant, hour, "missing_type", 9},
+		{tenant, hour.Add(time.Hour), "key_expired", 3}, {other, hour, "origin_not_allowed", 5},
+	} {
+		w.insert("specter_dashboard", r.of.AccountID, `INSERT INTO ingest_refusals (account_id, product_id, hour, code, n, last_at) VALUES ($1, $2, $3, $4, $5, $3)`,
+			r.of.AccountID, r.of.ProductID, r.at, r.code, r.n)
+	}
+	c := w.withToken(tenant.Token)
+	marks := func(path, points string) map[string]any {
+		t.Helper()
+		r := c.get("/api/v1/contexts/" + tenant.ContextID.String() + path)
+		require.Equal(t, http.StatusOK, r.status, r.text)
+		found := map[string]any{}
+		for _, p := range r.list(points) {
+			if refused, ok := p.(map[string]any)["refused"]; ok {
+				found[p.(map[string]any)["at"].(string)] = refused
+			}
+		}
+		return found
+	}
+	count := func(code string, n float64) any { return map[string]any{"code": code, "count": n} }
+	first := []any{count("quota_exceeded", 1204), count("rate_limited", 7)}
+	require.Equal(t, map[string]any{
+		hour.Format(time.RFC3339): first, hour.Add(time.Hour).Format(time.RFC3339): []any{count("key_expired", 3)},
+	}, marks("/health?"+url.Values{"step": {"hour"}, "from": {hour.Add(-time.Hour).Format(time.RFC3339)}}.Encode(), "points"))
+
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	days := map[string]any{}
+	for _, at := range []time.Time{hour, hour.Add(time.Hour)} {
+		y, m, d := at.In(berlin).Date()
+		day := time.Date(y, m, d, 0, 0, 0, 0, berlin).UTC().Format(time.RFC3339)
+		if at.Equal(hour) {
+			days[day] = first
+		} else {
+			before, _ := days[day].([]any)
+			days[day] = append(before[:len(before):len(before)], count("key_expired", 3))
+		}
+	}
+	require.Equal(t, days, marks("/health", "points"))
+	require.Equal(t, days, marks("", "health.sparkline"))
+}

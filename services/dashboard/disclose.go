@@ -27,6 +27,12 @@ func (c Config) discloses() privacy.Own {
 			Receives: "the e-mail address of people who open a checkout, and what they tell Stripe on its own pages; this server never sees a card",
 		})
 	}
+	if host, elsewhere := c.away(c.Mail.SMTPURL); elsewhere {
+		own.Recipients = append(own.Recipients, privacy.Recipient{
+			Name: "A mail server", Host: host, Purpose: "delivers mail about accounts",
+			Receives: "the e-mail address of people with an account, and the mails to them: links to sign in, notices of limits and of deletions",
+		})
+	}
 	if host, _ := c.away(c.PostHogHost); host != "" {
 		own.Recipients = append(own.Recipients, privacy.Recipient{
 			Name: "PostHog", Host: host, Purpose: "measures which pages of this dashboard are opened",

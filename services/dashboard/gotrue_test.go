@@ -40,6 +40,7 @@ type goTrue struct {
 	signOuts  []string      // their scopes
 	deletes   []http.Header // of every request to delete a person
 	requests  map[string]int
+	visitors  map[string]string // by path: for whom the last request of it was made
 }
 
 // mailed is a mail that would have been sent.
@@ -55,7 +56,7 @@ func newGoTrue(t *testing.T, c *clock) *goTrue {
 	t.Helper()
 	g := &goTrue{
 		clock: c, users: map[string]uuid.UUID{}, password: map[string]string{}, pending: map[string]bool{}, refresh: map[string]string{},
-		codes: map[string]mailed{}, life: time.Hour, external: map[string]bool{"email": true, "phone": false, "github": true}, requests: map[string]int{},
+		codes: map[string]mailed{}, life: time.Hour, external: map[string]bool{"email": true, "phone": false, "github": true}, requests: map[string]int{}, visitors: map[string]string{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /settings", g.settings)
@@ -74,6 +75,7 @@ func newGoTrue(t *testing.T, c *clock) *goTrue {
 		g.mu.Lock()
 		down := g.down
 		g.requests[r.URL.Path]++
+		g.visitors[r.URL.Path] = strings.Join(r.Header.Values("X-Forwarded-For"), ", ")
 		if r.Method == http.MethodDelete {
 			g.deletes = append(g.deletes, r.Header.Clone())
 		}
@@ -153,6 +155,8 @@ func (g *goTrue) signUp(w http.ResponseWriter, r *http.Request) {
 		goTrueRefuses(w, http.StatusUnprocessableEntity, "user_already_exists")
 	case taken && !g.pending[in.Email]: // as it hides who is known
 		fmt.Fprintf(w, `{"id":%q,"email":%q,"identities":[]}`, uuid.New(), in.Email)
+	case g.confirms && len(g.mails) > 0 && g.mails[len(g.mails)-1].email == in.Email:
+		goTrueRefuses(w, http.StatusTooManyRequests, "over_email_send_rate_limit")
 	case g.confirms:
 		if !taken {
 			g.users[in.Email], g.password[in.Email], g.pending[in.Email] = uuid.New(), in.Password, true
@@ -335,6 +339,10 @@ func (g *goTrue) putUser(w http.ResponseWriter, r *http.Request) {
 	if in.Email != "" {
 		if _, taken := g.users[in.Email]; taken {
 			goTrueRefuses(w, http.StatusUnprocessableEntity, "email_exists")
+			return
+		}
+		if n := len(g.mails); n > 0 && g.mails[n-1].newEmail == in.Email {
+			goTrueRefuses(w, http.StatusTooManyRequests, "over_email_send_rate_limit")
 			return
 		}
 		g.post("email_change", email, in.Email, r, in)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/disclosure"
+	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/dashboard"
 )
 
@@ -134,14 +135,17 @@ func TestThePrivacyPageIsMadeOfTheSettings(t *testing.T) {
 	require.NoError(t, disclosure.Tell(t.Context(), w.bus, disclosure.Disclosure{Service: "retention", SignalMonths: 6, Kept: []disclosure.Kept{{What: "the log", Days: 30}}}))
 	require.NoError(t, disclosure.Tell(t.Context(), w.bus, disclosure.Disclosure{Service: "proposal", Recipients: []disclosure.Recipient{{Name: "A language model", Host: "llm.example.test"}}}))
 
-	page := w.anonymous().get("/privacy")
+	var page response // the services are heard every two seconds
+	testkit.Eventually(t, func() bool {
+		page = w.anonymous().get("/privacy")
+		return !strings.Contains(page.text, "Not known")
+	}, "the page to know what the services say")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.header.Get("Content-Type"), "text/html")
 	require.Contains(t, page.header.Get("Content-Security-Policy"), "default-src 'none'")
 	for _, text := range []string{"Example Ltd", "mailto:privacy@example.test", "6 months", "PostHog", "A language model", "specter_session"} {
 		require.Contains(t, page.text, text)
 	}
-	require.NotContains(t, page.text, "Not known")
 
 	document := w.anonymous().get("/privacy.json")
 	require.Equal(t, http.StatusOK, document.status)

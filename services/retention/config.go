@@ -12,14 +12,14 @@ import (
 	"github.com/draftlabs/specter/services/retention/internal/age"
 )
 
-// AgeSettings are all that it takes to remove what is too old.
-type AgeSettings struct {
+// Ages are the settings that a purge by age needs, and no secret.
+type Ages struct {
 	Months int `env:"SPECTER_RETENTION_MONTHS" envDefault:"24" doc:"How many months signals are kept, 1 to 24."`
 }
 
 // Config are retention's own settings.
 type Config struct {
-	Age            AgeSettings
+	Ages           Ages
 	SecretKey      string        `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
 	PublicURL      string        `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
 	LedgerFile     string        `env:"SPECTER_DELETIONS_FILE" doc:"File to which the certificate of every deleted account is appended, outside the database, for specter deletions replay after a restore. Absent: deletions.jsonl in the data directory with specter up, elsewhere none; specter deletions export writes the same."`
@@ -37,7 +37,7 @@ func load(src config.Source) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if _, err := age.NewKeeper(nil, c.Age.Months, nil); err != nil {
+	if _, err := age.NewKeeper(nil, c.Ages.Months, nil); err != nil {
 		return c, fmt.Errorf("SPECTER_RETENTION_MONTHS: %w", err)
 	}
 	if c.ScrubMiB < 0 {

@@ -21,7 +21,7 @@ type Saved = age.Saved
 // Purge removes what is too old, as the daily run does, or with dryRun only says what that would be.
 // The pool has retention's role.
 func Purge(ctx context.Context, db *pgxpool.Pool, src config.Source, dryRun bool, now func() time.Time) (Report, error) {
-	c, err := config.Load[AgeSettings](src)
+	c, err := config.Load[Ages](src)
 	if err != nil {
 		return Report{}, err
 	}

@@ -43,7 +43,7 @@ func (s *Service) Handler() http.Handler { return nil }
 
 // New wires the service; nothing runs before Run.
 func New(c Config, p svcmain.Platform) (*Service, error) {
-	keeper, err := age.NewKeeper(postgres.NewAges(p.DB, uuid.NewV7), c.Age.Months, p.Now)
+	keeper, err := age.NewKeeper(postgres.NewAges(p.DB, uuid.NewV7), c.Ages.Months, p.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 
 // disclosed is what the page /privacy says of how long things are kept.
 func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
-	d := disclosure.Disclosure{Service: name, SignalMonths: c.Age.Months}
+	d := disclosure.Disclosure{Service: name, SignalMonths: c.Ages.Months}
 	for _, k := range keeper.Kept() {
 		d.Kept = append(d.Kept, disclosure.Kept{What: k.What, Days: int(k.For / (24 * time.Hour))})
 	}

@@ -53,7 +53,7 @@ func newStage(t testing.TB) *stage {
 	return &stage{
 		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: ledger,
 		config: retention.Config{
-			Age: retention.AgeSettings{Months: 24}, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
+			Ages: retention.Ages{Months: 24}, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
 			SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: ledger, ScrubMiB: 64,
 		},
 	}

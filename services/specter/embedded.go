@@ -21,6 +21,9 @@ import (
 // authPath is where the local auth server is mounted, as at Supabase.
 const authPath = "/auth/v1"
 
+// confirmPath is the web app's page that links in mails lead to.
+const confirmPath = "/auth/confirm"
+
 // privatePostgres adds the database that this process runs itself.
 func (h *host) privatePostgres(own Config, dir *datadir.Dir) error {
 	server, err := infra.NewPostgres(infra.PostgresOptions{Dir: dir.Path("postgres"), BinDir: own.PostgresBin, Log: h.log})
@@ -107,11 +110,11 @@ func (h *host) localAuth(own Config) error {
 	if err != nil {
 		return err
 	}
-	url := first(own.AuthURL, loopbackURL(h.addr)+authPath)
+	url, site := first(own.AuthURL, loopbackURL(h.addr)+authPath), publicURL(own, h.addr)
 	server, err := infra.NewAuth(infra.AuthOptions{
 		DatabaseURL: func() string { return h.databaseURL },
 		Secret:      []byte(h.src["SPECTER_SUPABASE_JWT_SECRET"]),
-		URL:         url, SiteURL: publicURL(own, h.addr), Mail: sender, Log: h.log,
+		URL:         url, SiteURL: site, ConfirmURL: site + confirmPath, Mail: sender, Log: h.log,
 		DisableSignup: own.DisableSignup, Autoconfirm: own.autoconfirm(),
 	})
 	if err != nil {

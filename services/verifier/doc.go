@@ -7,7 +7,7 @@
 //
 // Stores: verifications, verification_plans, verification_looks (only writer), its outbox and inbox, and its timers in
 // schema river_verifier. Reads rollup_hourly, rollup_dimension_hourly, rollup_funnel_hourly, deployments, products,
-// contexts, proposals and findings.
+// contexts, proposals, findings and ingest_refusals.
 //
 // Promises:
 //   - the plan of a test is stored before anything after the deployment is read, and never changes: what is measured and
@@ -18,8 +18,8 @@
 //     have given at its time;
 //   - one deployment gets one verification and at most one verdict, whose event leaves in the verdict's transaction,
 //     whatever crashes, is delivered twice or runs at once; the database refuses to change a verdict;
-//   - there is no verdict on nothing: not without traffic, below the minimums, on days that stand out, where another
-//     deployment shipped or the deployment changed what is counted; after SPECTER_VERIFY_DAYS it ends inconclusive with
+//   - there is no verdict on nothing: not without traffic, below the minimums, on days that stand out or on which signals were
+//     refused, where another deployment shipped or the deployment changed what is counted; after SPECTER_VERIFY_DAYS it ends inconclusive with
 //     what would settle it;
 //   - every result carries its interval at the level of its look, the raw counts and the smallest effect that could have
 //     been found, and says what stands in the way when there is no verdict.

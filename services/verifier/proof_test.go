@@ -38,6 +38,15 @@ func (w *world) scale(from, to int, purchases, errors float64) {
 	w.exec(`DELETE FROM rollup_hourly WHERE n = 0`)
 }
 
+// refuse counts signals of every hour in days [from, to) of the window as refused.
+func (w *world) refuse(from, to int) {
+	w.t.Helper()
+	start := w.window()
+	w.exec(`INSERT INTO ingest_refusals (account_id, product_id, hour, code, n, last_at)
+		SELECT $1, $2, hour, 'quota_exceeded', 40, hour FROM generate_series($3::timestamptz, $4::timestamptz - interval '1 hour', interval '1 hour') AS hour`,
+		w.tenant.AccountID, w.tenant.ProductID, start.AddDate(0, 0, from), start.AddDate(0, 0, to))
+}
+
 // ship adds another deployment of the product.
 func (w *world) ship(at time.Time) {
 	w.t.Helper()
@@ -68,6 +77,7 @@ func TestWhatNobodyShouldBelieveEndsInconclusiveWithItsWarning(t *testing.T) {
 		{"tracking stopped", 20 * days, func(w *world) { w.scale(0, 2, 1.2, .5); w.scale(2, 16, 0, 0) }, "instrumentation_broken", "missing_days"},
 		{"a deployment at the weekend", saturday(), func(w *world) { w.scale(0, 1, 1.3, .6) }, "", "weekend"},
 		{"two overlapping deployments", 20 * days, func(w *world) { w.scale(0, 20, 1.2, .4); w.ship(w.deployedAt.AddDate(0, 0, 3)) }, "another_deployment", "another_deployment"},
+		{"signals refused for the limit", 20 * days, func(w *world) { w.scale(0, 2, 1.2, .5); w.scale(2, 16, 1, .1); w.refuse(2, 16) }, "signals_refused", "signals_refused"},
 		{"a holiday spike", 20 * days, func(w *world) { w.scale(3, 6, 8, 2) }, "", "special_days"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -170,6 +170,9 @@ func (s *Stripe) updateCustomer(r *http.Request) (map[string]any, *refusal) {
 		return nil, missing
 	}
 	if r.Form.Has("email") {
+		if s.noEmails {
+			return nil, &refusal{http.StatusBadRequest, "invalid_request_error", "email_invalid"}
+		}
 		c.Email = r.Form.Get("email")
 	}
 	s.happened("customer.updated", s.customerObject(c))

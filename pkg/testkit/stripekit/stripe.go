@@ -58,6 +58,7 @@ type Stripe struct {
 	down          bool
 	after         func(*http.Request)
 	refused       string
+	noEmails      bool
 	requests      []string
 	n             int
 	customers     map[string]*Customer
@@ -107,6 +108,13 @@ func (s *Stripe) Refuse(customer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = customer
+}
+
+// RefuseEmails makes every e-mail address one that Stripe does not take, until it is false again.
+func (s *Stripe) RefuseEmails(refuse bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noEmails = refuse
 }
 
 // OnEvent is called with every event.

@@ -2169,7 +2169,10 @@ export interface components {
             neutral: number;
             /** Format: double */
             ratio?: number;
+            refused?: components["schemas"]["Refused"];
         };
+        /** @description Signals of the product that were refused in the time though nothing was wrong with them, by reason: the monthly limit was used up (`quota_exceeded`), too many came at once (`rate_limited`), the key had expired (`key_expired`) or was not for their origin (`origin_not_allowed`). Fewer signals then say nothing about people. Absent without any, and after 90 days. */
+        Refused: components["schemas"]["CodeCount"][];
         HealthSeries: {
             /** Format: uuid */
             context_id: string;
@@ -3389,6 +3392,7 @@ export interface components {
             between?: boolean;
             /** @description A day that led to the finding. */
             trigger?: boolean;
+            refused?: components["schemas"]["Refused"];
         };
         Calibration: {
             /**

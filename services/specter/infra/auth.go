@@ -29,7 +29,9 @@ type AuthOptions struct {
 	// URL is where clients reach the handler, with its prefix.
 	URL string
 	// SiteURL is the web app's address.
-	SiteURL       string
+	SiteURL string
+	// ConfirmURL is its page that links in mails lead to.
+	ConfirmURL    string
 	DisableSignup bool
 	// Autoconfirm believes every address without a mail to it.
 	Autoconfirm bool
@@ -79,7 +81,7 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	}
 	defer db.Close()
 	o := auth.Options{
-		DB: db, Secret: a.options.Secret, URL: a.options.URL, SiteURL: a.options.SiteURL,
+		DB: db, Secret: a.options.Secret, URL: a.options.URL, SiteURL: a.options.SiteURL, ConfirmURL: a.options.ConfirmURL,
 		DisableSignup: a.options.DisableSignup, Autoconfirm: a.options.Autoconfirm, Mail: a.options.Mail, Log: a.options.Log.Named("auth"),
 	}
 	s, err := auth.New(o)

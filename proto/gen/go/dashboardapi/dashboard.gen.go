@@ -1506,6 +1506,9 @@ type DailyPoint struct {
 	Positive int64    `json:"positive"`
 	Post     *bool    `json:"post,omitempty"`
 
+	// Refused Signals of the product that were refused in the time though nothing was wrong with them, by reason: the monthly limit was used up (`quota_exceeded`), too many came at once (`rate_limited`), the key had expired (`key_expired`) or was not for their origin (`origin_not_allowed`). Fewer signals then say nothing about people. Absent without any, and after 90 days.
+	Refused *Refused `json:"refused,omitempty"`
+
 	// Trigger A day that led to the finding.
 	Trigger *bool `json:"trigger,omitempty"`
 
@@ -1994,6 +1997,9 @@ type HealthPoint struct {
 	Neutral  int64     `json:"neutral"`
 	Positive int64     `json:"positive"`
 	Ratio    *float64  `json:"ratio,omitempty"`
+
+	// Refused Signals of the product that were refused in the time though nothing was wrong with them, by reason: the monthly limit was used up (`quota_exceeded`), too many came at once (`rate_limited`), the key had expired (`key_expired`) or was not for their origin (`origin_not_allowed`). Fewer signals then say nothing about people. Absent without any, and after 90 days.
+	Refused *Refused `json:"refused,omitempty"`
 }
 
 // HealthSeries defines model for HealthSeries.
@@ -2721,6 +2727,9 @@ type RecoveryBegun struct {
 	// Deliveries How many will be sent again.
 	Deliveries int64 `json:"deliveries"`
 }
+
+// Refused Signals of the product that were refused in the time though nothing was wrong with them, by reason: the monthly limit was used up (`quota_exceeded`), too many came at once (`rate_limited`), the key had expired (`key_expired`) or was not for their origin (`origin_not_allowed`). Fewer signals then say nothing about people. Absent without any, and after 90 days.
+type Refused = []CodeCount
 
 // RejectReason defines model for RejectReason.
 type RejectReason string

@@ -6,6 +6,7 @@
 //	alarm.go          which alarms are one incident, and when it is over
 //	finding.go        ratios, segments, types:  contrast.go, counterfactual.go
 //	other.go          volumes, new errors, steps of the funnel
+//	cuts.go           hours in which signals were refused: how many came says nothing
 //	sample.go         what a sample of sessions adds: pairs of conditions, sessions affected
 //
 // Nothing is looked at that lies after as_of, so history that was imported is

@@ -30,6 +30,9 @@ type Work interface {
 	// History is every hour with signals, from ≤ hour < to, ascending; values and errors
 	// only of hours from recent on. It leaves the funnel out.
 	History(ctx context.Context, from, recent, to time.Time) ([]Hour, error)
+	// Refused are the hours in which signals of the product were refused, from ≤ hour < to,
+	// ascending.
+	Refused(ctx context.Context, from, to time.Time) ([]RefusedHour, error)
 	// Totals contrasts two windows by type and by dimension value; nil types: all.
 	Totals(ctx context.Context, window, baseline Window, types []string) ([]TypeTotal, []ValueTotal, error)
 	// FunnelStore holds the sample of sessions and what was counted from it.
@@ -127,6 +130,9 @@ func (s *Service) Run(ctx context.Context, r Request) error {
 			return w.Record(ctx, a)
 		}
 		run := newWatch(&home, w.Watched())
+		if run.cuts.hours, err = w.Refused(ctx, from, asOf); err != nil {
+			return err
+		}
 		for _, h := range hours {
 			run.push(h, !h.Hour.Add(time.Hour).After(whole))
 		}

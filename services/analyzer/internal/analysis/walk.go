@@ -88,7 +88,11 @@ func (l *walking) all(ctx context.Context) error {
 	if l.open, err = l.work.Unresolved(ctx, l.end); err != nil {
 		return err
 	}
-	for from := weekOf(l.From.Add(-lookback)); from.Before(l.end); from = from.Add(chunk) {
+	begin := weekOf(l.From.Add(-lookback))
+	if l.run.cuts.hours, err = l.work.Refused(ctx, begin, l.end); err != nil {
+		return err
+	}
+	for from := begin; from.Before(l.end); from = from.Add(chunk) {
 		hours, err := history(ctx, l.work, from, from, earlier(from.Add(chunk), l.end))
 		if err != nil {
 			return err

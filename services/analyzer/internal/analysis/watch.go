@@ -55,6 +55,7 @@ type watch struct {
 	news    []detect.Newcomer // of the last two days
 	parts   map[string]*part  // segments, types whose share may rise, steps of the funnel
 	falls   map[string]*fall  // types whose volume may fall
+	cuts    cuts              // hours whose volume says nothing
 
 	first, hour int64 // of signals, and the one judged last
 	last        int64 // hour with signals
@@ -266,6 +267,10 @@ func (w *watch) room(hour int64, kind string, limit int) bool {
 func (w *watch) pushVolume(hour int64, h Hour, c HourCount) {
 	w.silence(hour)
 	w.whole = hour
+	if w.cuts.at(hour, c.All, w.expected(hour)) {
+		w.skip(hour)
+		return
+	}
 	usual := w.usual(hour, h, c.All)
 	w.flow = w.volume.Push(hour, c.All)
 	seen := make(map[string]bool, len(h.Types))
@@ -311,9 +316,36 @@ func (w *watch) fall(kind string) *fall {
 	return f
 }
 
-// silence pushes the empty hours before hour.
+// expected is how many signals the context usually has in an hour.
+func (w *watch) expected(hour int64) float64 {
+	mean, _, _ := w.volume.Forecast(hour)
+	return mean
+}
+
+// skip lets an hour pass whose volume says nothing.
+func (w *watch) skip(hour int64) {
+	w.volume.Skip(hour)
+	for _, f := range w.falls {
+		f.volume.Skip(hour)
+	}
+}
+
+// silence pushes the empty hours before hour, but for those in which signals were refused.
 func (w *watch) silence(hour int64) {
+	w.whole = max(w.whole, w.first-1)
+	for at, some := w.cuts.next(w.whole + 1); some && at < hour; at, some = w.cuts.next(at + 1) {
+		w.advance(at)
+		if w.cuts.at(at, 0, w.expected(at)) {
+			w.skip(at)
+		}
+		w.whole = at
+	}
 	w.whole = max(w.whole, hour-1)
+	w.advance(hour)
+}
+
+// advance pushes the hours before one as empty.
+func (w *watch) advance(hour int64) {
 	w.flow = w.volume.Advance(hour)
 	for _, f := range w.falls {
 		f.status = f.volume.AdvanceAmong(hour, 0) // all types stopped: that is the context's silence

@@ -263,5 +263,10 @@ func (m *memory) Resolve(_ context.Context, finding uuid.UUID, at *time.Time) er
 	return nil
 }
 
+// Refused is nothing: all that was made was accepted.
+func (m *memory) Refused(context.Context, time.Time, time.Time) ([]analysis.RefusedHour, error) {
+	return nil, nil
+}
+
 // LookAgain is a timer's.
 func (m *memory) LookAgain(context.Context, time.Time, time.Time) error { return nil }

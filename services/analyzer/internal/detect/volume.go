@@ -135,6 +135,14 @@ func (v *Volume) AdvanceAmong(hour int64, usual float64) VolumeStatus {
 	return status
 }
 
+// Skip lets an hour pass of which it is not known how many there would have been: it is no
+// evidence, and nothing is learned from it.
+func (v *Volume) Skip(hour int64) {
+	if v.state.First != 0 {
+		v.state.pass(hour)
+	}
+}
+
 // Push judges one hour, then learns from it. Hours must come in order, without gaps.
 func (v *Volume) Push(hour, n int64) VolumeStatus { return v.PushAmong(hour, n, 1) }
 

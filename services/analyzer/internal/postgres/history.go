@@ -61,3 +61,16 @@ func (w *work) History(ctx context.Context, from, recent, to time.Time) ([]analy
 	}
 	return out, nil
 }
+
+// Refused implements analysis.Work.
+func (w *work) Refused(ctx context.Context, from, to time.Time) ([]analysis.RefusedHour, error) {
+	rows, err := w.q.RefusedHours(ctx, db.RefusedHoursParams{AccountID: w.account, ProductID: w.home.ProductID, FromAt: from, ToAt: to})
+	if err != nil {
+		return nil, fmt.Errorf("reading the hours of refusals: %w", err)
+	}
+	out := make([]analysis.RefusedHour, len(rows))
+	for i, r := range rows {
+		out[i] = analysis.RefusedHour{Hour: r.Hour.UTC(), N: r.N, UsedUp: r.UsedUp}
+	}
+	return out, nil
+}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/draftlabs/specter/pkg/fault"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
@@ -23,6 +25,9 @@ const (
 	// mailAnswersAfter hides how long the auth server took to sign somebody up who has to look into their mail: sending
 	// one takes longer than finding that there is nothing to send.
 	mailAnswersAfter = 1500 * time.Millisecond
+	// changeEvery is how soon an account may ask for another address. An auth server says so only of addresses that
+	// nobody has; we say it of all.
+	changeEvery = time.Minute
 	// Failed sign-ins are written down for the account's owner: so many at once, and then one in a while.
 	refusalsAtOnce = 5
 	refusalEvery   = 10 * time.Minute
@@ -52,29 +57,47 @@ const (
 	OutcomeOtherAddress Outcome = "other_address" // nobody was signed in
 )
 
-// ways remembers what the auth server has on.
+// ways remembers what the auth server has on, and asks for it once however many wait.
 type ways struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	have Ways
-	till time.Time
+	now    func() time.Time
+	asking singleflight.Group
+	mu     sync.Mutex
+	have   Ways
+	till   time.Time
+}
+
+func (w *ways) kept() (Ways, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.have, w.now().Before(w.till)
+}
+
+func (w *ways) keep(have Ways) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.have, w.till = have, w.now().Add(waysKept)
 }
 
 // Ways tells which ways in there are.
 func (s *Service) Ways(ctx context.Context) (Ways, error) {
-	w := &s.ways
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := w.now()
-	if now.Before(w.till) {
-		return w.have, nil
+	if have, good := s.ways.kept(); good {
+		return have, nil
 	}
-	have, err := s.auth.Ways(ctx)
-	if err != nil {
-		return Ways{}, err
+	// Not with the first one's request: the others wait for the same answer.
+	asked := s.ways.asking.DoChan("", func() (any, error) {
+		have, err := s.auth.Ways(context.WithoutCancel(ctx))
+		if err == nil {
+			s.ways.keep(have)
+		}
+		return have, err
+	})
+	select {
+	case answer := <-asked:
+		have, _ := answer.Val.(Ways)
+		return have, answer.Err
+	case <-ctx.Done():
+		return Ways{}, ctx.Err()
 	}
-	w.have, w.till = have, now.Add(waysKept)
-	return have, nil
 }
 
 // SignUp makes a person known to the auth server and signs them in. ErrCheckMail, after the same time for every address,
@@ -90,15 +113,19 @@ func (s *Service) SignUp(ctx context.Context, email, password string, b Browser)
 		err = ErrCheckMail // that the address is known is nobody's business
 	}
 	if errors.Is(err, ErrCheckMail) {
-		select {
-		case <-answerAt.C:
-		case <-ctx.Done():
-		}
+		await(ctx, answerAt)
 	}
 	if err != nil {
 		return SignedIn{}, err
 	}
 	return s.begin(ctx, who, BySignUp, b)
+}
+
+func await(ctx context.Context, timer *time.Timer) {
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (s *Service) confirmsEmail(ctx context.Context) bool {
@@ -113,7 +140,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, b Browser)
 	}
 	who, err := s.auth.SignIn(ctx, normalEmail(email), password)
 	if fault.Is(err, fault.Unauthenticated) {
-		s.noteRefusal(normalEmail(email))
+		s.noteRefusal(ctx, normalEmail(email))
 	}
 	if err != nil {
 		return SignedIn{}, err
@@ -122,12 +149,12 @@ func (s *Service) SignIn(ctx context.Context, email, password string, b Browser)
 }
 
 // noteRefusal tells the owner of the address, if there is one, after the answer was given.
-func (s *Service) noteRefusal(email string) {
+func (s *Service) noteRefusal(ctx context.Context, email string) {
 	if s.refusals.Take(email) > 0 {
 		return
 	}
 	at := s.now()
-	_ = s.letters.post(func(ctx context.Context) error { return s.store.NoteRefusal(ctx, email, at) }) // when there is no room it is not written down
+	_ = s.letters.post(ctx, func(ctx context.Context) error { return s.store.NoteRefusal(ctx, email, at) }) // when there is no room it is not written down
 }
 
 // begin signs a person in: always with a new secret, whatever the browser came with.
@@ -195,26 +222,26 @@ func (s *Service) endSecret(ctx context.Context, secret string) error {
 }
 
 // SendConfirmation, SendRecovery and SendMagicLink ask for a mail. The answer is the same whoever has the address.
-func (s *Service) SendConfirmation(email string) error {
-	return s.send(email, SignUpLink, s.auth.SendConfirmation)
+func (s *Service) SendConfirmation(ctx context.Context, email string) error {
+	return s.send(ctx, email, SignUpLink, s.auth.SendConfirmation)
 }
 
 // SendRecovery asks for a link that sets a new password.
-func (s *Service) SendRecovery(email string) error {
-	return s.send(email, RecoveryLink, s.auth.SendRecovery)
+func (s *Service) SendRecovery(ctx context.Context, email string) error {
+	return s.send(ctx, email, RecoveryLink, s.auth.SendRecovery)
 }
 
 // SendMagicLink asks for a link that signs in.
-func (s *Service) SendMagicLink(email string) error {
-	return s.send(email, MagicLink, s.auth.SendMagicLink)
+func (s *Service) SendMagicLink(ctx context.Context, email string) error {
+	return s.send(ctx, email, MagicLink, s.auth.SendMagicLink)
 }
 
-func (s *Service) send(email string, kind LinkKind, send func(context.Context, string, Back) error) error {
+func (s *Service) send(ctx context.Context, email string, kind LinkKind, send func(context.Context, string, Back) error) error {
 	if err := checkEmail(email); err != nil {
 		return err
 	}
 	email = normalEmail(email)
-	return s.letters.post(func(ctx context.Context) error { return send(ctx, email, s.flows.mail(kind)) })
+	return s.letters.post(ctx, func(ctx context.Context) error { return send(ctx, email, s.flows.mail(kind)) })
 }
 
 // Link is what a link in a mail carried: a token and its kind, or a code and the flow it belongs to, or a refresh token

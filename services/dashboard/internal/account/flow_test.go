@@ -142,7 +142,7 @@ func TestThereIsRoomForLettersOrThereIsNot(t *testing.T) {
 	l := newLetters(func(error) {})
 	sent := 0
 	for range lettersWaiting {
-		require.NoError(t, l.post(func(context.Context) error { sent++; return nil }))
+		require.NoError(t, l.post(t.Context(), func(context.Context) error { sent++; return nil }))
 	}
-	require.True(t, fault.Is(l.post(func(context.Context) error { return nil }), fault.Unavailable))
+	require.True(t, fault.Is(l.post(t.Context(), func(context.Context) error { return nil }), fault.Unavailable))
 }

@@ -25,10 +25,11 @@ func newLetters(failed func(error)) letters {
 	return letters{waiting: make(chan func(context.Context) error, lettersWaiting), failed: failed}
 }
 
-// post hands work over; whether there is room does not depend on what it is.
-func (l letters) post(work func(context.Context) error) error {
+// post hands over work that ctx's visitor asked for and does not wait for; whether there is room does not depend on what it is.
+func (l letters) post(ctx context.Context, work func(context.Context) error) error {
+	visitor := VisitorOf(ctx)
 	select {
-	case l.waiting <- work:
+	case l.waiting <- func(ctx context.Context) error { return work(From(ctx, visitor)) }:
 		return nil
 	default:
 		return errLetters

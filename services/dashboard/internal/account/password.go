@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -55,7 +56,7 @@ func (s *Service) reproved(ctx context.Context, p Principal, password, pointer s
 	}
 	who, err := s.auth.SignIn(ctx, p.Account.Email, password)
 	if fault.Is(err, fault.Unauthenticated) || err == nil && who.UserID != p.Session.UserID {
-		s.noteRefusal(p.Account.Email)
+		s.noteRefusal(ctx, p.Account.Email)
 		return Identity{}, wrong
 	}
 	return who, err
@@ -70,6 +71,8 @@ func (s *Service) again(ctx context.Context, session Session) (Identity, error) 
 	if token == "" {
 		return Identity{}, ErrSessionEnded
 	}
+	ctx, done := finish(ctx)
+	defer done()
 	who, err := s.auth.Refresh(ctx, token)
 	if errors.Is(err, ErrRefused) {
 		return Identity{}, ErrSessionEnded
@@ -81,7 +84,7 @@ func (s *Service) again(ctx context.Context, session Session) (Identity, error) 
 }
 
 // ChangeEmail asks the auth server to change the address. It says whether links have to be followed first; that another
-// person has the address is not said.
+// person has the address is not said, nor shown by how long the answer takes.
 func (s *Service) ChangeEmail(ctx context.Context, p Principal, email, password string) (pending bool, err error) {
 	if p.Session == nil {
 		return false, p.May("")
@@ -93,7 +96,12 @@ func (s *Service) ChangeEmail(ctx context.Context, p Principal, email, password 
 	if err != nil {
 		return false, err
 	}
+	if wait := s.changes.Take(p.Account.ID.String()); wait > 0 {
+		return false, fault.New(fault.RateLimited, "rate_limited", "An address was asked for a moment ago. Wait a minute.").After(wait)
+	}
 	email = normalEmail(email)
+	answerAt := time.NewTimer(mailAnswersAfter)
+	defer answerAt.Stop()
 	got, err := s.auth.SetEmail(ctx, who.AccessToken, email, s.flows.mail(EmailLink))
 	if fault.Is(err, fault.Conflict) && s.confirmsEmail(ctx) {
 		err, got = nil, p.Account.Email
@@ -108,6 +116,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p Principal, email, password 
 	if got == email {
 		return false, s.store.FollowEmail(ctx, p.Actor(), email, s.now())
 	}
+	await(ctx, answerAt)
 	return true, s.store.Note(ctx, p.Actor(), "email.change_asked", s.now())
 }
 

@@ -24,6 +24,8 @@ const (
 	touchEvery = 5 * time.Minute // how exact last_seen_at and last_used_at are
 	// refreshLease is how long one request has to ask the auth server before another may.
 	refreshLease = time.Minute
+	// refreshTime bounds it, well within the lease.
+	refreshTime = 20 * time.Second
 )
 
 // Store keeps accounts, sessions and tokens. Secrets come as SHA-256, refresh tokens in clear: the
@@ -90,6 +92,7 @@ type Service struct {
 	letters  letters
 	ways     ways
 	refusals *throttle.Throttle // of sign-ins, as far as they are written down
+	changes  *throttle.Throttle // of an account's address
 }
 
 // New returns a Service.
@@ -109,7 +112,7 @@ func New(store Store, auth AuthServer, o Options) (*Service, error) {
 	}
 	return &Service{
 		store: store, auth: auth, options: o, now: o.Now, flows: f, letters: newLetters(o.Failed),
-		ways: ways{now: o.Now}, refusals: throttle.New(refusalsAtOnce, refusalEvery, o.Now),
+		ways: ways{now: o.Now}, refusals: throttle.New(refusalsAtOnce, refusalEvery, o.Now), changes: throttle.New(1, changeEvery, o.Now),
 	}, nil
 }
 
@@ -153,6 +156,8 @@ func (s *Service) refresh(ctx context.Context, session Session, account Account,
 	if err != nil || token == "" {
 		return account, err
 	}
+	ctx, done := finish(ctx)
+	defer done()
 	who, err := s.auth.Refresh(ctx, token)
 	switch {
 	case errors.Is(err, ErrRefused), err == nil && who.UserID != session.UserID:
@@ -167,6 +172,12 @@ func (s *Service) refresh(ctx context.Context, session Session, account Account,
 		return account, err
 	}
 	return s.follow(ctx, account, who)
+}
+
+// finish is ctx for a trade of refresh tokens: a browser that leaves meanwhile must not lose the next one, for the
+// auth server takes the old one a second time as stolen.
+func finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 }
 
 // Sessions lists the signed-in browsers.

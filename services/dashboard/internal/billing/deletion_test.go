@@ -66,7 +66,7 @@ func TestThePurgeDeletesTheCustomerHoweverLongStripeIsAway(t *testing.T) {
 	require.NoError(t, ann.close())
 	require.NoError(t, b.round())
 	events := b.stripe.Events()
-	b.clock.advance(deletion)
+	b.clock.advance(deletion + time.Minute)
 	b.stripe.Down(true)
 	ann.purge()
 	require.Error(t, b.round())
@@ -90,6 +90,25 @@ func TestThePurgeDeletesTheCustomerHoweverLongStripeIsAway(t *testing.T) {
 		require.Zero(t, ann.count(`SELECT count(*) FROM `+table+` WHERE account_id = $1`, ann.Account), table)
 	}
 	require.Zero(t, ann.count(`SELECT count(*) FROM accounts WHERE id = $1`, ann.Account))
+}
+
+// Whoever cancels the deletion at the last moment has their subscription still: that may be on its way into the
+// database while a round is begun, and clocks differ.
+func TestACancellationAtTheLastMomentLosesNoSubscription(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, zap.NewNop())
+	ann := b.owner()
+	ann.buy(pro)
+	require.NoError(t, ann.close())
+	require.NoError(t, b.round())
+	b.clock.advance(deletion)
+	require.NoError(t, b.round())
+	b.clock.advance(-time.Millisecond) // when it was asked for
+	require.NoError(t, ann.reopen())
+	require.NoError(t, b.round())
+	require.Len(t, ann.live(), 1)
+	require.False(t, ann.live()[0].EndsWithPeriod)
+	require.Equal(t, "pro", ann.plan())
 }
 
 func TestADeletionThatIsDoneTellsStripeAtOnce(t *testing.T) {

@@ -208,7 +208,7 @@ func (m *machine) leave(r *rapid.T) {
 	if !m.closed {
 		require.NoError(r, m.o.close())
 	}
-	m.b.clock.advance(deletion)
+	m.b.clock.advance(deletion + time.Minute)
 	m.o.purge()
 	require.NoError(r, m.b.round())
 	require.Empty(r, m.o.customer())

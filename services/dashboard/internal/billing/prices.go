@@ -23,6 +23,8 @@ const (
 	pricesLive = 10 * time.Minute
 	// pricesPatience is how long a page waits for Stripe; without an answer it shows plans without prices.
 	pricesPatience = 5 * time.Second
+	// pricesPause is how long a price that could not be read is not asked for again.
+	pricesPause = time.Minute
 )
 
 // prices remembers what Stripe said for a while.
@@ -35,8 +37,8 @@ type prices struct {
 }
 
 type priceRead struct {
-	price Price
-	at    time.Time
+	price Price     // as it was read last; without an id before that
+	next  time.Time // when to ask again
 }
 
 func newPrices(s Stripe, now func() time.Time) *prices {
@@ -46,16 +48,14 @@ func newPrices(s Stripe, now func() time.Time) *prices {
 // of returns what is known of the prices: fresh, or as it was while Stripe is away. A price that cannot be read is
 // missing.
 func (p *prices) of(ctx context.Context, ids []string) map[string]Price {
-	ctx, cancel := context.WithTimeout(ctx, pricesPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pricesPatience) // whoever leaves takes nothing from the others
 	defer cancel()
 	var reads errgroup.Group
 	reads.SetLimit(roundWorkers)
 	for _, id := range p.stale(ids) {
 		reads.Go(func() error {
 			price, err := p.stripe.Price(ctx, id)
-			if err == nil {
-				p.keep(price)
-			}
+			p.keep(id, price, err == nil)
 			return nil
 		})
 	}
@@ -64,8 +64,8 @@ func (p *prices) of(ctx context.Context, ids []string) map[string]Price {
 	defer p.mu.Unlock()
 	out := make(map[string]Price, len(ids))
 	for _, id := range ids {
-		if known, ok := p.read[id]; ok {
-			out[id] = known.price
+		if known := p.read[id].price; known.ID != "" {
+			out[id] = known
 		}
 	}
 	return out
@@ -76,15 +76,19 @@ func (p *prices) stale(ids []string) []string {
 	defer p.mu.Unlock()
 	var out []string
 	for _, id := range ids {
-		if known, ok := p.read[id]; !ok || p.now().Sub(known.at) >= pricesLive {
+		if !p.now().Before(p.read[id].next) {
 			out = append(out, id)
 		}
 	}
 	return out
 }
 
-func (p *prices) keep(price Price) {
+func (p *prices) keep(id string, price Price, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.read[price.ID] = priceRead{price, p.now()}
+	if !ok {
+		p.read[id] = priceRead{p.read[id].price, p.now().Add(pricesPause)}
+		return
+	}
+	p.read[id] = priceRead{price, p.now().Add(pricesLive)}
 }

@@ -21,6 +21,9 @@ const (
 	roundWorkers = 4  // Stripe takes 25 requests a second and more
 	// retryAfter is when an account that could not be settled is tried again.
 	retryAfter = 10 * time.Minute
+	// lastMoment is for how long after its end the time for cancelling a deletion counts: what was asked for in time may be
+	// written a little later, and clocks differ.
+	lastMoment = time.Minute
 )
 
 // Round deletes customers of accounts that are gone, and compares with Stripe every account that is due: a day after
@@ -29,7 +32,7 @@ func (s *Service) Round(ctx context.Context) error {
 	if !s.On() {
 		return nil
 	}
-	_, err := s.farewells(ctx, s.Now(), uuid.Nil)
+	_, err := s.farewells(ctx, s.Now().Add(-lastMoment), uuid.Nil)
 	return errors.Join(err, s.settleDue(ctx))
 }
 

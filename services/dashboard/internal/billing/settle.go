@@ -87,8 +87,9 @@ func (s *Service) correct(ctx context.Context, account uuid.UUID, known Standing
 		return true, gone(s.Stripe.GoOn(ctx, kept.ID))
 	}
 	if !c.Gone && !closed && c.Email != known.Email {
+		// Only receipts are sent there: an address that Stripe does not take must not cost the plan that is paid for.
 		if err := gone(s.Stripe.SetEmail(ctx, known.Customer, known.Email)); err != nil {
-			return false, err
+			s.Log.Warn("Stripe was not told an account's e-mail address, it is tried again", zap.Stringer("account_id", account), zap.Error(err))
 		}
 	}
 	return false, nil

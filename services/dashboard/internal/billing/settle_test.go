@@ -289,6 +289,60 @@ func TestOneAccountThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
 	require.Equal(t, "pro", ann.plan())
 }
 
+// Stripe is particular about addresses. Who pays has their plan, whatever it thinks of theirs.
+func TestAnAddressThatStripeRefusesDelaysNothing(t *testing.T) {
+	t.Parallel()
+	core, logged := observer.New(zapcore.WarnLevel)
+	b := newBench(t, zap.New(core))
+	ann := b.owner()
+	b.stripe.RefuseEmails(true)
+	ann.buy(pro)
+	require.Equal(t, "pro", ann.plan())
+	require.Empty(t, b.stripe.Customers()[0].Email)
+	require.Positive(t, logged.FilterMessageSnippet("e-mail address").Len())
+
+	b.stripe.RefuseEmails(false)
+	b.clock.advance(24 * time.Hour)
+	require.NoError(t, b.round())
+	require.Equal(t, ann.user.String()+"@example.test", b.stripe.Customers()[0].Email, "tried again")
+}
+
+// Two tabs of different products open a checkout at once: the same page with different ways back.
+func TestTabsOfTwoProductsShareAPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, zap.NewNop())
+	ann := b.owner()
+	ann.checkout(pro)
+	b.clock.advance(24 * time.Hour) // the page is over
+
+	var listed atomic.Int32
+	both := make(chan struct{})
+	b.stripe.After(func(r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/v1/checkout/sessions" && listed.Load() < 2 {
+			if listed.Add(1) == 2 {
+				close(both)
+			}
+			<-both
+		}
+	})
+	urls := make([]string, 2)
+	var tabs sync.WaitGroup
+	for i := range urls {
+		tabs.Go(func() {
+			for urls[i] == "" {
+				var err error
+				urls[i], err = b.service.Checkout(t.Context(), ann.Actor, pro, uuid.New())
+				if err != nil && !fault.Is(err, fault.Unavailable) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	tabs.Wait()
+	require.Equal(t, urls[0], urls[1])
+}
+
 func TestACustomerDeletedAtStripeIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, zap.NewNop())
@@ -303,6 +357,31 @@ func TestACustomerDeletedAtStripeIsMadeAnew(t *testing.T) {
 	ann.buy(scale)
 	require.NotEqual(t, first, ann.customer())
 	require.Equal(t, "scale", ann.plan())
+}
+
+// A page with plans waits for Stripe once, and not each time it is opened.
+func TestPricesThatCannotBeReadAreNotAskedForEachTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, zap.NewNop())
+	ann := b.owner()
+	a, err := b.accounts.Account(t.Context(), ann.Account)
+	require.NoError(t, err)
+	priced := func() (n int) {
+		o, err := b.service.Overview(t.Context(), a)
+		require.NoError(t, err)
+		for _, offer := range o.Offers {
+			n += len(offer.Prices)
+		}
+		return n
+	}
+	b.stripe.Down(true)
+	require.Zero(t, priced())
+	asked := len(b.stripe.Requests())
+	require.Zero(t, priced())
+	require.Len(t, b.stripe.Requests(), asked)
+	b.stripe.Down(false)
+	b.clock.advance(time.Minute)
+	require.Equal(t, 1, priced(), "the one that Stripe has")
 }
 
 func TestStripesOutageIsSaidAndLosesNothing(t *testing.T) {

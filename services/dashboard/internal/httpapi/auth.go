@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -41,7 +42,7 @@ type visitor struct {
 func (a *api) authenticate(op operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := c.Request()
+			r := a.visited(c.Request())
 			ctx := context.WithValue(r.Context(), visitorKey, a.visitor(r))
 			if !op.public {
 				p, err := a.admit(r, op)
@@ -136,6 +137,15 @@ func (a *api) visitor(r *http.Request) visitor {
 		browser: account.Browser{UserAgent: r.UserAgent(), Secret: a.cookies.read(r, sessionCookie)},
 		address: throttle.Network(a.client(r)),
 	}
+}
+
+// visited notes in the request's context whom it comes from, for the auth server.
+func (a *api) visited(r *http.Request) *http.Request {
+	address, err := netip.ParseAddr(a.client(r))
+	if err != nil {
+		return r
+	}
+	return r.WithContext(account.From(r.Context(), address.Unmap().WithZone("")))
 }
 
 func visitorOf(ctx context.Context) visitor {

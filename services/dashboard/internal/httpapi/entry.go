@@ -19,18 +19,21 @@ import (
 
 // How often somebody may try, here, whatever the auth server allows: it sees every attempt come from us.
 const (
-	triesAtOnce, triesEvery         = 30, 6 * time.Second  // of anything, from one network
-	passwordsAtOnce, passwordsEvery = 10, 30 * time.Second // for one e-mail address; the right one ends the count
-	mailsAtOnce, mailsEvery         = 5, 20 * time.Second  // to one e-mail address; the auth server spaces them further
+	triesAtOnce, triesEvery         = 30, 6 * time.Second   // of anything, from one network
+	passwordsAtOnce, passwordsEvery = 10, 30 * time.Second  // for one e-mail address from one network, or in one session; the right one ends the count
+	guessesAtOnce, guessesEvery     = 100, 10 * time.Second // for one e-mail address from everywhere
+	mailsAtOnce, mailsEvery         = 5, 20 * time.Second   // to one e-mail address; the auth server spaces them further
 )
 
-// guard throttles the ways in.
-type guard struct{ networks, passwords, mails *throttle.Throttle }
+// guard throttles the ways in. Whoever uses up the guesses at an address locks out their own network, not the person
+// elsewhere; it takes many networks to get in everybody's way.
+type guard struct{ networks, passwords, guesses, mails *throttle.Throttle }
 
 func newGuard(now func() time.Time) guard {
 	return guard{
 		networks:  throttle.New(triesAtOnce, triesEvery, now),
 		passwords: throttle.New(passwordsAtOnce, passwordsEvery, now),
+		guesses:   throttle.New(guessesAtOnce, guessesEvery, now),
 		mails:     throttle.New(mailsAtOnce, mailsEvery, now),
 	}
 }
@@ -45,8 +48,30 @@ func (g guard) password(ctx context.Context, email string) error {
 	if err := g.try(ctx); err != nil {
 		return err
 	}
-	return tooFast(g.passwords.Take(asName(email)))
+	if err := tooFast(g.passwords.Take(place(ctx, email))); err != nil {
+		return err
+	}
+	return tooFast(g.guesses.Take(asName(email)))
 }
+
+// right forgives the guesses from here: whoever made them knew the password.
+func (g guard) right(ctx context.Context, email string) { g.passwords.Forgive(place(ctx, email)) }
+
+func place(ctx context.Context, email string) string {
+	return visitorOf(ctx).address + " " + asName(email)
+}
+
+// proof counts one more guess of somebody who is signed in and has to prove it once more. Guesses from outside do not
+// count against them.
+func (g guard) proof(ctx context.Context, p account.Principal) error {
+	if err := g.try(ctx); err != nil {
+		return err
+	}
+	return tooFast(g.passwords.Take(p.Account.ID.String()))
+}
+
+// proven forgives them.
+func (g guard) proven(p account.Principal) { g.passwords.Forgive(p.Account.ID.String()) }
 
 // mail counts one more mail to an address.
 func (g guard) mail(ctx context.Context, email string) error {
@@ -55,9 +80,6 @@ func (g guard) mail(ctx context.Context, email string) error {
 	}
 	return tooFast(g.mails.Take(asName(email)))
 }
-
-// right forgives the guesses: whoever made them knew the password.
-func (g guard) right(email string) { g.passwords.Forgive(asName(email)) }
 
 func asName(email string) string {
 	const longest = 254 // what is longer is no address, and must not fill the memory
@@ -134,7 +156,7 @@ func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contrac
 	if err != nil {
 		return nil, err
 	}
-	a.guard.right(email)
+	a.guard.right(ctx, email)
 	return a.signedIn(http.StatusOK, in), nil
 }
 
@@ -153,11 +175,11 @@ func (a *api) SendMagicLink(ctx context.Context, r contract.SendMagicLinkRequest
 	return contract.SendMagicLink202Response{}, a.mail(ctx, string(r.Body.Email), a.Accounts.SendMagicLink)
 }
 
-func (a *api) mail(ctx context.Context, email string, send func(string) error) error {
+func (a *api) mail(ctx context.Context, email string, send func(context.Context, string) error) error {
 	if err := a.guard.mail(ctx, email); err != nil {
 		return err
 	}
-	return send(email)
+	return send(ctx, email)
 }
 
 // ConfirmLink answers POST /api/v1/auth/confirm. A link opens a page that asks before it sends: programs that open the
@@ -197,11 +219,11 @@ func (a *api) StartProvider(ctx context.Context, r contract.StartProviderRequest
 // finishProvider answers GET /auth/callback, where a provider sends the browser back to. What the address says of an
 // error is not repeated: anybody can write it.
 func (a *api) finishProvider(c echo.Context) error {
-	r := c.Request()
+	r := a.visited(c.Request())
 	http.SetCookie(c.Response(), a.cookies.clear(providerCookie))
 	query, v := r.URL.Query(), a.visitor(r)
-	if wait := a.guard.networks.Take(v.address); wait > 0 {
-		return tooFast(wait)
+	if a.guard.networks.Take(v.address) > 0 {
+		return c.Redirect(http.StatusSeeOther, signInWith("unavailable"))
 	}
 	if query.Get("code") == "" {
 		return c.Redirect(http.StatusSeeOther, signInWith("provider_refused"))
@@ -229,21 +251,21 @@ func signInWith(problem string) string {
 // ChangePassword answers POST /api/v1/account/password.
 func (a *api) ChangePassword(ctx context.Context, r contract.ChangePasswordRequestObject) (contract.ChangePasswordResponseObject, error) {
 	p := principal(ctx)
-	if err := a.guard.password(ctx, p.Account.Email); err != nil {
+	if err := a.guard.proof(ctx, p); err != nil {
 		return nil, err
 	}
 	in, err := a.Accounts.ChangePassword(ctx, p, value(r.Body.CurrentPassword), r.Body.NewPassword, visitorOf(ctx).browser)
 	if err != nil {
 		return nil, err
 	}
-	a.guard.right(p.Account.Email)
+	a.guard.proven(p)
 	return a.signedIn(http.StatusOK, in), nil
 }
 
 // ChangeEmail answers POST /api/v1/account/email.
 func (a *api) ChangeEmail(ctx context.Context, r contract.ChangeEmailRequestObject) (contract.ChangeEmailResponseObject, error) {
 	p := principal(ctx)
-	if err := a.guard.password(ctx, p.Account.Email); err != nil {
+	if err := a.guard.proof(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := tooFast(a.guard.mails.Take(asName(string(r.Body.NewEmail)))); err != nil {
@@ -253,6 +275,6 @@ func (a *api) ChangeEmail(ctx context.Context, r contract.ChangeEmailRequestObje
 	if err != nil {
 		return nil, err
 	}
-	a.guard.right(p.Account.Email)
+	a.guard.proven(p)
 	return contract.ChangeEmail200JSONResponse{Pending: pending}, nil
 }

@@ -177,9 +177,19 @@ func contextWithHealth(f insight.ContextFacts, now time.Time) (contract.Context,
 
 func toPoints(points []insight.Point) []contract.HealthPoint {
 	out, _ := each(points, plain(func(p insight.Point) contract.HealthPoint {
-		return contract.HealthPoint{At: p.At.UTC(), Positive: p.Positive, Negative: p.Negative, Neutral: p.Neutral, Ratio: p.Ratio()}
+		return contract.HealthPoint{
+			At: p.At.UTC(), Positive: p.Positive, Negative: p.Negative, Neutral: p.Neutral, Ratio: p.Ratio(), Refused: toRefused(p.Refused),
+		}
 	}))
 	return out
+}
+
+func toRefused(refused []insight.Refused) *contract.Refused {
+	if len(refused) == 0 {
+		return nil
+	}
+	out, _ := each(refused, plain(func(r insight.Refused) contract.CodeCount { return contract.CodeCount{Code: r.Code, Count: r.N} }))
+	return &out
 }
 
 // GetContextHealth answers GET /api/v1/contexts/{context_id}/health.

@@ -58,6 +58,7 @@ type Point struct {
 	Positive int64
 	Negative int64
 	Neutral  int64
+	Refused  []Refused // most frequent first
 }
 
 // Ratio is positive / (positive + negative), nil without either.
@@ -85,6 +86,22 @@ type Count struct {
 	Type string
 	At   time.Time
 	N    int64
+}
+
+// Refused is how many signals of the product were refused in one step for one reason, though
+// nothing was wrong with them.
+type Refused struct {
+	Code string
+	At   time.Time
+	N    int64
+}
+
+// Counts are a context's counts by type and step, with what was refused meanwhile.
+type Counts struct {
+	Context  product.Context
+	TimeZone string
+	Counts   []Count
+	Refused  []Refused
 }
 
 // Series is a context's counts over time.
@@ -156,7 +173,8 @@ type TypeCount struct {
 type ContextFacts struct {
 	Context       product.Context
 	TimeZone      string
-	Daily         []Count // of the last 14 days and a bit
+	Daily         []Count   // of the last 14 days and a bit
+	Refused       []Refused // of the same days
 	Signals24h    int64
 	LastSignalAt  *time.Time
 	OpenProposals int
@@ -174,7 +192,7 @@ type Reader interface {
 	SignalTypes(ctx context.Context, account, product uuid.UUID, from time.Time) ([]TypeCount, error)
 	Context(ctx context.Context, account, id uuid.UUID, now time.Time) (ContextFacts, error)
 	Contexts(ctx context.Context, account, product uuid.UUID, now time.Time, r page.Request) (page.Of[ContextFacts], error)
-	Counts(ctx context.Context, account, contextID uuid.UUID, step calendar.Step, from, to time.Time) (product.Context, string, []Count, error)
+	Counts(ctx context.Context, account, contextID uuid.UUID, step calendar.Step, from, to time.Time) (Counts, error)
 	Analyses(ctx context.Context, account, contextID uuid.UUID, r page.Request) (page.Of[Analysis], error)
 	Analysis(ctx context.Context, account, id uuid.UUID) (Analysis, error)
 	Finding(ctx context.Context, account, id uuid.UUID) (Finding, error)
@@ -226,7 +244,7 @@ func (f ContextFacts) Health(now time.Time) (Health, error) {
 		return Health{}, fault.Wrap(err, fault.Internal, "internal", "loading the product's time zone")
 	}
 	days := calendar.Cut(calendar.Day, zone, calendar.Begin(now, zone, 1-defaultDays), calendar.Begin(now, zone, 1))
-	h := Health{Sparkline: fill(f.Context, f.Daily, days)}
+	h := Health{Sparkline: fill(f.Context, f.Daily, f.Refused, days)}
 	var before, recent Point
 	for i, p := range h.Sparkline {
 		sum := &recent
@@ -265,20 +283,20 @@ func (s *Service) Series(ctx context.Context, accountID, contextID uuid.UUID, st
 	if !out.From.Before(out.To) || out.To.Sub(out.From) > limit {
 		return out, fault.Newf(fault.Invalid, "invalid_range", "from must lie before to, at most %d days.", int(limit.Hours()/24)).With("/from", "invalid_range", "Choose another range.")
 	}
-	contextOf, zoneName, counts, err := s.Counts(ctx, accountID, contextID, step, out.From, out.To)
+	counts, err := s.Counts(ctx, accountID, contextID, step, out.From, out.To)
 	if err != nil {
 		return out, err
 	}
-	zone, err := time.LoadLocation(zoneName)
+	zone, err := time.LoadLocation(counts.TimeZone)
 	if err != nil {
 		return out, fault.Wrap(err, fault.Internal, "internal", "loading the product's time zone")
 	}
-	out.Points = fill(contextOf, counts, calendar.Cut(step, zone, out.From, out.To))
+	out.Points = fill(counts.Context, counts.Counts, counts.Refused, calendar.Cut(step, zone, out.From, out.To))
 	return out, nil
 }
 
 // fill makes one point a step, zeros included: a missing hour is a fact.
-func fill(c product.Context, counts []Count, steps calendar.Steps) []Point {
+func fill(c product.Context, counts []Count, refused []Refused, steps calendar.Steps) []Point {
 	var points []Point
 	for _, at := range steps.Begins {
 		points = append(points, Point{At: at})
@@ -286,6 +304,11 @@ func fill(c product.Context, counts []Count, steps calendar.Steps) []Point {
 	for _, n := range counts {
 		if i, ok := steps.Find(n.At); ok {
 			points[i].add(c.Polarity(n.Type), n.N)
+		}
+	}
+	for _, r := range refused {
+		if i, ok := steps.Find(r.At); ok {
+			points[i].Refused = append(points[i].Refused, r)
 		}
 	}
 	return points

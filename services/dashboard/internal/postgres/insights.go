@@ -16,7 +16,6 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/insight"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
-	"github.com/draftlabs/specter/services/dashboard/internal/product"
 )
 
 // findingsMatter is how long an unresolved finding marks its context as getting worse.
@@ -79,6 +78,13 @@ func contextFacts(ctx context.Context, q *db.Queries, rows []db.Context, product
 	if err != nil {
 		return nil, err
 	}
+	missed, err := refused(ctx, q, productID, calendar.Day, p.TimeZone, now.Add(-window), now.Add(time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Refused = missed
+	}
 	for _, d := range daily {
 		f := at[d.ContextID]
 		f.Daily = append(f.Daily, insight.Count{Type: d.Type, At: d.At, N: d.N})
@@ -132,32 +138,42 @@ func contextFacts(ctx context.Context, q *db.Queries, rows []db.Context, product
 }
 
 // Counts reads a context's counts by type and step, with the context and its product's time zone.
-func (s Insights) Counts(ctx context.Context, accountID, contextID uuid.UUID, step calendar.Step, from, to time.Time) (product.Context, string, []insight.Count, error) {
-	var c product.Context
-	var zone string
-	var out []insight.Count
+func (s Insights) Counts(ctx context.Context, accountID, contextID uuid.UUID, step calendar.Step, from, to time.Time) (insight.Counts, error) {
+	var out insight.Counts
 	err := s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
 		row, err := q.ContextByID(ctx, contextID)
 		if err != nil {
 			return found(err)
 		}
-		c = toContext(row)
 		p, err := q.Product(ctx, row.ProductID)
 		if err != nil {
 			return found(err)
 		}
-		zone = p.TimeZone
+		out = insight.Counts{Context: toContext(row), TimeZone: p.TimeZone}
 		if step == calendar.Hour {
-			rows, err := q.HourlyCounts(ctx, db.HourlyCountsParams{ContextID: contextID, FromAt: from.Truncate(time.Hour), ToAt: to})
-			out = mapped(rows, func(r db.HourlyCountsRow) insight.Count { return insight.Count{Type: r.Type, At: r.At, N: r.N} })
+			from = from.Truncate(time.Hour)
+			if out.Refused, err = refused(ctx, q, row.ProductID, step, "UTC", from, to); err != nil { // hours are kept so
+				return err
+			}
+			rows, err := q.HourlyCounts(ctx, db.HourlyCountsParams{ContextID: contextID, FromAt: from, ToAt: to})
+			out.Counts = mapped(rows, func(r db.HourlyCountsRow) insight.Count { return insight.Count{Type: r.Type, At: r.At, N: r.N} })
 			return err
 		}
-		// The first day is counted whole: its midnight is at most a day before from.
-		rows, err := q.DailyCounts(ctx, db.DailyCountsParams{TimeZone: zone, ContextIds: []uuid.UUID{contextID}, FromAt: from.Add(-25 * time.Hour), ToAt: to})
-		out = mapped(rows, func(r db.DailyCountsRow) insight.Count { return insight.Count{Type: r.Type, At: r.At, N: r.N} })
+		from = from.Add(-25 * time.Hour) // The first day is counted whole: its midnight is at most a day before.
+		if out.Refused, err = refused(ctx, q, row.ProductID, step, p.TimeZone, from, to); err != nil {
+			return err
+		}
+		rows, err := q.DailyCounts(ctx, db.DailyCountsParams{TimeZone: p.TimeZone, ContextIds: []uuid.UUID{contextID}, FromAt: from, ToAt: to})
+		out.Counts = mapped(rows, func(r db.DailyCountsRow) insight.Count { return insight.Count{Type: r.Type, At: r.At, N: r.N} })
 		return err
 	})
-	return c, zone, out, wrap(err, "reading the context's counts")
+	return out, wrap(err, "reading the context's counts")
+}
+
+// refused reads what of a product was refused though nothing was wrong with it.
+func refused(ctx context.Context, q *db.Queries, productID uuid.UUID, step calendar.Step, zone string, from, to time.Time) ([]insight.Refused, error) {
+	rows, err := q.MissedSeries(ctx, db.MissedSeriesParams{ProductID: productID, Step: string(step), TimeZone: zone, FromAt: from, ToAt: to})
+	return mapped(rows, func(r db.MissedSeriesRow) insight.Refused { return insight.Refused{Code: r.Code, At: r.At, N: r.N} }), err
 }
 
 // SignalTypes counts a product's types since a moment.

@@ -22,15 +22,17 @@ type Notices struct{ *Store }
 var _ usage.Board = Notices{}
 
 // Tell notes the level and publishes it, in one transaction.
-func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at time.Time) error {
-	err := s.in(ctx, stand.Account, func(tx pgx.Tx, q *db.Queries) error {
-		limit, err := q.OpenAccountLimit(ctx, stand.Account)
+func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at time.Time) (letter *usage.Letter, err error) {
+	err = s.in(ctx, stand.Account, func(tx pgx.Tx, q *db.Queries) error {
+		letter = nil
+		row, err := q.OpenAccountLimit(ctx, stand.Account)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		limit := row.MonthlySignalLimit
 		if stand.Limit > 0 {
 			limit = stand.Limit // what the gateways kept to
 		}
@@ -38,6 +40,7 @@ func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at 
 		if err != nil || n == 0 {
 			return err
 		}
+		letter = &usage.Letter{To: row.Email, Limit: limit}
 		quota := &eventv1.Quota{
 			Month: timestamppb.New(stand.Month), ResetsAt: timestamppb.New(stand.Resets()), Used: uint64(stand.Used), Limit: uint64(limit),
 		}
@@ -47,5 +50,5 @@ func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at 
 		}
 		return emit(ctx, tx, s.Store, event.QuotaExceeded, a, at, &eventv1.QuotaExceeded{Quota: quota})
 	})
-	return wrap(err, "telling of the monthly limit")
+	return letter, wrap(err, "telling of the monthly limit")
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -70,6 +71,9 @@ const (
 	policyMonths = 24
 	goneDays     = 30
 	day          = 24 * time.Hour
+	// freshFor is how long what services have said is shown before they are heard again: the page is for everybody, and
+	// the broker has better to do.
+	freshFor = 2 * time.Second
 )
 
 // telling are the services whose word the page needs.
@@ -80,6 +84,10 @@ type Service struct {
 	own    Own
 	source Source
 	now    func() time.Time
+
+	mu    sync.Mutex
+	said  Disclosed
+	heard time.Time
 }
 
 // New returns a Service.
@@ -90,10 +98,7 @@ func New(own Own, source Source, now func() time.Time) *Service {
 // Statement is what is true at this moment. While nothing can be heard of the other services it says
 // that it does not know.
 func (s *Service) Statement(ctx context.Context) Statement {
-	said, err := s.source.Disclosed(ctx)
-	if err != nil {
-		said = Disclosed{}
-	}
+	said := s.hear(ctx)
 	out := Statement{
 		At: s.now().UTC(), Operator: s.own.Operator, Contact: s.own.Contact,
 		Recipients: slices.Concat(s.own.Recipients, said.Recipients), Kept: said.Kept,
@@ -115,6 +120,20 @@ func (s *Service) Statement(ctx context.Context) Statement {
 		}
 	}
 	return out
+}
+
+// hear returns what the other services say. Who comes while it is found out waits for the same answer, whoever leaves.
+func (s *Service) hear(ctx context.Context) Disclosed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.now(); now.Sub(s.heard) >= freshFor {
+		said, err := s.source.Disclosed(context.WithoutCancel(ctx))
+		if err != nil {
+			said = Disclosed{}
+		}
+		s.said, s.heard = said, now
+	}
+	return s.said
 }
 
 // grace says how long a deletion can be taken back.

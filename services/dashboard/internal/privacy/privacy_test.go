@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"html"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +21,9 @@ type said struct {
 	err   error
 }
 
-func (s said) Disclosed(context.Context) (Disclosed, error) { return s.facts, s.err }
+func (s said) Disclosed(ctx context.Context) (Disclosed, error) {
+	return s.facts, errors.Join(s.err, ctx.Err())
+}
 
 func statement(t *testing.T, own Own, source said) (Statement, string) {
 	t.Helper()
@@ -83,4 +87,39 @@ func TestAContactIsALinkAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "<script>")
 	require.NotContains(t, string(text), `href="javascript:`)
+}
+
+// counted is a Source that counts how often it is asked.
+type counted struct{ asked atomic.Int32 }
+
+func (s *counted) Disclosed(ctx context.Context) (Disclosed, error) {
+	s.asked.Add(1)
+	return Disclosed{}, ctx.Err()
+}
+
+// Everybody may open the page as often as they like; the broker is asked now and then.
+func TestTheBrokerIsNotAskedForEveryVisitor(t *testing.T) {
+	t.Parallel()
+	var source counted
+	var now atomic.Int64
+	s := New(Own{}, &source, func() time.Time { return at.Add(time.Duration(now.Load())) })
+	var visitors sync.WaitGroup
+	for range 50 {
+		visitors.Go(func() { s.Statement(t.Context()) })
+	}
+	visitors.Wait()
+	require.EqualValues(t, 1, source.asked.Load())
+	now.Store(int64(freshFor))
+	s.Statement(t.Context())
+	require.EqualValues(t, 2, source.asked.Load())
+}
+
+// A visitor who leaves does not take the answer from the others.
+func TestAVisitorWhoLeavesChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := New(Own{}, said{facts: Disclosed{Services: telling()}}, func() time.Time { return at })
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	s.Statement(left)
+	require.Empty(t, s.Statement(t.Context()).Unknown)
 }

@@ -160,6 +160,9 @@ func (p *Proof) read(r resultDocument) {
 	}
 	for _, d := range r.Daily {
 		d.Date = tidy(d.Date)
+		for i := range d.Refused {
+			d.Refused[i].Code = p.clean(d.Refused[i].Code)
+		}
 		if d.Value == nil && p.Measure.Unit == Share && d.Positive+d.Negative > 0 { // days of old carry counts alone
 			ratio := float64(d.Positive) / float64(d.Positive+d.Negative)
 			d.Value = &ratio

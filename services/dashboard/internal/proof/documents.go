@@ -110,6 +110,10 @@ type inputsDocument struct {
 	Gap         bool         `json:"gap"`
 	Trigger     []int        `json:"trigger"`
 	Measure     [][2]float64 `json:"measure"`
+	// Refused are places of days of which nothing is known.
+	Refused []struct {
+		Place int `json:"place"`
+	} `json:"refused"`
 }
 
 func decode[T any](what string, text []byte) (T, error) {

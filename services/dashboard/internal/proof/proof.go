@@ -243,12 +243,19 @@ type Day struct {
 	Negative int64    `json:"negative"`
 	Value    *float64 `json:"value,omitempty"`
 	// Expected, Low and High are the measure had nothing changed.
-	Expected *float64 `json:"expected,omitempty"`
-	Low      *float64 `json:"low,omitempty"`
-	High     *float64 `json:"high,omitempty"`
-	Post     bool     `json:"post"`
-	Between  bool     `json:"between,omitempty"` // the day of the deployment, in neither side
-	Trigger  bool     `json:"trigger,omitempty"` // one that led to the finding
+	Expected *float64  `json:"expected,omitempty"`
+	Low      *float64  `json:"low,omitempty"`
+	High     *float64  `json:"high,omitempty"`
+	Post     bool      `json:"post"`
+	Between  bool      `json:"between,omitempty"` // the day of the deployment, in neither side
+	Trigger  bool      `json:"trigger,omitempty"` // one that led to the finding
+	Refused  []Refused `json:"refused,omitempty"`
+}
+
+// Refused is how many signals were refused on a day for one reason. Such a day counts for nothing.
+type Refused struct {
+	Code  string `json:"code"`
+	Count int64  `json:"count"`
 }
 
 // Source is what a proof is made of.

@@ -15,14 +15,18 @@ type seriesDay struct {
 	trigger            bool
 }
 
-// newSeries leaves out the day of the deployment, which is in neither side. Documents that do not fit together are none.
+// newSeries leaves out the day of the deployment, which is in neither side, and those on which signals were refused. Documents that do not fit together are none.
 func newSeries(in inputsDocument) []seriesDay {
 	if len(in.Measure) != len(in.Dates) || in.HistoryDays > len(in.Dates) {
 		return nil
 	}
+	refused := map[int]bool{}
+	for _, r := range in.Refused {
+		refused[r.Place] = true
+	}
 	var out []seriesDay
 	for i, date := range in.Dates {
-		if in.Gap && i == in.HistoryDays-1 {
+		if in.Gap && i == in.HistoryDays-1 || refused[i] {
 			continue
 		}
 		day := seriesDay{date: tidy(date), positive: in.Measure[i][0], negative: in.Measure[i][1], part: "before", trigger: slices.Contains(in.Trigger, i)}
@@ -61,7 +65,7 @@ func (p *Proof) counted() []seriesDay {
 	}
 	var out []seriesDay
 	for _, d := range p.Daily {
-		if d.Between {
+		if d.Between || len(d.Refused) > 0 {
 			continue
 		}
 		day := seriesDay{date: d.Date, positive: float64(d.Positive), negative: float64(d.Negative), part: "before", trigger: d.Trigger}

@@ -275,6 +275,8 @@ func failed(err error, doing string) error {
 	switch {
 	case refused.HTTPStatusCode == http.StatusNotFound, refused.Code == api.ErrorCodeResourceMissing:
 		return fault.Wrap(cause, fault.NotFound, "not_found", "Stripe does not know it.")
+	case refused.Type == api.ErrorTypeIdempotency: // somebody asks for the same at the same moment, in other words
+		return fault.Wrap(cause, fault.Unavailable, "unavailable", "This is under way already. Try again in a moment.")
 	case refused.HTTPStatusCode == http.StatusTooManyRequests, refused.HTTPStatusCode == http.StatusConflict, refused.HTTPStatusCode >= http.StatusInternalServerError:
 		return fault.Wrap(cause, fault.Unavailable, "unavailable", "Stripe cannot answer now. Try again in a while.")
 	default:

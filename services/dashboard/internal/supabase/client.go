@@ -108,7 +108,9 @@ type bound struct {
 func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	stop := context.AfterFunc(b.ctx, cancel)
-	res, err := b.next.RoundTrip(r.WithContext(ctx))
+	r = r.Clone(ctx)
+	forward(b.ctx, r)
+	res, err := b.next.RoundTrip(r)
 	if err != nil {
 		stop()
 		cancel()
@@ -116,6 +118,14 @@ func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = &body{Reader: io.LimitReader(res.Body, maxAnswer), closer: res.Body, release: func() { stop(); cancel() }}
 	return res, nil
+}
+
+// forward says for whom r asks, so that the auth server throttles one visitor and not all of them together. It believes
+// the header as far as it is told to: GOTRUE_RATE_LIMIT_HEADER.
+func forward(ctx context.Context, r *http.Request) {
+	if visitor := account.VisitorOf(ctx); visitor.IsValid() {
+		r.Header.Set("X-Forwarded-For", visitor.String())
+	}
 }
 
 type body struct {

@@ -81,7 +81,11 @@ func leadingTo(b account.Back) url.Values {
 func (c *Client) SignUp(ctx context.Context, email, password string, b account.Back) (account.Identity, error) {
 	var answer types.Session
 	in := credentials{Email: email, Password: password}.back(b)
-	if err := c.call(ctx, request{method: http.MethodPost, path: "/signup", query: leadingTo(b), body: in}, &answer); err != nil {
+	err := c.call(ctx, request{method: http.MethodPost, path: "/signup", query: leadingTo(b), body: in}, &answer)
+	if mailedJustNow(err) { // said of addresses that wait for their confirmation, and so of nobody who has an account
+		return account.Identity{}, account.ErrCheckMail
+	}
+	if err != nil {
 		return account.Identity{}, meaning(err)
 	}
 	if answer.AccessToken == "" {
@@ -108,16 +112,25 @@ func (c *Client) SendMagicLink(ctx context.Context, email string, b account.Back
 // mail asks for a mail. That nobody has the address, or was sent one a moment ago, is no failure.
 func (c *Client) mail(ctx context.Context, path string, in credentials, b account.Back) error {
 	err := c.call(ctx, request{method: http.MethodPost, path: path, query: leadingTo(b), body: in.back(b)}, nil)
-	if err == nil {
+	if err == nil || mailedJustNow(err) {
 		return nil
 	}
 	switch status, code := parse(err); {
-	case code == "user_not_found", code == "otp_disabled", code == "signup_disabled", code == "over_email_send_rate_limit",
+	case code == "user_not_found", code == "otp_disabled", code == "signup_disabled",
 		status == http.StatusUnprocessableEntity && path == "/otp": // servers before 2024 have no code for it
 		return nil
 	default:
 		return meaning(err)
 	}
+}
+
+// mailedJustNow tells of a refusal to send another mail so soon.
+func mailedJustNow(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, code := parse(err)
+	return code == "over_email_send_rate_limit"
 }
 
 // Authorize returns where a provider's own sign-in page is. The server is asked here, so that the browser needs no way to it.
@@ -254,6 +267,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if r.token != "" {
 		out.Header.Set("Authorization", "Bearer "+r.token)
 	}
+	forward(ctx, out)
 	client := http.Client{Timeout: requestTimeout, Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(out)
 	if err != nil {

@@ -8,21 +8,49 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/draftlabs/specter/pkg/mail"
 )
 
 // board notes what was told.
-type board struct{ told []Level }
+type board struct {
+	told []Level
+	mail []mail.Message
+}
 
-func (b *board) Tell(_ context.Context, _ Stand, l Level, _ time.Time) error {
+func (b *board) Tell(_ context.Context, s Stand, l Level, _ time.Time) (*Letter, error) {
 	b.told = append(b.told, l)
-	return nil
+	return &Letter{To: "ann@example.test", Limit: s.Limit}, nil
+}
+
+func (b *board) Send(_ context.Context, m mail.Message) error {
+	b.mail = append(b.mail, m)
+	return m.Check()
+}
+
+func TestTheOwnerIsMailedAtTheLimitAndNotAtTheGrace(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)
+	b := &board{}
+	n := NewNotices(b, figures{}, b, 10, func() time.Time { return now })
+	who := uuid.New()
+	for _, used := range []int64{79, 80, 99, 100, 110} { // gateways accept 110
+		require.NoError(t, n.Look(t.Context(), Stand{Account: who, Month: monthOf(now), Used: used, Limit: 110}))
+	}
+	require.Len(t, b.mail, 2)
+	for _, m := range b.mail {
+		require.NoError(t, m.Check())
+		require.Contains(t, m.Text, "1 July 2026")
+	}
+	require.Contains(t, b.mail[0].Text, "80 of the 100 signals")
+	require.Contains(t, b.mail[1].Text, "10 more are accepted")
 }
 
 func TestEachLevelIsToldOnceAMonth(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)
 	b := &board{}
-	n := NewNotices(b, figures{used: 95}, func() time.Time { return now })
+	n := NewNotices(b, figures{used: 95}, b, 0, func() time.Time { return now })
 	who := uuid.New()
 	look := func(used int64) {
 		require.NoError(t, n.Look(t.Context(), Stand{Account: who, Month: monthOf(now), Used: used, Limit: 100}))

@@ -27,10 +27,12 @@ type Counts struct {
 // Correct is the ledger as the counts say that it should be. What was not stored is given back, once;
 // what is stored counts, also when the broker has lost that it was used. So used + lost + held is
 // never less than what is stored, and never less than what was accepted and is not stored yet: that
-// is among what was used, and not among what is given back.
+// is among what was used, and not among what is given back. What was not stored before the broker lost
+// the ledger, or while the account had no limit, is in no ledger and is not given back either.
 func (l Ledger) Correct(c Counts) Ledger {
 	if have := l.Used + l.Lost + l.Held; have < c.Stored {
 		l.Used += c.Stored - have
+		l.Returned = c.Unstored
 	}
 	back := min(c.Unstored-l.Returned, l.Used, l.Used+l.Lost+l.Held-c.Stored)
 	if back > 0 {

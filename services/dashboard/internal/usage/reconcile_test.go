@@ -83,4 +83,19 @@ func TestALostLedgerIsWhatIsStored(t *testing.T) {
 	require.Equal(t, Ledger{Used: 60, Held: 10}, Ledger{Held: 10}.Correct(Counts{Stored: 70}))
 	require.Equal(t, Ledger{Used: 70, Returned: 5}, Ledger{Used: 75}.Correct(Counts{Stored: 70, Unstored: 5}))
 	require.Equal(t, Ledger{Used: 70, Returned: 5}, Ledger{Used: 70, Returned: 5}.Correct(Counts{Stored: 70, Unstored: 5}))
+	require.Equal(t, Ledger{Used: 70, Returned: 5}, Ledger{}.Correct(Counts{Stored: 70, Unstored: 5}))
+}
+
+// What was not stored before the ledger was lost, or while the account had no limit, is not among what the
+// new ledger says was used: giving it back would let gateways pass the limit.
+func TestANewLedgerGivesBackNothingOfBefore(t *testing.T) {
+	t.Parallel()
+	counts := Counts{Stored: 70, Unstored: 5}
+	l := Ledger{}.Correct(counts)
+	require.Equal(t, int64(70), l.Used)
+	l.Held += 10 // leased since
+	require.Equal(t, l, l.Correct(counts))
+	l.Used, l.Held = l.Used+10, 0 // all of it accepted, and 3 of it had come before
+	counts.Stored, counts.Unstored = counts.Stored+7, counts.Unstored+3
+	require.Equal(t, int64(77), l.Correct(counts).Used)
 }

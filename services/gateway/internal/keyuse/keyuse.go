@@ -86,6 +86,8 @@ func (r *Recorder) Run(ctx context.Context, ready func()) error {
 			r.flush(ctx)
 		case <-ctx.Done():
 			r.flush(context.WithoutCancel(ctx))
+			r.mu.Lock() // requests may still note
+			defer r.mu.Unlock()
 			r.dropped.Add(float64(len(r.pending)))
 			return nil
 		}

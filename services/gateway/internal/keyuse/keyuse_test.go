@@ -97,6 +97,28 @@ func TestTheNewestUseOfAKeyIsTold(t *testing.T) {
 	require.Equal(t, account, out.owner[key])
 }
 
+// Requests that are still answered note uses until the end.
+func TestKeysAreUsedWhileItStops(t *testing.T) {
+	t.Parallel()
+	r := keyuse.New(testkit.Bus(t), zap.NewNop(), prometheus.NewRegistry(), time.Now)
+	stop := start(t, r)
+	var requests sync.WaitGroup
+	stopped := make(chan struct{})
+	requests.Go(func() {
+		for {
+			select {
+			case <-stopped:
+				return
+			default:
+				r.Note(uuid.New(), uuid.New(), time.Now())
+			}
+		}
+	})
+	stop()
+	close(stopped)
+	requests.Wait()
+}
+
 // An outage costs no use as long as there is room for it, and no memory beyond that.
 func TestAnOutageIsSatOut(t *testing.T) {
 	t.Parallel()

@@ -134,13 +134,13 @@ func (k *Keeper) run(ctx context.Context, dryRun bool) (Report, error) {
 		refusals:        now.Add(-refusalsKeep),
 		refusalSamples:  now.Add(-samplesKeep),
 	} {
-		remove := func() (int64, error) { return k.store.DeleteRows(ctx, table, before, batch) }
-		rows, err := int64(0), error(nil)
-		if dryRun {
-			rows, err = k.store.CountRows(ctx, table, before)
-		} else {
-			rows, err = inBatches(remove)
+		count := func() (int64, error) { return k.store.CountRows(ctx, table, before) }
+		if !dryRun {
+			count = func() (int64, error) {
+				return inBatches(func() (int64, error) { return k.store.DeleteRows(ctx, table, before, batch) })
+			}
 		}
+		rows, err := count()
 		if r.Rows[table] = rows; err != nil {
 			fail(err)
 		}

@@ -40,6 +40,7 @@ func Contents() []Table {
 		{Name: "product_activity", About: "When each product's signals came, and how many."},
 		{Name: "ingest_refusals", About: "Signals that were refused in the last 90 days, by hour and reason.", Since: "hour"},
 		{Name: "ingest_refusal_samples", About: "A few refused signals of the last 7 days, redacted.", Since: "at"},
+		{Name: "signal_counts", About: "Signals that were accepted and stored, by the month in which they came."},
 		{Name: "quota_notices", About: "Notices that a monthly limit was near or reached.", Since: "at"},
 		{Name: "analyses", About: "Analyses of contexts, and what each came to.", Since: "started_at"},
 		{Name: "analysis_counts", About: "How often each context was analysed on its last day with an analysis."},

@@ -130,7 +130,7 @@ func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time
 	err = tenant.Tx(ctx, s.pool, who.AccountID, func(tx pgx.Tx) error {
 		phase = deletion.Over
 		q := db.New(tx)
-		row, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: who.AccountID, ID: who.ID})
+		row, err := q.LockDeletion(ctx, db.LockDeletionParams(who))
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.CancelledAt != nil {
 			return nil
 		}
@@ -290,7 +290,7 @@ func (s *Deletions) Notice(ctx context.Context, certificate string) (d deletion.
 	}
 	err = tenant.Tx(ctx, s.pool, who.AccountID, func(tx pgx.Tx) error {
 		q := db.New(tx)
-		row, err := q.LockDeletion(ctx, db.LockDeletionParams{AccountID: who.AccountID, ID: who.ID})
+		row, err := q.LockDeletion(ctx, db.LockDeletionParams(who))
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.Progress != nil {
 			return nil
 		}

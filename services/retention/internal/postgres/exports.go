@@ -87,8 +87,11 @@ func (s *Exports) once(ctx context.Context, eventID, account uuid.UUID, fn func(
 // Step implements export.Store. The step sees one snapshot: the analyzer may merge blocks meanwhile.
 func (s *Exports) Step(ctx context.Context, account, id uuid.UUID, now time.Time, work func(context.Context, export.Build, export.Reader) (*export.Step, error)) (state export.State, err error) {
 	err = pg.InTxOptions(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT set_config('specter.account_id', $1, true), set_config('statement_timeout', $2, true)`, account.String(), stepLimit); err != nil {
-			return fmt.Errorf("entering the account: %w", err)
+		if err := tenant.Enter(ctx, tx, account); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, stepLimit); err != nil {
+			return fmt.Errorf("bounding a step: %w", err)
 		}
 		q := db.New(tx)
 		build, err := lockBuild(ctx, q, account, id, now)

@@ -83,6 +83,14 @@ func (s *Server) address(l made) string {
 	return s.options.URL + "/verify?" + query.Encode()
 }
 
+// mailedAddress is where the link leads that is mailed.
+func (s *Server) mailedAddress(l made) string {
+	if s.options.ConfirmURL == "" {
+		return s.address(l)
+	}
+	return s.options.ConfirmURL + "?" + url.Values{"token_hash": {l.token}, "type": {string(l.Kind)}}.Encode()
+}
+
 // kindsOf reads the type of a verification.
 func kindsOf(name string) ([]identity.Kind, error) {
 	switch kind := identity.Kind(name); kind {

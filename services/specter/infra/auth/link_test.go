@@ -221,6 +221,37 @@ func TestANewPasswordEndsLinksMailedBefore(t *testing.T) {
 	require.Equal(t, "Your password was changed", s.mails.Await(t, email, 2).Subject)
 }
 
+// A new password is how a person takes an account back: what somebody else began with the old one ends.
+func TestANewPasswordEndsWhatBeganWithTheOldOne(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, confirming, func(o *auth.Options) { o.OneConfirmation = true })
+	s.admit(t, email)
+	intruder, err := s.client.SignInWithEmailPassword(email, password)
+	require.NoError(t, err)
+	_, err = s.client.WithToken(intruder.AccessToken).UpdateUser(types.UpdateUserRequest{Email: "intruder@example.test"})
+	require.NoError(t, err)
+	change, _ := s.mailed(t, "intruder@example.test", 1)
+	verifier := strings.Repeat("v", 43)
+	sum := sha256.Sum256([]byte(verifier))
+	status, answer := s.post(t, "/otp", `{"email":"`+email+`","code_challenge":"`+base64.RawURLEncoding.EncodeToString(sum[:])+`","code_challenge_method":"S256"}`)
+	require.Equal(t, http.StatusOK, status, answer)
+	token, _ := s.mailed(t, email, 1)
+	code := s.follow(t, token).Query().Get("code")
+	require.NotEmpty(t, code)
+
+	owner, err := s.client.SignInWithEmailPassword(email, password)
+	require.NoError(t, err)
+	secret := "another long password"
+	changed, err := s.client.WithToken(owner.AccessToken).UpdateUser(types.UpdateUserRequest{Password: &secret})
+	require.NoError(t, err)
+	require.Empty(t, changed.EmailChange)
+	require.Equal(t, http.StatusForbidden, s.useToken(t, "email_change", change))
+	status, answer = s.post(t, "/token?grant_type=pkce", `{"auth_code":"`+code+`","code_verifier":"`+verifier+`"}`)
+	require.Equal(t, http.StatusNotFound, status, answer)
+	_, err = s.client.SignInWithEmailPassword(email, secret)
+	require.NoError(t, err)
+}
+
 // Asking for an address that somebody has is answered like any other, and comes to nothing.
 func TestChangingToATakenAddressComesToNothing(t *testing.T) {
 	t.Parallel()
@@ -411,4 +442,21 @@ func TestWhatHasExpiredIsForgotten(t *testing.T) {
 	testkit.Eventually(t, func() bool { return s.traces(t, email) == 0 }, "the sign-up and its link to be gone")
 	stop()
 	<-ran
+}
+
+// Where there is a page that asks first, mails lead to it, and so to where people reach the site.
+func TestMailsLeadToThePageThatAsksFirst(t *testing.T) {
+	t.Parallel()
+	const page = "https://specter.example/auth/confirm"
+	s := newServer(t, func(o *auth.Options) { o.ConfirmURL = page })
+	s.signUp(t)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	text := s.mails.Await(t, email, 1).Text
+	require.NotContains(t, text, "/verify?")
+	_, rest, found := strings.Cut(text, page+"?")
+	require.True(t, found, text)
+	query, err := url.ParseQuery(strings.Fields(rest)[0])
+	require.NoError(t, err)
+	require.Equal(t, "recovery", query.Get("type"))
+	require.Equal(t, http.StatusOK, s.useToken(t, "recovery", query.Get("token_hash")))
 }

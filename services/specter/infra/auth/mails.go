@@ -128,7 +128,7 @@ The link and the code work once, until %s. If you did not ask for
 this, ignore it: without the link or the code nothing happens.
 
 %s
-`, asks, s.address(l), l.code, l.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST"), s.options.SiteURL)
+`, asks, s.mailedAddress(l), l.code, l.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST"), s.options.SiteURL)
 	return s.send(ctx, l.Email, subject, text)
 }
 

@@ -39,6 +39,10 @@ type Options struct {
 	// SiteURL is where links lead to in the end; only addresses below it are
 	// redirected to.
 	SiteURL string
+	// ConfirmURL is the site's page that mails lead to, with token_hash and type. It asks before
+	// it verifies, so that programs that open every link of a mail use none up, and people need
+	// no way to URL. Absent: mails lead to GET /verify.
+	ConfirmURL string
 	// DisableSignup closes sign-up; existing users still sign in.
 	DisableSignup bool
 	// Autoconfirm believes every address, as Supabase's mailer_autoconfirm. Then sign-up

@@ -55,7 +55,8 @@ func (a *app) account() *cobra.Command {
 			},
 			remove: func(o *specter.Operator) { o.Plan = nil },
 		}),
-		a.accountShow(), a.accountPlans(), a.deleteAccount(), a.cancelDeletion())
+		a.accountShow(), a.accountPlans())
+	cmd.AddCommand(a.deleteAccount(), a.cancelDeletion())
 	return cmd
 }
 

@@ -150,6 +150,17 @@ func (e evidence) CanaryShares(ctx context.Context, before time.Time) ([]verific
 	return shares, nil
 }
 
+// Refused implements verification.Evidence.
+func (e evidence) Refused(ctx context.Context, from, to time.Time) ([]verification.Refusals, error) {
+	refused, err := each(func(r db.RefusedHoursRow) verification.Refusals {
+		return verification.Refusals{Hour: r.Hour.UTC(), Code: r.Code, N: r.N}
+	})(e.queries.RefusedHours(ctx, db.RefusedHoursParams{AccountID: e.account, ProductID: e.product, FromHour: from, ToHour: to}))
+	if err != nil {
+		return nil, fmt.Errorf("reading refused signals: %w", err)
+	}
+	return refused, nil
+}
+
 // ControlCandidates implements verification.Evidence.
 func (e evidence) ControlCandidates(ctx context.Context, except uuid.UUID) ([]verification.ControlCandidate, error) {
 	contexts, err := each(func(r db.OtherContextsRow) verification.ControlCandidate {

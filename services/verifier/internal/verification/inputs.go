@@ -35,6 +35,8 @@ type Inputs struct {
 	Mix           *MixSeen `json:"mix,omitempty"`
 	// Gaps are the days since the deployment in which hours are missing that usually carry signals.
 	Gaps []string `json:"gaps,omitempty"`
+	// Refused are the days on which signals were refused that are missing from it: nothing is known of them.
+	Refused []RefusedDay `json:"refused,omitempty"`
 	// Notes are warnings about what was done to the product or its settings meanwhile.
 	Notes []Note `json:"notes,omitempty"`
 }
@@ -179,6 +181,11 @@ func gather(ctx context.Context, v Verification, look PlannedLook, evidence Evid
 		in.Controls = append(in.Controls, series)
 	}
 	in.Gaps = gaps(grid, hours)
+	refused, err := evidence.Refused(ctx, plan.HistoryFrom, look.AsOf)
+	if err != nil {
+		return Inputs{}, fmt.Errorf("reading what was refused: %w", err)
+	}
+	in.Refused = refusedDays(grid, in.Measure, refused)
 	return in, in.circumstances(ctx, days, v, look, evidence)
 }
 
@@ -233,7 +240,7 @@ func (g dayGrid) weeksSince(hour time.Time) int {
 func (in Inputs) input(plan Plan, m Measure, series Series) pcf.Input {
 	out := pcf.Input{
 		Metric: m.scale(), FirstWeekday: in.FirstWeekday, Schedule: plan.schedule(), Trigger: in.Trigger,
-		History: in.days(series[:in.HistoryDays]), Window: in.days(series[in.HistoryDays:]),
+		History: in.side(series, 0, in.HistoryDays), Window: in.side(series, in.HistoryDays, len(series)),
 		Known: pcf.Circumstances{
 			OtherDeployments: in.OtherDeployments, InstrumentationChanged: in.Instrumentation,
 			NewTypes: in.NewTypes, VanishedTypes: in.VanishedTypes, ClockChanged: in.ClockChanged,
@@ -249,7 +256,7 @@ func (in Inputs) input(plan Plan, m Measure, series Series) pcf.Input {
 	}
 	for i, c := range in.Controls {
 		out.Controls = append(out.Controls, pcf.Control{
-			Name: plan.Controls[i].Name, History: in.days(c[:in.HistoryDays]), Window: in.days(c[in.HistoryDays:]),
+			Name: plan.Controls[i].Name, History: in.side(c, 0, in.HistoryDays), Window: in.side(c, in.HistoryDays, len(c)),
 		})
 	}
 	if in.Mix != nil {
@@ -264,10 +271,16 @@ func (in Inputs) input(plan Plan, m Measure, series Series) pcf.Input {
 	return out
 }
 
-func (in Inputs) days(series Series) []pcf.Day {
-	days := make([]pcf.Day, len(series))
-	for i, counts := range series {
+// side are the days of a series from one place to another; of those with refusals nothing is known.
+func (in Inputs) side(series Series, from, to int) []pcf.Day {
+	days := make([]pcf.Day, to-from)
+	for i, counts := range series[from:to] {
 		days[i] = pcf.Day{Positive: counts[0], Negative: counts[1]}
+	}
+	for _, r := range in.Refused {
+		if r.Place >= from && r.Place < to {
+			days[r.Place-from] = pcf.Day{Missing: true}
+		}
 	}
 	return days
 }

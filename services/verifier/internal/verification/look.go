@@ -116,6 +116,8 @@ const (
 	// reasonCanary: that all of the traffic shows no effect says little of the part that has the change; and nothing can
 	// be credited to a change that nobody has.
 	reasonCanary pcf.Reason = "canary_share"
+	// reasonRefused: what is missing was refused, and says nothing of the deployment.
+	reasonRefused pcf.Reason = "signals_refused"
 )
 
 // Judge computes a look's result from its plan and its inputs, and from nothing else: the same inputs give the same
@@ -132,6 +134,9 @@ func Judge(plan Plan, look PlannedLook, inputs Inputs) (Result, pcf.Verdict, err
 	}
 	if err := holdBack(in, special, inputs.Canary, &judged); err != nil {
 		return Result{}, "", err
+	}
+	if missing := judged.Reason == pcf.ReasonZeroTraffic || judged.Reason == pcf.ReasonInstrumentation || judged.Reason == pcf.ReasonFewDays; missing && inputs.refusedSince() > 0 {
+		judged.Reason = reasonRefused
 	}
 
 	promised := judged

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type data struct {
 	values      []ValueCount
 	candidates  []ControlCandidate
 	shares      []CanaryShare
+	refused     []Refusals
 	of          map[string]func(hour time.Time) Hour // by the name of a measure; others are as above
 	deployment  Deployment
 }
@@ -71,6 +73,11 @@ func (d data) Types(_ context.Context, _, after Span) ([]TypeCount, error) {
 func (d data) CanaryShares(_ context.Context, before time.Time) ([]CanaryShare, error) {
 	require.False(d.t, before.After(d.asOf), "no look-ahead")
 	return d.shares, nil
+}
+
+func (d data) Refused(_ context.Context, _, to time.Time) ([]Refusals, error) {
+	require.False(d.t, to.After(d.asOf), "no look-ahead")
+	return slices.DeleteFunc(slices.Clone(d.refused), func(r Refusals) bool { return !r.Hour.Before(to) }), nil
 }
 
 func (d data) Values(_ context.Context, _ Measure, _ []string, _, after Span) ([]ValueCount, error) {

@@ -113,6 +113,8 @@ type DailyPoint struct {
 	Value   *float64 `json:"value,omitempty"`
 	Between bool     `json:"between,omitempty"`
 	Trigger bool     `json:"trigger,omitempty"`
+	// Refused is why the day says nothing: signals were refused.
+	Refused []RefusedCode `json:"refused,omitempty"`
 }
 
 // Promised is a prediction held against what was measured. Effect, like the result's own, is of the odds (or the count)
@@ -181,6 +183,9 @@ func newResult(plan Plan, in Inputs, j, promised pcf.Result) Result {
 	}
 	if len(in.Gaps) > 0 {
 		r.warn("missing_hours", fmt.Sprintf("Hours that usually carry signals have none on %s.", listed(in.Gaps)))
+	}
+	if len(in.Refused) > 0 {
+		r.warn("signals_refused", refusedWarning(in))
 	}
 	for _, note := range in.Notes {
 		r.warn(note.Code, note.Detail)
@@ -329,6 +334,9 @@ func daily(m Measure, j pcf.Result, in Inputs) []DailyPoint {
 		point := DailyPoint{
 			Day: in.Dates[i], Positive: int64(counts[0]), Negative: int64(counts[1]), Post: i >= in.HistoryDays,
 			Between: in.Gap && i == in.HistoryDays-1, Value: value(m, counts), Trigger: slices.Contains(in.Trigger, i),
+		}
+		if r := slices.IndexFunc(in.Refused, func(r RefusedDay) bool { return r.Place == i }); r >= 0 {
+			point.Refused = in.Refused[r].Reasons
 		}
 		if point.Post && j.Reading != nil {
 			forecast := j.Reading.Days[i-in.HistoryDays]

@@ -48,6 +48,9 @@ func why(w wording, j pcf.Result) string {
 	case reasonSpecialDays:
 		return fmt.Sprintf("the change (%s) rests on days on which far more or fewer signals came than usual, such as holidays; %d ordinary days are needed.",
 			change(j.Reading.Change), pcf.MinWindowDays)
+	case reasonRefused:
+		return fmt.Sprintf("signals were refused since the deployment, and of days on which they were nothing is known; %s with data are there (%s), and %d are needed.",
+			days(j.After.Days), rawCounts(w, j), pcf.MinWindowDays)
 	case reasonCanary:
 		return fmt.Sprintf("too little of the traffic has the change (%s) for all of it to tell; let more have it.", rawCounts(w, j))
 	case pcf.ReasonFewDays:

@@ -84,6 +84,9 @@ type Evidence interface {
 	// CanaryShares are the shares of the traffic that got the change, in percent and in order, as of a moment; none when
 	// all of it did from the start.
 	CanaryShares(ctx context.Context, before time.Time) ([]CanaryShare, error)
+	// Refused are the signals of the product that were refused though nothing was wrong with them, in [from, to) and in
+	// order.
+	Refused(ctx context.Context, from, to time.Time) ([]Refusals, error)
 	// ControlCandidates are the product's other contexts.
 	ControlCandidates(ctx context.Context, except uuid.UUID) ([]ControlCandidate, error)
 	// Deployment is the deployment as it is now.

@@ -504,6 +504,55 @@ func (q *Queries) RawSignals(ctx context.Context, arg RawSignalsParams) ([]RawSi
 	return items, nil
 }
 
+const refusedHours = `-- name: RefusedHours :many
+SELECT hour, bool_or(code = 'quota_exceeded')::boolean AS used_up, sum(n)::bigint AS n
+FROM ingest_refusals
+WHERE account_id = $1 AND product_id = $2
+  AND hour >= $3::timestamptz AND hour < $4::timestamptz
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+GROUP BY hour
+ORDER BY hour
+`
+
+type RefusedHoursParams struct {
+	AccountID uuid.UUID
+	ProductID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+}
+
+type RefusedHoursRow struct {
+	Hour   time.Time
+	UsedUp bool
+	N      int64
+}
+
+// Hours in which signals of the product were refused that would have counted.
+func (q *Queries) RefusedHours(ctx context.Context, arg RefusedHoursParams) ([]RefusedHoursRow, error) {
+	rows, err := q.db.Query(ctx, refusedHours,
+		arg.AccountID,
+		arg.ProductID,
+		arg.FromAt,
+		arg.ToAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RefusedHoursRow
+	for rows.Next() {
+		var i RefusedHoursRow
+		if err := rows.Scan(&i.Hour, &i.UsedUp, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const renewFinding = `-- name: RenewFinding :exec
 UPDATE findings
 SET family = $2, severity = $3, started_at = $4, started_low = $5, started_high = $6, evidence = $7

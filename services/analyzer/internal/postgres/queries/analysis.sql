@@ -175,3 +175,13 @@ WHERE f.account_id = sqlc.arg(account_id) AND f.context_id = sqlc.arg(context_id
   AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8))
   AND NOT EXISTS (SELECT FROM changed c WHERE c.hour = f.hour + interval '1 hour' AND c.at > f.computed_at - make_interval(secs => sqlc.arg(settled_seconds)::float8))
 ORDER BY f.hour;
+
+-- name: RefusedHours :many
+-- Hours in which signals of the product were refused that would have counted.
+SELECT hour, bool_or(code = 'quota_exceeded')::boolean AS used_up, sum(n)::bigint AS n
+FROM ingest_refusals
+WHERE account_id = sqlc.arg(account_id) AND product_id = sqlc.arg(product_id)
+  AND hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+GROUP BY hour
+ORDER BY hour;

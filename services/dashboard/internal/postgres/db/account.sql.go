@@ -631,7 +631,7 @@ func (q *Queries) StoreIdempotentAnswer(ctx context.Context, arg StoreIdempotent
 }
 
 const storeRefresh = `-- name: StoreRefresh :exec
-UPDATE web_sessions SET refresh_token_sealed = $2, access_expires_at = $3 WHERE id = $1
+UPDATE web_sessions SET refresh_token_sealed = $2, access_expires_at = $3 WHERE id = $1 AND revoked_at IS NULL
 `
 
 type StoreRefreshParams struct {

@@ -71,13 +71,18 @@ func (q *Queries) OpenAccountCounts(ctx context.Context, arg OpenAccountCountsPa
 }
 
 const openAccountLimit = `-- name: OpenAccountLimit :one
-SELECT monthly_signal_limit::bigint FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
+SELECT monthly_signal_limit, email FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
 `
 
+type OpenAccountLimitRow struct {
+	MonthlySignalLimit int64
+	Email              string
+}
+
 // Locked, so that it is not deleted meanwhile.
-func (q *Queries) OpenAccountLimit(ctx context.Context, id uuid.UUID) (int64, error) {
+func (q *Queries) OpenAccountLimit(ctx context.Context, id uuid.UUID) (OpenAccountLimitRow, error) {
 	row := q.db.QueryRow(ctx, openAccountLimit, id)
-	var monthly_signal_limit int64
-	err := row.Scan(&monthly_signal_limit)
-	return monthly_signal_limit, err
+	var i OpenAccountLimitRow
+	err := row.Scan(&i.MonthlySignalLimit, &i.Email)
+	return i, err
 }

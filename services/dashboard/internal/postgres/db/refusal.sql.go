@@ -151,6 +151,56 @@ func (q *Queries) LastSignalAt(ctx context.Context, productID uuid.UUID) (time.T
 	return last_signal_at, err
 }
 
+const missedSeries = `-- name: MissedSeries :many
+SELECT (date_trunc($2::text, hour AT TIME ZONE $1::text) AT TIME ZONE $1::text)::timestamptz AS at,
+       code, sum(n)::bigint AS n
+FROM ingest_refusals
+WHERE product_id = $3 AND hour >= $4::timestamptz AND hour < $5::timestamptz
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
+`
+
+type MissedSeriesParams struct {
+	TimeZone  string
+	Step      string
+	ProductID uuid.UUID
+	FromAt    time.Time
+	ToAt      time.Time
+}
+
+type MissedSeriesRow struct {
+	At   time.Time
+	Code string
+	N    int64
+}
+
+// Refused though nothing was wrong with them. Days are days of the product's own calendar.
+func (q *Queries) MissedSeries(ctx context.Context, arg MissedSeriesParams) ([]MissedSeriesRow, error) {
+	rows, err := q.db.Query(ctx, missedSeries,
+		arg.TimeZone,
+		arg.Step,
+		arg.ProductID,
+		arg.FromAt,
+		arg.ToAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MissedSeriesRow
+	for rows.Next() {
+		var i MissedSeriesRow
+		if err := rows.Scan(&i.At, &i.Code, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const refusalSampleOf = `-- name: RefusalSampleOf :one
 SELECT account_id, id, product_id, code, at, detail, n, origin, source, user_agent, element, client_id FROM ingest_refusal_samples WHERE id = $1::uuid OR client_id = $1::uuid ORDER BY at DESC, id DESC LIMIT 1
 `

@@ -48,7 +48,7 @@ WHERE id = $1 AND revoked_at IS NULL AND access_expires_at <= sqlc.arg(now)::tim
 RETURNING refresh_token_sealed;
 
 -- name: StoreRefresh :exec
-UPDATE web_sessions SET refresh_token_sealed = $2, access_expires_at = $3 WHERE id = $1;
+UPDATE web_sessions SET refresh_token_sealed = $2, access_expires_at = $3 WHERE id = $1 AND revoked_at IS NULL;
 
 -- name: RevokeSession :execrows
 UPDATE web_sessions SET revoked_at = $2, refresh_token_sealed = NULL WHERE id = $1 AND revoked_at IS NULL;

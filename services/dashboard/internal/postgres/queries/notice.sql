@@ -1,6 +1,6 @@
 -- name: OpenAccountLimit :one
 -- Locked, so that it is not deleted meanwhile.
-SELECT monthly_signal_limit::bigint FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE;
+SELECT monthly_signal_limit, email FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE;
 
 -- name: InsertQuotaNotice :execrows
 INSERT INTO quota_notices (account_id, month, level, at) VALUES ($1, sqlc.arg(month)::timestamptz::date, $2, $3)

@@ -70,3 +70,12 @@ GROUP BY 1 ORDER BY 1;
 -- name: CountThings :one
 SELECT (SELECT count(*) FROM products)::bigint AS products, (SELECT count(*) FROM contexts)::bigint AS contexts,
        (SELECT count(*) FROM webhook_endpoints WHERE deleted_at IS NULL)::bigint AS endpoints;
+
+-- name: MissedSeries :many
+-- Refused though nothing was wrong with them. Days are days of the product's own calendar.
+SELECT (date_trunc(sqlc.arg(step)::text, hour AT TIME ZONE sqlc.arg(time_zone)::text) AT TIME ZONE sqlc.arg(time_zone)::text)::timestamptz AS at,
+       code, sum(n)::bigint AS n
+FROM ingest_refusals
+WHERE product_id = sqlc.arg(product_id) AND hour >= sqlc.arg(from_at)::timestamptz AND hour < sqlc.arg(to_at)::timestamptz
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2;

@@ -306,6 +306,53 @@ func (q *Queries) OtherContexts(ctx context.Context, arg OtherContextsParams) ([
 	return items, nil
 }
 
+const refusedHours = `-- name: RefusedHours :many
+SELECT hour, code, n FROM ingest_refusals
+WHERE account_id = $1 AND product_id = $2
+  AND hour >= $3 AND hour < $4
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+ORDER BY hour, code
+`
+
+type RefusedHoursParams struct {
+	AccountID uuid.UUID
+	ProductID uuid.UUID
+	FromHour  time.Time
+	ToHour    time.Time
+}
+
+type RefusedHoursRow struct {
+	Hour time.Time
+	Code string
+	N    int64
+}
+
+// Signals of the product that were refused and would have counted.
+func (q *Queries) RefusedHours(ctx context.Context, arg RefusedHoursParams) ([]RefusedHoursRow, error) {
+	rows, err := q.db.Query(ctx, refusedHours,
+		arg.AccountID,
+		arg.ProductID,
+		arg.FromHour,
+		arg.ToHour,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RefusedHoursRow
+	for rows.Next() {
+		var i RefusedHoursRow
+		if err := rows.Scan(&i.Hour, &i.Code, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const segmentPolarities = `-- name: SegmentPolarities :many
 SELECT hour,
        coalesce(sum(n) FILTER (WHERE type = ANY($1::text[])), 0)::bigint AS positive,

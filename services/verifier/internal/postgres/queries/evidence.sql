@@ -115,3 +115,11 @@ WHERE c.product_id = sqlc.arg(product_id) AND c.id <> sqlc.arg(context_id)
   AND cardinality(c.positive_types) > 0 AND cardinality(c.negative_types) > 0
 ORDER BY c.id
 LIMIT 20;
+
+-- name: RefusedHours :many
+-- Signals of the product that were refused and would have counted.
+SELECT hour, code, n FROM ingest_refusals
+WHERE account_id = sqlc.arg(account_id) AND product_id = sqlc.arg(product_id)
+  AND hour >= sqlc.arg(from_hour) AND hour < sqlc.arg(to_hour)
+  AND code IN ('quota_exceeded', 'rate_limited', 'key_expired', 'origin_not_allowed')
+ORDER BY hour, code;

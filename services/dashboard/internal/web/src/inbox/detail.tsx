@@ -73,7 +73,7 @@ export function Detail({ proposal, product, others, hrefOf, actions, textActions
         </Section>
         <Section title="Evidence">
           <div className="space-y-5">
-            <EvidenceChart evidence={proposal.evidence} onset={finding.data} />
+            <EvidenceChart evidence={proposal.evidence} context={proposal.context_id} onset={finding.data} />
             <Evidence of={proposal} product={product} />
             {examples.length > 0 && <Examples ids={examples} product={product} />}
           </div>

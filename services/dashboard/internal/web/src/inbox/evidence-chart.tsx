@@ -1,8 +1,10 @@
 import { area, line } from "d3-shape";
+import { useQuery } from "@tanstack/react-query";
 import { useId, useMemo } from "react";
-import type { Proposal, Schemas } from "../api";
+import { api, unwrap, type Proposal, type Schemas } from "../api";
 import { readVolume } from "../evidence";
 import { asCount, asPercent, asUtc } from "../format";
+import { RefusedHatch, RefusedNote } from "../parts/refused";
 import { useWidth } from "../parts/use-width";
 import { readSeries, type Bucket, type Series } from "../series";
 
@@ -81,17 +83,41 @@ export function EvidenceSparkline({ evidence }: { evidence: Document }) {
   );
 }
 
+/** The hours of a series in which signals were refused. A chart is drawn without waiting for them. */
+function useRefused(context: string, series: Series | undefined) {
+  const from = series?.buckets[0]?.at;
+  const to = series?.to;
+  const health = useQuery({
+    queryKey: ["refused", context, from, to],
+    enabled: from !== undefined && to !== undefined,
+    queryFn: () =>
+      unwrap(
+        api.GET("/api/v1/contexts/{context_id}/health", {
+          params: { path: { context_id: context }, query: { step: "hour", from: asIso(Math.max(from ?? 0, (to ?? 0) - mostHours * hour)), to: asIso(to ?? 0) } },
+        }),
+      ),
+  });
+  return (health.data?.points ?? []).filter((p) => p.refused !== undefined);
+}
+
+const hour = 3_600_000;
+const mostHours = 31 * 24; // of one answer
+const asIso = (at: number): string => new Date(at).toISOString();
+
 interface EvidenceChartProps {
   evidence: Document;
+  /** The id of the context it is about. */
+  context: string;
   /** How sure the beginning is. */
   onset: Pick<Schemas["Finding"], "started_low" | "started_high"> | undefined;
 }
 
 /** What was measured, what its history predicted, and the moment it got worse. */
-export function EvidenceChart({ evidence, onset }: EvidenceChartProps) {
+export function EvidenceChart({ evidence, context, onset }: EvidenceChartProps) {
   const [box, width] = useWidth();
   const description = useId();
   const drawn = useShape(evidence, width < 480 ? 48 : 96);
+  const refused = useRefused(context, drawn?.series);
   if (drawn === undefined) return null;
   const { series, shape } = drawn;
   const step = (series.buckets[0]?.hours ?? 1) * 3_600_000;
@@ -103,7 +129,7 @@ export function EvidenceChart({ evidence, onset }: EvidenceChartProps) {
         {shape.name} in steps of {hours} h from {asUtc(series.buckets[0]?.at)} to {asUtc(series.to)}. It got worse about {asUtc(series.from)}
         {inWindow.length > 0 && `; since then between ${shape.text(Math.min(...inWindow))} and ${shape.text(Math.max(...inWindow))}`}.
       </p>
-      {width > 0 && <Plot series={series} shape={shape} onset={onset} width={width} description={description} />}
+      {width > 0 && <Plot series={series} shape={shape} refused={refused} onset={onset} width={width} description={description} />}
       <figcaption className="mt-1 flex flex-wrap gap-x-4 gap-y-1 text-xs text-soft">
         <Key stroke="var(--accent)">
           {shape.name}, {hours === 1 ? "hourly" : `every ${hours} h`}
@@ -113,6 +139,7 @@ export function EvidenceChart({ evidence, onset }: EvidenceChartProps) {
         </Key>
         <span>shaded red: since it got worse</span>
       </figcaption>
+      <RefusedNote refused={refused.map((p) => p.refused)} />
     </figure>
   );
 }
@@ -131,6 +158,7 @@ function Key({ stroke, dashed = false, children }: { stroke: string; dashed?: bo
 interface PlotProps extends Pick<EvidenceChartProps, "onset"> {
   series: Series;
   shape: Shape;
+  refused: Schemas["HealthPoint"][];
   width: number;
   description: string;
 }
@@ -138,7 +166,8 @@ interface PlotProps extends Pick<EvidenceChartProps, "onset"> {
 const height = 200;
 const margin = { left: 44, right: 8, top: 20, bottom: 22 };
 
-function Plot({ series, shape, onset, width, description }: PlotProps) {
+function Plot({ series, shape, refused, onset, width, description }: PlotProps) {
+  const hatch = useId();
   const { buckets } = series;
   const step = (buckets[0]?.hours ?? 1) * 3_600_000;
   const first = buckets[0]?.at ?? 0;
@@ -184,6 +213,10 @@ function Plot({ series, shape, onset, width, description }: PlotProps) {
         </text>
       ))}
       <rect x={began} y={margin.top} width={Math.max(1, x(series.to) - began)} height={height - margin.top - margin.bottom} fill="var(--bad)" opacity="0.1" />
+      <RefusedHatch id={hatch} />
+      {refused.map((p) => (
+        <rect key={p.at} x={x(Date.parse(p.at))} y={margin.top} width={x(hour) - x(0)} height={height - margin.top - margin.bottom} fill={`url(#${hatch})`} />
+      ))}
       <path d={band(buckets) ?? ""} fill="var(--soft)" opacity="0.2" />
       <path d={expected(buckets) ?? ""} fill="none" stroke="var(--soft)" strokeDasharray="4 3" strokeWidth="1.5" />
       <path d={measured(buckets) ?? ""} fill="none" stroke="var(--accent)" strokeWidth="2" strokeLinejoin="round" />

@@ -56,7 +56,7 @@ function FindingCard({ finding, product, hrefOf }: SkippedProps & { finding: Fin
       <details className="mt-3 text-sm">
         <summary className="cursor-pointer font-medium">Evidence</summary>
         <div className="mt-3 space-y-5">
-          <EvidenceChart evidence={finding.evidence} onset={finding} />
+          <EvidenceChart evidence={finding.evidence} context={finding.context_id} onset={finding} />
           <Evidence of={finding} product={product} />
         </div>
       </details>

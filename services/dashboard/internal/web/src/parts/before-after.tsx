@@ -1,6 +1,8 @@
 import { area, line } from "d3-shape";
+import { useId } from "react";
 import type { Schemas } from "../api";
 import { amount, dayName } from "../verification";
+import { RefusedHatch, RefusedNote } from "./refused";
 import { useWidth } from "./use-width";
 
 type Point = Schemas["DailyPoint"];
@@ -22,6 +24,7 @@ export function BeforeAfter(props: BeforeAfterProps) {
         {width > 0 && <Chart {...props} width={width} />}
       </div>
       <Legend promised={props.promised !== undefined} trigger={props.points.some((p) => p.trigger === true)} />
+      <RefusedNote refused={props.points.map((p) => p.refused)} />
     </figure>
   );
 }
@@ -30,6 +33,7 @@ const height = 220;
 const margin = { top: 18, right: 10, bottom: 22, left: 62 };
 
 function Chart({ points, metric, described, promised, width }: BeforeAfterProps & { width: number }) {
+  const hatch = useId();
   const rows = points.map((p) => ({ ...p, value: valueOf(p) }));
   const values = rows.flatMap((p) => [p.value, p.low, p.high, p.expected]).filter((v) => v !== undefined);
   if (values.length < 2) return <p className="p-6 text-sm text-soft">There is nothing to draw yet.</p>;
@@ -62,6 +66,10 @@ function Chart({ points, metric, described, promised, width }: BeforeAfterProps 
     <svg width={width} height={height} role="img" aria-label={`${described}, day by day, before and after the deployment`} className="block">
       <rect x={edge(0)} y={margin.top} width={Math.max(0, edge(before) - edge(0))} height={bottom - margin.top} fill="var(--soft)" opacity="0.08" />
       <rect x={edge(after)} y={margin.top} width={Math.max(0, edge(rows.length) - edge(after))} height={bottom - margin.top} fill="var(--accent)" opacity="0.1" />
+      <RefusedHatch id={hatch} />
+      {rows.map((p, i) =>
+        p.refused === undefined ? null : <rect key={p.day} x={edge(i)} y={margin.top} width={step} height={bottom - margin.top} fill={`url(#${hatch})`} />,
+      )}
       {rows.map((p, i) =>
         p.trigger === true ? <rect key={p.day} x={edge(i)} y={bottom - 5} width={step} height={5} fill="var(--warn)" opacity="0.7" /> : null,
       )}

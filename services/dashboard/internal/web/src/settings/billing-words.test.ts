@@ -18,6 +18,8 @@ describe("prices", () => {
   it("reads amounts in the currency's smallest unit", () => {
     expect(asPrice({ id: "p", currency: "eur", amount: 2900, interval: "month", every: 1 }, "en")).toBe("€29.00 a month");
     expect(asPrice({ id: "p", currency: "jpy", amount: 2900, interval: "year", every: 1 }, "en")).toBe("¥2,900 a year");
+    expect(asPrice({ id: "p", currency: "huf", amount: 290000, interval: "month", every: 1 }, "en").replace(/\s/g, " ")).toBe("HUF 2,900 a month");
+    expect(asPrice({ id: "p", currency: "kwd", amount: 2900, interval: "month", every: 1 }, "en").replace(/\s/g, " ")).toBe("KWD 2.900 a month");
     expect(asPrice({ id: "p", currency: "usd", amount: 5, interval: "month", every: 3 }, "en")).toBe("$0.05 every 3 months");
     expect(asPrice({ id: "p", currency: "usd", interval: "month", every: 1 }, "en")).toBe("by use, a month");
   });

@@ -5,13 +5,21 @@ export type Billing = Schemas["Billing"];
 export type PlanPrice = Schemas["PlanPrice"];
 export type PlanLimits = Schemas["PlanLimits"];
 
+// How many digits of an amount Stripe means as the smaller unit. Browsers show many currencies, as HUF and IDR, with fewer.
+const withoutSmaller = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split(" ");
+const withThousandths = "bhd jod kwd omr tnd".split(" ");
+
+function smallerDigits(currency: string): number {
+  if (withoutSmaller.includes(currency)) return 0;
+  return withThousandths.includes(currency) ? 3 : 2;
+}
+
 /** "€29.00 a month"; amounts come in the currency's smallest unit. */
 export function asPrice(price: PlanPrice, locale?: string): string {
   const rhythm = price.every === 1 ? `a ${price.interval}` : `every ${price.every} ${price.interval}s`;
   if (price.amount === undefined) return `by use, ${rhythm}`;
   const format = new Intl.NumberFormat(locale, { style: "currency", currency: price.currency.toUpperCase() });
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return `${format.format(price.amount / 10 ** digits)} ${rhythm}`;
+  return `${format.format(price.amount / 10 ** smallerDigits(price.currency))} ${rhythm}`;
 }
 
 /** The limits of a plan, one a line. */

@@ -225,8 +225,8 @@ func (s *Store) SignOut(ctx context.Context, user, session, keep uuid.UUID) erro
 	return nil
 }
 
-// UpdateUser changes a user. A new password ends every session but keep, and the links that sign
-// in without it.
+// UpdateUser changes a user. A new password ends every session but keep, and whatever somebody began
+// without knowing it: links, exchange codes and a change of address, as by Supabase.
 func (s *Store) UpdateUser(ctx context.Context, id, keep uuid.UUID, c identity.Change) (u identity.User, err error) {
 	err = pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE auth_local.users SET email = coalesce($2, email), password_hash = coalesce($3, password_hash),
@@ -238,8 +238,12 @@ func (s *Store) UpdateUser(ctx context.Context, id, keep uuid.UUID, c identity.C
 			if _, err := tx.Exec(ctx, `DELETE FROM auth_local.sessions WHERE user_id = $1 AND id <> $2`, id, keep); err != nil {
 				return fmt.Errorf("ending other sessions: %w", err)
 			}
-			if _, err := tx.Exec(ctx, `DELETE FROM auth_local.links WHERE user_id = $1 AND kind <> $2`, id, identity.ForEmailChange); err != nil {
-				return fmt.Errorf("ending links that sign in: %w", err)
+			b := &pgx.Batch{}
+			for _, table := range []string{"links", "email_changes", "exchange_codes"} {
+				b.Queue(`DELETE FROM auth_local.`+table+` WHERE user_id = $1`, id)
+			}
+			if err := tx.SendBatch(ctx, b).Close(); err != nil {
+				return fmt.Errorf("ending what began with the old password: %w", err)
 			}
 		}
 		u, err = s.user(ctx, tx, userQuery+` WHERE u.id = $1`, id)
