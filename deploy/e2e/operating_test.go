@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/bus"
+	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/testkit/program"
@@ -156,6 +158,35 @@ func (d *desk) bury() {
 	})
 }
 
+// leave has somebody's account deleted at once, and keeps the certificate where they would.
+func (d *desk) leave(who *system) {
+	d.t.Helper()
+	specter := func(args ...string) []byte {
+		cmd := exec.CommandContext(d.t.Context(), "bin/specter", args...)
+		cmd.Dir, cmd.Env = d.dir, append(program.Environ(), d.env...)
+		out, err := cmd.Output()
+		require.NoError(d.t, err, "%s", args)
+		return out
+	}
+	specter("account", "delete", who.Email, "--grace", "0s", "--yes")
+	var list struct {
+		Certificates []erasure.Certificate `json:"certificates"`
+	}
+	program.Await(d.t, 2*time.Minute, "the certificate", func() bool {
+		require.NoError(d.t, json.Unmarshal(specter("deletions", "list", "-o", "json"), &list))
+		return len(list.Certificates) == 1
+	})
+	document := specter("deletions", "show", list.Certificates[0].ID)
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.dir, "certificate.json"), document, 0o600))
+}
+
+func (d *desk) signsIn(who *system) bool {
+	d.t.Helper()
+	status, answer := parts.NewPerson(d.t, d.URL).Try(d.t, "/api/v1/auth/login", who.Email, who.Password)
+	require.Contains(d.t, []int{http.StatusOK, http.StatusUnauthorized, http.StatusTooManyRequests}, status, answer)
+	return status != http.StatusUnauthorized
+}
+
 // TestTheRunbookRuns does what docs/OPERATING.md says, in the situations it says it for.
 func TestTheRunbookRuns(t *testing.T) {
 	t.Parallel()
@@ -172,18 +203,24 @@ func TestTheRunbookRuns(t *testing.T) {
 		d.run("A full disk", 0)
 		d.run("A full disk", 1)
 		d.take(3, 3)
+		leaver := signUp(t, d.URL)
 
 		d.stop()
 		d.run("Backup and restore", 0)
 		require.NoError(t, os.RemoveAll(filepath.Join(d.dir, ".specter", "nats")), "the broker's disk is lost")
 		d.run("The catalogue", 0)
 		d.start()
+		d.leave(leaver)
+		d.run("Deleted accounts", 0)
 		d.take(2, 5)
 
 		d.stop()
 		d.run("Backup and restore", 1)
 		d.run("Upgrades", 0)
 		d.start()
+		require.True(t, d.signsIn(leaver), "the backup has brought them back")
+		d.run("Deleted accounts", 1)
+		program.Await(t, 2*time.Minute, "the leaver to be gone again", func() bool { return !d.signsIn(leaver) })
 		d.stored(3)
 		d.take(1, 4)
 	})

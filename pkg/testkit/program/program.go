@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"context"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -144,6 +145,9 @@ func answersOK(ctx context.Context, url string) bool {
 
 // Output is the end of what the program printed.
 func (p *Program) Output() string { return p.output.tail(16 << 10) }
+
+// WholeOutput is all that the program has printed, for a test that looks for what must not be there.
+func (p *Program) WholeOutput() string { return p.output.tail(math.MaxInt) }
 
 // Await polls cond until it holds.
 func Await(t testing.TB, limit time.Duration, what string, cond func() bool) {

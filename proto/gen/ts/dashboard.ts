@@ -1638,6 +1638,11 @@ export interface components {
             expires_at: string;
             /** @description A recovery link was followed a moment ago. A new password needs no current one. */
             may_set_password: boolean;
+            /**
+             * Format: date-time
+             * @description The account is closed: its deletion begins then, and can be cancelled until then. Absent: it is open.
+             */
+            purge_at?: string;
         };
         Account: {
             /** Format: uuid */

@@ -25,7 +25,6 @@ import (
 )
 
 const (
-	accounts = 3
 	// ledgerFiles: clients fsync beside each other, not one after the other.
 	ledgerFiles = 8
 	// SettleLimit covers the broker's AckWait of 30 s for what a killed consumer held.
@@ -38,6 +37,7 @@ const (
 type Options struct {
 	Broker   parts.BrokerOptions
 	Gateways int      // 0: one
+	Accounts int      // 0: three
 	Gateway  []string // more settings of the gateways
 }
 
@@ -69,7 +69,7 @@ func New(t testing.TB, o Options) *Rig {
 		gateway.Launch(t)
 		r.Gateways = append(r.Gateways, gateway)
 	}
-	r.signUp(t)
+	r.signUp(t, o.Accounts)
 	for _, s := range append([]*Service{r.Analyzer}, r.Gateways...) {
 		s.running.AwaitReady(t, s.URL+"/healthz/ready")
 	}
@@ -108,8 +108,11 @@ func (r *Rig) startDashboard(t testing.TB) (dashboard *program.Program, url stri
 }
 
 // signUp makes the accounts as people do.
-func (r *Rig) signUp(t testing.TB) {
+func (r *Rig) signUp(t testing.TB, accounts int) {
 	t.Helper()
+	if accounts == 0 {
+		accounts = 3
+	}
 	dashboard, url := r.startDashboard(t)
 	for n := range accounts {
 		owner, email := parts.NewPerson(t, url), uuid.NewString()+"@example.com"
@@ -294,7 +297,7 @@ func (r *Rig) AwaitReady(t testing.TB) {
 // StartRetention starts the service that keeps streams and tables within their bounds.
 func (r *Rig) StartRetention(t testing.TB) {
 	t.Helper()
-	newService(t, "retention", "SPECTER_DATABASE_URL="+r.Database.URL(), "SPECTER_NATS_URL="+r.Broker.URL()).Start(t)
+	newService(t, "retention", "SPECTER_DATABASE_URL="+r.Database.URL(), "SPECTER_NATS_URL="+r.Broker.URL(), "SPECTER_SECRET_KEY="+uuid.NewString()).Start(t)
 }
 
 // Repeated is how many of the signals in the stream were stored before, as the

@@ -2859,8 +2859,11 @@ type Session struct {
 	ExpiresAt time.Time          `json:"expires_at"`
 
 	// MaySetPassword A recovery link was followed a moment ago. A new password needs no current one.
-	MaySetPassword bool               `json:"may_set_password"`
-	UserId         openapi_types.UUID `json:"user_id"`
+	MaySetPassword bool `json:"may_set_password"`
+
+	// PurgeAt The account is closed: its deletion begins then, and can be cancelled until then. Absent: it is open.
+	PurgeAt *time.Time         `json:"purge_at,omitempty"`
+	UserId  openapi_types.UUID `json:"user_id"`
 }
 
 // Share defines model for Share.

@@ -32,6 +32,7 @@ func (a *api) signedIn(status int, in account.SignedIn) answer {
 func (a *api) session(owner account.Account, s account.Session) contract.Session {
 	return contract.Session{
 		UserId: s.UserID, AccountId: owner.ID, Email: owner.Email, CsrfToken: s.CSRFToken, ExpiresAt: s.ExpiresAt.UTC(), MaySetPassword: s.MaySetPassword(a.Now()),
+		PurgeAt: utc(owner.PurgeAt),
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *Deletions) Document(ctx context.Context, certificate string) ([]byte, e
 // Forget implements deletion.Store.
 func (s *Deletions) Forget(ctx context.Context, d deletion.Deletion) error {
 	err := tenant.Tx(ctx, s.pool, d.AccountID, func(tx pgx.Tx) error {
-		return db.New(tx).ForgetDeletions(ctx, d.AccountID)
+		return db.New(tx).ForgetDeletions(ctx, db.ForgetDeletionsParams{AccountID: d.AccountID, Until: d.RequestedAt})
 	})
 	if err != nil {
 		return fmt.Errorf("forgetting a deletion: %w", err)

@@ -25,6 +25,7 @@ const DeploymentsPage = lazy(load.deployments);
 const DeployHookPage = lazy(load["deploy-hook"]);
 const SettingsPage = lazy(load.settings);
 const ConfirmPage = lazy(() => import("./entry/confirm").then((page) => ({ default: page.ConfirmPage })));
+const ClosedPage = lazy(() => import("./pages/closed").then((page) => ({ default: page.ClosedPage })));
 const NewPasswordPage = lazy(() => import("./entry/new-password").then((page) => ({ default: page.NewPasswordPage })));
 
 // The page of this address comes while the session is asked for.
@@ -55,6 +56,13 @@ function SignedIn() {
   if (session.error instanceof ApiError && session.error.status === 401) return <EntryPage />;
   if (session.error) return <Failure error={session.error} />;
 
+  if (session.data.purge_at !== undefined) {
+    return (
+      <Suspense fallback={<Loading what="Opening the page" />}>
+        <ClosedPage email={session.data.email} purgeAt={session.data.purge_at} />
+      </Suspense>
+    );
+  }
   return <Pages session={session.data} />;
 }
 

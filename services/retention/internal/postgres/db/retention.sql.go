@@ -269,11 +269,17 @@ func (q *Queries) DeletionsOnTheirWay(ctx context.Context, accountID uuid.UUID) 
 }
 
 const forgetDeletions = `-- name: ForgetDeletions :exec
-DELETE FROM deletions WHERE account_id = $1
+DELETE FROM deletions WHERE account_id = $1 AND requested_at <= $2
 `
 
-func (q *Queries) ForgetDeletions(ctx context.Context, accountID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, forgetDeletions, accountID)
+type ForgetDeletionsParams struct {
+	AccountID uuid.UUID
+	Until     time.Time
+}
+
+// This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
+func (q *Queries) ForgetDeletions(ctx context.Context, arg ForgetDeletionsParams) error {
+	_, err := q.db.Exec(ctx, forgetDeletions, arg.AccountID, arg.Until)
 	return err
 }
 

@@ -41,7 +41,8 @@ SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at,
 FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL ORDER BY purge_at, id;
 
 -- name: ForgetDeletions :exec
-DELETE FROM deletions WHERE account_id = @account_id;
+-- This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
+DELETE FROM deletions WHERE account_id = @account_id AND requested_at <= @until;
 
 -- name: ClosedAccount :one
 SELECT owner_user_id, email, closed_at, deletion_id FROM accounts WHERE id = @account_id;

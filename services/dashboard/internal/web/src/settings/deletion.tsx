@@ -1,7 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { api, unwrap } from "../api";
-import { asDay } from "../format";
 import { Button, Card, Failure, Loading } from "../parts/ui";
 
 // What goes, in the words people know it by.
@@ -12,36 +11,34 @@ const goes = [
   "your e-mail address and password, and a paid plan at once",
 ];
 
+export function WhatGoes({ products }: { products?: number | undefined }) {
+  return (
+    <ul className="list-disc pl-5">
+      {products !== undefined && <li>{products === 1 ? "1 product" : `${products} products`}</li>}
+      {goes.map((what) => (
+        <li key={what}>{what}</li>
+      ))}
+    </ul>
+  );
+}
+
+/** Closes the account. A closed one has a page of its own. */
 export function DeletionCard() {
   const queries = useQueryClient();
   const account = useQuery({ queryKey: ["account"], queryFn: () => unwrap(api.GET("/api/v1/account")) });
   const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
-  const refresh = () => queries.invalidateQueries();
   const remove = useMutation({
     mutationFn: (email: string) => unwrap(api.POST("/api/v1/account/deletion", { body: { confirm_email: email } })),
-    onSuccess: refresh,
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["session"] }),
   });
-  const cancel = useMutation({ mutationFn: () => unwrap(api.DELETE("/api/v1/account/deletion")), onSuccess: refresh });
   if (account.isPending) return <Loading what="Loading the account" />;
-  const failure = account.error ?? remove.error ?? cancel.error;
-  const purgeAt = account.data?.purge_at;
+  const failure = account.error ?? remove.error;
   return (
     <Card label="Delete this account">
       <h2 className="font-semibold">Delete this account</h2>
       {failure && <Failure error={failure} />}
-      {purgeAt !== undefined ? (
-        <div className="mt-2 space-y-3 text-sm">
-          <p role="status">
-            This account is closed. Everything in it is deleted from <strong>{asDay(purgeAt)}</strong> on. Until then you can come back.
-          </p>
-          <Button onClick={() => cancel.mutate()} disabled={cancel.isPending}>
-            Cancel the deletion
-          </Button>
-        </div>
-      ) : (
-        account.data && (
-          <Confirm email={account.data.email} products={products.data?.items.length} pending={remove.isPending} onConfirm={(email) => remove.mutate(email)} />
-        )
+      {account.data && (
+        <Confirm email={account.data.email} products={products.data?.items.length} pending={remove.isPending} onConfirm={(email) => remove.mutate(email)} />
       )}
     </Card>
   );
@@ -67,12 +64,7 @@ function Confirm({ email, products, pending, onConfirm }: ConfirmProps) {
       }}
     >
       <p>All doors close at once: signing in only lets you take it back, and no key works. After the grace period this is gone for good:</p>
-      <ul className="list-disc pl-5">
-        {products !== undefined && <li>{products === 1 ? "1 product" : `${products} products`}</li>}
-        {goes.map((what) => (
-          <li key={what}>{what}</li>
-        ))}
-      </ul>
+      <WhatGoes products={products} />
       <p>A signed certificate that names nobody is what is left. A mail says where it will be.</p>
       <label htmlFor={field} className="block font-medium">
         Type {email} to confirm
