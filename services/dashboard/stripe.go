@@ -105,11 +105,11 @@ func ProbeStripe(ctx context.Context, src config.Source) (probe StripeProbe, con
 	}
 	switch {
 	case fault.Is(err, fault.Unavailable):
-		return StripeProbe{Fix: "can this machine reach api.stripe.com?"}, true, errors.New("Stripe does not answer")
+		return StripeProbe{Fix: "can this machine reach api.stripe.com?"}, true, errors.New("no answer from Stripe")
 	case err != nil:
-		return StripeProbe{Fix: "is SPECTER_STRIPE_KEY good, and may it read prices, customers and subscriptions?"}, true, errors.New("Stripe refuses the key")
+		return StripeProbe{Fix: "is SPECTER_STRIPE_KEY good, and may it read prices, customers and subscriptions?"}, true, errors.New("the key is refused by Stripe")
 	case len(missing) > 0:
-		return StripeProbe{Fix: "make them at Stripe, or correct stripe_prices in SPECTER_PLANS_FILE"}, true, fmt.Errorf("Stripe (%s mode) does not know %s", mode, strings.Join(missing, ", "))
+		return StripeProbe{Fix: "make them at Stripe, or correct stripe_prices in SPECTER_PLANS_FILE"}, true, fmt.Errorf("not known to Stripe (%s mode): %s", mode, strings.Join(missing, ", "))
 	case len(prices) == 0:
 		return StripeProbe{Fix: "give a plan stripe_prices in SPECTER_PLANS_FILE"}, true, errors.New("no plan has a price: nobody can buy anything")
 	}
