@@ -99,7 +99,7 @@ func TestTheRouterServesTheContractAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	besides := map[string]string{
 		"/api/hooks/*": "says that a hook is not read", "/proof/{link}": "a shared proof (TestLinksThatOpenNothingAreAlike)", "/*": "the web app, the same for everybody",
-		"/deletions/{id}": "a certificate that names nobody, by its random id (TestACertificateIsHadByItsIdAlone)", "/.well-known/specter-deletions.json": "the keys that certificates are checked with",
+		"/deletions/{id}": "a certificate that names nobody, by its random id (deploy/e2e.TestADeletedAccountIsNowhere)", "/.well-known/specter-deletions.json": "the keys that certificates are checked with",
 		"/auth/callback": "where a provider sends a browser back; what it brings is the credential",
 		"/privacy":       "the instance's own, the same for everybody", "/privacy.json": "as /privacy", "/ph/i/v0/e/": "a page view for the operator's measuring, without who (TestPostHogHearsOfAPageAndOfNobody)", "/ph/*": "a relay to the operator's measuring, which reads nothing of an account's",
 	}
