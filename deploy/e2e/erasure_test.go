@@ -109,7 +109,7 @@ func desert(t *testing.T, stays *system, customer *receiver, data string) desert
 	runSpecter(t, gone.system, "demo")
 	person := parts.NewPerson(t, gone.URL)
 	person.SignIn(t, gone.Email, gone.Password)
-	gone.account = uuid.UUID(call[api.Account](t, person, http.MethodGet, "/api/v1/account", nil).Id)
+	gone.account = call[api.Account](t, person, http.MethodGet, "/api/v1/account", nil).Id
 	canary := "canary-" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]
 	endpoint := call[api.CreatedEndpoint](t, person, http.MethodPost, "/api/v1/webhook-endpoints", map[string]string{"url": customer.server.URL + "/" + canary})
 
