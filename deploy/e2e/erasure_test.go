@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -95,19 +97,23 @@ func TestADeletedAccountIsNowhere(t *testing.T) {
 	inTheBroker(t, data, gone.traces)
 	require.Equal(t, 1, countSignals(t, stays, stays.ProductID), "the neighbour lost nothing")
 	inTheLog(t, up, gone.traces)
+	names := fileNames(t, db)
 	up.Stop(t)
-	onTheDisk(t, dir, gone)
+	onTheDisk(t, dir, gone, names)
 }
 
 // desert makes an account that has left something wherever something can be left.
 func desert(t *testing.T, stays *system, customer *receiver, data string) deserter {
 	t.Helper()
 	gone := deserter{system: signUp(t, stays.URL)}
+	runSpecter(t, gone.system, "demo")
 	person := parts.NewPerson(t, gone.URL)
 	person.SignIn(t, gone.Email, gone.Password)
-	gone.account = uuid.UUID(call[api.Account](t, person, http.MethodGet, "/api/v1/account", nil).Id)
+	gone.account = call[api.Account](t, person, http.MethodGet, "/api/v1/account", nil).Id
 	canary := "canary-" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]
 	endpoint := call[api.CreatedEndpoint](t, person, http.MethodPost, "/api/v1/webhook-endpoints", map[string]string{"url": customer.server.URL + "/" + canary})
+
+	left := leaveEverything(t, gone.system, person, canary)
 
 	status, answer := gone.post(t, "/api/signals", gone.IngestKey, fmt.Sprintf(`[{"id":%q,"context_id":%q,"type":"page_view","payload":{"note":%q}}]`, uuid.NewString(), gone.ContextID, canary))
 	require.Equal(t, http.StatusOK, status, answer)
@@ -143,7 +149,47 @@ func desert(t *testing.T, stays *system, customer *receiver, data string) desert
 		"its endpoint": endpoint.Endpoint.Id.String(), "its address": gone.Email, "what it sent": canary, "its key": gone.IngestKey,
 		"its key's hash": hex.EncodeToString(apikey.Hash(gone.IngestKey)), "its token": gone.Token,
 	}
+	maps.Copy(gone.traces, left)
 	return gone
+}
+
+// leaveEverything goes the whole way with the demo's shop: a change is decided, shipped and proven, the proof is shared,
+// keys are rolled, a deploy hook is called, and all of it is exported. It returns what must not be found of that.
+func leaveEverything(t *testing.T, s *system, person *parts.Person, canary string) map[string]string {
+	t.Helper()
+	shop := productNamed(t, s, "Demo shop")
+	deployments := call[api.DeploymentPage](t, s, http.MethodGet, "/api/v1/products/"+shop.String()+"/deployments", nil).Items
+	require.NotEmpty(t, deployments, "the demo has shipped something")
+	proposalsOf(t, s, shop, 2)
+	proposal := waiting(t, s, shop)[0].Id
+	title := "Say " + canary
+	call[api.Proposal](t, s, http.MethodPatch, "/api/v1/proposals/"+proposal.String(), api.ProposalPatch{Title: &title, SuggestedChange: &title})
+	decided := call[api.Proposal](t, s, http.MethodPost, "/api/v1/proposals/"+proposal.String()+"/decision", map[string]string{"decision": "approved"})
+	deployment := "/api/v1/deployments/" + decided.DeploymentId.String()
+	hook := call[api.DeployHookToken](t, s, http.MethodPost, "/api/v1/products/"+shop.String()+"/deploy-hook/token", map[string]any{})
+	status, answer := s.post(t, hookPath(t, hook.Url), "", fmt.Sprintf(`{"commit":"abc1234","environment":%q}`, canary))
+	require.Equal(t, http.StatusOK, status, answer)
+	require.NotEmpty(t, call[api.DeployReceiptPage](t, s, http.MethodGet, "/api/v1/products/"+shop.String()+"/deploy-receipts", nil).Items)
+	call[api.Deployment](t, s, http.MethodPost, deployment+"/report", map[string]string{"version": canary, "environment": "production", "commit": "abc1234"})
+	share := call[api.CreatedShare](t, s, http.MethodPost, "/api/v1/deployments/"+deployments[0].Id.String()+"/shares", api.NewShare{}).Path
+	res, page := send(t, http.DefaultClient, http.MethodGet, s.URL+share, nil, nil)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", page)
+
+	importAll(t, s, shop, []api.HistoricSignal{{Id: uuid.New(), Type: "page_view", Timestamp: time.Now().Add(-48 * time.Hour), Payload: &map[string]any{"note": canary}}})
+	named := call[api.CreatedProduct](t, person, http.MethodPost, "/api/v1/products", api.NewProduct{Name: canary})
+	rolled := call[api.RolledApiKey](t, person, http.MethodPost, "/api/v1/products/"+named.Product.Id.String()+"/keys/"+named.Key.Id.String()+"/roll", api.Roll{Grace: api.GraceHour})
+
+	export := call[api.Export](t, person, http.MethodPost, "/api/v1/account/exports", nil)
+	program.Await(t, 2*time.Minute, "the archive", func() bool {
+		return call[api.Export](t, person, http.MethodGet, "/api/v1/account/exports/"+export.Id.String(), nil).Status == api.ExportReady
+	})
+	res, archive := person.Do(t, http.MethodGet, "/api/v1/account/exports/"+export.Id.String()+"/archive", nil)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.NotEmpty(t, archive)
+	return map[string]string{
+		"the shop": shop.String(), "its proposal": proposal.String(), "its deployment": decided.DeploymentId.String(), "its proven deployment": deployments[0].Id.String(),
+		"the link to its proof": path.Base(share), "its export": export.Id.String(), "its hook": path.Base(hook.Url), "its rolled key": named.Key.Key, "the key after it": rolled.Key.Key,
+	}
 }
 
 // keepSending has eight clients send with the account's key until they are stopped.
@@ -264,12 +310,29 @@ func requireNone(t *testing.T, where, text string, traces map[string]string) {
 
 func inTheLog(t *testing.T, up *program.Program, traces map[string]string) {
 	t.Helper()
-	requireNone(t, "the log", up.Output(), traces)
+	log := up.WholeOutput()
+	require.Contains(t, log, `"level":"info"`)
+	requireNone(t, "the log", log, traces)
+}
+
+// fileNames says which table is in which of the database's files.
+func fileNames(t *testing.T, db *pgx.Conn) map[string]string {
+	t.Helper()
+	rows, err := db.Query(t.Context(), `SELECT pg_relation_filenode(oid)::text, oid::regclass::text FROM pg_class WHERE pg_relation_filenode(oid) IS NOT NULL`)
+	require.NoError(t, err)
+	names := map[string]string{}
+	var file, name string
+	_, err = pgx.ForEachRow(rows, []any{&file, &name}, func() error {
+		names[file] = name
+		return nil
+	})
+	require.NoError(t, err)
+	return names
 }
 
 // onTheDisk reads every byte of the data directory after the end. In the buckets' files the broker may have left
 // ids in values that newer ones replaced, as the certificate says; nothing else, and nothing of a person.
-func onTheDisk(t *testing.T, dir string, gone deserter) {
+func onTheDisk(t *testing.T, dir string, gone deserter, names map[string]string) {
 	t.Helper()
 	files, found := 0, map[string][]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -298,7 +361,7 @@ func onTheDisk(t *testing.T, dir string, gone deserter) {
 			for _, form := range forms {
 				if strings.Contains(string(text), form) {
 					where, _ := filepath.Rel(dir, path)
-					found[what] = append(found[what], where)
+					found[what] = append(found[what], where+" "+names[filepath.Base(where)])
 				}
 			}
 		}
