@@ -145,10 +145,19 @@ func TestAMonthRollsOverExactly(t *testing.T) {
 	w := newWorld(t)
 	const limit = 1_000_000
 	midnight := time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
-	// The clock runs so fast that the new month comes while the senders are at it.
-	began := time.Now()
-	now := func() time.Time { return midnight.Add(time.Since(began) - 2*time.Second) }
+	// The clock waits two seconds before midnight until the gateways are there, so that the new month comes while the
+	// senders are at it.
+	var began atomic.Pointer[time.Time]
+	now := func() time.Time {
+		at := midnight.Add(-2 * time.Second)
+		if since := began.Load(); since != nil {
+			at = at.Add(time.Since(*since))
+		}
+		return at
+	}
 	urls, stop := w.gateways(3, limit, now)
+	start := time.Now()
+	began.Store(&start)
 	var accepted atomic.Int64
 	var all sync.WaitGroup
 	for i, url := range urls {

@@ -36,7 +36,10 @@ func (byHand) StuckExports(context.Context) (map[uuid.UUID]uuid.UUID, error) { r
 // builder is one without timers, and the store that it works on.
 func (s *stage) builder() (*export.Builder, *postgres.Exports) {
 	s.t.Helper()
-	store := postgres.NewExports(s.db.Pool(s.t, "specter_retention"), outbox.New("retention"), byHand{}, time.Hour)
+	if s.builders == nil {
+		s.builders = s.db.Pool(s.t, "specter_retention") // one for all of a test's: hundreds would be too many connections
+	}
+	store := postgres.NewExports(s.builders, outbox.New("retention"), byHand{}, time.Hour)
 	return export.NewBuilder(store, export.Options{MaxBytes: 1 << 40, Now: time.Now}), store
 }
 
@@ -208,6 +211,20 @@ func (s *stage) insertRandom(rt *rapid.T, table string, columns []described, acc
 	}), table)
 }
 
+// withoutBodies leaves out what is text in an archive and bytes in the table; the CSV is held to it below.
+func withoutBodies(rt *rapid.T, lines [][]byte) [][]byte {
+	rows := make([][]byte, len(lines))
+	for i, line := range lines {
+		var row map[string]json.RawMessage
+		require.NoError(rt, json.Unmarshal(line, &row))
+		delete(row, "body")
+		text, err := json.Marshal(row)
+		require.NoError(rt, err)
+		rows[i] = text
+	}
+	return rows
+}
+
 // requireSame reads the JSON of a table back into rows, which Postgres compares with its own, and holds the CSV to the JSON.
 func (s *stage) requireSame(rt *rapid.T, a archive, table exportfile.Table, account uuid.UUID) {
 	var names []string
@@ -227,10 +244,14 @@ func (s *stage) requireSame(rt *rapid.T, a archive, table exportfile.Table, acco
 		column = "id"
 	}
 	lines := a.lines(table.Name)
+	rows := lines
+	if table.Name == "deliveries" {
+		rows = withoutBodies(rt, lines)
+	}
 	var different int
 	err := s.owner.QueryRow(s.t.Context(), fmt.Sprintf(`WITH exported AS (SELECT %[1]s FROM json_populate_recordset(NULL::%[2]s, $1::text::json)), stored AS (SELECT %[1]s FROM %[2]s WHERE %[3]s = $2)
 		SELECT (SELECT count(*) FROM (SELECT * FROM exported EXCEPT ALL SELECT * FROM stored) AS a) + (SELECT count(*) FROM (SELECT * FROM stored EXCEPT ALL SELECT * FROM exported) AS b)`,
-		list, table.Name, column), "["+string(bytes.Join(lines, []byte(",")))+"]", account).Scan(&different)
+		list, table.Name, column), "["+string(bytes.Join(rows, []byte(",")))+"]", account).Scan(&different)
 	require.NoError(rt, err, table.Name)
 	require.Zero(rt, different, "%s differs", table.Name)
 

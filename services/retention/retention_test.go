@@ -44,6 +44,8 @@ type stage struct {
 	bus    *bus.Bus
 	config retention.Config
 	ledger string
+	// builders is the pool of exports that are built without timers.
+	builders *pgxpool.Pool
 }
 
 func newStage(t testing.TB) *stage {

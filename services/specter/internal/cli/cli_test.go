@@ -204,7 +204,7 @@ func TestExitCodesSayWhatKindOfErrorItWas(t *testing.T) {
 		"days of a demo":     {none, []string{"demo", "--days", "35"}, 2, "--days"},
 		"no server known":    {nil, []string{"tail"}, 2, "run `specter up` here first"},
 		"no server there":    {none, []string{"tail", "--product", uuid.NewString()}, 3, "is Specter running there?"},
-		"refused":            {config.Source{"SPECTER_URL": refusing.URL, "SPECTER_TOKEN": "spt_x"}, []string{"tail"}, 4, "unknown or revoked"},
+		"refused":            {config.Source{"SPECTER_URL": refusing.URL, "SPECTER_TOKEN": "spt_x"}, []string{"tail"}, 4, "unknown, revoked or expired"},
 		"bad payload":        {none, []string{"send", "click", "novalue"}, 2, "write the payload as key=value"},
 		"missing file":       {none, []string{"import", "--format", "csv", "/does/not/exist"}, 2, "no such file"},
 		"migrate without db": {nil, []string{"migrate"}, 2, "SPECTER_DATABASE_URL is not set"},
