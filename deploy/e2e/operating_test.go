@@ -200,6 +200,7 @@ func TestTheRunbookRuns(t *testing.T) {
 		d.run("Limits", 0)
 		d.forget()
 		d.run("Mail", 0)
+		d.run("Exports", 0)
 		d.run("A full disk", 0)
 		d.run("A full disk", 1)
 		d.take(3, 3)

@@ -38,7 +38,8 @@ func TestTheUsagePage(t *testing.T) {
 		program.Await(t, time.Minute, "what was dropped to be told", func() bool {
 			v.open(t, s.ProductID, "/settings?view=usage")
 			v.shows(t, "main", "What the plan allows")
-			return strings.Contains(look[string](t, v, `document.querySelector("main").innerText`), "dropped")
+			text := look[string](t, v, `document.querySelector("main").innerText`)
+			return strings.Contains(text, "dropped") && strings.Contains(text, "The limit is used up") // a gateway at rest tells the last of it after some seconds
 		})
 		for _, text := range []string{"of 10 used", "The limit is used up, and signals are refused.", "page_view is 100 %: turn it off with data-track-pageviews=false", "1, no limit", "24 months"} {
 			v.shows(t, "main", text)
