@@ -72,7 +72,7 @@ func (s *suite) sign(method jwt.SigningMethod, key any, claims jwt.MapClaims) st
 	return token
 }
 
-// forgedTokens: whatever is not signed with the server's key by its algorithm, for now, is nobody.
+// forgedTokens: whatever is not signed with the server's key by its algorithm, and valid at this moment, is nobody.
 func (s *suite) forgedTokens() {
 	email, _ := s.person()
 	good := s.signIn(email).AccessToken
