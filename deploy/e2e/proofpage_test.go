@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -21,7 +20,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
 
@@ -113,28 +111,16 @@ func requireReproducible(t *testing.T, link string) {
 // shareInDashboard signs in as the owner, presses Share at the newest deployment and reads the link.
 func shareInDashboard(t *testing.T, s *system, product uuid.UUID) (link string) {
 	t.Helper()
-	tab := chromium(t)
-	require.NoError(t, chromedp.Do(tab,
-		chromedp.Navigate(s.URL+"/p/"+product.String()+"/deployments"),
-		chromedp.WaitVisible(`input[name="email"]`),
-		chromedp.SendKeys(`input[name="email"]`, s.Email),
-		chromedp.SendKeys(`input[name="password"]`, s.Password),
-		chromedp.Click(`button[type="submit"]`),
-		chromedp.WaitVisible(`button[aria-expanded]`),
-		chromedp.Click(`button[aria-expanded]`),
-		chromedp.WaitVisible(`section[aria-label="Links to this proof"] button[type="submit"]`),
-		chromedp.Click(`section[aria-label="Links to this proof"] button[type="submit"]`),
-		chromedp.WaitVisible(`input[aria-label="The link"]`),
-	))
-	program.Await(t, 10*time.Second, "the new link in the list", func() bool {
-		text, err := chromedp.Run(tab, chromedp.Text(`section[aria-label="Links to this proof"]`))
-		require.NoError(t, err)
-		return strings.Contains(text, "open") && strings.Contains(text, "never read")
-	})
-	keepScreenshot(t, tab, "share.png")
-	link, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.querySelector('input[aria-label="The link"]').value`))
-	require.NoError(t, err)
-	return link
+	const links = `section[aria-label="Links to this proof"]`
+	v := signIn(t, s)
+	v.open(t, product, "/deployments")
+	v.click(t, "button", "Share")
+	v.click(t, links+` button[type="submit"]`, "")
+	v.await(t, "the link", `document.querySelector('input[aria-label="The link"]')?.value`)
+	v.shows(t, links, "open")
+	v.shows(t, links, "never read")
+	keepScreenshot(t, v.tab, "share.png")
+	return look[string](t, v, `document.querySelector('input[aria-label="The link"]').value`)
 }
 
 // stranger is somebody with a browser of its own, who notes what the browser asks for and complains about.
