@@ -94,6 +94,7 @@ func TestBillingInTheBrowser(t *testing.T) {
 		mail.deliver(s.URL)
 		v.shows(t, "main", "Thank you. The account has the plan Pro.")
 		v.shows(t, "main", "Your plan: Pro")
+		v.await(t, "the limits of the plan that was bought", `document.querySelector("main dl")?.innerText.includes("0 of 2,000,000")`)
 		lookedAt(t, v, "billing-bought")
 
 		stripe.FailPayment(stripe.Subscriptions("")[0].ID)

@@ -94,11 +94,19 @@ BEGIN
         GRANT EXECUTE ON FUNCTION specter_account() TO anon;
     END IF;
 
-    BEGIN
-        REVOKE specter_directory FROM CURRENT_USER;
-    EXCEPTION WHEN internal_error THEN
-        NULL; -- another database's migration is revoking it at this moment
-    END;
+    -- Another database's migration may be changing the same row of the cluster: who loses tries again, for a login that
+    -- stayed a member would be shown what the directory is.
+    FOR attempt IN 1..100 LOOP
+        BEGIN
+            REVOKE specter_directory FROM CURRENT_USER;
+            EXIT;
+        EXCEPTION WHEN internal_error THEN
+            IF attempt = 100 THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(0.01);
+        END;
+    END LOOP;
 END
 $$;
 -- +goose StatementEnd

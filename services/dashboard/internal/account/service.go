@@ -13,11 +13,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/throttle"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/farewell"
 	"github.com/draftlabs/specter/services/dashboard/internal/page"
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 const (

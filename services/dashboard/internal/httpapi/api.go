@@ -16,6 +16,7 @@ import (
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/fault"
 	"github.com/draftlabs/specter/pkg/httpx"
+	"github.com/draftlabs/specter/pkg/throttle"
 	"github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
@@ -35,7 +36,6 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/refusal"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
 	"github.com/draftlabs/specter/services/dashboard/internal/takeout"
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	"github.com/draftlabs/specter/pkg/apikey"
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/throttle"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 const (

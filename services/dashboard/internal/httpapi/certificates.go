@@ -10,8 +10,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/fault"
-
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
+	"github.com/draftlabs/specter/pkg/throttle"
 )
 
 // certificatesPath is where the certificate of a deleted account is; its id follows.

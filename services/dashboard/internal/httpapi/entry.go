@@ -11,10 +11,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/throttle"
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 // How often somebody may try, here, whatever the auth server allows: it sees every attempt come from us.

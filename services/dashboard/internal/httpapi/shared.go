@@ -9,11 +9,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/draftlabs/specter/pkg/fault"
+	"github.com/draftlabs/specter/pkg/throttle"
 	contract "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/proof"
 	"github.com/draftlabs/specter/services/dashboard/internal/share"
-	"github.com/draftlabs/specter/services/dashboard/internal/throttle"
 )
 
 // sharedPath is where shared proofs are; the link's secret follows.

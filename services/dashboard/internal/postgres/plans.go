@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"time"
 
@@ -223,7 +222,7 @@ func (s Entitlements) Renew(ctx context.Context, account uuid.UUID, at time.Time
 
 // Override changes what the operator says of the one account with this e-mail address.
 func (s Entitlements) Override(ctx context.Context, email string, at time.Time, edit func(*entitlement.Operator)) (entitlement.Grant, error) {
-	id, err := s.byEmail(ctx, email)
+	id, err := s.AccountByEmail(ctx, email)
 	if err != nil {
 		return entitlement.Grant{}, err
 	}
@@ -256,7 +255,7 @@ func (s Entitlements) Override(ctx context.Context, email string, at time.Time, 
 
 // Grant reads what the one account with this e-mail address was given.
 func (s Entitlements) Grant(ctx context.Context, email string) (entitlement.Grant, error) {
-	id, err := s.byEmail(ctx, email)
+	id, err := s.AccountByEmail(ctx, email)
 	if err != nil {
 		return entitlement.Grant{}, err
 	}
@@ -277,18 +276,4 @@ func grantOf(ctx context.Context, q *db.Queries, id uuid.UUID) (entitlement.Gran
 		Account: id, Plan: row.Plan, Assigned: row.AssignedPlan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace,
 		Operator: entitlement.Operator{Plan: row.OperatorPlan, Overrides: overridesOf(row)},
 	}, nil
-}
-
-// byEmail finds the one account with this address.
-func (s *Store) byEmail(ctx context.Context, email string) (uuid.UUID, error) {
-	ids, err := db.New(s.db).AccountsByEmail(ctx, email)
-	switch {
-	case err != nil:
-		return uuid.Nil, fmt.Errorf("finding the account: %w", err)
-	case len(ids) == 0:
-		return uuid.Nil, fault.New(fault.NotFound, "not_found", "No account has this e-mail address.")
-	case len(ids) > 1:
-		return uuid.Nil, fault.Newf(fault.Conflict, "conflict", "%d accounts have this e-mail address.", len(ids))
-	}
-	return ids[0], nil
 }

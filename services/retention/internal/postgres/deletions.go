@@ -97,8 +97,13 @@ func (s *Deletions) Forgotten(ctx context.Context, eventID, account, id uuid.UUI
 }
 
 func (s *Deletions) once(ctx context.Context, eventID, account uuid.UUID, fn func(pgx.Tx) error) error {
-	return tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
-		fresh, err := s.outbox.Claim(ctx, tx, consumer, eventID)
+	return once(ctx, s.pool, s.outbox, consumer, eventID, account, fn)
+}
+
+// once runs fn within the account for an event that the consumer has not seen.
+func once(ctx context.Context, pool *pgxpool.Pool, box outbox.Outbox, consumer string, eventID, account uuid.UUID, fn func(pgx.Tx) error) error {
+	return tenant.Tx(ctx, pool, account, func(tx pgx.Tx) error {
+		fresh, err := box.Claim(ctx, tx, consumer, eventID)
 		if err != nil || !fresh {
 			return err
 		}

@@ -75,13 +75,7 @@ func (s *Exports) Delete(ctx context.Context, eventID, account, id uuid.UUID) er
 }
 
 func (s *Exports) once(ctx context.Context, eventID, account uuid.UUID, fn func(pgx.Tx) error) error {
-	return tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
-		fresh, err := s.outbox.Claim(ctx, tx, exportConsumer, eventID)
-		if err != nil || !fresh {
-			return err
-		}
-		return fn(tx)
-	})
+	return once(ctx, s.pool, s.outbox, exportConsumer, eventID, account, fn)
 }
 
 // Step implements export.Store. The step sees one snapshot: the analyzer may merge blocks meanwhile.

@@ -50,7 +50,8 @@ function AfterCheckout({ billing }: { billing: Billing }) {
 }
 
 function CurrentPlan({ billing, product }: { billing: Billing; product: string }) {
-  const usage = useQuery({ queryKey: ["usage"], queryFn: () => unwrap(api.GET("/api/v1/usage")) });
+  // Another plan has other limits: they are asked for with it.
+  const usage = useQuery({ queryKey: ["usage", billing.plan], queryFn: () => unwrap(api.GET("/api/v1/usage")) });
   const notice = billing.enabled ? subscriptionNotice(billing, Date.now()) : undefined;
   const portal = useMutation({
     mutationFn: () => unwrap(api.POST("/api/v1/billing/portal", { body: { product_id: product } })),

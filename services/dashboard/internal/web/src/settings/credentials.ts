@@ -6,7 +6,7 @@ export type Key = Schemas["ApiKey"];
 export type Token = Schemas["AccessToken"];
 export type Scope = Schemas["Scope"];
 export type Grace = Schemas["Grace"];
-type Status = Schemas["CredentialStatus"];
+export type Status = Schemas["CredentialStatus"];
 
 export const statusLooks: Record<Status, [Tone, string]> = {
   active: ["good", "● works"],

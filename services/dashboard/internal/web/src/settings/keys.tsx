@@ -1,43 +1,26 @@
 import { useState } from "react";
 import { Link } from "wouter";
 import { CopyText } from "../deploys/copy-text";
-import { Button, Card, Chip, Empty, Failure, Field, inputClass, Loading } from "../parts/ui";
+import { Button, Card, Chip, Failure, Field, inputClass } from "../parts/ui";
 import { endIn, history, lifetimes, originsOf, statusLooks, works, type Key } from "./credentials";
 import { KeyDialog, OriginsEditor, type KeyAct } from "./key-dialogs";
 import { createKey, useKeyChange, useKeys } from "./key-queries";
-import { Choice, Copyable, Leaked } from "./parts";
+import { Choice, Copyable, Credentials, Leaked } from "./parts";
 
 /** Settings → Ingest keys: what sends signals for this product. */
 export function KeysView({ product }: { product: string }) {
   const keys = useKeys(product);
-  const items = keys.data?.items ?? [];
-  const good = items.filter((key) => works(key.status));
-  const ended = items.filter((key) => !works(key.status));
-  const newest = good.find((key) => key.status === "active" && key.key !== "");
+  const newest = keys.data?.items.find((key) => key.status === "active" && key.key !== "");
   return (
     <div className="space-y-6">
-      <Card label="Ingest keys">
-        <h2 className="font-semibold">Ingest keys</h2>
-        <p className="mb-3 text-sm text-soft">They send signals and can read nothing. They are public: they stand in your pages.</p>
-        {keys.isPending && <Loading what="Loading keys" />}
-        {keys.error && <Failure error={keys.error} />}
-        {keys.data && good.length === 0 && <Empty>No key works: nothing can send signals. Make one below.</Empty>}
-        <ul className="divide-y divide-line">
-          {good.map((key) => (
-            <KeyRow key={key.id} product={product} item={key} />
-          ))}
-        </ul>
-        {ended.length > 0 && (
-          <details className="mt-3 text-sm">
-            <summary className="cursor-pointer text-soft">{ended.length} that work no more</summary>
-            <ul className="divide-y divide-line">
-              {ended.map((key) => (
-                <KeyRow key={key.id} product={product} item={key} />
-              ))}
-            </ul>
-          </details>
-        )}
-      </Card>
+      <Credentials
+        title="Ingest keys"
+        lead="They send signals and can read nothing. They are public: they stand in your pages."
+        items={keys.data?.items}
+        error={keys.error}
+        none="No key works: nothing can send signals. Make one below."
+        row={(key) => <KeyRow key={key.id} product={product} item={key} />}
+      />
       {newest && <Snippets text={newest.key} />}
       <NewKey product={product} />
       <Leaked>

@@ -1,6 +1,6 @@
 import { useState, type ReactNode } from "react";
-import { Button, Field, inputClass } from "../parts/ui";
-import { graces, type Grace } from "./credentials";
+import { Button, Card, Empty, Failure, Field, inputClass, Loading } from "../parts/ui";
+import { graces, works, type Grace, type Status } from "./credentials";
 
 /** A secret or public text with a button that copies it. */
 export function Copyable({ label, text }: { label: string; text: string }) {
@@ -76,5 +76,36 @@ export function Leaked({ children }: { children: ReactNode }) {
         <code>specter keys check</code> finds keys and tokens in any text, without a network: run it over a repository&apos;s history or a log.
       </p>
     </details>
+  );
+}
+
+interface CredentialsProps<T> {
+  title: string;
+  lead: string;
+  items: readonly T[] | undefined;
+  error: Error | null;
+  none: string;
+  row: (item: T) => ReactNode;
+}
+
+/** What works, each in a row, and below it what works no more. */
+export function Credentials<T extends { id: string; status: Status }>({ title, lead, items, error, none, row }: CredentialsProps<T>) {
+  const good = items?.filter((item) => works(item.status)) ?? [];
+  const ended = items?.filter((item) => !works(item.status)) ?? [];
+  return (
+    <Card label={title}>
+      <h2 className="font-semibold">{title}</h2>
+      <p className="mb-3 text-sm text-soft">{lead}</p>
+      {items === undefined && error === null && <Loading what={`Loading ${title.toLowerCase()}`} />}
+      {error && <Failure error={error} />}
+      {items !== undefined && good.length === 0 && <Empty>{none}</Empty>}
+      <ul className="divide-y divide-line">{good.map(row)}</ul>
+      {ended.length > 0 && (
+        <details className="mt-3 text-sm">
+          <summary className="cursor-pointer text-soft">{ended.length} that work no more</summary>
+          <ul className="divide-y divide-line">{ended.map(row)}</ul>
+        </details>
+      )}
+    </Card>
   );
 }

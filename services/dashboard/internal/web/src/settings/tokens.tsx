@@ -2,10 +2,10 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, unwrap } from "../api";
 import { Dialog } from "../parts/dialog";
-import { Button, Card, Chip, Empty, Failure, Loading } from "../parts/ui";
+import { Button, Chip, Failure } from "../parts/ui";
 import { history, lastUse, statusLooks, works, type Grace, type Token } from "./credentials";
 import { NewToken } from "./new-token";
-import { Buttons, Copyable, Leaked, RollForm } from "./parts";
+import { Buttons, Copyable, Credentials, Leaked, RollForm } from "./parts";
 
 const queryKey = ["tokens"];
 
@@ -17,9 +17,6 @@ export function TokensView() {
     queryKey,
     queryFn: () => unwrap(api.GET("/api/v1/tokens", { params: { query: { limit: 100 } } })),
   });
-  const items = tokens.data?.items ?? [];
-  const good = items.filter((token) => works(token.status));
-  const ended = items.filter((token) => !works(token.status));
   const show = (name: string, token: string) => {
     setFresh({ name, token });
     void queries.invalidateQueries({ queryKey });
@@ -27,28 +24,14 @@ export function TokensView() {
   return (
     <div className="space-y-6">
       {fresh && <Fresh key={fresh.token} {...fresh} onDone={() => setFresh(undefined)} />}
-      <Card label="Access tokens">
-        <h2 className="font-semibold">Access tokens</h2>
-        <p className="mb-3 text-sm text-soft">They do what their scopes say, in your name: for the command line, pipelines and agents. Treat them as passwords.</p>
-        {tokens.isPending && <Loading what="Loading tokens" />}
-        {tokens.error && <Failure error={tokens.error} />}
-        {tokens.data && good.length === 0 && <Empty>No token works. Make one below.</Empty>}
-        <ul className="divide-y divide-line">
-          {good.map((token) => (
-            <TokenRow key={token.id} item={token} onRolled={show} />
-          ))}
-        </ul>
-        {ended.length > 0 && (
-          <details className="mt-3 text-sm">
-            <summary className="cursor-pointer text-soft">{ended.length} that work no more</summary>
-            <ul className="divide-y divide-line">
-              {ended.map((token) => (
-                <TokenRow key={token.id} item={token} onRolled={show} />
-              ))}
-            </ul>
-          </details>
-        )}
-      </Card>
+      <Credentials
+        title="Access tokens"
+        lead="They do what their scopes say, in your name: for the command line, pipelines and agents. Treat them as passwords."
+        items={tokens.data?.items}
+        error={tokens.error}
+        none="No token works. Make one below."
+        row={(token) => <TokenRow key={token.id} item={token} onRolled={show} />}
+      />
       <NewToken onMade={show} />
       <Leaked>
         <li>Roll it, and let the old one end at once: whoever has it can do what its scopes say. Revoke it when nothing of yours needs it.</li>
