@@ -10,19 +10,21 @@
 // proposal.edited, proposal.rewrite_requested, proposal.reopened (a decision was undone, or a snooze is over), deployment.created,
 // deployment.deployed, deployment.edited, deployment.cancelled, deployment.rolled_back, analysis.requested,
 // import.completed, endpoint.tested, endpoint.recovery_requested, delivery.resend_requested,
-// quota.warning, quota.exceeded, account.deletion_scheduled, account.deletion_cancelled, export.requested, export.deleted;
+// quota.warning, quota.exceeded, account.deletion_scheduled, account.deletion_cancelled, account.forgotten, export.requested, export.deleted;
 // signal.batch for imported history; and the gateway's catalogue (keys, products, accounts),
 // which it makes anew at start when the broker has lost it.
 //
 // Stores: plans, accounts, web_sessions, access_tokens, products, contexts, api_keys,
 // proposal_decisions, proposal_edits, deployments, deployment_shares, change_commits, deploy_hooks, deploy_receipts,
 // webhook_endpoints, imports, idempotency_keys, audit_log,
-// ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares, exports; and the timers of snoozes in schema river_dashboard.
+// ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares, exports, billing_accounts, billing_events, billing_farewells;
+// and the timers of snoozes and of comparing accounts with Stripe in schema river_dashboard.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;
 // what pipelines and GitHub tell has its effect once, and leaves a receipt that says why;
 // whoever holds a link to a proof page reads that page and nothing else, until the link is revoked or expires;
-// an import is acknowledged only when the broker has it on disk; the e-mail address and password of
+// an import is acknowledged only when the broker has it on disk; an account's plan is what it pays for at Stripe,
+// whatever becomes of webhooks, unless the operator says otherwise; the e-mail address and password of
 // a deleted account's owner go from the auth server too, however long it takes to reach it.
 package dashboard

@@ -12,8 +12,9 @@
 //     plan keeps it for; a deleted account is
 //     gone within 30 days, proved by a signed certificate with counts per table and stream, which names
 //     nobody and is written after a second look found nothing; partitions exist before they are needed; a stream full of messages that
-//     everybody has processed is trimmed before it refuses new ones; an export holds every row that
-//     its account had when it was asked for, and is finished whatever happens to its builder.
+//     everybody has processed is trimmed before it refuses new ones; an export holds every row of
+//     the tables it lists (internal/export/contents.go) that its account had when it was asked for, and is
+//     finished whatever happens to its builder.
 //
 // Which tables an account has rows in is read from the database's catalogue (internal/postgres), so
 // that a new table is covered the day it is made.

@@ -47,7 +47,7 @@ func render(protos fs.FS) ([]byte, error) {
 	for _, s := range append(event.Streams(), event.DeadLetters(), event.Advisories()) {
 		fmt.Fprintf(&b, "| %s | `%s` | %d days | %d MiB | %s |\n", s.Name, strings.Join(s.Subjects(), "` `"), int(s.MaxAge.Hours()/24), s.MaxBytes>>20, s.Doc)
 	}
-	fmt.Fprintf(&b, "\nThe key-value bucket `%s` holds what the gateway knows: keys, products and accounts; `%s` what accounts have used of their monthly limits and what gateways hold of the rest, kept for %d days (both `proto/specter/catalog/v1`); `%s` which messages are being handled for the fourth time or more, so that one which crashes its consumer can be told from one that waits for an outage to end.\n", event.CatalogBucket, event.QuotaBucket, int(event.QuotaKeep.Hours()/24), event.AttemptsBucket)
+	fmt.Fprintf(&b, "\nThe key-value bucket `%s` holds what the gateway knows: keys, products and accounts; `%s` what accounts have used of their monthly limits and what gateways hold of the rest, kept for %d days (both `proto/specter/catalog/v1`); `%s` which messages are being handled for the fourth time or more, so that one which crashes its consumer can be told from one that waits for an outage to end; `%s` what running services say of the data they hand on and keep, for an hour.\n", event.CatalogBucket, event.QuotaBucket, int(event.QuotaKeep.Hours()/24), event.AttemptsBucket, event.InstanceBucket)
 
 	b.WriteString("\n## Messages\n\n| event | means | body |\n|---|---|---|\n")
 	for _, i := range event.All() {

@@ -9,9 +9,9 @@
 //
 // An account:
 //
-//	open ──(deletion asked)──▶ closed: the owner may sign in to cancel, nothing else
+//	open ──(deletion asked)──▶ closed: the owner may sign in to cancel or to export, nothing else
 //	  ▲                          │
 //	  └──────(cancelled)─────────┤
-//	                             └──(the grace period later, by retention)──▶ gone,
-//	                                and then the auth server is made to forget the owner
+//	                             └──(the grace period later)──▶ Stripe and the auth server forget the owner,
+//	                                and retention removes everything
 package account
