@@ -30,14 +30,6 @@ type Erased struct {
 	Next map[string]uint64
 }
 
-// Total is how many messages were erased.
-func (e Erased) Total() (n int64) {
-	for _, one := range e.Messages {
-		n += one
-	}
-	return n
-}
-
 // endOfStream is how long an erasure waits for the next message before it takes a stream for ended: the last
 // ones may have been removed since it began.
 const endOfStream = 2 * time.Second
