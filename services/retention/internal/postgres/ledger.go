@@ -91,13 +91,9 @@ func (l Ledger) Keys(ctx context.Context) ([][]byte, error) {
 func (l Ledger) Accounts(ctx context.Context) (all []uuid.UUID, err error) {
 	const page = 1000
 	for after := uuid.Nil; ; {
-		rows, err := l.pool.Query(ctx, `SELECT account_id FROM specter_account_ids($1, $2)`, after, page)
+		ids, err := accountIDs(ctx, l.pool, after, page)
 		if err != nil {
-			return nil, fmt.Errorf("listing accounts: %w", err)
-		}
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-		if err != nil {
-			return nil, fmt.Errorf("listing accounts: %w", err)
+			return nil, err
 		}
 		all = append(all, ids...)
 		if len(ids) < page {
