@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNoCertificate means that the ledger has none of that id.
-var ErrNoCertificate = errors.New("the ledger has no such certificate")
+var ErrNoCertificate = errors.New("there is no certificate of that id")
 
 // Ledger is the database's part of the ledger, for the operator.
 type Ledger struct{ pool *pgxpool.Pool }
