@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,14 +29,6 @@ type Erased struct {
 	// Next is where each stream has to be looked at from the next time: what comes before holds nothing of
 	// the account.
 	Next map[string]uint64
-}
-
-// Total is how many messages were erased.
-func (e Erased) Total() (n int64) {
-	for _, one := range e.Messages {
-		n += one
-	}
-	return n
 }
 
 // endOfStream is how long an erasure waits for the next message before it takes a stream for ended: the last
@@ -102,16 +95,19 @@ func (e eraser) stream(ctx context.Context, name string, from uint64) (erased in
 		from = 0
 	}
 	next = info.State.LastSeq + 1
-	settled, err := settledByAll(ctx, stream)
-	if err != nil {
-		return 0, 0, 0, err
-	}
 	hits, err := e.find(ctx, stream, max(from, info.State.FirstSeq))
 	if err != nil {
 		return 0, 0, 0, err
 	}
+	settled := uint64(math.MaxUint64) // nobody waits for dead letters
+	if name != event.DeadLetters().Name && slices.ContainsFunc(hits, e.shared) {
+		// Asked after the search: consumers come to know of a message a moment after it was stored.
+		if settled, err = settledByAll(ctx, stream); err != nil {
+			return 0, 0, 0, err
+		}
+	}
 	for _, hit := range hits {
-		if e.shared(hit) && name != event.DeadLetters().Name && hit.sequence > settled {
+		if e.shared(hit) && hit.sequence > settled {
 			waiting++
 			next = min(next, hit.sequence)
 			continue

@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -94,11 +95,11 @@ func (c *counter) Write(p []byte) (int, error) {
 // countRows reads r to its end.
 func countRows(name string, r io.Reader) (rows int64, err error) {
 	switch {
-	case bytes.HasPrefix([]byte(name), []byte("json/")):
+	case strings.HasPrefix(name, "json/"):
 		lines := &lineCounter{}
 		_, err = io.Copy(lines, r)
 		return lines.n, err
-	case bytes.HasPrefix([]byte(name), []byte("csv/")):
+	case strings.HasPrefix(name, "csv/"):
 		records := csv.NewReader(r)
 		records.ReuseRecord = true
 		for {

@@ -9,6 +9,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// Of one message sampleFirst lines a second are written, then every sampleEvery-th.
+const sampleFirst, sampleEvery = 100, 100
+
 // ParseLevel reads the lowest level that is logged.
 func ParseLevel(level string) (zapcore.Level, error) {
 	parsed, err := zapcore.ParseLevel(level)
@@ -26,19 +29,15 @@ func NewLogger(level, service string) (*zap.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := zap.NewProductionConfig()
-	c.Level = zap.NewAtomicLevelAt(parsed)
-	c.EncoderConfig.TimeKey = "time"
-	c.EncoderConfig.MessageKey = "message"
-	c.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	c.EncoderConfig.EncodeDuration = zapcore.SecondsDurationEncoder
-	c.DisableStacktrace = true // errors carry their path in words; panics log their own stack
-	log, err := c.Build(zap.WrapCore(func(zapcore.Core) zapcore.Core {
-		core := zapcore.NewCore(zapcore.NewJSONEncoder(c.EncoderConfig), pseudonymous{zapcore.Lock(os.Stderr)}, c.Level)
-		return zapcore.NewSamplerWithOptions(core, time.Second, c.Sampling.Initial, c.Sampling.Thereafter)
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("building the logger: %w", err)
-	}
+	encoder := zap.NewProductionEncoderConfig()
+	encoder.TimeKey = "time"
+	encoder.MessageKey = "message"
+	encoder.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	encoder.EncodeDuration = zapcore.SecondsDurationEncoder
+	stderr := zapcore.Lock(os.Stderr)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoder), pseudonymous{stderr}, parsed)
+	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleFirst, sampleEvery)
+	// No stack traces: errors carry their path in words; panics log their own stack.
+	log := zap.New(core, zap.AddCaller(), zap.ErrorOutput(stderr))
 	return log.With(zap.String("service", service)), nil
 }

@@ -29,10 +29,24 @@ type pseudonymous struct{ zapcore.WriteSyncer }
 
 // Write implements zapcore.WriteSyncer for one encoded line.
 func (p pseudonymous) Write(line []byte) (int, error) {
+	if !mayName(line) {
+		return p.WriteSyncer.Write(line)
+	}
 	if _, err := p.WriteSyncer.Write(personal.ReplaceAllFunc(line, stands)); err != nil {
 		return 0, err
 	}
 	return len(line), nil
+}
+
+// mayName is false for most lines, which then need no search: they have neither the sign of an address nor
+// hyphens that stand as in an id.
+func mayName(line []byte) bool {
+	for i, c := range line {
+		if c == '@' || c == '-' && i+15 < len(line) && line[i+5] == '-' && line[i+10] == '-' && line[i+15] == '-' {
+			return true
+		}
+	}
+	return false
 }
 
 func stands(found []byte) []byte {

@@ -21,6 +21,13 @@ func TestLogsNameNobody(t *testing.T) {
 	require.Len(t, Pseudonym(id), 13)
 	require.NotEqual(t, Pseudonym(id), Pseudonym(request))
 
+	for text, stand := range map[string]string{id: Pseudonym(id), "ann@example.test": "[email]"} { // alone, from edge to edge
+		out.Reset()
+		_, err = pseudonymous{zapcore.AddSync(&out)}.Write([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, stand, out.String())
+	}
+
 	out.Reset()
 	plain := `{"message":"waiting","subject":"$KV.CATALOG.>","url":"nats://127.0.0.1:4222","took":0.5}`
 	_, err = pseudonymous{zapcore.AddSync(&out)}.Write([]byte(plain))

@@ -1,9 +1,10 @@
 package retention
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,15 +40,11 @@ func Deletions(ctx context.Context, db *pgxpool.Pool) ([]OnItsWay, [][]byte, err
 
 // Certificate reads one certificate; ErrNoCertificate when the ledger has none of that id.
 func Certificate(ctx context.Context, db *pgxpool.Pool, id string) ([]byte, error) {
-	text, err := postgres.NewLedger(db).Document(ctx, id)
-	if errors.Is(err, postgres.ErrNoCertificate) {
-		return nil, ErrNoCertificate
-	}
-	return text, err
+	return postgres.NewLedger(db).Document(ctx, id)
 }
 
 // ErrNoCertificate means that the ledger has none of that id.
-var ErrNoCertificate = errors.New("there is no certificate of that id")
+var ErrNoCertificate = postgres.ErrNoCertificate
 
 // Brought is what a ledger finds in a database that was restored.
 type Brought struct {
@@ -77,7 +74,7 @@ func BroughtBack(ctx context.Context, db *pgxpool.Pool, text []byte, secretKey s
 		if err != nil {
 			return out, err
 		}
-		if !trusted(known, key) {
+		if !slices.ContainsFunc(known, func(k []byte) bool { return bytes.Equal(k, key) }) {
 			return out, fmt.Errorf("the certificate %s was signed with a key that is not this Specter's: is SPECTER_SECRET_KEY the one it ran with?", c.ID)
 		}
 		if err := store.Keep(ctx, c, document, key); err != nil {
@@ -90,21 +87,9 @@ func BroughtBack(ctx context.Context, db *pgxpool.Pool, text []byte, secretKey s
 		return out, err
 	}
 	for _, account := range accounts {
-		for _, s := range subjects {
-			if s.Is(account) {
-				out.Accounts = append(out.Accounts, account)
-				break
-			}
+		if slices.ContainsFunc(subjects, func(s erasure.Subject) bool { return s.Is(account) }) {
+			out.Accounts = append(out.Accounts, account)
 		}
 	}
 	return out, nil
-}
-
-func trusted(keys [][]byte, key []byte) bool {
-	for _, k := range keys {
-		if string(k) == string(key) {
-			return true
-		}
-	}
-	return false
 }

@@ -77,14 +77,7 @@ func (d *door) caller(r *http.Request, query query) ingest.Caller {
 // origin is what a browser says of its page. More than one such header is no browser's doing, and is no
 // origin that a key could allow.
 func origin(r *http.Request) string {
-	switch values := r.Header[echo.HeaderOrigin]; len(values) {
-	case 0:
-		return ""
-	case 1:
-		return values[0]
-	default:
-		return strings.Join(values, ", ")
-	}
+	return strings.Join(r.Header[echo.HeaderOrigin], ", ")
 }
 
 func (d *door) writeLimits(h http.Header, from ingest.Sender) {

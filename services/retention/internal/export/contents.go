@@ -1,6 +1,9 @@
 package export
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // Table is a table of accounts that is exported.
 type Table struct {
@@ -94,15 +97,8 @@ var secretName = regexp.MustCompile(`(?:^|_)(?:hash|sealed|secret|password|token
 // Shows tells whether a column is exported. One whose name is that of a secret is not, even when
 // nobody thought of it.
 func (t Table) Shows(column string) bool {
-	for _, name := range t.Omit {
-		if name == column {
-			return false
-		}
+	if slices.Contains(t.Omit, column) {
+		return false
 	}
-	for _, name := range t.Keep {
-		if name == column {
-			return true
-		}
-	}
-	return !secretName.MatchString(column)
+	return slices.Contains(t.Keep, column) || !secretName.MatchString(column)
 }

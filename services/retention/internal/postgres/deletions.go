@@ -89,7 +89,7 @@ func (s *Deletions) Cancel(ctx context.Context, eventID, account, id uuid.UUID, 
 // Forgotten implements consume.Register.
 func (s *Deletions) Forgotten(ctx context.Context, eventID, account, id uuid.UUID, party, outcome string) error {
 	return s.once(ctx, eventID, account, func(tx pgx.Tx) error {
-		return change(ctx, tx, account, id, func(_ deletion.Deletion, p *deletion.Progress) error {
+		return change(ctx, tx, account, id, func(p *deletion.Progress) error {
 			p.Parties[party] = outcome
 			return nil
 		})
@@ -123,6 +123,10 @@ func (s *Deletions) find(ctx context.Context, certificate string) (who db.Accoun
 	return who, err
 }
 
+func deletionOf(row db.LockDeletionRow) deletion.Deletion {
+	return deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+}
+
 // Begin implements deletion.Store.
 func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time) (d deletion.Deletion, p deletion.Progress, phase deletion.Phase, err error) {
 	who, err := s.find(ctx, certificate)
@@ -142,7 +146,7 @@ func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time
 		if err != nil {
 			return fmt.Errorf("locking a deletion: %w", err)
 		}
-		d = deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+		d = deletionOf(row)
 		if row.Progress != nil {
 			if p, err = progressOf(row.Progress); err != nil {
 				return err
@@ -255,7 +259,7 @@ func save(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, p deletion.Prog
 }
 
 // change runs fn on the locked progress of a purge that has begun, and does nothing for any other.
-func change(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, fn func(deletion.Deletion, *deletion.Progress) error) error {
+func change(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, fn func(*deletion.Progress) error) error {
 	row, err := db.New(tx).LockDeletion(ctx, db.LockDeletionParams{AccountID: account, ID: id})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // forgotten
@@ -270,8 +274,7 @@ func change(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, fn func(delet
 	if err != nil {
 		return err
 	}
-	d := deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
-	if err := fn(d, &p); err != nil {
+	if err := fn(&p); err != nil {
 		return err
 	}
 	return save(ctx, tx, account, id, p)
@@ -280,7 +283,7 @@ func change(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, fn func(delet
 // begun is change in a transaction of its own.
 func (s *Deletions) begun(ctx context.Context, d deletion.Deletion, fn func(pgx.Tx, *deletion.Progress) error) error {
 	return tenant.Tx(ctx, s.pool, d.AccountID, func(tx pgx.Tx) error {
-		return change(ctx, tx, d.AccountID, d.ID, func(_ deletion.Deletion, p *deletion.Progress) error { return fn(tx, p) })
+		return change(ctx, tx, d.AccountID, d.ID, func(p *deletion.Progress) error { return fn(tx, p) })
 	})
 }
 
@@ -306,7 +309,7 @@ func (s *Deletions) Notice(ctx context.Context, certificate string) (d deletion.
 		if err != nil {
 			return fmt.Errorf("reading the account of a deletion: %w", err)
 		}
-		d = deletion.Deletion{ID: row.ID, AccountID: row.AccountID, RequestedAt: row.RequestedAt, PurgeAt: row.PurgeAt, Certificate: row.CertificateID}
+		d = deletionOf(row)
 		email, open, ok = account.Email, account.DeletionID == nil || *account.DeletionID != d.ID, true
 		return nil
 	})

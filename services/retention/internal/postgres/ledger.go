@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNoCertificate means that the ledger has none of that id.
-var ErrNoCertificate = errors.New("the ledger has no such certificate")
+var ErrNoCertificate = errors.New("there is no certificate of that id")
 
 // Ledger is the database's part of the ledger, for the operator.
 type Ledger struct{ pool *pgxpool.Pool }
@@ -91,13 +91,9 @@ func (l Ledger) Keys(ctx context.Context) ([][]byte, error) {
 func (l Ledger) Accounts(ctx context.Context) (all []uuid.UUID, err error) {
 	const page = 1000
 	for after := uuid.Nil; ; {
-		rows, err := l.pool.Query(ctx, `SELECT account_id FROM specter_account_ids($1, $2)`, after, page)
+		ids, err := accountIDs(ctx, l.pool, after, page)
 		if err != nil {
-			return nil, fmt.Errorf("listing accounts: %w", err)
-		}
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-		if err != nil {
-			return nil, fmt.Errorf("listing accounts: %w", err)
+			return nil, err
 		}
 		all = append(all, ids...)
 		if len(ids) < page {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/services/retention/internal/age"
@@ -36,7 +37,12 @@ func older(table string) (string, error) {
 
 // Accounts implements age.AccountStore.
 func (s *Ages) Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, `SELECT account_id FROM specter_account_ids($1, $2)`, after, n)
+	return accountIDs(ctx, s.pool, after, n)
+}
+
+// accountIDs lists up to n ids of accounts greater than after, in their order.
+func accountIDs(ctx context.Context, pool *pgxpool.Pool, after uuid.UUID, n int) ([]uuid.UUID, error) {
+	rows, err := pool.Query(ctx, `SELECT account_id FROM specter_account_ids($1, $2)`, after, n)
 	if err != nil {
 		return nil, fmt.Errorf("listing the accounts: %w", err)
 	}

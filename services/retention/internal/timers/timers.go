@@ -181,6 +181,9 @@ func (t *Timers) StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, err
 				delete(stuck, args.ExportID)
 			}
 		}
+		if len(stuck) == 0 {
+			break // as nearly always: those that wait need not be listed
+		}
 	}
 	return stuck, nil
 }

@@ -220,7 +220,7 @@ func (s *Server) generateLink(ctx context.Context, in generateLink) (made, userB
 		}
 		link := s.newLink(identity.ForEmailChange, to, user.ID, w)
 		err = s.store.PutEmailChange(ctx, identity.EmailChange{
-			UserID: user.ID, NewEmail: newEmail, CurrentConfirmed: s.options.OneConfirmation, CreatedAt: link.CreatedAt, ExpiresAt: link.ExpiresAt,
+			UserID: user.ID, NewEmail: newEmail, CreatedAt: link.CreatedAt, ExpiresAt: link.ExpiresAt,
 		}, link.Link)
 		user.NewEmail = newEmail
 		return link, bodyOf(user), err

@@ -43,6 +43,9 @@ type wanted struct {
 	challenge  string
 }
 
+// challengeText is base64url of a SHA-256 sum (RFC 7636).
+var challengeText = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
 // wantedOf reads where a link shall lead, and the challenge of who asks for it.
 func (s *Server) wantedOf(r *http.Request, challenge, method string) (wanted, error) {
 	w := wanted{redirectTo: s.redirectTarget(r.URL.Query().Get("redirect_to")).String(), challenge: challenge}
@@ -52,8 +55,7 @@ func (s *Server) wantedOf(r *http.Request, challenge, method string) (wanted, er
 	if !strings.EqualFold(method, "s256") {
 		return w, refuse(http.StatusBadRequest, "validation_failed", "code_challenge_method must be s256")
 	}
-	// RFC 7636: base64url of a SHA-256 sum.
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`).MatchString(challenge) {
+	if !challengeText.MatchString(challenge) {
 		return w, refuse(http.StatusBadRequest, "validation_failed", "code challenge must be 43 characters of base64url")
 	}
 	return w, nil

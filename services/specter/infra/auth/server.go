@@ -48,9 +48,6 @@ type Options struct {
 	// Autoconfirm believes every address, as Supabase's mailer_autoconfirm. Then sign-up
 	// tells who is there already.
 	Autoconfirm bool
-	// OneConfirmation has only the new address confirm a change of address; otherwise
-	// both do, as by Supabase's default.
-	OneConfirmation bool
 	// Mail sends links. One that keeps them may have Forget(ctx, address), for people who
 	// are deleted.
 	Mail mail.Sender

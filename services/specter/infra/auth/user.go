@@ -172,20 +172,14 @@ func (s *Server) changeOf(ctx context.Context, in userChange, user identity.User
 func (s *Server) startChange(ctx context.Context, user identity.User, newEmail string, w wanted) (identity.User, error) {
 	toNew := s.newLink(identity.ForEmailChange, newEmail, user.ID, w)
 	toCurrent := s.newLink(identity.ForEmailChange, user.Email, user.ID, w)
-	links := []identity.Link{toNew.Link}
-	if !s.options.OneConfirmation {
-		links = append(links, toCurrent.Link)
-	}
 	err := s.store.PutEmailChange(ctx, identity.EmailChange{
-		UserID: user.ID, NewEmail: newEmail, CurrentConfirmed: s.options.OneConfirmation, CreatedAt: toNew.CreatedAt, ExpiresAt: toNew.ExpiresAt,
-	}, links...)
+		UserID: user.ID, NewEmail: newEmail, CreatedAt: toNew.CreatedAt, ExpiresAt: toNew.ExpiresAt,
+	}, toNew.Link, toCurrent.Link)
 	if err != nil {
 		return identity.User{}, err
 	}
 	s.later("change of address", func(ctx context.Context) error { return s.sendSignUp(ctx, toNew) })
-	if !s.options.OneConfirmation {
-		s.later("change of address", func(ctx context.Context) error { return s.sendLink(ctx, toCurrent) })
-	}
+	s.later("change of address", func(ctx context.Context) error { return s.sendLink(ctx, toCurrent) })
 	user.NewEmail = newEmail
 	return user, nil
 }

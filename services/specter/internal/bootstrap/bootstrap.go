@@ -221,7 +221,7 @@ func (r *run) makeToken(ctx context.Context, c *client.Client) error {
 			}
 		}
 	}
-	created, err := c.CreateToken(ctx, api.NewAccessToken{Name: tokenName, Scopes: allScopes()})
+	created, err := c.CreateToken(ctx, api.NewAccessToken{Name: tokenName, Scopes: AllScopes()})
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,8 @@ func (r *run) save() error {
 // randomPassword has 130 bits of chance, in letters that survive being read aloud.
 func randomPassword() string { return rand.Text() }
 
-func allScopes() []api.Scope {
+// AllScopes are what a token may do, as the contract has it.
+func AllScopes() []api.Scope {
 	return []api.Scope{
 		api.AccountRead, api.AccountAdmin, api.ProductsRead, api.ProductsWrite, api.SignalsRead, api.SignalsImport,
 		api.ProposalsRead, api.ProposalsDecide, api.DeploymentsRead, api.DeploymentsWrite, api.WebhooksRead, api.WebhooksWrite,

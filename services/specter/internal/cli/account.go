@@ -23,10 +23,9 @@ func (a *app) account() *cobra.Command {
 			long: "Sets how many signals an account may send in a calendar month (UTC) over all its products,\n" +
 				"whatever its plan says; 0 is unlimited. Gateways follow within a second.",
 			example: "  specter account limit ann@example.com 1000000\n  specter account limit ann@example.com --remove",
-			set: func(o *specter.Operator, text string) error {
+			set: func(text string) (edit, error) {
 				n, err := whole(text, math.MaxInt64, "number of signals")
-				o.SignalsPerMonth = &n
-				return err
+				return func(o *specter.Operator) { o.SignalsPerMonth = &n }, err
 			},
 			remove: func(o *specter.Operator) { o.SignalsPerMonth = nil },
 		}),
@@ -36,11 +35,10 @@ func (a *app) account() *cobra.Command {
 				"included, whatever its plan says; 0 is unlimited. What new signals make due is spread over the\n" +
 				"day and shared by the contexts; what a person asks for beyond it is refused until the next day.",
 			example: "  specter account analyses ann@example.com 500\n  specter account analyses ann@example.com --remove",
-			set: func(o *specter.Operator, text string) error {
+			set: func(text string) (edit, error) {
 				n, err := whole(text, math.MaxInt32, "number of analyses")
 				count := int(n)
-				o.AnalysesPerDay = &count
-				return err
+				return func(o *specter.Operator) { o.AnalysesPerDay = &count }, err
 			},
 			remove: func(o *specter.Operator) { o.AnalysesPerDay = nil },
 		}),
@@ -49,9 +47,8 @@ func (a *app) account() *cobra.Command {
 			long: "Gives an account a plan of `specter account plans`, with its limits. It stays in force whatever\n" +
 				"the account pays for; with --remove what it pays for is in force again.",
 			example: "  specter account plan ann@example.com scale\n  specter account plan ann@example.com --remove",
-			set: func(o *specter.Operator, text string) error {
-				o.Plan = &text
-				return nil
+			set: func(text string) (edit, error) {
+				return func(o *specter.Operator) { o.Plan = &text }, nil
 			},
 			remove: func(o *specter.Operator) { o.Plan = nil },
 		}),
@@ -71,9 +68,12 @@ func whole(text string, most int64, what string) (int64, error) {
 // override is a command that sets one thing which the operator says of an account.
 type override struct {
 	use, short, long, example string
-	set                       func(o *specter.Operator, text string) error
-	remove                    func(o *specter.Operator)
+	set                       func(text string) (edit, error)
+	remove                    edit
 }
+
+// edit changes what the operator says.
+type edit = func(*specter.Operator)
 
 const operatorsDatabase = " The database is that of\nSPECTER_DATABASE_URL, else of the Specter that runs on SPECTER_DATA_DIR.\n\n" + exitCodes
 
@@ -88,18 +88,18 @@ func (a *app) override(o override) *cobra.Command {
 			return cobra.ExactArgs(2)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			edit := o.remove
+			change := o.remove
 			if !remove {
-				if err := o.set(&specter.Operator{}, args[1]); err != nil {
+				var err error
+				if change, err = o.set(args[1]); err != nil {
 					return err
 				}
-				edit = func(said *specter.Operator) { _ = o.set(said, args[1]) } // it was tried just now
 			}
 			src, err := a.source()
 			if err != nil {
 				return err
 			}
-			g, err := specter.Override(cmd.Context(), src, args[0], edit)
+			g, err := specter.Override(cmd.Context(), src, args[0], change)
 			if err != nil {
 				return a.operated(err)
 			}

@@ -17,9 +17,6 @@ import (
 	"github.com/draftlabs/specter/services/specter"
 )
 
-// dateTime is how the command line writes a moment.
-const dateTime = "2006-01-02 15:04 MST"
-
 // deletions groups what an operator does with the ledger of deleted accounts.
 func (a *app) deletions() *cobra.Command {
 	cmd := &cobra.Command{Use: "deletions", Short: "See and check the certificates of deleted accounts (for whoever runs this Specter)"}
@@ -41,14 +38,14 @@ func (a *app) listDeletions() *cobra.Command {
 				a.out.linef("No account was deleted, and none is going to be.")
 			}
 			for _, d := range list.OnTheirWay {
-				state := "begins " + d.PurgeAt.UTC().Format(dateTime)
+				state := "begins " + when(&d.PurgeAt)
 				if d.Begun {
 					state = "is at work"
 				}
-				a.out.linef("%s  asked for %s, %s", d.Certificate, d.RequestedAt.UTC().Format(dateTime), state)
+				a.out.linef("%s  asked for %s, %s", d.Certificate, when(&d.RequestedAt), state)
 			}
 			for _, c := range list.Certificates {
-				a.out.linef("%s  done %s", c.ID, c.CompletedAt.UTC().Format(dateTime))
+				a.out.linef("%s  done %s", c.ID, when(&c.CompletedAt))
 			}
 			return nil
 		},
@@ -116,7 +113,7 @@ func (a *app) verifyDeletion() *cobra.Command {
 			if a.format == "json" {
 				return a.out.json(map[string]any{"certificate": c, "public_key": []byte(key)})
 			}
-			a.out.linef("%s certificate %s of %s, completed %s", a.out.green("✓"), c.ID, printable(c.Instance), c.CompletedAt.UTC().Format(dateTime))
+			a.out.linef("%s certificate %s of %s, completed %s", a.out.green("✓"), c.ID, printable(c.Instance), when(&c.CompletedAt))
 			a.out.linef("  signed with %x", []byte(key))
 			return nil
 		},
@@ -212,7 +209,7 @@ func (a *app) deleteAccount() *cobra.Command {
 			if a.format == "json" {
 				return a.out.json(map[string]any{"email": args[0], "purge_at": purge})
 			}
-			a.out.linef("%s The account of %s is closed; everything goes from %s on", a.out.green("✓"), printable(args[0]), purge.UTC().Format(dateTime))
+			a.out.linef("%s The account of %s is closed; everything goes from %s on", a.out.green("✓"), printable(args[0]), when(&purge))
 			return nil
 		},
 	}

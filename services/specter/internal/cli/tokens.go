@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
+	"github.com/draftlabs/specter/services/specter/internal/bootstrap"
 )
 
 // tokens groups what a person does with access tokens.
@@ -55,7 +56,7 @@ func (a *app) listTokens() *cobra.Command {
 			rows := [][]string{{"ID", "STATUS", "NAME", "TOKEN", "LAST USED", "ENDS", "SCOPES"}}
 			for _, k := range shown {
 				rows = append(rows, []string{
-					k.Id.String(), string(k.Status), printable(k.Name), k.Hint + "…", first(when(k.LastUsedAt), "–"), first(when(k.ExpiresAt), "–"), scopes(k),
+					k.Id.String(), string(k.Status), printable(k.Name), k.Hint + "…", first(when(k.LastUsedAt), "–"), first(when(k.ExpiresAt), "–"), scopes(k.Scopes, ","),
 				})
 			}
 			a.out.table(rows)
@@ -66,22 +67,23 @@ func (a *app) listTokens() *cobra.Command {
 	return cmd
 }
 
-func scopes(k api.AccessToken) string {
-	texts := make([]string, len(k.Scopes))
-	for i, s := range k.Scopes {
+func scopes(list []api.Scope, between string) string {
+	texts := make([]string, len(list))
+	for i, s := range list {
 		texts[i] = string(s)
 	}
-	return strings.Join(texts, ",")
+	return strings.Join(texts, between)
 }
 
 func (a *app) createToken() *cobra.Command {
 	var wanted []string
 	var expires string
+	known := scopes(bootstrap.AllScopes(), ", ")
 	cmd := &cobra.Command{
 		Use:   "create NAME --scopes SCOPE,…",
 		Short: "Make an access token and print it, once",
 		Long: "Makes an access token. It is printed now and kept nowhere.\n\n" +
-			"Scopes: " + strings.Join(allScopes(), ", ") + ".\n\n" + exitCodes,
+			"Scopes: " + known + ".\n\n" + exitCodes,
 		Example: "  specter tokens create CI --scopes deployments:read,deployments:write --expires 30d",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -89,7 +91,7 @@ func (a *app) createToken() *cobra.Command {
 			for _, text := range wanted {
 				scope := api.Scope(strings.TrimSpace(text))
 				if !scope.Valid() {
-					return usage(fmt.Errorf("there is no scope %q", text), "scopes are "+strings.Join(allScopes(), ", "))
+					return usage(fmt.Errorf("there is no scope %q", text), "scopes are "+known)
 				}
 				body.Scopes = append(body.Scopes, scope)
 			}
@@ -119,18 +121,10 @@ func (a *app) createToken() *cobra.Command {
 	return cmd
 }
 
-// allScopes are the scopes as the contract has them.
-func allScopes() []string {
-	return []string{
-		string(api.AccountRead), string(api.AccountAdmin), string(api.ProductsRead), string(api.ProductsWrite), string(api.SignalsRead), string(api.SignalsImport),
-		string(api.ProposalsRead), string(api.ProposalsDecide), string(api.DeploymentsRead), string(api.DeploymentsWrite), string(api.WebhooksRead), string(api.WebhooksWrite),
-	}
-}
-
 func (a *app) tellToken(k api.AccessToken, text, what string) {
 	a.out.linef("%s %s %s %s", a.out.green("✓"), what, a.out.bold(printable(k.Name)), a.out.dim(k.Id.String()))
 	a.out.linef("  token   %s", text)
-	a.out.linef("  scopes  %s", scopes(k))
+	a.out.linef("  scopes  %s", scopes(k.Scopes, ","))
 	a.out.linef("  ends    %s", first(when(k.ExpiresAt), "never"))
 	a.out.line("  Copy it now: it is not shown again.")
 }

@@ -40,13 +40,12 @@ type SignUp struct {
 	ExpiresAt    time.Time
 }
 
-// EmailChange waits until both addresses have confirmed it.
+// EmailChange waits until both addresses have confirmed it, as by Supabase's default.
 type EmailChange struct {
-	UserID           uuid.UUID
-	NewEmail         string
-	CurrentConfirmed bool // from the start, where only the new address is asked
-	CreatedAt        time.Time
-	ExpiresAt        time.Time
+	UserID    uuid.UUID
+	NewEmail  string
+	CreatedAt time.Time
+	ExpiresAt time.Time
 }
 
 // Verification is one use of a link, by its token or by address and code.

@@ -62,11 +62,11 @@ func (s *Store) PutEmailChange(ctx context.Context, c identity.EmailChange, link
 		b := &pgx.Batch{}
 		b.Queue(`DELETE FROM auth_local.links l USING auth_local.email_changes c
 			WHERE l.user_id = $1 AND l.kind = $2 AND c.user_id = $1 AND c.new_email <> $3`, c.UserID, identity.ForEmailChange, c.NewEmail)
-		b.Queue(`INSERT INTO auth_local.email_changes AS c (user_id, new_email, current_confirmed, new_confirmed, created_at, expires_at) VALUES ($1, $2, $3, false, $4, $5)
+		b.Queue(`INSERT INTO auth_local.email_changes AS c (user_id, new_email, current_confirmed, new_confirmed, created_at, expires_at) VALUES ($1, $2, false, false, $3, $4)
 			ON CONFLICT (user_id) DO UPDATE SET new_email = excluded.new_email, created_at = excluded.created_at, expires_at = excluded.expires_at,
-				current_confirmed = excluded.current_confirmed OR c.current_confirmed AND c.new_email = excluded.new_email AND c.expires_at > excluded.created_at,
+				current_confirmed = c.current_confirmed AND c.new_email = excluded.new_email AND c.expires_at > excluded.created_at,
 				new_confirmed = c.new_confirmed AND c.new_email = excluded.new_email AND c.expires_at > excluded.created_at`,
-			c.UserID, c.NewEmail, c.CurrentConfirmed, c.CreatedAt, c.ExpiresAt)
+			c.UserID, c.NewEmail, c.CreatedAt, c.ExpiresAt)
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("keeping a change of address: %w", err)
 		}
