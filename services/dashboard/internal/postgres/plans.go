@@ -171,11 +171,6 @@ func (s Entitlements) Plans(ctx context.Context) ([]plan.Terms, error) {
 	return mapped(rows, toTerms), wrap(err, "reading the plans")
 }
 
-// Accounts lists ids of accounts in their order.
-func (s Entitlements) Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
-	return Catalog(s).Accounts(ctx, after, n)
-}
-
 // Outdated tells which of the accounts have other limits than their plan gives them, and how many
 // have a plan that is in the book no more.
 func (s Entitlements) Outdated(ctx context.Context, accounts []uuid.UUID) (outdated []uuid.UUID, lost int, err error) {
