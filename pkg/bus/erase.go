@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +33,10 @@ type Erased struct {
 // endOfStream is how long an erasure waits for the next message before it takes a stream for ended: the last
 // ones may have been removed since it began.
 const endOfStream = 2 * time.Second
+
+// unnoticed is longer than it takes until a consumer counts a message that was stored. A younger one that others share
+// may not have been processed, whatever the consumers say.
+const unnoticed = 2 * time.Second
 
 // Erase removes every stored message that tells of account, from every stream and bucket. It reads them all:
 // whatever carries the account's id goes, also what this release does not know. names are keys of the CATALOG
@@ -99,15 +102,15 @@ func (e eraser) stream(ctx context.Context, name string, from uint64) (erased in
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	settled := uint64(math.MaxUint64) // nobody waits for dead letters
-	if name != event.DeadLetters().Name && slices.ContainsFunc(hits, e.shared) {
-		// Asked after the search: consumers come to know of a message a moment after it was stored.
+	waitsFor := func(h hit) bool { return e.shared(h) && name != event.DeadLetters().Name } // dead letters nobody waits for
+	var settled uint64
+	if slices.ContainsFunc(hits, waitsFor) {
 		if settled, err = settledByAll(ctx, stream); err != nil {
 			return 0, 0, 0, err
 		}
 	}
 	for _, hit := range hits {
-		if e.shared(hit) && hit.sequence > settled {
+		if waitsFor(hit) && (hit.sequence > settled || info.TimeStamp.Sub(hit.at) < unnoticed) {
 			waiting++
 			next = min(next, hit.sequence)
 			continue
@@ -124,6 +127,7 @@ func (e eraser) stream(ctx context.Context, name string, from uint64) (erased in
 type hit struct {
 	sequence uint64
 	subject  string
+	at       time.Time // by the broker's clock
 }
 
 // find looks at every message from a sequence on.
@@ -157,7 +161,7 @@ func (e eraser) find(ctx context.Context, stream jetstream.Stream, from uint64) 
 			return nil, err
 		}
 		if e.tells(msg.Subject(), msg.Headers(), msg.Data()) {
-			hits = append(hits, hit{meta.Sequence.Stream, msg.Subject()})
+			hits = append(hits, hit{meta.Sequence.Stream, msg.Subject(), meta.Timestamp})
 		}
 		if meta.NumPending == 0 || meta.Sequence.Stream >= state.LastSeq {
 			return hits, nil

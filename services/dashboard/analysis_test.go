@@ -10,8 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/fault"
-
-	"github.com/draftlabs/specter/services/dashboard"
 )
 
 func TestRunNowBeyondTheDaysLimitIsRefusedUntilTomorrow(t *testing.T) {
@@ -21,9 +19,9 @@ func TestRunNowBeyondTheDaysLimitIsRefusedUntilTomorrow(t *testing.T) {
 	c := w.withToken(tenant.Token)
 	path := "/api/v1/contexts/" + tenant.ContextID.String() + "/analyses"
 	pool := w.db.Pool(t, "specter_dashboard")
-	_, err := dashboard.LimitAnalyses(t.Context(), pool, tenant.Email, -1, time.Now())
+	err := limitAnalyses(t.Context(), pool, tenant.Email, -1, time.Now())
 	require.True(t, fault.Is(err, fault.Invalid))
-	_, err = dashboard.LimitAnalyses(t.Context(), pool, tenant.Email, 3, time.Now())
+	err = limitAnalyses(t.Context(), pool, tenant.Email, 3, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, "account.limited", c.get("/api/v1/account/audit-log").str("items.0.action"))
 
@@ -47,7 +45,7 @@ func TestRunNowBeyondTheDaysLimitIsRefusedUntilTomorrow(t *testing.T) {
 	require.Equal(t, float64(3), usage.at("analyses_today"), usage.text)
 	require.Equal(t, float64(3), usage.at("analyses_limit"))
 
-	_, err = dashboard.LimitAnalyses(t.Context(), pool, tenant.Email, 0, time.Now())
+	err = limitAnalyses(t.Context(), pool, tenant.Email, 0, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, c.post(path, map[string]any{}).status)
 	require.Nil(t, c.get("/api/v1/usage").at("analyses_limit"))

@@ -20,7 +20,6 @@ import (
 	"github.com/draftlabs/specter/pkg/testkit"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 	eventv1 "github.com/draftlabs/specter/proto/gen/go/specter/event/v1"
-	"github.com/draftlabs/specter/services/dashboard"
 )
 
 // refused is what a gateway tells.
@@ -155,7 +154,7 @@ func TestUsageStandsAgainstTheLimit(t *testing.T) {
 	tenant := w.tenant()
 	c := w.withToken(tenant.Token)
 	require.Nil(t, c.get("/api/v1/usage").at("signals_limit"))
-	_, err := dashboard.LimitAccount(t.Context(), w.db.Pool(t, "specter_dashboard"), tenant.Email, 1000, time.Now())
+	_, err := limitAccount(t.Context(), w.db.Pool(t, "specter_dashboard"), tenant.Email, 1000, time.Now())
 	require.NoError(t, err)
 	kv, err := w.bus.JetStream().KeyValue(t.Context(), event.QuotaBucket)
 	require.NoError(t, err)

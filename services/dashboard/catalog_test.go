@@ -110,15 +110,15 @@ func TestTheGatewayLearnsAnAccountsLimitAndEnd(t *testing.T) {
 	hash := [32]byte(apikey.Hash(made.str("key.key")))
 
 	pool := w.db.Pool(t, "specter_dashboard")
-	limited, err := dashboard.LimitAccount(t.Context(), pool, "ANN@example.test", 1000, time.Now())
+	limited, err := limitAccount(t.Context(), pool, "ANN@example.test", 1000, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, id, limited)
 	testkit.Eventually(t, func() bool { g, ok := gateway.Resolve(hash); return ok && g.MonthlyLimit == 1000 }, "the limit arrives")
 	require.Contains(t, ann.get("/api/v1/account/audit-log").text, `"service:operator"`)
 
-	_, err = dashboard.LimitAccount(t.Context(), pool, "nobody@example.test", 1000, time.Now())
+	_, err = limitAccount(t.Context(), pool, "nobody@example.test", 1000, time.Now())
 	require.True(t, fault.Is(err, fault.NotFound))
-	_, err = dashboard.LimitAccount(t.Context(), pool, "ann@example.test", -1, time.Now())
+	_, err = limitAccount(t.Context(), pool, "ann@example.test", -1, time.Now())
 	require.True(t, fault.Is(err, fault.Invalid))
 
 	require.Equal(t, http.StatusAccepted, ann.post("/api/v1/account/deletion", map[string]any{"confirm_email": "ann@example.test"}).status)
@@ -144,7 +144,7 @@ func TestAWipedCatalogueComesBackAsItWas(t *testing.T) {
 	}
 	require.Equal(t, http.StatusAccepted, people[2].post("/api/v1/account/deletion", map[string]any{"confirm_email": "p2@example.test"}).status)
 	pool := w.db.Pool(t, "specter_dashboard")
-	_, err := dashboard.LimitAccount(t.Context(), pool, "p1@example.test", 77, time.Now())
+	_, err := limitAccount(t.Context(), pool, "p1@example.test", 77, time.Now())
 	require.NoError(t, err)
 	testkit.Eventually(t, func() bool {
 		return len(w.entries()) == 3*(1+2+2) && w.drained(pool)

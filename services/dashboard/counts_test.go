@@ -14,8 +14,6 @@ import (
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/testkit"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
-
-	"github.com/draftlabs/specter/services/dashboard"
 )
 
 func (w *world) quotas() jetstream.KeyValue {
@@ -54,7 +52,7 @@ func TestALostBucketIsRestoredFromWhatIsStored(t *testing.T) {
 	limited, unlimited, silent := w.tenant(), w.tenant(), w.tenant()
 	pool := w.db.Pool(t, "specter_dashboard")
 	for _, tenant := range []testkit.Tenant{limited, silent} {
-		_, err := dashboard.LimitAccount(t.Context(), pool, tenant.Email, 1000, time.Now())
+		_, err := limitAccount(t.Context(), pool, tenant.Email, 1000, time.Now())
 		require.NoError(t, err)
 	}
 	testkit.Eventually(t, w.quotaComplete, "a new bucket is complete")
@@ -79,7 +77,7 @@ func TestWhatWasCountedTwiceIsGivenBackOnce(t *testing.T) {
 	t.Parallel()
 	w := newStage(t)
 	tenant := w.tenant()
-	_, err := dashboard.LimitAccount(t.Context(), w.db.Pool(t, "specter_dashboard"), tenant.Email, 1000, time.Now())
+	_, err := limitAccount(t.Context(), w.db.Pool(t, "specter_dashboard"), tenant.Email, 1000, time.Now())
 	require.NoError(t, err)
 	w.counted(tenant.AccountID, 70, 12)
 	value, err := proto.Marshal(&catalogv1.Quota{

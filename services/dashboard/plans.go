@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
@@ -28,21 +27,6 @@ type Operator = entitlement.Operator
 // account's plan until it is taken back. Gateways know as soon as a dashboard publishes its outbox.
 func Override(ctx context.Context, db *pgxpool.Pool, email string, now time.Time, edit func(*Operator)) (Grant, error) {
 	return entitlements(db).Override(ctx, email, now.UTC(), edit)
-}
-
-// LimitAccount sets how many signals the account with this e-mail address may send in a calendar
-// month (UTC), whatever its plan; 0 is unlimited.
-func LimitAccount(ctx context.Context, db *pgxpool.Pool, email string, limit int64, now time.Time) (uuid.UUID, error) {
-	g, err := Override(ctx, db, email, now, func(o *Operator) { o.SignalsPerMonth = &limit })
-	return g.Account, err
-}
-
-// LimitAnalyses sets how many analyses of all its contexts the account with this e-mail address may
-// have in a day (UTC), whatever its plan; 0 is unlimited.
-func LimitAnalyses(ctx context.Context, db *pgxpool.Pool, email string, limit int32, now time.Time) (uuid.UUID, error) {
-	n := int(limit)
-	g, err := Override(ctx, db, email, now, func(o *Operator) { o.AnalysesPerDay = &n })
-	return g.Account, err
 }
 
 // AccountGrant reads what the account with this e-mail address may use.

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -185,4 +187,16 @@ func TestConcurrentCreatesAtALimitEndExactlyAtIt(t *testing.T) {
 	refused := ann.post("/api/v1/products", map[string]any{"name": "One more"})
 	require.Equal(t, "plan_limit", refused.str("code"), refused.text)
 	require.Contains(t, refused.text, "allows 1 product, and the account has 3.")
+}
+
+// limitAccount has the operator say how many signals an account may send in a month.
+func limitAccount(ctx context.Context, db *pgxpool.Pool, email string, limit int64, now time.Time) (uuid.UUID, error) {
+	g, err := dashboard.Override(ctx, db, email, now, func(o *dashboard.Operator) { o.SignalsPerMonth = &limit })
+	return g.Account, err
+}
+
+// limitAnalyses has the operator say how many analyses an account may have in a day.
+func limitAnalyses(ctx context.Context, db *pgxpool.Pool, email string, limit int, now time.Time) error {
+	_, err := dashboard.Override(ctx, db, email, now, func(o *dashboard.Operator) { o.AnalysesPerDay = &limit })
+	return err
 }

@@ -88,7 +88,7 @@ func ProbeStripe(ctx context.Context, src config.Source) (probe StripeProbe, con
 	if err != nil || c.Stripe.Key == "" {
 		return StripeProbe{}, false, err
 	}
-	book, err := plan.Load(src["SPECTER_PLANS_FILE"])
+	book, err := plan.Load(c.PlansFile)
 	if err != nil {
 		return StripeProbe{}, false, err
 	}

@@ -82,12 +82,6 @@ const (
 	EndedByAuthServer Ending = "auth_server" // it took its word back
 )
 
-// The lives of sessions where nothing else is configured.
-const (
-	DefaultSessionIdle = 7 * 24 * time.Hour  // without a request
-	DefaultSessionLife = 30 * 24 * time.Hour // whatever happens
-)
-
 // Scope is one thing a token may do.
 type Scope string
 

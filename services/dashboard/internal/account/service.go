@@ -73,12 +73,12 @@ type Store interface {
 // Options of a Service.
 type Options struct {
 	Grace       time.Duration // for which a deletion can be cancelled
-	SessionIdle time.Duration // 0 = DefaultSessionIdle
-	SessionLife time.Duration // 0 = DefaultSessionLife
+	SessionIdle time.Duration // a session ends without a request for this long
+	SessionLife time.Duration // and after this long whatever happens
 	SecretKey   string        // seals what is given to browsers and mails
 	PublicURL   string        // of the web app, where links and providers lead back to
 	Now         func() time.Time
-	// Failed is told of what went wrong after the answer was given; nil = nobody.
+	// Failed is told of what went wrong after the answer was given.
 	Failed func(error)
 }
 
@@ -97,15 +97,6 @@ type Service struct {
 
 // New returns a Service.
 func New(store Store, auth AuthServer, o Options) (*Service, error) {
-	if o.SessionIdle == 0 {
-		o.SessionIdle = DefaultSessionIdle
-	}
-	if o.SessionLife == 0 {
-		o.SessionLife = DefaultSessionLife
-	}
-	if o.Failed == nil {
-		o.Failed = func(error) {}
-	}
 	f, err := newFlows(o.SecretKey, o.PublicURL, o.Now)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to seal ways in: %w", err)

@@ -16,8 +16,12 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 )
 
-// MaxBody is more than any event takes.
-const MaxBody = 1 << 10
+const (
+	// CapturePath is the one path of PostHog that is asked for, by browsers here and by us there.
+	CapturePath = "/i/v0/e/"
+	// MaxBody is more than any event takes.
+	MaxBody = 1 << 10
+)
 
 // View is that a page was opened.
 type View struct {

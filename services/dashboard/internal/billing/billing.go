@@ -96,7 +96,6 @@ type Standing struct {
 	Customer     string // "" when there is none, or none any more
 	CustomerNo   int    // how many there were
 	Email        string
-	Plan         string
 	Deletion     uuid.UUID // of a closed account; else zero
 	Subscription *Subscription
 	PastDueSince *time.Time

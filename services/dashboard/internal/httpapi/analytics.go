@@ -15,12 +15,8 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/analytics"
 )
 
-// measurePath is where the web app tells which pages are opened; capturePath of PostHog, the only one
-// that is passed on, follows.
-const (
-	measurePath = "/ph"
-	capturePath = "/i/v0/e/"
-)
+// measurePath is where the web app tells which pages are opened; the path of PostHog follows.
+const measurePath = "/ph"
 
 // Relay passes page views on.
 type Relay interface {

@@ -152,7 +152,7 @@ func New(o Options) (http.Handler, error) {
 	e.HEAD("/privacy", statements.serve)
 	e.GET("/privacy.json", statements.document)
 	e.HEAD("/privacy.json", statements.document)
-	e.POST(measurePath+capturePath, a.measure, sameOrigin(origins))
+	e.POST(measurePath+analytics.CapturePath, a.measure, sameOrigin(origins))
 	e.Any(measurePath+"/*", func(echo.Context) error { return httpx.ErrNotFound }) // no other path of PostHog is passed on
 	e.GET(account.CallbackPath, a.finishProvider)
 	e.Any("/api/*", func(echo.Context) error { return httpx.ErrNotFound })

@@ -94,7 +94,7 @@ func (a *api) GetUsage(ctx context.Context, _ contract.GetUsageRequestObject) (c
 	return contract.GetUsage200JSONResponse{
 		Plan: u.Plan, Month: u.Month.Format("2006-01"), Signals: u.Stored, SignalsLimit: optional(u.Limit), SignalsUsed: u.Used, SignalsRemaining: u.Remaining(),
 		ResetsAt: utc(&u.Resets), LimitReachedAt: utc(u.Reached), ByType: &types, ByDay: &days, Refused: &refused,
-		AnalysesToday: &u.Analyses, AnalysesLimit: optional(u.AnalysesLimit),
+		AnalysesToday: &u.Analyses, AnalysesLimit: optional(int64(u.Allowed.AnalysesPerDay)),
 		SignalsGrace: optional(u.Grace), Tips: &tips, Things: &things, RetentionMonths: &months,
 	}, nil
 }

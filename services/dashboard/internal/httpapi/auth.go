@@ -42,8 +42,8 @@ type visitor struct {
 func (a *api) authenticate(op operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := a.visited(c.Request())
-			ctx := context.WithValue(r.Context(), visitorKey, a.visitor(r))
+			r, v := a.visited(c.Request())
+			ctx := context.WithValue(r.Context(), visitorKey, v)
 			if !op.public {
 				p, err := a.admit(r, op)
 				if err != nil {
@@ -132,20 +132,18 @@ func principal(ctx context.Context) account.Principal {
 
 func who(ctx context.Context) actor.Actor { return principal(ctx).Actor() }
 
-func (a *api) visitor(r *http.Request) visitor {
-	return visitor{
+// visited tells where a request comes from, and notes its address in the request's context, for the auth server.
+func (a *api) visited(r *http.Request) (*http.Request, visitor) {
+	client := a.client(r)
+	v := visitor{
 		browser: account.Browser{UserAgent: r.UserAgent(), Secret: a.cookies.read(r, sessionCookie)},
-		address: throttle.Network(a.client(r)),
+		address: throttle.Network(client),
 	}
-}
-
-// visited notes in the request's context whom it comes from, for the auth server.
-func (a *api) visited(r *http.Request) *http.Request {
-	address, err := netip.ParseAddr(a.client(r))
+	address, err := netip.ParseAddr(client)
 	if err != nil {
-		return r
+		return r, v
 	}
-	return r.WithContext(account.From(r.Context(), address.Unmap().WithZone("")))
+	return r.WithContext(account.From(r.Context(), address.Unmap().WithZone(""))), v
 }
 
 func visitorOf(ctx context.Context) visitor {

@@ -23,7 +23,6 @@ func (a *api) receiveStripeEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, contract.StripeEventAnswer{Outcome: contract.StripeEventAnswerOutcome(outcome)})
 }
 

@@ -219,9 +219,9 @@ func (a *api) StartProvider(ctx context.Context, r contract.StartProviderRequest
 // finishProvider answers GET /auth/callback, where a provider sends the browser back to. What the address says of an
 // error is not repeated: anybody can write it.
 func (a *api) finishProvider(c echo.Context) error {
-	r := a.visited(c.Request())
+	r, v := a.visited(c.Request())
 	http.SetCookie(c.Response(), a.cookies.clear(providerCookie))
-	query, v := r.URL.Query(), a.visitor(r)
+	query := r.URL.Query()
 	if a.guard.networks.Take(v.address) > 0 {
 		return c.Redirect(http.StatusSeeOther, signInWith("unavailable"))
 	}

@@ -71,7 +71,7 @@ func (s Accounts) begin(ctx context.Context, q *db.Queries, id uuid.UUID) (db.Ac
 		return before, err
 	}
 	after := before
-	if err := putInForce(ctx, q, before, &after); err != nil {
+	if _, err := putInForce(ctx, q, before, &after); err != nil {
 		return before, err
 	}
 	return after, q.SetAccountTerms(ctx, termsOf(after))

@@ -28,8 +28,8 @@ var _ billing.Store = Billing{}
 func (s Billing) TakeTurn(ctx context.Context, account uuid.UUID) (billing.Standing, error) {
 	var out billing.Standing
 	err := s.in(ctx, account, func(_ pgx.Tx, q *db.Queries) error {
-		if _, err := q.TakeBillingTurn(ctx, account); err != nil {
-			return found(err)
+		if err := q.TakeBillingTurn(ctx, account); err != nil {
+			return err
 		}
 		row, err := q.BillingStanding(ctx, account)
 		out = toStanding(row)
@@ -55,7 +55,7 @@ func (s Billing) Standing(ctx context.Context, account uuid.UUID) (billing.Stand
 func toStanding(row db.BillingStandingRow) billing.Standing {
 	b := row.BillingAccount
 	out := billing.Standing{
-		Turn: b.Turn, Customer: text(b.CustomerID), CustomerNo: int(b.CustomerNo), Email: row.Email, Plan: row.AssignedPlan,
+		Turn: b.Turn, Customer: text(b.CustomerID), CustomerNo: int(b.CustomerNo), Email: row.Email,
 		PastDueSince: b.PastDueSince, SettledAt: b.SettledAt, Subscription: toSubscription(b),
 	}
 	if row.ClosedAt != nil && row.DeletionID != nil {

@@ -93,19 +93,19 @@ func (s *Store) AccountByEmail(ctx context.Context, email string) (uuid.UUID, er
 	return ids[0], nil
 }
 
-// Catalog is the rebuild.Source.
-type Catalog struct{ *Store }
-
-var _ rebuild.Source = Catalog{}
-
 // Accounts lists ids of accounts in their order.
-func (s Catalog) Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
+func (s *Store) Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
 	ids, err := db.New(s.db).AccountIDs(ctx, db.AccountIDsParams{AfterID: after, RowLimit: int32(n)})
 	if err != nil {
 		return nil, fmt.Errorf("listing the accounts: %w", err)
 	}
 	return ids, nil
 }
+
+// Catalog is the rebuild.Source.
+type Catalog struct{ *Store }
+
+var _ rebuild.Source = Catalog{}
 
 // Publish writes every entry of an account into the outbox. It locks the rows they come from: a
 // change that is under way is published before or after, never in between.

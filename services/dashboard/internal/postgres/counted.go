@@ -16,11 +16,6 @@ type Counted struct{ *Store }
 
 var _ usage.Counted = Counted{}
 
-// AllAccounts lists ids of accounts in their order.
-func (s Counted) AllAccounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
-	return Catalog(s).Accounts(ctx, after, n)
-}
-
 // Counted calls fn with an open account's counts of a month.
 func (s Counted) Counted(ctx context.Context, account uuid.UUID, month time.Time, fn func(c usage.Counts, limit int64) error) error {
 	err := s.in(ctx, account, func(_ pgx.Tx, q *db.Queries) error {

@@ -41,7 +41,7 @@ func (s *Store) regrant(ctx context.Context, tx pgx.Tx, q *db.Queries, account u
 	}
 	after := before
 	edit(&after)
-	if err := putInForce(ctx, q, before, &after); err != nil {
+	if _, err := putInForce(ctx, q, before, &after); err != nil {
 		return false, err
 	}
 	if reflect.DeepEqual(before, after) {
@@ -62,9 +62,9 @@ func (s *Store) regrant(ctx context.Context, tx pgx.Tx, q *db.Queries, account u
 	return true, audit(ctx, q, c)
 }
 
-// putInForce works out what is in force after an edit. Of a plan that is in the book no more the
-// limits stay as they are.
-func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db.Account) error {
+// putInForce works out what is in force after an edit. Of a plan that is in the book no more, which is
+// lost, the limits stay as they are.
+func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db.Account) (lost bool, err error) {
 	after.Plan = after.AssignedPlan
 	if after.OperatorPlan != nil {
 		after.Plan = *after.OperatorPlan
@@ -73,11 +73,11 @@ func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db
 	switch {
 	case fault.Is(err, fault.NotFound) && after.Plan == before.Plan:
 		if before.OperatorSignalLimit != nil && after.OperatorSignalLimit == nil || before.OperatorAnalysesLimit != nil && after.OperatorAnalysesLimit == nil {
-			return fault.Newf(fault.Conflict, "conflict", "The account's plan %q is among the plans no more: nobody knows its limits. Give the account another plan first.", after.Plan)
+			return false, fault.Newf(fault.Conflict, "conflict", "The account's plan %q is among the plans no more: nobody knows its limits. Give the account another plan first.", after.Plan)
 		}
-		t.Limits = limitsOf(before)
+		t.Limits, lost = limitsOf(before), true
 	case err != nil:
-		return err
+		return false, err
 	}
 	limits := overridesOf(*after).Over(t.Limits)
 	after.MonthlySignalLimit = limits.SignalsPerMonth
@@ -87,7 +87,7 @@ func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db
 	after.AnalysesPerDay = int32(limits.AnalysesPerDay)
 	after.EndpointLimit = int32(limits.WebhookEndpoints)
 	after.RetentionMonths = int32(limits.Retention())
-	return nil
+	return lost, nil
 }
 
 func termsByName(ctx context.Context, q *db.Queries, name string) (plan.Terms, error) {
@@ -170,11 +170,6 @@ func (s Entitlements) Plans(ctx context.Context) ([]plan.Terms, error) {
 	return mapped(rows, toTerms), wrap(err, "reading the plans")
 }
 
-// Accounts lists ids of accounts in their order.
-func (s Entitlements) Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
-	return Catalog(s).Accounts(ctx, after, n)
-}
-
 // Outdated tells which of the accounts have other limits than their plan gives them, and how many
 // have a plan that is in the book no more.
 func (s Entitlements) Outdated(ctx context.Context, accounts []uuid.UUID) (outdated []uuid.UUID, lost int, err error) {
@@ -192,12 +187,13 @@ func (s Entitlements) Outdated(ctx context.Context, accounts []uuid.UUID) (outda
 			if err != nil {
 				return err
 			}
-			if _, err := termsByName(ctx, q, row.Plan); fault.Is(err, fault.NotFound) {
-				lost++
-			}
 			after := row
-			if err := putInForce(ctx, q, row, &after); err != nil {
+			gone, err := putInForce(ctx, q, row, &after)
+			if err != nil {
 				return err
+			}
+			if gone {
+				lost++
 			}
 			if !reflect.DeepEqual(row, after) {
 				outdated = append(outdated, id)

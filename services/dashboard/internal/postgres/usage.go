@@ -37,17 +37,12 @@ func (s Usage) Month(ctx context.Context, accountID uuid.UUID, from, to time.Tim
 }
 
 // Analyses counts the account's analyses of a day.
-func (s Usage) Analyses(ctx context.Context, accountID uuid.UUID, at time.Time) (used, limit int64, err error) {
-	err = s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) error {
-		n, err := q.AnalysisLimit(ctx, accountID)
-		if err != nil {
-			return found(err)
-		}
-		limit = int64(n)
+func (s Usage) Analyses(ctx context.Context, accountID uuid.UUID, at time.Time) (used int64, err error) {
+	err = s.in(ctx, accountID, func(_ pgx.Tx, q *db.Queries) (err error) {
 		used, err = q.AnalysesOfDay(ctx, at)
 		return err
 	})
-	return used, limit, wrap(err, "reading the day's analyses")
+	return used, wrap(err, "reading the day's analyses")
 }
 
 // Dropped counts by day what was refused because the monthly limit was used up.

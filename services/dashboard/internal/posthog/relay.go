@@ -21,9 +21,6 @@ import (
 )
 
 const (
-	// capturePath is the one path of PostHog that is asked for.
-	capturePath = "/i/v0/e/"
-
 	dialAnswer = 5 * time.Second
 	maxIdle    = 4
 	idleTime   = time.Minute
@@ -76,7 +73,7 @@ func New(host, key, site string, log *zap.Logger) (*Relay, error) {
 	r.proxy = &httputil.ReverseProxy{
 		Transport: r.transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL = &url.URL{Scheme: target.Scheme, Host: target.Host, Path: capturePath}
+			p.Out.URL = &url.URL{Scheme: target.Scheme, Host: target.Host, Path: analytics.CapturePath}
 			p.Out.Host = target.Host
 			p.Out.Header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Specter"}}
 			p.Out.Trailer = nil

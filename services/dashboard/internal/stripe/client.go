@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -241,15 +240,11 @@ func (c *Client) Price(ctx context.Context, id string) (billing.Price, error) {
 	return out, nil
 }
 
-// Probe asks whether the key is good and reads whether it is for real money.
+// Probe asks whether the key is good, and which of the prices Stripe does not know.
 func (c *Client) Probe(ctx context.Context, prices []string) (missing []string, err error) {
 	list := &api.PriceListParams{}
 	list.Context, list.Limit, list.Single = ctx, api.Int64(1), true
-	found := c.api.Prices.List(list)
-	for found.Next() {
-		break
-	}
-	if err := failed(found.Err(), "asking Stripe"); err != nil {
+	if err := failed(c.api.Prices.List(list).Err(), "asking Stripe"); err != nil { // it has asked for the first page by now
 		return nil, err
 	}
 	for _, id := range prices {
@@ -259,7 +254,7 @@ func (c *Client) Probe(ctx context.Context, prices []string) (missing []string, 
 			return nil, err
 		}
 	}
-	return slices.Clip(missing), nil
+	return missing, nil
 }
 
 // failed gives an error of Stripe's a meaning. Its text says which request, and never with what.

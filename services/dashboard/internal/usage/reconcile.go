@@ -55,8 +55,8 @@ type Ledgers interface {
 
 // Counted is the database's side.
 type Counted interface {
-	// AllAccounts lists up to n ids greater than after, in their order.
-	AllAccounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error)
+	// Accounts lists up to n ids greater than after, in their order.
+	Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error)
 	// Counted calls fn with an open account's counts of a month and its limit. The account is not
 	// deleted meanwhile.
 	Counted(ctx context.Context, account uuid.UUID, month time.Time, fn func(c Counts, limit int64) error) error
@@ -94,7 +94,7 @@ func (r *Reconciler) Restore(ctx context.Context) (restored int, err error) {
 	month := monthOf(r.now())
 	after := uuid.Nil
 	for {
-		accounts, err := r.counted.AllAccounts(ctx, after, page)
+		accounts, err := r.counted.Accounts(ctx, after, page)
 		if err != nil {
 			return restored, err
 		}

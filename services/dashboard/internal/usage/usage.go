@@ -37,9 +37,8 @@ type CodeCount struct {
 type Stored interface {
 	// Month reads what happened from one moment until another.
 	Month(ctx context.Context, account uuid.UUID, from, to time.Time) (byType []TypeCount, byDay []DayCount, refused []CodeCount, err error)
-	// Analyses reads how often the account's contexts were analysed on the day (UTC) of at, and how often they may be; 0
-	// is no limit.
-	Analyses(ctx context.Context, account uuid.UUID, at time.Time) (used, limit int64, err error)
+	// Analyses reads how often the account's contexts were analysed on the day (UTC) of at.
+	Analyses(ctx context.Context, account uuid.UUID, at time.Time) (int64, error)
 	// Dropped counts by day (UTC) what was refused because the monthly limit was used up.
 	Dropped(ctx context.Context, account uuid.UUID, from, to time.Time) ([]DayCount, error)
 	Things(ctx context.Context, account uuid.UUID) (Things, error)
@@ -53,23 +52,21 @@ type Counter interface {
 
 // Usage is one month.
 type Usage struct {
-	Plan    string
-	Month   time.Time // its first moment
-	Resets  time.Time
-	Stored  int64
-	Limit   int64 // 0: none
-	Grace   int64 // accepted beyond it
-	Used    *int64
-	Reached *time.Time // when the limit will be reached at this month's pace, before it ends
-	ByType  []TypeCount
-	ByDay   []DayCount
-	Refused []CodeCount
-	// Analyses of today (UTC), and the limit of a day; 0: none.
-	Analyses      int64
-	AnalysesLimit int64
-	Tips          []Tip
-	Things        Things
-	Allowed       plan.Limits
+	Plan     string
+	Month    time.Time // its first moment
+	Resets   time.Time
+	Stored   int64
+	Limit    int64 // 0: none
+	Grace    int64 // accepted beyond it
+	Used     *int64
+	Reached  *time.Time // when the limit will be reached at this month's pace, before it ends
+	ByType   []TypeCount
+	ByDay    []DayCount
+	Refused  []CodeCount
+	Analyses int64 // of today (UTC)
+	Tips     []Tip
+	Things   Things
+	Allowed  plan.Limits
 }
 
 // Remaining is what is left of the limit; nil when that is not known.
@@ -103,7 +100,7 @@ func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {
 		return Usage{}, err
 	}
-	if u.Analyses, u.AnalysesLimit, err = s.stored.Analyses(ctx, a.ID, now); err != nil {
+	if u.Analyses, err = s.stored.Analyses(ctx, a.ID, now); err != nil {
 		return Usage{}, err
 	}
 	dropped, err := s.stored.Dropped(ctx, a.ID, u.Month, u.Resets)

@@ -25,9 +25,7 @@ func (f figures) Month(context.Context, uuid.UUID, time.Time, time.Time) ([]Type
 	return []TypeCount{{"a", 3}, {"b", 4}}, nil, nil, nil
 }
 
-func (f figures) Analyses(context.Context, uuid.UUID, time.Time) (used, limit int64, err error) {
-	return 0, 0, nil
-}
+func (f figures) Analyses(context.Context, uuid.UUID, time.Time) (int64, error) { return 0, nil }
 
 func (f figures) Dropped(context.Context, uuid.UUID, time.Time, time.Time) ([]DayCount, error) {
 	return nil, nil

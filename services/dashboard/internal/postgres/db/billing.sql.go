@@ -64,7 +64,7 @@ func (q *Queries) BillingEventKnown(ctx context.Context, eventID string) (bool, 
 }
 
 const billingStanding = `-- name: BillingStanding :one
-SELECT b.account_id, b.customer_id, b.customer_no, b.turn, b.subscription_id, b.status, b.price_id, b.started_at, b.period_ends_at, b.ends_with_period, b.trial_ends_at, b.past_due_since, b.settled_at, b.settle_at, b.created_at, a.email, a.assigned_plan, a.closed_at, a.deletion_id
+SELECT b.account_id, b.customer_id, b.customer_no, b.turn, b.subscription_id, b.status, b.price_id, b.started_at, b.period_ends_at, b.ends_with_period, b.trial_ends_at, b.past_due_since, b.settled_at, b.settle_at, b.created_at, a.email, a.closed_at, a.deletion_id
 FROM billing_accounts b JOIN accounts a ON a.id = b.account_id
 WHERE b.account_id = $1
 `
@@ -72,7 +72,6 @@ WHERE b.account_id = $1
 type BillingStandingRow struct {
 	BillingAccount BillingAccount
 	Email          string
-	AssignedPlan   string
 	ClosedAt       *time.Time
 	DeletionID     *uuid.UUID
 }
@@ -97,7 +96,6 @@ func (q *Queries) BillingStanding(ctx context.Context, accountID uuid.UUID) (Bil
 		&i.BillingAccount.SettleAt,
 		&i.BillingAccount.CreatedAt,
 		&i.Email,
-		&i.AssignedPlan,
 		&i.ClosedAt,
 		&i.DeletionID,
 	)
@@ -300,31 +298,13 @@ func (q *Queries) SettleBillingAt(ctx context.Context, arg SettleBillingAtParams
 	return err
 }
 
-const takeBillingTurn = `-- name: TakeBillingTurn :one
-UPDATE billing_accounts SET turn = turn + 1 WHERE account_id = $1 RETURNING account_id, customer_id, customer_no, turn, subscription_id, status, price_id, started_at, period_ends_at, ends_with_period, trial_ends_at, past_due_since, settled_at, settle_at, created_at
+const takeBillingTurn = `-- name: TakeBillingTurn :exec
+UPDATE billing_accounts SET turn = turn + 1 WHERE account_id = $1
 `
 
-func (q *Queries) TakeBillingTurn(ctx context.Context, accountID uuid.UUID) (BillingAccount, error) {
-	row := q.db.QueryRow(ctx, takeBillingTurn, accountID)
-	var i BillingAccount
-	err := row.Scan(
-		&i.AccountID,
-		&i.CustomerID,
-		&i.CustomerNo,
-		&i.Turn,
-		&i.SubscriptionID,
-		&i.Status,
-		&i.PriceID,
-		&i.StartedAt,
-		&i.PeriodEndsAt,
-		&i.EndsWithPeriod,
-		&i.TrialEndsAt,
-		&i.PastDueSince,
-		&i.SettledAt,
-		&i.SettleAt,
-		&i.CreatedAt,
-	)
-	return i, err
+func (q *Queries) TakeBillingTurn(ctx context.Context, accountID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, takeBillingTurn, accountID)
+	return err
 }
 
 const takeFarewellsBack = `-- name: TakeFarewellsBack :exec

@@ -1,10 +1,10 @@
 -- name: BillingStanding :one
-SELECT sqlc.embed(b), a.email, a.assigned_plan, a.closed_at, a.deletion_id
+SELECT sqlc.embed(b), a.email, a.closed_at, a.deletion_id
 FROM billing_accounts b JOIN accounts a ON a.id = b.account_id
 WHERE b.account_id = $1;
 
--- name: TakeBillingTurn :one
-UPDATE billing_accounts SET turn = turn + 1 WHERE account_id = $1 RETURNING *;
+-- name: TakeBillingTurn :exec
+UPDATE billing_accounts SET turn = turn + 1 WHERE account_id = $1;
 
 -- name: LockBilling :one
 SELECT * FROM billing_accounts WHERE account_id = $1 FOR UPDATE;

@@ -83,13 +83,14 @@ export function EvidenceSparkline({ evidence }: { evidence: Document }) {
   );
 }
 
-/** The hours of a series in which signals were refused. A chart is drawn without waiting for them. */
+/** The hours of a series in which signals were refused. A chart is drawn without waiting for them; what is past is asked for once. */
 function useRefused(context: string, series: Series | undefined) {
   const from = series?.buckets[0]?.at;
   const to = series?.to;
   const health = useQuery({
     queryKey: ["refused", context, from, to],
     enabled: from !== undefined && to !== undefined,
+    refetchInterval: false,
     queryFn: () =>
       unwrap(
         api.GET("/api/v1/contexts/{context_id}/health", {

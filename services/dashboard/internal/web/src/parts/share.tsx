@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { api, unwrap } from "../api";
 import { expiry, history, lifetimes, statusLooks, type Share as Link } from "../sharing";
+import { CopyButton } from "./copy-button";
 import { Button, Chip, Failure, Field, inputClass } from "./ui";
 
 const forms = [
@@ -99,16 +100,13 @@ function Links({ deployment }: { deployment: string }) {
 
 /** A link that was just made: the only time it can be copied. */
 function Fresh({ path }: { path: string }) {
-  const [copied, setCopied] = useState(false);
   const url = window.location.origin + path;
   return (
     <div role="status" className="rounded-lg border border-good/50 p-3 text-sm">
       <p className="mb-2">Shown once; copy it now.</p>
       <div className="flex flex-wrap gap-2">
         <input aria-label="The link" readOnly className={`${inputClass} min-w-0 flex-1`} value={url} onFocus={(e) => e.target.select()} />
-        <Button onClick={() => void navigator.clipboard.writeText(url).then(() => setCopied(true))}>
-          <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-        </Button>
+        <CopyButton text={url} />
         <a className="self-center text-accent underline" href={path} target="_blank" rel="noreferrer">
           Open
         </a>

@@ -41,7 +41,7 @@ export function AuditView() {
   const chosen = { about: search.get("about") ?? undefined, by: search.get("by") ?? undefined };
   const cursor = search.get("before") ?? undefined;
   const filter = (): Filter => ({ action: chosen.about, actor: chosen.by, from: within === undefined ? undefined : new Date(Date.now() - Number(within) * 86_400_000).toISOString() });
-  const log = useQuery({ queryKey: ["audit-log", chosen.about, chosen.by, within, cursor], queryFn: () => page(filter(), cursor, 50) });
+  const log = useQuery({ queryKey: ["audit-log", chosen.about, chosen.by, within, cursor], queryFn: () => page(filter(), cursor, 50), refetchInterval: cursor === undefined ? 5000 : false });
   const older = log.data?.next_cursor;
   const filtered = chosen.about !== undefined || chosen.by !== undefined || within !== undefined;
   return (

@@ -1,9 +1,9 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "wouter";
 import { api, unwrap, type Schemas } from "../api";
-import { asCount } from "../format";
 import { Button, Card, Chip, Fact, Failure, Loading } from "../parts/ui";
 import { asPrice, limitLines, subscriptionNotice, type Billing } from "./billing-words";
+import { usedOf, useUsage } from "./use-usage";
 
 // After a checkout Stripe tells the server, which may take some seconds.
 const askEvery = 2_000;
@@ -29,7 +29,8 @@ export function BillingView({ product }: { product: string }) {
           Nothing was bought.
         </p>
       )}
-      <CurrentPlan billing={billing.data} product={product} />
+      {/* Another plan has other limits: they are asked for anew. */}
+      <CurrentPlan key={billing.data.plan} billing={billing.data} product={product} />
       {billing.data.enabled && <Offers billing={billing.data} product={product} />}
     </div>
   );
@@ -50,8 +51,7 @@ function AfterCheckout({ billing }: { billing: Billing }) {
 }
 
 function CurrentPlan({ billing, product }: { billing: Billing; product: string }) {
-  // Another plan has other limits: they are asked for with it.
-  const usage = useQuery({ queryKey: ["usage", billing.plan], queryFn: () => unwrap(api.GET("/api/v1/usage")) });
+  const usage = useUsage(billing.plan);
   const notice = billing.enabled ? subscriptionNotice(billing, Date.now()) : undefined;
   const portal = useMutation({
     mutationFn: () => unwrap(api.POST("/api/v1/billing/portal", { body: { product_id: product } })),
@@ -83,11 +83,10 @@ function CurrentPlan({ billing, product }: { billing: Billing; product: string }
 }
 
 function Used({ usage }: { usage: Schemas["Usage"] }) {
-  const of = (used: number | undefined, limit: number | undefined) => (limit === undefined ? `${asCount(used)}, no limit` : `${asCount(used)} of ${asCount(limit)}`);
   return (
     <dl className="grid grid-cols-1 gap-3 text-sm sm:grid-cols-2">
-      <Fact name="Signals this month">{of(usage.signals_used ?? usage.signals, usage.signals_limit)}</Fact>
-      <Fact name="Analyses today">{of(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
+      <Fact name="Signals this month">{usedOf(usage.signals_used ?? usage.signals, usage.signals_limit)}</Fact>
+      <Fact name="Analyses today">{usedOf(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
     </dl>
   );
 }

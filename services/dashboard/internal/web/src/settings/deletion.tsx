@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import { api, unwrap } from "../api";
-import { Button, Card, Failure, Loading } from "../parts/ui";
+import { api, unwrap, type Session } from "../api";
+import { Button, Card, Failure } from "../parts/ui";
 
 // What goes, in the words people know it by.
 const goes = [
@@ -25,21 +25,17 @@ export function WhatGoes({ products }: { products?: number | undefined }) {
 /** Closes the account. A closed one has a page of its own. */
 export function DeletionCard() {
   const queries = useQueryClient();
-  const account = useQuery({ queryKey: ["account"], queryFn: () => unwrap(api.GET("/api/v1/account")) });
+  const session = queries.getQueryData<Session>(["session"]);
   const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
   const remove = useMutation({
     mutationFn: (email: string) => unwrap(api.POST("/api/v1/account/deletion", { body: { confirm_email: email } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["session"] }),
   });
-  if (account.isPending) return <Loading what="Loading the account" />;
-  const failure = account.error ?? remove.error;
   return (
     <Card label="Delete this account">
       <h2 className="font-semibold">Delete this account</h2>
-      {failure && <Failure error={failure} />}
-      {account.data && (
-        <Confirm email={account.data.email} products={products.data?.items.length} pending={remove.isPending} onConfirm={(email) => remove.mutate(email)} />
-      )}
+      {remove.error && <Failure error={remove.error} />}
+      {session && <Confirm email={session.email} products={products.data?.items.length} pending={remove.isPending} onConfirm={(email) => remove.mutate(email)} />}
     </Card>
   );
 }

@@ -1,14 +1,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "../api";
+import { analytics } from "../measure";
 import { Card, Failure } from "../parts/ui";
 
 /** The account's switch for measuring the use of this dashboard; nothing where the operator measures nothing. */
 export function MeasuringCard() {
   const queries = useQueryClient();
-  const measuring = useQuery({ queryKey: ["analytics"], queryFn: () => unwrap(api.GET("/api/v1/account/analytics")), staleTime: Infinity, refetchInterval: false });
+  const measuring = useQuery(analytics);
   const change = useMutation({
     mutationFn: (enabled: boolean) => unwrap(api.PUT("/api/v1/account/analytics", { body: { enabled } })),
-    onSuccess: (state) => queries.setQueryData(["analytics"], state),
+    onSuccess: (state) => queries.setQueryData(analytics.queryKey, state),
   });
   if (measuring.data?.instance !== true) return null;
   return (

@@ -1,16 +1,14 @@
 import { useState, type ReactNode } from "react";
+import { CopyButton } from "../parts/copy-button";
 import { Button, Card, Empty, Failure, Field, inputClass, Loading } from "../parts/ui";
 import { graces, works, type Grace, type Status } from "./credentials";
 
 /** A secret or public text with a button that copies it. */
 export function Copyable({ label, text }: { label: string; text: string }) {
-  const [copied, setCopied] = useState(false);
   return (
     <div className="flex flex-wrap items-center gap-2">
       <code className="min-w-0 break-all rounded bg-ground px-1.5 py-0.5 text-xs">{text}</code>
-      <Button aria-label={`Copy ${label}`} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
-        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-      </Button>
+      <CopyButton text={text} label={`Copy ${label}`} />
     </div>
   );
 }

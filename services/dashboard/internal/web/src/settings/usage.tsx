@@ -1,13 +1,13 @@
-import { useQuery } from "@tanstack/react-query";
-import { api, unwrap, type Schemas } from "../api";
+import type { Schemas } from "../api";
 import { asCount, asDay, asPercent } from "../format";
 import { Card, Fact, Failure, Loading } from "../parts/ui";
+import { usedOf, useUsage } from "./use-usage";
 
 type Usage = Schemas["Usage"];
 
 /** What the account has used this month, and what its plan allows. */
 export function UsageView() {
-  const usage = useQuery({ queryKey: ["usage"], queryFn: () => unwrap(api.GET("/api/v1/usage")), refetchInterval: 30_000 });
+  const usage = useUsage();
   if (usage.isPending) return <Loading what="Loading the usage" />;
   if (usage.error) return <Failure error={usage.error} />;
   return (
@@ -131,17 +131,16 @@ function Types({ usage }: { usage: Usage }) {
 const names: Record<Schemas["UsageOf"]["name"], string> = { products: "Products", contexts: "Contexts", webhook_endpoints: "Webhook endpoints" };
 
 function Allowed({ usage }: { usage: Usage }) {
-  const of = (count: number, limit: number | undefined) => (limit === undefined ? `${asCount(count)}, no limit` : `${asCount(count)} of ${asCount(limit)}`);
   return (
     <Card label="What the plan allows">
       <h2 className="mb-3 font-semibold">What the plan allows</h2>
       <dl className="grid grid-cols-2 gap-4 sm:grid-cols-3">
         {(usage.things ?? []).map(({ name, count, limit }) => (
           <Fact key={name} name={names[name]}>
-            {of(count, limit)}
+            {usedOf(count, limit)}
           </Fact>
         ))}
-        <Fact name="Analyses today">{of(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
+        <Fact name="Analyses today">{usedOf(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
         <Fact name="Signals are kept">{usage.retention_months} months</Fact>
       </dl>
       <p className="mt-3 text-sm text-soft">With a smaller plan what there is beyond a limit stays and can be used; nothing can be added.</p>

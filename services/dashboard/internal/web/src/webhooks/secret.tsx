@@ -1,18 +1,16 @@
 import { useState } from "react";
 import { asMoment } from "../format";
+import { CopyButton } from "../parts/copy-button";
 import { Button, Card, Failure } from "../parts/ui";
 import { reveal, rotate, useChange } from "./queries";
 import type { Endpoint } from "./words";
 
 /** A secret with a button that copies it. */
 export function Secret({ text }: { text: string }) {
-  const [copied, setCopied] = useState(false);
   return (
     <span className="flex flex-wrap items-center gap-2">
       <code className="break-all">{text}</code>
-      <Button onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
-        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-      </Button>
+      <CopyButton text={text} />
     </span>
   );
 }

@@ -1,5 +1,6 @@
 import { useState } from "react";
-import { Button, Card } from "../parts/ui";
+import { CopyButton } from "../parts/copy-button";
+import { Card } from "../parts/ui";
 
 // Each is complete: it runs as it stands, with the secret in WEBHOOK_SECRET.
 const snippets = {
@@ -93,7 +94,6 @@ const languages = Object.keys(snippets) as Language[];
 /** How a receiver finds out that a request is Specter's. */
 export function VerifyCard() {
   const [language, setLanguage] = useState<Language>("Go");
-  const [copied, setCopied] = useState(false);
   return (
     <Card label="Verify requests">
       <h2 className="mb-1 font-semibold">Verify requests</h2>
@@ -107,19 +107,14 @@ export function VerifyCard() {
               key={name}
               type="button"
               aria-pressed={language === name}
-              onClick={() => {
-                setLanguage(name);
-                setCopied(false);
-              }}
+              onClick={() => setLanguage(name)}
               className={`cursor-pointer rounded-lg border px-3 py-1 text-sm ${language === name ? "border-accent text-accent" : "border-line text-soft hover:text-ink"}`}
             >
               {name}
             </button>
           ))}
         </div>
-        <Button onClick={() => void navigator.clipboard.writeText(snippets[language]).then(() => setCopied(true))}>
-          <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-        </Button>
+        <CopyButton key={language} text={snippets[language]} />
       </div>
       <pre tabIndex={0} aria-label={`A receiver in ${language}`} className="max-h-96 overflow-auto rounded-lg border border-line bg-ground p-3 text-xs">
         {snippets[language]}
