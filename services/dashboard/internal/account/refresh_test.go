@@ -59,7 +59,7 @@ func TestAVisitorWhoLeavesDoesNotLoseTheNextRefreshToken(t *testing.T) {
 		l := &leftBehind{leave: leave, session: Session{
 			ID: uuid.New(), AccountID: uuid.New(), UserID: uuid.New(), LastSeenAt: now, ExpiresAt: now.Add(time.Hour), AccessExpiresAt: &over,
 		}}
-		s, err := New(l, l, Options{SecretKey: testKey, Now: func() time.Time { return now }})
+		s, err := New(l, l, Options{SecretKey: testKey, SessionIdle: time.Hour, Now: func() time.Time { return now }})
 		require.NoError(t, err)
 		require.NoError(t, use(ctx, s, l.session), name)
 		require.Equal(t, "after first", l.kept, name)
