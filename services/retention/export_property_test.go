@@ -53,34 +53,93 @@ func (s *stage) request(store *postgres.Exports, account uuid.UUID) uuid.UUID {
 	return id
 }
 
+// mortal is a store whose builder dies in one of its steps: before it, at one of its reads, when its work is done but
+// not saved, or after it.
+type mortal struct {
+	export.Store
+	kill   context.CancelFunc
+	random *rand.Rand
+	steps  int // that it does before
+}
+
+func (m *mortal) Step(ctx context.Context, account, id uuid.UUID, now time.Time, work func(context.Context, export.Build, export.Reader) (*export.Step, error)) (export.State, error) {
+	m.steps--
+	if m.steps >= 0 {
+		return m.Store.Step(ctx, account, id, now, work)
+	}
+	switch m.random.IntN(4) {
+	case 0:
+		m.kill()
+		return m.Store.Step(ctx, account, id, now, work)
+	case 1:
+		return m.Store.Step(ctx, account, id, now, func(ctx context.Context, b export.Build, r export.Reader) (*export.Step, error) {
+			return work(ctx, b, &mortalReader{r, m.kill, m.random.IntN(3000)})
+		})
+	case 2:
+		return m.Store.Step(ctx, account, id, now, func(ctx context.Context, b export.Build, r export.Reader) (*export.Step, error) {
+			step, err := work(ctx, b, r)
+			m.kill()
+			return step, err
+		})
+	default:
+		state, err := m.Store.Step(ctx, account, id, now, work)
+		m.kill()
+		return state, err
+	}
+}
+
+// mortalReader kills its builder after some rows of a table.
+type mortalReader struct {
+	export.Reader
+	kill context.CancelFunc
+	rows int
+}
+
+func (r *mortalReader) count(each func(row [][]byte) (bool, error)) func(row [][]byte) (bool, error) {
+	return func(row [][]byte) (bool, error) {
+		if r.rows--; r.rows < 0 {
+			r.kill()
+		}
+		return each(row)
+	}
+}
+
+func (r *mortalReader) Rows(ctx context.Context, t export.Planned, after []string, asOf time.Time, each func(row [][]byte) (bool, error)) ([]string, bool, error) {
+	return r.Reader.Rows(ctx, t, after, asOf, r.count(each))
+}
+
+func (r *mortalReader) Signals(ctx context.Context, t export.Planned, p *export.Plan, recent bool, after []string, asOf time.Time, each func(row [][]byte) (bool, error)) ([]string, bool, error) {
+	return r.Reader.Signals(ctx, t, p, recent, after, asOf, r.count(each))
+}
+
 func TestABuilderThatDiesAtAnyMomentIsFollowedByOneThatGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	who := testkit.SeedTenant(t, s.db)
 	now := time.Now().UTC().Truncate(time.Second)
 	pad := strings.Repeat("abcdefghij", 80)
+	const older, recent = 500, 150 // of an hour
 	for i := range 30 {
-		s.signals(who, 1000, now.AddDate(0, 0, -9).Add(time.Duration(i)*time.Hour), now.AddDate(0, 0, -5), func(i int) string { return fmt.Sprintf(`{"n":%d,"pad":%q}`, i, pad) })
-		s.signals(who, 300, now.Add(-time.Duration(i)*time.Hour-time.Minute), now, func(i int) string { return fmt.Sprintf(`{"n":%d,"pad":%q}`, i, pad) })
+		s.signals(who, older, now.AddDate(0, 0, -9).Add(time.Duration(i)*time.Hour), now.AddDate(0, 0, -5), func(i int) string { return fmt.Sprintf(`{"n":%d,"pad":%q}`, i, pad) })
+		s.signals(who, recent, now.Add(-time.Duration(i)*time.Hour-time.Minute), now, func(i int) string { return fmt.Sprintf(`{"n":%d,"pad":%q}`, i, pad) })
 	}
 	_, store := s.builder()
 	id := s.request(store, who.AccountID)
 	random := rand.New(rand.NewPCG(1, 2))
 	deaths := 0
 	for s.exportState(id) == "building" {
-		builder, _ := s.builder() // another process: it knows nothing of the one before
-		// A slow machine gives them longer: whoever dies before a piece is done leaves nothing to go on from.
-		life := time.Duration(20+random.IntN(300)) * time.Millisecond * time.Duration(1+deaths/30)
-		ctx, kill := context.WithTimeout(t.Context(), life)
-		again, err := builder.Run(ctx, who.AccountID, id)
-		kill()
+		ctx, kill := context.WithCancel(t.Context())
+		// Another process: it knows nothing of the one before.
+		builder := export.NewBuilder(&mortal{store, kill, random, random.IntN(2)}, export.Options{MaxBytes: 1 << 40, Now: time.Now})
+		_, err := builder.Run(ctx, who.AccountID, id)
 		require.NoError(t, err)
-		if again {
+		if ctx.Err() != nil {
 			deaths++
 		}
+		kill()
 		require.Less(t, deaths, 1000)
 	}
-	require.Greater(t, deaths, 3, "the builders were too fast for the test")
+	require.Greater(t, deaths, 5)
 	require.Equal(t, "ready", s.exportState(id))
 	a := readArchive(t, s.archiveBytes(id))
 	seen := map[string]bool{}
@@ -90,7 +149,7 @@ func TestABuilderThatDiesAtAnyMomentIsFollowedByOneThatGoesOn(t *testing.T) {
 		require.False(t, seen[got.ID])
 		seen[got.ID] = true
 	}
-	require.Len(t, seen, 30*1300)
+	require.Len(t, seen, 30*(older+recent))
 }
 
 // described is a column as the test sees it.
