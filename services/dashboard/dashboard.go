@@ -103,10 +103,14 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		stop()
 		return nil, fmt.Errorf("preparing to set timers: %w", err)
 	}
-	decisions := decision.New(postgres.Decisions{Store: store, Alarm: timers.NewScheduler(setting.Client(), now)}, now)
+	scheduler := timers.NewScheduler(setting.Client(), now)
+	decisions := decision.New(postgres.Decisions{Store: store, Alarm: scheduler}, now)
+	board := postgres.Notices{Store: store, Letters: scheduler}
+	letters := usage.NewLetters(board, sender, c.QuotaGrace, now)
 	payments, hangUp := newBilling(c, store, book, now, p.Log)
 	working, err := timer.New(timer.Options{
-		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, payments, p.Log), Periodic: timers.Periodic(payments.On()),
+		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, payments, letters, p.Log), Periodic: timers.Periodic(payments.On()),
+		Queues: timers.Queues(),
 	})
 	if err != nil {
 		stop()
@@ -132,7 +136,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	quotas := broker.NewQuotas(p.Bus)
-	notices := usage.NewNotices(postgres.Notices{Store: store}, quotas, sender, c.QuotaGrace, now)
+	notices := usage.NewNotices(board, quotas, c.QuotaGrace, now)
 	refusals := refusal.New(postgres.Refusals{Store: store}, now)
 	handler, err := httpapi.New(httpapi.Options{
 		Log: p.Log, Registerer: p.Metrics, PublicURL: c.Egress.PublicURL, TrustedProxies: c.TrustedProxies, Web: web.Handler(), Now: now,

@@ -30,7 +30,7 @@ func (c Config) discloses() privacy.Own {
 	if host, elsewhere := c.away(c.Mail.SMTPURL); elsewhere {
 		own.Recipients = append(own.Recipients, privacy.Recipient{
 			Name: "A mail server", Host: host, Purpose: "delivers mail about accounts",
-			Receives: "the e-mail address of people with an account, and the mails to them: links to sign in, notices of limits and of deletions",
+			Receives: "the e-mail address of people with an account, and the mails to them: links to sign in, notices of limits, of exports and of deletions",
 		})
 	}
 	if host, _ := c.away(c.PostHogHost); host != "" {

@@ -18,7 +18,7 @@
 // proposal_decisions, proposal_edits, deployments, deployment_shares, change_commits, deploy_hooks, deploy_receipts,
 // webhook_endpoints, imports, idempotency_keys, audit_log,
 // ingest_refusals, ingest_refusal_samples, quota_notices, proof_shares, exports, billing_accounts, billing_events, billing_farewells;
-// and the timers of snoozes and of comparing accounts with Stripe in schema river_dashboard.
+// and the timers of snoozes, of mailed notices and of comparing accounts with Stripe in schema river_dashboard.
 //
 // Promises: a change, its audit row, its events and its catalogue entries are one transaction;
 // another account's id answers exactly as one that does not exist; ingest keys read nothing;

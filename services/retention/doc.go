@@ -14,7 +14,8 @@
 //     nobody and is written after a second look found nothing; partitions exist before they are needed; a stream full of messages that
 //     everybody has processed is trimmed before it refuses new ones; an export holds every row of
 //     the tables it lists (internal/export/contents.go) that its account had when it was asked for, and is
-//     finished whatever happens to its builder.
+//     finished whatever happens to its builder; its owner gets a letter when it can be downloaded, or failed, which waits for
+//     a mail server that is away.
 //
 // Which tables an account has rows in is read from the database's catalogue (internal/postgres), so
 // that a new table is covered the day it is made.

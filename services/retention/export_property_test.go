@@ -31,7 +31,8 @@ func (byHand) BuildExport(context.Context, pgx.Tx, uuid.UUID, uuid.UUID) error {
 func (byHand) ExpireExport(context.Context, pgx.Tx, uuid.UUID, uuid.UUID, time.Time) error {
 	return nil
 }
-func (byHand) StuckExports(context.Context) (map[uuid.UUID]uuid.UUID, error) { return nil, nil }
+func (byHand) TellOfExport(context.Context, pgx.Tx, uuid.UUID, uuid.UUID) error { return nil }
+func (byHand) StuckExports(context.Context) (map[uuid.UUID]uuid.UUID, error)    { return nil, nil }
 
 // builder is one without timers, and the store that it works on.
 func (s *stage) builder() (*export.Builder, *postgres.Exports) {

@@ -63,6 +63,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	var deletions *postgres.Deletions
 	var exports *postgres.Exports
 	var builder *export.Builder
+	told := export.Letters{Mailer: sender, Instance: c.PublicURL, Now: p.Now}
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
 		Ensure: func(ctx context.Context) error {
 			created, err := keeper.Ensure(ctx)
@@ -90,6 +91,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		Expire: func(ctx context.Context, account, id uuid.UUID) error {
 			return exports.Expire(ctx, account, id, p.Now())
 		},
+		Tell: func(ctx context.Context, account, id uuid.UUID) error { return told.Tell(ctx, account, id) },
 		Resume: func(ctx context.Context) error {
 			resumed, err := exports.Resume(ctx, p.Now().Add(-export.Abandoned))
 			if resumed > 0 {
@@ -105,6 +107,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	deletions = postgres.NewDeletions(p.DB, box, tasks, uuid.NewV7, c.ScrubMiB*mebibyte)
 	purger.Store = deletions
 	exports = postgres.NewExports(p.DB, box, tasks, c.ExportKeep)
+	told.Outcomes = exports
 	builder = export.NewBuilder(exports, export.Options{MaxBytes: c.ExportMaxBytes, Rest: restShare, Now: p.Now})
 	return &Service{lifecycle.Group(
 		consume.Consumer(p.Bus, deletions),

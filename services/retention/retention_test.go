@@ -43,6 +43,7 @@ type stage struct {
 	owner  *pgxpool.Pool
 	bus    *bus.Bus
 	config retention.Config
+	log    *zap.Logger
 	ledger string
 	// builders is the pool of exports that are built without timers.
 	builders *pgxpool.Pool
@@ -53,7 +54,7 @@ func newStage(t testing.TB) *stage {
 	db := testkit.Postgres(t)
 	ledger := filepath.Join(t.TempDir(), "deletions.jsonl")
 	return &stage{
-		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), ledger: ledger,
+		t: t, db: db, owner: db.Owner(t), bus: testkit.Bus(t), log: zap.NewNop(), ledger: ledger,
 		config: retention.Config{
 			Ages: retention.Ages{Months: 24}, ExportKeep: time.Hour, ExportMaxBytes: 1 << 30,
 			SecretKey: secret, PublicURL: "https://specter.example.test", LedgerFile: ledger, ScrubMiB: 64,
@@ -64,7 +65,7 @@ func newStage(t testing.TB) *stage {
 func (s *stage) start() (stop func()) {
 	s.t.Helper()
 	service, err := retention.New(s.config, svcmain.Platform{
-		Log: zap.NewNop(), Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
 	})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

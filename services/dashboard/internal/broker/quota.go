@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,22 +23,31 @@ const quotaTime = time.Second
 // correctTries bounds the compare-and-sets of one correction that gateways were faster in.
 const correctTries = 20
 
-// Quotas is the usage.Counter and the usage.Ledgers.
-type Quotas struct{ bus *bus.Bus }
+// Quotas is the usage.Counter and the usage.Ledgers. It is safe for concurrent use.
+type Quotas struct {
+	bus    *bus.Bus
+	bucket atomic.Pointer[jetstream.KeyValue]
+}
 
 var (
-	_ usage.Counter = Quotas{}
-	_ usage.Ledgers = Quotas{}
+	_ usage.Counter = (*Quotas)(nil)
+	_ usage.Ledgers = (*Quotas)(nil)
 )
 
 // NewQuotas reads and corrects b's QUOTA bucket.
-func NewQuotas(b *bus.Bus) Quotas { return Quotas{bus: b} }
+func NewQuotas(b *bus.Bus) *Quotas { return &Quotas{bus: b} }
 
-func (q Quotas) bucket(ctx context.Context) (jetstream.KeyValue, error) {
+// open looks the bucket up until it is found, and then no more: the handle is a name, so it outlives the
+// broker's restarts, and the bucket itself when that is lost and made anew.
+func (q *Quotas) open(ctx context.Context) (jetstream.KeyValue, error) {
+	if bucket := q.bucket.Load(); bucket != nil {
+		return *bucket, nil
+	}
 	bucket, err := q.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
 	if err != nil {
 		return nil, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
 	}
+	q.bucket.Store(&bucket)
 	return bucket, nil
 }
 
@@ -58,10 +68,10 @@ func read(ctx context.Context, bucket jetstream.KeyValue, key string) (*catalogv
 }
 
 // Used is what the account has used in the month of at, as far as its gateways have told.
-func (q Quotas) Used(ctx context.Context, account uuid.UUID, at time.Time) (int64, error) {
+func (q *Quotas) Used(ctx context.Context, account uuid.UUID, at time.Time) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, quotaTime)
 	defer cancel()
-	bucket, err := q.bucket(ctx)
+	bucket, err := q.open(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -70,8 +80,8 @@ func (q Quotas) Used(ctx context.Context, account uuid.UUID, at time.Time) (int6
 }
 
 // Complete tells whether the bucket holds every account's month.
-func (q Quotas) Complete(ctx context.Context) (bool, error) {
-	bucket, err := q.bucket(ctx)
+func (q *Quotas) Complete(ctx context.Context) (bool, error) {
+	bucket, err := q.open(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -86,8 +96,8 @@ func (q Quotas) Complete(ctx context.Context) (bool, error) {
 }
 
 // NoteComplete notes it in the bucket itself, so that both are lost together.
-func (q Quotas) NoteComplete(ctx context.Context) error {
-	bucket, err := q.bucket(ctx)
+func (q *Quotas) NoteComplete(ctx context.Context) error {
+	bucket, err := q.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,8 +108,8 @@ func (q Quotas) NoteComplete(ctx context.Context) error {
 }
 
 // Accounts lists who has an entry of the month.
-func (q Quotas) Accounts(ctx context.Context, month time.Time) ([]uuid.UUID, error) {
-	bucket, err := q.bucket(ctx)
+func (q *Quotas) Accounts(ctx context.Context, month time.Time) ([]uuid.UUID, error) {
+	bucket, err := q.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +128,8 @@ func (q Quotas) Accounts(ctx context.Context, month time.Time) ([]uuid.UUID, err
 }
 
 // Correct changes an account's entry by compare-and-set.
-func (q Quotas) Correct(ctx context.Context, account uuid.UUID, month time.Time, limit int64, correct func(usage.Ledger) usage.Ledger) (changed bool, err error) {
-	bucket, err := q.bucket(ctx)
+func (q *Quotas) Correct(ctx context.Context, account uuid.UUID, month time.Time, limit int64, correct func(usage.Ledger) usage.Ledger) (changed bool, err error) {
+	bucket, err := q.open(ctx)
 	if err != nil {
 		return false, err
 	}

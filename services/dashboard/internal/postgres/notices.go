@@ -16,33 +16,44 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
-// Notices is the usage.Board.
-type Notices struct{ *Store }
+// Letters sets the timer of a notice's letter in a transaction, so that it exists exactly when the transaction commits.
+type Letters interface {
+	MailNotice(ctx context.Context, tx pgx.Tx, n usage.Notice) error
+}
 
-var _ usage.Board = Notices{}
+// Notices is the usage.Board and the usage.Letterbox.
+type Notices struct {
+	*Store
+	Letters Letters
+}
 
-// Tell notes the level and publishes it, in one transaction.
-func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at time.Time) (letter *usage.Letter, err error) {
-	err = s.in(ctx, stand.Account, func(tx pgx.Tx, q *db.Queries) error {
-		letter = nil
-		row, err := q.OpenAccountLimit(ctx, stand.Account)
+var (
+	_ usage.Board     = Notices{}
+	_ usage.Letterbox = Notices{}
+)
+
+// Tell notes the level, publishes it and has it mailed, in one transaction.
+func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at time.Time) error {
+	err := s.in(ctx, stand.Account, func(tx pgx.Tx, q *db.Queries) error {
+		limit, err := q.OpenAccountLimit(ctx, stand.Account)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		limit := row.MonthlySignalLimit
-		if stand.Limit > 0 {
-			limit = stand.Limit // what the gateways kept to
+		if stand.Limit == 0 { // else it is what the gateways kept to
+			stand.Limit = limit
 		}
 		n, err := q.InsertQuotaNotice(ctx, db.InsertQuotaNoticeParams{AccountID: stand.Account, Month: stand.Month, Level: string(l), At: at})
 		if err != nil || n == 0 {
 			return err
 		}
-		letter = &usage.Letter{To: row.Email, Limit: limit}
+		if err := s.Letters.MailNotice(ctx, tx, usage.Notice{Stand: stand, Level: l}); err != nil {
+			return err
+		}
 		quota := &eventv1.Quota{
-			Month: timestamppb.New(stand.Month), ResetsAt: timestamppb.New(stand.Resets()), Used: uint64(stand.Used), Limit: uint64(limit),
+			Month: timestamppb.New(stand.Month), ResetsAt: timestamppb.New(stand.Resets()), Used: uint64(stand.Used), Limit: uint64(stand.Limit),
 		}
 		a := actor.Service(stand.Account)
 		if l == usage.Warning {
@@ -50,5 +61,26 @@ func (s Notices) Tell(ctx context.Context, stand usage.Stand, l usage.Level, at 
 		}
 		return emit(ctx, tx, s.Store, event.QuotaExceeded, a, at, &eventv1.QuotaExceeded{Quota: quota})
 	})
-	return letter, wrap(err, "telling of the monthly limit")
+	return wrap(err, "telling of the monthly limit")
+}
+
+// Addressee reads where the owner is now.
+func (s Notices) Addressee(ctx context.Context, n usage.Notice) (to string, ok bool, err error) {
+	err = s.in(ctx, n.Account, func(_ pgx.Tx, q *db.Queries) error {
+		to, err = q.UnmailedNotice(ctx, db.UnmailedNoticeParams{AccountID: n.Account, Month: n.Month, Level: string(n.Level)})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return to, ok, wrap(err, "reading whom to mail a notice")
+}
+
+// Mailed notes that a notice was mailed.
+func (s Notices) Mailed(ctx context.Context, n usage.Notice, at time.Time) error {
+	err := s.in(ctx, n.Account, func(_ pgx.Tx, q *db.Queries) error {
+		return q.NoteMailed(ctx, db.NoteMailedParams{AccountID: n.Account, Month: n.Month, Level: string(n.Level), At: &at})
+	})
+	return wrap(err, "noting that a notice was mailed")
 }

@@ -50,8 +50,9 @@ type Waker interface {
 }
 
 // NewWorkers returns the workers of this package's jobs.
-func NewWorkers(w Waker, r Rounds, log *zap.Logger) *river.Workers {
+func NewWorkers(w Waker, r Rounds, l Letters, log *zap.Logger) *river.Workers {
 	workers := river.NewWorkers()
+	river.AddWorker(workers, &noticeWorker{letters: l, log: log})
 	river.AddWorker(workers, &billingWorker{rounds: r})
 	river.AddWorker(workers, &snoozeWorker{waker: w, log: log})
 	return workers

@@ -2,13 +2,11 @@ package usage
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/plan"
 )
 
@@ -51,28 +49,15 @@ func (s Stand) Resets() time.Time { return s.Month.AddDate(0, 1, 0) }
 
 // Board keeps what was told.
 type Board interface {
-	// Tell publishes that an account has come to a level, once a month, and returns what is to be mailed
-	// then; an account that has gone or is closed is told nothing. With a limit of 0 the account's own is
-	// looked up.
-	Tell(ctx context.Context, s Stand, l Level, at time.Time) (*Letter, error)
-}
-
-// Letter is what a person is to be told.
-type Letter struct {
-	To    string
-	Limit int64
-}
-
-// Mailer sends mail. What it cannot send is not sent again: the event and the page tell the same.
-type Mailer interface {
-	Send(ctx context.Context, m mail.Message) error
+	// Tell publishes that an account has come to a level and has it mailed, once a month; an account that
+	// has gone or is closed is told nothing. With a limit of 0 the account's own is looked up.
+	Tell(ctx context.Context, s Stand, l Level, at time.Time) error
 }
 
 // Notices tells accounts that come near to their limit. It is safe for concurrent use.
 type Notices struct {
 	board   Board
 	counter Counter
-	mailer  Mailer
 	grace   int // percent that gateways accept beyond a limit, and count to it
 	now     func() time.Time
 
@@ -82,8 +67,8 @@ type Notices struct {
 }
 
 // NewNotices returns Notices.
-func NewNotices(board Board, counter Counter, mailer Mailer, gracePercent int, now func() time.Time) *Notices {
-	return &Notices{board: board, counter: counter, mailer: mailer, grace: gracePercent, now: now, told: map[uuid.UUID]Level{}}
+func NewNotices(board Board, counter Counter, gracePercent int, now func() time.Time) *Notices {
+	return &Notices{board: board, counter: counter, grace: gracePercent, now: now, told: map[uuid.UUID]Level{}}
 }
 
 // Look tells what there is to tell of a stand. A month that is over is told of no more.
@@ -115,40 +100,15 @@ func (n *Notices) tell(ctx context.Context, s Stand, level Level) error {
 	if n.skip(s, level) {
 		return nil
 	}
-	letter, err := n.board.Tell(ctx, s, level, n.now())
-	if err != nil {
+	if err := n.board.Tell(ctx, s, level, n.now()); err != nil {
 		return err
 	}
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.month.Equal(s.Month) {
 		n.told[s.Account] = level
 	}
-	n.mu.Unlock()
-	if letter == nil {
-		return nil
-	}
-	_ = n.mailer.Send(ctx, n.message(s, level, *letter)) // what keeps it from being sent is in the mailer's log
 	return nil
-}
-
-// message is a level in words.
-func (n *Notices) message(s Stand, level Level, l Letter) mail.Message {
-	m := mail.Message{To: l.To}
-	resets := s.Resets().Format("2 January 2006")
-	if level == Warning {
-		m.Subject = "80 % of this month's signals are used"
-		m.Text = fmt.Sprintf("%d of the %d signals that your plan allows in %s are used.\n", s.Used, l.Limit, s.Month.Format("January 2006"))
-	} else {
-		m.Subject = "This month's signals are used up"
-		m.Text = fmt.Sprintf("The %d signals that your plan allows in %s are used up.\n", l.Limit, s.Month.Format("January 2006"))
-		if more := plan.Grace(l.Limit, n.grace); more > 0 {
-			m.Text += fmt.Sprintf("%d more are accepted before signals are refused.\n", more)
-		} else {
-			m.Text += "More signals are refused until then, counted, and shown on the charts as dropped.\n"
-		}
-	}
-	m.Text += fmt.Sprintf("\nThe count begins anew on %s (UTC). Settings, Usage in your dashboard shows which types use most, and what would use less.\n", resets)
-	return m
 }
 
 // skip reports whether the stand is of another month, or was told of.

@@ -33,6 +33,8 @@ type ExportTimers interface {
 	// StuckExports are those with a builder that is said to run, and none that waits; by export, with its account.
 	StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, error)
 	ExpireExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID, at time.Time) error
+	// TellOfExport has the owner told that it is ready, or failed.
+	TellOfExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) error
 }
 
 // Exports implements export.Store and consume.Exports.
@@ -184,6 +186,9 @@ func (s *Exports) save(ctx context.Context, tx pgx.Tx, q *db.Queries, b export.B
 	if err := q.DropEntries(ctx, db.DropEntriesParams{AccountID: b.AccountID, ExportID: b.ID}); err != nil { // the manifest has them
 		return fmt.Errorf("finishing export %s: %w", b.ID, err)
 	}
+	if err := s.timers.TellOfExport(ctx, tx, b.AccountID, b.ID); err != nil {
+		return err
+	}
 	return s.timers.ExpireExport(ctx, tx, b.AccountID, b.ID, expires)
 }
 
@@ -229,6 +234,9 @@ func (s *Exports) Fail(ctx context.Context, account, id uuid.UUID, why export.Fa
 		failure := string(why)
 		failed, err := db.New(tx).FailBuild(ctx, db.FailBuildParams{AccountID: account, ExportID: id, Failure: &failure, Now: &now})
 		if err != nil || failed == 0 {
+			return err
+		}
+		if err := s.timers.TellOfExport(ctx, tx, account, id); err != nil {
 			return err
 		}
 		return free(ctx, tx, account, id)

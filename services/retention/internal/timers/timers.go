@@ -93,6 +93,8 @@ type Work struct {
 	Expire func(ctx context.Context, account, export uuid.UUID) error
 	// Resume finds exports whose builder is gone.
 	Resume func(ctx context.Context) error
+	// Tell mails what came of an export.
+	Tell func(ctx context.Context, account, export uuid.UUID) error
 }
 
 // Timers schedule and run it.
@@ -109,6 +111,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 			return w.Notice(ctx, job.Args.Certificate, job.Args.Notice)
 		})),
 		river.AddWorkerSafely(workers, &exportWorker{work: w.Export}),
+		river.AddWorkerSafely(workers, &letterWorker{work: w.Tell, log: log}),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[expireExport]) error {
 			return w.Expire(ctx, job.Args.AccountID, job.Args.ExportID)
 		})),
@@ -126,6 +129,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
 			exportQueue:        {MaxWorkers: exportWorkers},
+			letterQueue:        {MaxWorkers: letterWorkers},
 		},
 	})
 	if err != nil {

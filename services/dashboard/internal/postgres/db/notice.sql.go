@@ -37,6 +37,27 @@ func (q *Queries) InsertQuotaNotice(ctx context.Context, arg InsertQuotaNoticePa
 	return result.RowsAffected(), nil
 }
 
+const noteMailed = `-- name: NoteMailed :exec
+UPDATE quota_notices SET mailed_at = $3 WHERE account_id = $1 AND month = $4::timestamptz::date AND level = $2 AND mailed_at IS NULL
+`
+
+type NoteMailedParams struct {
+	AccountID uuid.UUID
+	Level     string
+	At        *time.Time
+	Month     time.Time
+}
+
+func (q *Queries) NoteMailed(ctx context.Context, arg NoteMailedParams) error {
+	_, err := q.db.Exec(ctx, noteMailed,
+		arg.AccountID,
+		arg.Level,
+		arg.At,
+		arg.Month,
+	)
+	return err
+}
+
 const openAccountCounts = `-- name: OpenAccountCounts :one
 SELECT a.monthly_signal_limit, a.monthly_signal_grace, coalesce(c.stored, 0)::bigint AS stored, coalesce(c.unstored, 0)::bigint AS unstored
 FROM accounts a
@@ -71,18 +92,34 @@ func (q *Queries) OpenAccountCounts(ctx context.Context, arg OpenAccountCountsPa
 }
 
 const openAccountLimit = `-- name: OpenAccountLimit :one
-SELECT monthly_signal_limit, email FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
+SELECT monthly_signal_limit FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE
 `
 
-type OpenAccountLimitRow struct {
-	MonthlySignalLimit int64
-	Email              string
+// Locked, so that it is not deleted meanwhile.
+func (q *Queries) OpenAccountLimit(ctx context.Context, id uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, openAccountLimit, id)
+	var monthly_signal_limit int64
+	err := row.Scan(&monthly_signal_limit)
+	return monthly_signal_limit, err
 }
 
-// Locked, so that it is not deleted meanwhile.
-func (q *Queries) OpenAccountLimit(ctx context.Context, id uuid.UUID) (OpenAccountLimitRow, error) {
-	row := q.db.QueryRow(ctx, openAccountLimit, id)
-	var i OpenAccountLimitRow
-	err := row.Scan(&i.MonthlySignalLimit, &i.Email)
-	return i, err
+const unmailedNotice = `-- name: UnmailedNotice :one
+SELECT a.email FROM quota_notices n
+JOIN accounts a ON a.id = n.account_id AND a.closed_at IS NULL
+WHERE n.account_id = $1 AND n.month = $3::timestamptz::date AND n.level = $2 AND n.mailed_at IS NULL
+  AND NOT EXISTS (SELECT FROM quota_notices m WHERE m.account_id = n.account_id AND m.month = n.month AND m.level = 'exceeded' AND m.mailed_at IS NOT NULL)
+`
+
+type UnmailedNoticeParams struct {
+	AccountID uuid.UUID
+	Level     string
+	Month     time.Time
+}
+
+// Not to an account that is closed. Who was told that all is used need not hear any more that most of it is.
+func (q *Queries) UnmailedNotice(ctx context.Context, arg UnmailedNoticeParams) (string, error) {
+	row := q.db.QueryRow(ctx, unmailedNotice, arg.AccountID, arg.Level, arg.Month)
+	var email string
+	err := row.Scan(&email)
+	return email, err
 }

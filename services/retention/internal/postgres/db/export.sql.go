@@ -255,6 +255,21 @@ func (q *Queries) LockBuild(ctx context.Context, arg LockBuildParams) (LockBuild
 	return i, err
 }
 
+const noteTold = `-- name: NoteTold :exec
+UPDATE export_builds SET told_at = $1 WHERE account_id = $2 AND export_id = $3 AND told_at IS NULL
+`
+
+type NoteToldParams struct {
+	Now       *time.Time
+	AccountID uuid.UUID
+	ExportID  uuid.UUID
+}
+
+func (q *Queries) NoteTold(ctx context.Context, arg NoteToldParams) error {
+	_, err := q.db.Exec(ctx, noteTold, arg.Now, arg.AccountID, arg.ExportID)
+	return err
+}
+
 const planBuild = `-- name: PlanBuild :exec
 UPDATE export_builds SET plan = $1, rows_expected = $2 WHERE account_id = $3 AND export_id = $4
 `
@@ -343,4 +358,46 @@ func (q *Queries) StartBuild(ctx context.Context, arg StartBuildParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const untoldOutcome = `-- name: UntoldOutcome :one
+SELECT b.state, b.bytes, b.failure, b.expires_at, e.requested_at, a.email, d.purge_at
+FROM export_builds b
+JOIN exports e ON e.account_id = b.account_id AND e.id = b.export_id
+JOIN accounts a ON a.id = b.account_id
+LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
+WHERE b.account_id = $1 AND b.export_id = $2 AND b.state IN ('ready', 'failed') AND b.told_at IS NULL
+  AND e.deleted_at IS NULL AND (a.closed_at IS NULL OR a.closed_at <= e.requested_at) AND d.certificate IS NULL
+`
+
+type UntoldOutcomeParams struct {
+	AccountID uuid.UUID
+	ExportID  uuid.UUID
+}
+
+type UntoldOutcomeRow struct {
+	State       string
+	Bytes       int64
+	Failure     *string
+	ExpiresAt   *time.Time
+	RequestedAt time.Time
+	Email       string
+	PurgeAt     *time.Time
+}
+
+// Not of what was deleted or has expired. Who has closed the account since they asked is told of its deletion only; who
+// asked on the closed account's page wants it before the purge. Once that has begun, nobody is told anything.
+func (q *Queries) UntoldOutcome(ctx context.Context, arg UntoldOutcomeParams) (UntoldOutcomeRow, error) {
+	row := q.db.QueryRow(ctx, untoldOutcome, arg.AccountID, arg.ExportID)
+	var i UntoldOutcomeRow
+	err := row.Scan(
+		&i.State,
+		&i.Bytes,
+		&i.Failure,
+		&i.ExpiresAt,
+		&i.RequestedAt,
+		&i.Email,
+		&i.PurgeAt,
+	)
+	return i, err
 }

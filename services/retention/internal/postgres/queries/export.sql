@@ -54,3 +54,17 @@ WHERE account_id = @account_id AND export_id = @export_id ORDER BY entry_no;
 
 -- name: BuildIsAbandoned :one
 SELECT EXISTS (SELECT FROM export_builds WHERE account_id = @account_id AND export_id = @export_id AND finished_at IS NULL AND touched_at < @before);
+
+-- name: UntoldOutcome :one
+-- Not of what was deleted or has expired. Who has closed the account since they asked is told of its deletion only; who
+-- asked on the closed account's page wants it before the purge. Once that has begun, nobody is told anything.
+SELECT b.state, b.bytes, b.failure, b.expires_at, e.requested_at, a.email, d.purge_at
+FROM export_builds b
+JOIN exports e ON e.account_id = b.account_id AND e.id = b.export_id
+JOIN accounts a ON a.id = b.account_id
+LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
+WHERE b.account_id = @account_id AND b.export_id = @export_id AND b.state IN ('ready', 'failed') AND b.told_at IS NULL
+  AND e.deleted_at IS NULL AND (a.closed_at IS NULL OR a.closed_at <= e.requested_at) AND d.certificate IS NULL;
+
+-- name: NoteTold :exec
+UPDATE export_builds SET told_at = @now WHERE account_id = @account_id AND export_id = @export_id AND told_at IS NULL;
