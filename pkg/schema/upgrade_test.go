@@ -18,8 +18,8 @@ func TestAnEarlierDatabaseIsBroughtUpToDateWithItsSignals(t *testing.T) {
 	db := testkit.EmptyPostgres(t)
 	owner := db.Owner(t)
 	require.NoError(t, schema.Migrate(t.Context(), owner, func(name string) bool {
-		// 00020 to 00022 stand on nothing from 00010 on, nor do 00090 and 00091.
-		return name < "00010" || "00020" < name && name < "00023" || "00090" < name && name < "00092"
+		// 00020 to 00022 stand on nothing from 00010 on.
+		return name < "00010" || "00020" < name && name < "00023" || name > "00090"
 	}))
 	applied, err := schema.Applied(t.Context(), owner)
 	require.NoError(t, err)
