@@ -2,12 +2,9 @@ package e2e
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -21,10 +18,7 @@ func TestTheAuditLogInTheBrowser(t *testing.T) {
 	product, _ := approvedProposal(t, s, "Audited")
 	token := call[api.CreatedAccessToken](t, s, http.MethodPost, "/api/v1/tokens", map[string]any{"name": "Reporting", "scopes": []string{"products:read"}})
 	v := signIn(t, s)
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 
 	v.open(t, product, "/settings?view=audit")
 	v.shows(t, `tbody`, "Token: created")
@@ -43,7 +37,7 @@ func TestTheAuditLogInTheBrowser(t *testing.T) {
 	v.click(t, `[aria-label="About"] button`, "Webhooks")
 	v.shows(t, `main`, "Nothing of the kind was done.")
 
-	_, err = chromedp.Call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 360, Height: 740, DeviceScaleFactor: 1, Mobile: true})
+	_, err := chromedp.Call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 360, Height: 740, DeviceScaleFactor: 1, Mobile: true})
 	require.NoError(t, err)
 	v.open(t, product, "/settings?view=audit")
 	v.shows(t, `tbody`, "Token: created")

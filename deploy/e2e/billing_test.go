@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -62,11 +60,11 @@ func TestBillingInTheBrowser(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
 		s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 		v := signIn(t, s)
-		withAxe(t, v)
+		v.bringAxe(t)
 		v.open(t, s.ProductID, "/settings?view=billing")
 		v.shows(t, "main", "Billing is off on this server")
 		v.shows(t, "main", "Your plan: Self-hosted")
-		lookedAt(t, v, "billing-off")
+		v.requireTidy(t, "billing-off")
 	})
 	t.Run("on", func(t *testing.T) {
 		stripe := stripekit.New(time.Now,
@@ -81,11 +79,11 @@ func TestBillingInTheBrowser(t *testing.T) {
 			"SPECTER_STRIPE_KEY=sk_test_123", "SPECTER_STRIPE_WEBHOOK_SECRET=" + stripe.Secret, "SPECTER_STRIPE_API_BASE=" + stripe.URL, "SPECTER_PLANS_FILE=" + plans,
 		}})
 		v := signIn(t, s)
-		withAxe(t, v)
+		v.bringAxe(t)
 		v.open(t, s.ProductID, "/settings?view=billing")
 		v.shows(t, "main", "Your plan: Free")
 		v.shows(t, "main", "€29.00 a month")
-		lookedAt(t, v, "billing-on")
+		v.requireTidy(t, "billing-on")
 
 		v.click(t, "main button", "Buy")
 		v.await(t, "Stripe's page", `document.title === "Pay"`)
@@ -95,34 +93,14 @@ func TestBillingInTheBrowser(t *testing.T) {
 		v.shows(t, "main", "Thank you. The account has the plan Pro.")
 		v.shows(t, "main", "Your plan: Pro")
 		v.await(t, "the limits of the plan that was bought", `document.querySelector("main dl")?.innerText.includes("0 of 2,000,000")`)
-		lookedAt(t, v, "billing-bought")
+		v.requireTidy(t, "billing-bought")
 
 		stripe.FailPayment(stripe.Subscriptions("")[0].ID)
 		mail.deliver(s.URL)
 		v.open(t, s.ProductID, "/settings?view=billing")
 		v.shows(t, `main [role="alert"]`, "A payment is missing since")
-		lookedAt(t, v, "billing-missing")
+		v.requireTidy(t, "billing-missing")
 		v.click(t, "main button", "Open billing portal")
 		v.await(t, "Stripe's portal", `document.title === "Portal"`)
 	})
-}
-
-// withAxe has every page that is opened from now on carry axe-core.
-func withAxe(t *testing.T, v *screen) {
-	t.Helper()
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
-}
-
-// lookedAt holds the page to its rules on a wide and a narrow screen.
-func lookedAt(t *testing.T, v *screen, name string) {
-	t.Helper()
-	for size, dimensions := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 800}} {
-		require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(dimensions[0], dimensions[1])))
-		require.LessOrEqual(t, look[int64](t, v, `document.documentElement.scrollWidth`), dimensions[0], "%s, %s: nothing sticks out", name, size)
-		v.requireAccessible(t, "main", name+", "+size)
-		keepScreenshot(t, v.tab, name+"-"+size+".png")
-	}
 }

@@ -3,12 +3,9 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -21,10 +18,7 @@ import (
 func TestAClosedAccountInTheBrowser(t *testing.T) {
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), env: []string{"SPECTER_ACCOUNT_DELETION_GRACE=696h"}})
 	v := signIn(t, s)
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 
 	v.open(t, s.ProductID, "/settings?view=data")
 	field := `section[aria-label="Delete this account"] input`

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -55,10 +54,7 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	s, _ := startUp(t, upOptions{dataDir: dir, addr: program.FreeAddr(t), env: []string{"SPECTER_AUTH_AUTOCONFIRM=false"}})
 	mails := &postbox{dir: filepath.Join(dir, "specter", "mail")}
 	v := &screen{tab: chromiumFor(t, 3*time.Minute), base: s.URL}
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 
 	const email, first, second, third = "ann@example.test", "correct horse battery", "another long password", "a third long password"
 	goTo := func(address, heading string) {

@@ -14,7 +14,6 @@ import (
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -102,12 +101,9 @@ func TestAnExportInTheBrowser(t *testing.T) {
 	importAll(t, s, s.ProductID, padded(12_000))
 	awaitStored(t, s, s.ProductID, 12_000)
 	v := signIn(t, s)
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 	downloads := t.TempDir()
-	_, err = chromedp.Call(v.tab, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads})
+	_, err := chromedp.Call(v.tab, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads})
 	require.NoError(t, err)
 
 	v.open(t, s.ProductID, "/settings?view=data")

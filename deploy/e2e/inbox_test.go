@@ -2,14 +2,11 @@ package e2e
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
@@ -363,10 +360,7 @@ func testNarrowScreen(t *testing.T, v *screen, s *system, shop uuid.UUID) {
 
 // testAccessible runs axe-core, which comes with the web app's development tools, over every page in both themes.
 func testAccessible(t *testing.T, v *screen, s *system, shop uuid.UUID) {
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 	first := waiting(t, s, shop)[0]
 	for _, p := range []struct{ path, ready, dialogs string }{
 		{"/contexts", "section dl", ""},

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -24,10 +23,7 @@ import (
 func TestKeysAndTokens(t *testing.T) {
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	v := signIn(t, s)
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 	t.Run("the keys' page", func(t *testing.T) { testKeysPage(t, s, v) })
 	t.Run("the tokens' page", func(t *testing.T) { testTokensPage(t, s, v) })
 	t.Run("the command line", func(t *testing.T) { testKeysCommand(t, s) })

@@ -4,15 +4,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -68,10 +65,7 @@ func TestMeasuringTheDashboard(t *testing.T) {
 }
 
 func testPrivacyPage(t *testing.T, v *screen) {
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 	for name, size := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 800}} {
 		require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(size[0], size[1]), chromedp.Navigate(v.base+"/privacy"), chromedp.WaitVisible(`main h1`)))
 		for _, text := range []string{"Example Ltd", "privacy@example.test", "PostHog", "24 months", "You can take that back for 5s"} {

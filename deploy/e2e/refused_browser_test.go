@@ -17,7 +17,7 @@ func TestRefusalsOnTheCharts(t *testing.T) {
 	h := history{from: daysAgo(13), broken: time.Now(), fixed: time.Now(), to: daysAgo(1)}
 	importAll(t, s, s.ProductID, h.signals(s.ContextID, 3))
 	v := signIn(t, s)
-	withAxe(t, v)
+	v.bringAxe(t)
 	v.open(t, s.ProductID, "/contexts")
 	v.await(t, "the line", `document.querySelector("main svg[role=img] path")`)
 	require.False(t, look[bool](t, v, `document.querySelector("main svg[role=img] rect") !== null`), "nothing was refused")
@@ -36,5 +36,5 @@ func TestRefusalsOnTheCharts(t *testing.T) {
 	v.open(t, s.ProductID, "/contexts")
 	v.shows(t, "main section", "refused: origin not allowed for the key. Fewer signals in the hatched time say nothing about people.")
 	v.await(t, "the mark", `document.querySelector("main svg[role=img] rect[fill^=url]")`)
-	lookedAt(t, v, "refused")
+	v.requireTidy(t, "refused")
 }

@@ -3,11 +3,14 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
@@ -91,6 +94,32 @@ func (v *screen) shows(t *testing.T, selector, text string) {
 	arguments, err := json.Marshal([]string{selector, text})
 	require.NoError(t, err)
 	v.await(t, selector+" to say "+text, `(([selector, text]) => [...document.querySelectorAll(selector)].some((e) => e.textContent.includes(text)))(`+string(arguments)+`)`)
+}
+
+// axe is axe-core, which comes with the web app's development tools.
+func axe(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(t, err, "`make web` installs it")
+	return string(text)
+}
+
+// bringAxe has every page that is opened from now on carry it.
+func (v *screen) bringAxe(t *testing.T) {
+	t.Helper()
+	_, err := chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: axe(t)})
+	require.NoError(t, err)
+}
+
+// requireTidy holds the page to axe's rules on a wide and a narrow screen, on neither of which anything sticks out.
+func (v *screen) requireTidy(t *testing.T, name string) {
+	t.Helper()
+	for size, dimensions := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 800}} {
+		require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(dimensions[0], dimensions[1])))
+		require.LessOrEqual(t, look[int64](t, v, `document.documentElement.scrollWidth`), dimensions[0], "%s, %s: nothing sticks out", name, size)
+		v.requireAccessible(t, "main", name+", "+size)
+		keepScreenshot(t, v.tab, name+"-"+size+".png")
+	}
 }
 
 // look says what an expression is in the page.

@@ -2,13 +2,11 @@ package e2e
 
 import (
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -29,10 +27,7 @@ func TestTheUsagePage(t *testing.T) {
 		return refused == 5
 	})
 	v := signIn(t, s)
-	axe, err := os.ReadFile(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err, "`make web` installs it")
-	_, err = chromedp.Call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(axe)})
-	require.NoError(t, err)
+	v.bringAxe(t)
 	for name, size := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 800}} {
 		require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(size[0], size[1])))
 		program.Await(t, time.Minute, "what was dropped to be told", func() bool {
