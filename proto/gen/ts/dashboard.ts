@@ -1966,14 +1966,14 @@ export interface components {
             price: string;
             /**
              * Format: uuid
-             * @description In whose settings the person is; Stripe leads back there.
+             * @description In whose settings the person is; Stripe leads back there. Absent - to the account's own.
              */
             product_id?: string;
         };
         PortalVisit: {
             /**
              * Format: uuid
-             * @description In whose settings the person is; Stripe leads back there.
+             * @description In whose settings the person is; Stripe leads back there. Absent - to the account's own.
              */
             product_id?: string;
         };

@@ -2214,7 +2214,7 @@ type NewCheckout struct {
 	// Price One of the offers'.
 	Price string `json:"price"`
 
-	// ProductId In whose settings the person is; Stripe leads back there.
+	// ProductId In whose settings the person is; Stripe leads back there. Absent - to the account's own.
 	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
 }
 
@@ -2367,7 +2367,7 @@ type Polarity string
 
 // PortalVisit defines model for PortalVisit.
 type PortalVisit struct {
-	// ProductId In whose settings the person is; Stripe leads back there.
+	// ProductId In whose settings the person is; Stripe leads back there. Absent - to the account's own.
 	ProductId *openapi_types.UUID `json:"product_id,omitempty"`
 }
 

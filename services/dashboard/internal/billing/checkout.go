@@ -144,9 +144,10 @@ func (s *Service) Portal(ctx context.Context, a actor.Actor, product uuid.UUID) 
 
 // back is the page of the web app to which Stripe leads back.
 func (s *Service) back(product uuid.UUID, from string) string {
-	path := "/"
+	path, query := "/settings/billing", url.Values{"from": {from}}
 	if product != uuid.Nil {
 		path = "/p/" + product.String() + "/settings"
+		query.Set("view", "billing")
 	}
-	return strings.TrimSuffix(s.PublicURL, "/") + path + "?" + url.Values{"view": {"billing"}, "from": {from}}.Encode()
+	return strings.TrimSuffix(s.PublicURL, "/") + path + "?" + query.Encode()
 }

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/draftlabs/specter/pkg/mail"
@@ -31,15 +32,16 @@ type Mailer interface {
 
 // Letters mails notices.
 type Letters struct {
-	box    Letterbox
-	mailer Mailer
-	grace  int // percent that gateways accept beyond a limit
-	now    func() time.Time
+	box      Letterbox
+	mailer   Mailer
+	instance string // its public URL
+	grace    int    // percent that gateways accept beyond a limit
+	now      func() time.Time
 }
 
-// NewLetters returns Letters.
-func NewLetters(box Letterbox, mailer Mailer, gracePercent int, now func() time.Time) *Letters {
-	return &Letters{box: box, mailer: mailer, grace: gracePercent, now: now}
+// NewLetters returns Letters that lead to the instance's public URL.
+func NewLetters(box Letterbox, mailer Mailer, instance string, gracePercent int, now func() time.Time) *Letters {
+	return &Letters{box: box, mailer: mailer, instance: strings.TrimSuffix(instance, "/"), grace: gracePercent, now: now}
 }
 
 // Mail sends a notice that was not mailed yet, while its month lasts. When it fails it can be done again; a letter goes out
@@ -74,7 +76,7 @@ func (l *Letters) message(n Notice, to string) mail.Message {
 			m.Text += "More signals are refused until then, counted, and shown on the charts as dropped.\n"
 		}
 	}
-	m.Text += fmt.Sprintf("\nThe count begins anew on %s (UTC). Settings, Usage in your dashboard shows which types use most, and what would use less.\n",
-		n.Resets().UTC().Format("2 January 2006"))
+	m.Text += fmt.Sprintf("\nThe count begins anew on %s (UTC). Which types use most, and what would use less:\n\n    %s/settings/usage\n",
+		n.Resets().UTC().Format("2 January 2006"), l.instance)
 	return m
 }

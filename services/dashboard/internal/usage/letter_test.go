@@ -41,7 +41,7 @@ func TestANoticeIsMailedOnceWhileItsMonthLasts(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)
 	p := &post{failures: 1, mailed: map[Level]bool{}}
-	letters := NewLetters(p, p, 10, func() time.Time { return now })
+	letters := NewLetters(p, p, "https://specter.example.test/", 10, func() time.Time { return now })
 	notice := func(used int64, level Level) Notice {
 		return Notice{Stand: Stand{Account: uuid.New(), Month: monthOf(now), Used: used, Limit: 100}, Level: level}
 	}
@@ -56,6 +56,7 @@ func TestANoticeIsMailedOnceWhileItsMonthLasts(t *testing.T) {
 		require.NoError(t, m.Check())
 		require.Contains(t, m.Text, "June 2026")
 		require.Contains(t, m.Text, "1 July 2026")
+		require.Contains(t, m.Text, " https://specter.example.test/settings/usage\n")
 	}
 	require.Contains(t, p.sent[0].Text, "80 of the 100 signals")
 	require.Contains(t, p.sent[1].Text, "10 more are accepted")

@@ -6,7 +6,7 @@ import { EntryPage } from "./entry/entry";
 import { useMeasuring } from "./measure";
 import { ProductsPage } from "./pages/products";
 import { Announcer } from "./parts/announce";
-import { Shell } from "./parts/shell";
+import { AccountShell, Shell } from "./parts/shell";
 import { Failure, Loading } from "./parts/ui";
 
 // Each page is a file of its own, so that opening one does not load them all.
@@ -24,6 +24,7 @@ const ProposalsPage = lazy(load.proposals);
 const DeploymentsPage = lazy(load.deployments);
 const DeployHookPage = lazy(load["deploy-hook"]);
 const SettingsPage = lazy(load.settings);
+const AccountSettingsPage = lazy(() => import("./pages/settings").then((page) => ({ default: page.AccountSettingsPage })));
 const ConfirmPage = lazy(() => import("./entry/confirm").then((page) => ({ default: page.ConfirmPage })));
 const ClosedPage = lazy(() => import("./pages/closed").then((page) => ({ default: page.ClosedPage })));
 const NewPasswordPage = lazy(() => import("./entry/new-password").then((page) => ({ default: page.NewPasswordPage })));
@@ -72,6 +73,15 @@ function Pages({ session }: { session: Session }) {
     <Switch>
       <Route path="/">
         <ProductsPage session={session} />
+      </Route>
+      <Route path="/settings/:view?">
+        {({ view }) => (
+          <AccountShell session={session}>
+            <Suspense fallback={<Loading what="Opening the page" />}>
+              <AccountSettingsPage name={view} />
+            </Suspense>
+          </AccountShell>
+        )}
       </Route>
       {session.may_set_password && (
         <Route path="/auth/password">

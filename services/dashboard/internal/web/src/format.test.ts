@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, asChange, asCount, asOddsChange, asPercent, asPoints, asUtc, confidenceWord, prettyJson } from "./format";
+import { ago, asChange, asCount, asCounted, asOddsChange, asPercent, asPoints, asUtc, confidenceWord, prettyJson } from "./format";
 
 describe("numbers people read", () => {
   it("shows a ratio with one decimal and a dash when there is none", () => {
@@ -11,6 +11,12 @@ describe("numbers people read", () => {
   it("always signs a change, so that a rise cannot be read as a level", () => {
     expect(asChange(0.21)).toBe("+21%");
     expect(asChange(-0.034)).toBe("-3.4%");
+  });
+
+  it("counts one thing as one", () => {
+    expect(asCounted(1, "signal")).toBe("1 signal");
+    expect(asCounted(0, "signal")).toBe("0 signals");
+    expect(asCounted(1234, "entry", "entries")).toBe(`${asCount(1234)} entries`);
   });
 
   it("tells points from percents", () => {

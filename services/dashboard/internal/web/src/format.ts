@@ -26,6 +26,11 @@ export function asCount(n: number | undefined): string {
   return n === undefined ? "–" : count.format(n);
 }
 
+/** "1 signal", "2,000 signals". */
+export function asCounted(n: number, one: string, many = `${one}s`): string {
+  return n === 1 ? `1 ${one}` : `${asCount(n)} ${many}`;
+}
+
 export function asDay(iso: string | undefined): string {
   return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }

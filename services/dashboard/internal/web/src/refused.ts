@@ -1,5 +1,5 @@
 import type { Schemas } from "./api";
-import { asCount } from "./format";
+import { asCount, asCounted } from "./format";
 
 export type Refused = Schemas["Refused"];
 
@@ -22,5 +22,5 @@ export function refusedText(steps: readonly (Refused | undefined)[]): string | u
   const words = sorted.map(([code, count]) => `${reasons[code] ?? code}${several ? ` (${asCount(count)})` : ""}`).join(", ");
   // Senders that know of the limit send nothing, so nothing of theirs is refused.
   if (all === 0) return `Signals held back: ${words}`;
-  return `${all === 1 ? "1 signal" : `${asCount(all)} signals`} refused: ${words}`;
+  return `${asCounted(all, "signal")} refused: ${words}`;
 }

@@ -2,8 +2,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { api, unwrap, type Session } from "../api";
-import { asCount, asMoment } from "../format";
-import { SignOut } from "../parts/shell";
+import { asCounted, asMoment } from "../format";
+import { AccountShell } from "../parts/shell";
 import { Button, Card, Empty, Failure, Field, inputClass, Loading, Title } from "../parts/ui";
 
 export function ProductsPage({ session }: { session: Session }) {
@@ -22,12 +22,7 @@ export function ProductsPage({ session }: { session: Session }) {
     },
   });
   return (
-    <div className="mx-auto max-w-4xl px-4 pb-16">
-      <header className="flex items-center border-b border-line py-3">
-        <span className="font-semibold text-accent">Specter</span>
-        <SignOut email={session.email} />
-      </header>
-      <main className="pt-6">
+    <AccountShell session={session}>
         <Title>Products</Title>
         {products.isPending && <Loading what="Loading products" />}
         {products.error && <Failure error={products.error} />}
@@ -39,10 +34,10 @@ export function ProductsPage({ session }: { session: Session }) {
                 <span className="font-semibold">{product.name}</span>
                 <span className="mt-1 block text-sm text-soft">
                   {product.signals_total > 0
-                    ? `${asCount(product.signals_total)} signals, last received ${asMoment(product.last_signal_at)}`
+                    ? `${asCounted(product.signals_total, "signal")}, last received ${asMoment(product.last_signal_at)}`
                     : "Waiting for the first signal"}
                 </span>
-                {(product.open_proposals ?? 0) > 0 && <span className="mt-2 block text-sm font-medium text-accent">{product.open_proposals} proposals to decide</span>}
+                {(product.open_proposals ?? 0) > 0 && <span className="mt-2 block text-sm font-medium text-accent">{asCounted(product.open_proposals ?? 0, "proposal")} to decide</span>}
               </Link>
             </li>
           ))}
@@ -66,7 +61,6 @@ export function ProductsPage({ session }: { session: Session }) {
             </form>
           </Card>
         </div>
-      </main>
-    </div>
+    </AccountShell>
   );
 }

@@ -50,7 +50,7 @@ export function Shell({ product, page, session, children }: ShellProps) {
               key={path}
               href={`/p/${product}/${path}`}
               aria-current={page === path ? "page" : undefined}
-              className={`rounded-lg px-1.5 py-2 text-[0.7rem] font-medium sm:px-3 sm:py-1.5 sm:text-sm ${page === path ? "bg-accent text-on-accent" : "text-soft hover:text-ink"}`}
+              className={linkClass(page === path)}
             >
               {name}
             </Link>
@@ -65,6 +65,43 @@ export function Shell({ product, page, session, children }: ShellProps) {
     </div>
   );
 }
+
+/** The frame of pages that are about no product. */
+export function AccountShell({ session, children }: { session: Session; children: ReactNode }) {
+  return (
+    <div className="mx-auto max-w-4xl px-4 pb-16">
+      <a href="#content" className="sr-only focus:not-sr-only">
+        Skip to content
+      </a>
+      <header className="flex items-center gap-x-6 border-b border-line py-3">
+        <Link href="/" className="font-semibold text-accent">
+          Specter
+        </Link>
+        <nav aria-label="Sections" className="flex gap-1">
+          <AccountLink href="/" name="Products" />
+          <AccountLink href="/settings" name="Settings" />
+        </nav>
+        <SignOut email={session.email} />
+      </header>
+      <main id="content" className="pt-6">
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function AccountLink({ href, name }: { href: string; name: string }) {
+  const [path] = useLocation();
+  const here = href === "/" ? path === "/" : path.startsWith(href);
+  return (
+    <Link href={href} aria-current={here ? "page" : undefined} className={linkClass(here)}>
+      {name}
+    </Link>
+  );
+}
+
+const linkClass = (here: boolean) =>
+  `rounded-lg px-1.5 py-2 text-[0.7rem] font-medium sm:px-3 sm:py-1.5 sm:text-sm ${here ? "bg-accent text-on-accent" : "text-soft hover:text-ink"}`;
 
 export function SignOut({ email }: { email: string }) {
   const queries = useQueryClient();

@@ -11,7 +11,7 @@ const askTimes = 30;
 
 const waits = (billing: Billing | undefined, times: number) => billing?.enabled === true && billing.subscription === undefined && times < askTimes;
 
-export function BillingView({ product }: { product: string }) {
+export function BillingView({ product }: { product?: string }) {
   const [search] = useSearchParams();
   const back = search.get("from");
   const billing = useQuery({
@@ -36,6 +36,9 @@ export function BillingView({ product }: { product: string }) {
   );
 }
 
+// Stripe leads back to the settings that the person came from.
+const backTo = (product: string | undefined) => (product === undefined ? {} : { product_id: product });
+
 function AfterCheckout({ billing }: { billing: Billing }) {
   const text =
     billing.subscription !== undefined
@@ -50,11 +53,11 @@ function AfterCheckout({ billing }: { billing: Billing }) {
   );
 }
 
-function CurrentPlan({ billing, product }: { billing: Billing; product: string }) {
+function CurrentPlan({ billing, product }: { billing: Billing; product?: string }) {
   const usage = useUsage(billing.plan);
   const notice = billing.enabled ? subscriptionNotice(billing, Date.now()) : undefined;
   const portal = useMutation({
-    mutationFn: () => unwrap(api.POST("/api/v1/billing/portal", { body: { product_id: product } })),
+    mutationFn: () => unwrap(api.POST("/api/v1/billing/portal", { body: backTo(product) })),
     onSuccess: ({ url }) => window.location.assign(url),
   });
   return (
@@ -91,9 +94,9 @@ function Used({ usage }: { usage: Schemas["Usage"] }) {
   );
 }
 
-function Offers({ billing, product }: { billing: Billing; product: string }) {
+function Offers({ billing, product }: { billing: Billing; product?: string }) {
   const checkout = useMutation({
-    mutationFn: (price: string) => unwrap(api.POST("/api/v1/billing/checkout", { body: { price, product_id: product } })),
+    mutationFn: (price: string) => unwrap(api.POST("/api/v1/billing/checkout", { body: { price, ...backTo(product) } })),
     onSuccess: ({ url }) => window.location.assign(url),
   });
   return (

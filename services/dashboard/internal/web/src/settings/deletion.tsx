@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
+import { asCounted } from "../format";
 import { api, unwrap, type Session } from "../api";
 import { Button, Card, Failure } from "../parts/ui";
 
@@ -14,7 +15,7 @@ const goes = [
 export function WhatGoes({ products }: { products?: number | undefined }) {
   return (
     <ul className="list-disc pl-5">
-      {products !== undefined && <li>{products === 1 ? "1 product" : `${products} products`}</li>}
+      {products !== undefined && <li>{asCounted(products, "product")}</li>}
       {goes.map((what) => (
         <li key={what}>{what}</li>
       ))}

@@ -1,5 +1,5 @@
 import { useSearchParams } from "wouter";
-import { asCount, asMoment } from "../format";
+import { asCounted, asMoment } from "../format";
 import { Button, Card, Chip, Empty, Failure, inputClass, Loading } from "../parts/ui";
 import { DeliveryDetail } from "./delivery";
 import { useDeliveries, useWebhookEvents } from "./queries";
@@ -72,7 +72,7 @@ export function Deliveries({ endpoint }: { endpoint: Endpoint }) {
                 <Chip tone={state.tone}>{state.words}</Chip>
                 <code>{delivery.event_type}</code>
                 <span className="text-soft">
-                  {lastAnswer(delivery)} · {asCount(delivery.attempts)} {delivery.attempts === 1 ? "attempt" : "attempts"}
+                  {lastAnswer(delivery)} · {asCounted(delivery.attempts, "attempt")}
                   {state.why !== undefined && ` · ${state.why}`}
                 </span>
                 <time className="ml-auto text-xs text-soft" dateTime={delivery.created_at}>
