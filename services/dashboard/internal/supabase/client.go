@@ -187,8 +187,14 @@ func meaning(err error) error {
 		return fault.Wrap(err, fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
 	case "signup_disabled":
 		return fault.Wrap(err, fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
-	case "email_address_invalid":
+	case "email_address_invalid", "email_address_not_authorized": // the second: a project that mails to its own team only
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The e-mail address is not accepted.").With("/email", "invalid_email", "Use another one.")
+	case "user_banned":
+		return fault.Wrap(err, fault.Forbidden, "user_banned", "This account is blocked on this server. Ask whoever runs it.")
+	case "email_provider_disabled":
+		return fault.Wrap(err, fault.Forbidden, "email_disabled", "Signing in with an e-mail address is switched off on this server.")
+	case "captcha_failed": // what the project asks of every form; only whoever runs it can switch that off
+		return fault.Wrap(err, fault.Unavailable, "unavailable", "Signing in is not possible: the auth server asks for a captcha, which there is none of here.")
 	case "otp_expired", "flow_state_expired", "flow_state_not_found", "bad_code_verifier":
 		return errors.Join(account.ErrLink, err)
 	}
