@@ -28,7 +28,7 @@ func ProbeAuthServer(ctx context.Context, src config.Source) (AuthProbe, error) 
 	switch {
 	case err != nil && c.JWTSecret != "" && errors.Is(err, supabase.ErrNoKeySet): // older than key sets
 	case err != nil:
-		return AuthProbe{Fix: "can this machine reach SPECTER_SUPABASE_AUTH_URL, and does a hosted project have SPECTER_SUPABASE_ANON_KEY?"}, err
+		return AuthProbe{Fix: "is SPECTER_SUPABASE_AUTH_URL right (a hosted project's ends in /auth/v1), and can this machine reach it? A hosted project needs SPECTER_SUPABASE_ANON_KEY, too"}, err
 	case keys == 0 && c.JWTSecret == "":
 		return AuthProbe{Fix: "set SPECTER_SUPABASE_JWT_SECRET to the secret that it signs with"}, errors.New("it shows no keys (it signs with a shared secret), and no secret is set: nobody could sign in")
 	}

@@ -35,7 +35,9 @@ type Options struct {
 	AnonKey   string // sent as apikey; may be empty for a server of one's own
 	Issuer    string // "" = URL, or none
 	JWTSecret string // HS256; "" = its tokens are refused
-	JWKSURL   string // ES256, RS256; "" = where the server at URL shows its keys
+	// JWKSURL is of the keys for ES256 and RS256; "" = where the server at URL shows its own, but beside a secret none
+	// that somebody on the way there could put in.
+	JWKSURL string
 	// ServiceKey is for deleting people; "" = made from JWTSecret when it is needed.
 	ServiceKey string
 	// KeysRefresh is how often the keys behind JWKSURL are read again; 0 = every five minutes.

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,31 @@ func TestAnAddressAndASecret(t *testing.T) {
 		require.False(t, s.believed(t, c, token), name)
 	}
 	require.Equal(t, 1, told.n)
+}
+
+// TestKeysThatSomebodyCouldPutInAreNoneBesideASecret: over a network in clear text the secret alone is believed, until
+// the keys' address is set.
+func TestKeysThatSomebodyCouldPutInAreNoneBesideASecret(t *testing.T) {
+	t.Parallel()
+	s := newKeyServer(t)
+	key := ecKey(t)
+	s.set(func() { s.keys["k"] = key })
+	byKey := signed(t, jwt.SigningMethodES256, key, map[string]any{"kid": "k"}, s.claims())
+	bySecret := signed(t, jwt.SigningMethodHS256, []byte(sharedSecret), nil, s.claims())
+	port := s.URL[strings.LastIndex(s.URL, ":"):]
+	// This machine, but not by an address that says so.
+	elsewhere := func(o *supabase.Options) { o.URL, o.JWTSecret = "http://0.0.0.0"+port, sharedSecret }
+
+	var told complaints
+	c := s.client(t, time.Hour, elsewhere, told.heard)
+	require.True(t, s.believed(t, c, bySecret))
+	require.False(t, s.believed(t, c, byKey))
+	require.Contains(t, told.fix, "set SPECTER_SUPABASE_JWKS_URL")
+	s.set(func() { require.Zero(t, s.reads) })
+
+	c = s.client(t, time.Hour, elsewhere, func(o *supabase.Options) { o.JWKSURL = s.URL + "/.well-known/jwks.json" })
+	require.True(t, s.believed(t, c, bySecret))
+	require.True(t, s.believed(t, c, byKey))
 }
 
 // TestWithoutASecretNoSecretIsGood: not even the empty one.

@@ -12,10 +12,13 @@ import (
 // ErrNoKeySet: the server is there, but shows no list of keys, not even an empty one.
 var ErrNoKeySet = errors.New("no key set")
 
-// Probe asks the server for its settings and counts the keys that it shows. Nothing is changed by it.
+// Probe asks the server for its settings and counts the keys that it shows, if those are believed. Nothing is changed by it.
 func (c *Client) Probe(ctx context.Context) (keys int, err error) {
 	if err := c.call(ctx, request{method: http.MethodGet, path: "/settings"}, nil); err != nil {
 		return 0, fmt.Errorf("asking for its settings: %w", err)
+	}
+	if c.tokens.set.url == "" {
+		return 0, nil
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.tokens.set.url, nil)
 	if err != nil {

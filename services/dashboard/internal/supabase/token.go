@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -47,8 +49,9 @@ type claims struct {
 // (Supabase calls the secret the legacy one then).
 type verifier struct {
 	secret []byte // nil = no HS256
-	set    keySet // ES256, RS256
+	set    keySet // ES256, RS256; no url = none
 	parser *jwt.Parser
+	server string
 	issuer string // without a slash at its end
 	// anyIssuer believes a token that names no issuer.
 	anyIssuer bool
@@ -57,17 +60,20 @@ type verifier struct {
 func newVerifier(ctx context.Context, o Options) *verifier {
 	// A server without GOTRUE_JWT_ISSUER names no issuer in its tokens (supabase/auth, internal/tokens/service.go). They
 	// are its own all the same: nobody else has its keys. So a missing issuer is refused only where one is demanded.
-	v := &verifier{issuer: o.Issuer, anyIssuer: o.Issuer == "", set: keySet{ctx: ctx, url: o.JWKSURL, refresh: refreshEvery(o.KeysRefresh)}}
+	v := &verifier{server: o.URL, issuer: o.Issuer, anyIssuer: o.Issuer == "", set: keySet{ctx: ctx, url: o.JWKSURL, refresh: refreshEvery(o.KeysRefresh)}}
 	if v.anyIssuer {
 		v.issuer = o.URL
 	}
 	v.issuer = strings.TrimRight(v.issuer, "/")
-	algorithms := []string{"ES256", "RS256"}
+	var algorithms []string
 	if o.JWTSecret != "" {
 		algorithms, v.secret = append(algorithms, algSecret), []byte(o.JWTSecret)
 	}
-	if v.set.url == "" {
-		v.set.url = strings.TrimRight(o.URL, "/") + keysPath
+	if v.set.url == "" && (v.secret == nil || private(o.URL)) {
+		v.set.url = keysBelow(o.URL)
+	}
+	if v.set.url != "" {
+		algorithms = append(algorithms, "ES256", "RS256")
 	}
 	v.parser = jwt.NewParser(
 		jwt.WithValidMethods(algorithms),
@@ -78,6 +84,20 @@ func newVerifier(ctx context.Context, o Options) *verifier {
 		jwt.WithTimeFunc(o.Now),
 	)
 	return v
+}
+
+// keysBelow is where the server at a URL shows its keys.
+func keysBelow(server string) string { return strings.TrimRight(server, "/") + keysPath }
+
+// private tells whether nobody between here and a server can change what it says. Where somebody can, keys of theirs
+// must not do what only the secret could.
+func private(server string) bool {
+	u, err := url.Parse(server)
+	if err != nil {
+		return false
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || err == nil && host.IsLoopback()
 }
 
 // keySet is the public keys at an address. They are first asked for when a token needs them, so that a server whose
@@ -182,6 +202,8 @@ func (v *verifier) fix(token *jwt.Token, err error) string {
 		return "the auth server signs with a shared secret (HS256), which no key set shows: set SPECTER_SUPABASE_JWT_SECRET to it"
 	case algorithm == algSecret:
 		return "set SPECTER_SUPABASE_JWT_SECRET to the secret that the auth server signs with"
+	case v.set.url == "":
+		return fmt.Sprintf("the auth server signs with keys (%s): set SPECTER_SUPABASE_JWKS_URL to where it shows them, such as %s", algorithm, keysBelow(v.server))
 	default:
 		return fmt.Sprintf("the auth server signs with keys (%s), which were looked for at %s: if they are elsewhere, set SPECTER_SUPABASE_JWKS_URL", algorithm, v.set.url)
 	}

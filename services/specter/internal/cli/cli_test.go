@@ -334,7 +334,7 @@ func TestDoctorKnowsHowTheAuthServerSigns(t *testing.T) {
 		"both":               {one, "0123456789abcdef0123456789abcdef", 0, []string{"✓ auth server", "with the secret or its keys (1)"}},
 		"a secret, not told": {none, "", 5, []string{"✗ auth server", "nobody could sign in", "→ set SPECTER_SUPABASE_JWT_SECRET"}},
 		"older than keys":    {"", "0123456789abcdef0123456789abcdef", 0, []string{"✓ auth server", "with the secret"}},
-		"something else":     {"", "", 5, []string{"✗ auth server", "404", "→ can this machine reach SPECTER_SUPABASE_AUTH_URL"}},
+		"something else":     {"", "", 5, []string{"✗ auth server", "404", "→ is SPECTER_SUPABASE_AUTH_URL right"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
