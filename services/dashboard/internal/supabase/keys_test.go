@@ -150,6 +150,20 @@ func TestAnIssuerIsDemandedOrKnown(t *testing.T) {
 	require.False(t, s.believed(t, demanded, named(s.URL)))
 }
 
+// TestAServerThatIsNotSetUpForPeopleIsNamed: one's own names no audience and no role until it is told.
+func TestAServerThatIsNotSetUpForPeopleIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newKeyServer(t)
+	for claim, fix := range map[string]string{"aud": "GOTRUE_JWT_AUD", "role": "GOTRUE_JWT_DEFAULT_GROUP_NAME"} {
+		var told complaints
+		c := s.client(t, time.Hour, func(o *supabase.Options) { o.JWTSecret = sharedSecret }, told.heard)
+		claims := s.claims()
+		claims[claim] = ""
+		require.False(t, s.believed(t, c, signed(t, jwt.SigningMethodHS256, []byte(sharedSecret), nil, claims)))
+		require.Contains(t, told.fix, fix)
+	}
+}
+
 // TestKeysAsSupabaseShowsThem: with a use, operations and an algorithm each.
 func TestKeysAsSupabaseShowsThem(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -159,7 +160,7 @@ func (v *verifier) verify(ctx context.Context, text string) (claims, error) {
 	var c claims
 	token, err := v.parser.ParseWithClaims(text, &c, v.key(ctx))
 	if err != nil {
-		return c, untrusted{cause: err, fix: v.fix(token, err)}
+		return c, untrusted{cause: err, fix: v.fix(token, c, err)}
 	}
 	if issuer := strings.TrimRight(c.Issuer, "/"); issuer != v.issuer && (issuer != "" || !v.anyIssuer) {
 		return c, untrusted{
@@ -174,7 +175,10 @@ func (v *verifier) verify(ctx context.Context, text string) (claims, error) {
 		return c, errors.New("checking the access token: it has critical extensions, and we know none")
 	}
 	if c.Role != audience || c.Anonymous {
-		return c, fmt.Errorf("checking the access token: role %q is not a person's", c.Role)
+		return c, untrusted{
+			cause: fmt.Errorf("role %.200q is not a person's", c.Role),
+			fix:   "if it is a person's, set GOTRUE_JWT_DEFAULT_GROUP_NAME at the auth server to " + audience,
+		}
 	}
 	if c.user, err = uuid.Parse(c.Subject); err != nil || c.user == uuid.Nil {
 		return c, errors.New("checking the access token: its subject is no uuid")
@@ -192,8 +196,12 @@ func (u untrusted) Error() string { return "checking the access token: " + u.cau
 
 func (u untrusted) Unwrap() error { return u.cause }
 
-// fix is what helps when a token is signed with another key than is known here, as far as its algorithm tells.
-func (v *verifier) fix(token *jwt.Token, err error) string {
+// fix is what helps when a token is signed with another key than is known here, as far as its algorithm tells, or is for
+// somebody else.
+func (v *verifier) fix(token *jwt.Token, c claims, err error) string {
+	if errors.Is(err, jwt.ErrTokenInvalidClaims) && !slices.Contains(c.Audience, audience) {
+		return "set GOTRUE_JWT_AUD at the auth server to " + audience
+	}
 	if token == nil || token.Method == nil || !errors.Is(err, jwt.ErrTokenSignatureInvalid) && !errors.Is(err, jwt.ErrTokenUnverifiable) {
 		return ""
 	}

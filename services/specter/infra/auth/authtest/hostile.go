@@ -70,7 +70,7 @@ func (s *suite) refusesAdministration() {
 	for _, route := range adminRoutes(uuid.New()) {
 		name := route.method + " " + route.path
 		body := map[string]string{"type": "magiclink", "email": s.address()}
-		require.Equal(s, http.StatusUnauthorized, s.call(route.method, route.path, "", body).status, name)
+		s.refusesNobody(s.call(route.method, route.path, "", body))
 		for _, claims := range []jwt.MapClaims{{"role": "service_role"}, {"role": "supabase_admin"}} {
 			claims["exp"] = time.Now().Add(time.Hour).Unix()
 			forged := s.sign(jwt.SigningMethodHS256, []byte("a secret that is not the server's, of some length"), claims)
@@ -139,7 +139,17 @@ func (s *suite) forgedFromNothing() {
 		"iss": s.URL, "aud": "authenticated", "role": "authenticated", "sub": uuid.NewString(), "email": s.address(), "session_id": uuid.NewString(),
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}))
-	s.refused(s.call(http.MethodGet, "/user", "", nil), http.StatusUnauthorized, "no_authorization")
+	s.refusesNobody(s.call(http.MethodGet, "/user", "", nil))
+}
+
+// refusesNobody is the answer to a request without a token. A hosted project's gateway may put one of the role anon in
+// its place, made of the anon key.
+func (s *suite) refusesNobody(r reply) {
+	s.Helper()
+	if s.AnonKey != "" && r.status == http.StatusForbidden {
+		return
+	}
+	s.refused(r, http.StatusUnauthorized, "no_authorization")
 }
 
 // forgeries are tokens that the server has not signed.

@@ -34,6 +34,7 @@ type suite struct {
 
 func newSuite(t *testing.T, target Target) *suite {
 	t.Helper()
+	target.URL = strings.TrimRight(target.URL, "/")
 	if target.ServiceAPIKey == "" {
 		target.ServiceAPIKey = target.ServiceKey
 	}
@@ -47,7 +48,7 @@ func newSuite(t *testing.T, target Target) *suite {
 	s.client = gotrue.New("", target.AnonKey).WithCustomGoTrueURL(target.URL).WithClient(*s.http)
 	s.admin = gotrue.New("", target.ServiceAPIKey).WithCustomGoTrueURL(target.URL).WithClient(*s.http).WithToken(target.ServiceKey)
 	r := s.call(http.MethodGet, "/settings", "", nil)
-	require.Equal(t, http.StatusOK, r.status, "%s/settings: %s", target.URL, r.text)
+	require.Equal(t, http.StatusOK, r.status, "%s/settings: %s: is the URL right? That of a hosted project ends in /auth/v1, and needs the anon key", target.URL, r.text)
 	var settings struct {
 		External      map[string]bool `json:"external"`
 		DisableSignup bool            `json:"disable_signup"`
