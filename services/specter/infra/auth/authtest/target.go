@@ -94,10 +94,12 @@ func Run(t *testing.T, target Target) {
 	var untried []string
 	for _, p := range parts() {
 		lacks := slices.DeleteFunc(slices.Clone(p.needs), func(n need) bool { return able[n] })
+		name := p.name
 		if len(lacks) > 0 {
-			untried = append(untried, fmt.Sprintf("%s (needs %s)", p.name, lacks[0]))
+			untried = append(untried, fmt.Sprintf("%s (needs %s)", name, lacks[0]))
+			name += " (not tried)"
 		}
-		t.Run(p.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if len(lacks) > 0 {
 				t.Logf("NOT TRIED: it needs %s", lacks[0])
