@@ -88,7 +88,7 @@ e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min
 
 .PHONY: test-auth
 test-auth: ## the local auth server's suite, and the same against the Supabase Auth of SPECTER_SUPABASE_AUTH_URL
-	go test -count=1 -timeout 10m -run '^TestConformance$$' -v ./services/specter/infra/auth
+	go test -count=1 -timeout 30m -run '^TestConformance$$' -v ./services/specter/infra/auth
 
 .PHONY: lint
 lint: ## golangci-lint and buf lint

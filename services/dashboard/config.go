@@ -26,9 +26,9 @@ type Config struct {
 	SecretKey      string         `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
 	AuthURL        string         `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
 	AnonKey        string         `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
-	JWTSecret      string         `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server."`
-	JWKSURL        string         `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the auth server's public keys (ES256, RS256), used when there is no HS256 secret."`
-	JWTIssuer      string         `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL."`
+	JWTSecret      string         `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server; of any other server only tokens signed with its keys are believed."`
+	JWKSURL        string         `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the public keys (ES256, RS256) that access tokens may be signed with, beside the HS256 secret if there is one. Absent: /.well-known/jwks.json below the auth server's URL; beside a secret only if that is https:// or on this machine."`
+	JWTIssuer      string         `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL, or none, as of a server without GOTRUE_JWT_ISSUER."`
 	ServiceKey     string         `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
 	DeletionGrace  time.Duration  `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
 	SessionIdle    time.Duration  `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, at least 5m."`
@@ -63,9 +63,6 @@ func (c Config) check() error {
 	}
 	if c.AuthURL == "" {
 		errs = append(errs, errors.New("SPECTER_SUPABASE_AUTH_URL is not set: nobody could sign in"))
-	}
-	if c.JWTSecret == "" && c.JWKSURL == "" {
-		errs = append(errs, errors.New("neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL is set: the auth server's tokens could not be checked"))
 	}
 	if err := c.Mail.Check(); err != nil {
 		errs = append(errs, err)

@@ -87,13 +87,12 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	// Postgres keeps microseconds: what is answered now must equal what is read later.
 	now := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
 	background, stop := context.WithCancel(context.Background())
-	auth, err := supabase.New(background, supabase.Options{
+	auth := supabase.New(background, supabase.Options{
 		URL: c.AuthURL, AnonKey: c.AnonKey, Issuer: c.JWTIssuer, JWTSecret: c.JWTSecret, JWKSURL: c.JWKSURL, ServiceKey: c.ServiceKey, Now: now,
+		Distrusted: func(err error, fix string) {
+			p.Log.Error("a sign-in failed, as all will: the auth server's token was not believed", zap.Error(err), zap.String("fix", fix))
+		},
 	})
-	if err != nil {
-		stop()
-		return nil, err
-	}
 	if !auth.CanDelete() {
 		p.Log.Warn("SPECTER_SUPABASE_SERVICE_KEY is not set: the auth server keeps the e-mail address and password of people who delete their account, until it is")
 	}

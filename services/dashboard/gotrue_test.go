@@ -36,6 +36,7 @@ type goTrue struct {
 	down      bool
 	mailTakes time.Duration
 	confirms  bool // sign-ups have to confirm their address
+	proves    bool // a new password needs the current one (GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD)
 	external  map[string]bool
 	signOuts  []string      // their scopes
 	deletes   []http.Header // of every request to delete a person
@@ -111,6 +112,7 @@ func (g *goTrue) sent(kind, email string) []mailed {
 
 type goTrueBody struct {
 	Email, Password string
+	CurrentPassword string `json:"current_password"`
 	RefreshToken    string `json:"refresh_token"`
 	AuthCode        string `json:"auth_code"`
 	CodeVerifier    string `json:"code_verifier"`
@@ -330,6 +332,10 @@ func (g *goTrue) putUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.Password != "" {
+		if g.proves && in.CurrentPassword != g.passwordOf(email) {
+			goTrueRefuses(w, http.StatusBadRequest, "current_password_required")
+			return
+		}
 		if in.Password == g.passwordOf(email) {
 			goTrueRefuses(w, http.StatusUnprocessableEntity, "same_password")
 			return

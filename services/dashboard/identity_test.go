@@ -209,6 +209,7 @@ func TestChangingThePasswordProvesTheCurrentOneAndEndsOtherSessions(t *testing.T
 	w := newPublicWorld(t)
 	ann, phone := w.entered("ann@example.test"), w.browser()
 	require.Equal(t, http.StatusOK, phone.signIn("ann@example.test", password).status)
+	w.auth.set(func() { w.auth.proves = true })
 	const next = "another long password"
 	for name, current := range map[string]string{"none": "", "wrong": "not the password"} {
 		r := ann.post("/api/v1/account/password", map[string]any{"current_password": current, "new_password": next})

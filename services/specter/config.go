@@ -21,7 +21,7 @@ type Config struct {
 	PublicURL     string `env:"SPECTER_PUBLIC_URL" doc:"URL under which browsers reach Specter. Absent: http:// and SPECTER_HTTP_ADDR."`
 	SecretKey     string `env:"SPECTER_SECRET_KEY" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: the all-in-one makes one and keeps it in its data directory."`
 	AuthURL       string `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: the all-in-one runs a local auth server."`
-	JWTSecret     string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: the all-in-one makes one for its local auth server."`
+	JWTSecret     string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: the all-in-one makes one for its local auth server; of any other server only tokens signed with its keys are believed."`
 	DisableSignup bool   `env:"SPECTER_AUTH_DISABLE_SIGNUP" doc:"Closes sign-up at the local auth server; who has an account still signs in. The first account of a start is made all the same."`
 	Autoconfirm   *bool  `env:"SPECTER_AUTH_AUTOCONFIRM" doc:"Whether the local auth server believes an e-mail address that nobody has confirmed. Absent: only while SPECTER_SMTP_URL is not set. With true, sign-up tells who has an account."`
 	Mail          mail.Settings
@@ -69,9 +69,6 @@ func CheckConfig(src config.Source) error {
 
 func load(src config.Source) (Config, svcmain.Settings, error) {
 	own, err := config.Load[Config](src)
-	if err == nil && own.AuthURL != "" && own.JWTSecret == "" && src["SPECTER_SUPABASE_JWKS_URL"] == "" {
-		err = errors.New("SPECTER_SUPABASE_AUTH_URL is set but neither SPECTER_SUPABASE_JWT_SECRET nor SPECTER_SUPABASE_JWKS_URL: its tokens could not be checked")
-	}
 	if err == nil {
 		err = own.Mail.Check()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,6 +56,9 @@ func Diagnose(ctx context.Context, src config.Source) []Check {
 	checks = append(checks, dirCheck, checkPostgres(ctx, own, platform), checkBroker(ctx, src, platform))
 	if holder == 0 {
 		checks = append(checks, checkPort(ctx, platform.HTTPAddr))
+	}
+	if own.AuthURL != "" {
+		checks = append(checks, checkAuth(ctx, src))
 	}
 	return append(append(checks, checkModel(ctx, src)...), checkStripe(ctx, src)...)
 }
@@ -219,6 +223,19 @@ func checkModel(ctx context.Context, src config.Source) []Check {
 		return nil
 	}
 	return []Check{{Name: "language model", OK: true, Detail: probe.Detail}}
+}
+
+// checkAuth asks an auth server of one's own whether it is there, and whether its tokens can be checked.
+func checkAuth(ctx context.Context, src config.Source) Check {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	asked := maps.Clone(withPlaceholders(src))
+	asked["SPECTER_SUPABASE_JWT_SECRET"] = src["SPECTER_SUPABASE_JWT_SECRET"] // whether there is one is the question
+	probe, err := dashboard.ProbeAuthServer(ctx, asked)
+	if err != nil {
+		return Check{Name: "auth server", Detail: err.Error(), Fix: probe.Fix}
+	}
+	return Check{Name: "auth server", OK: true, Detail: probe.Detail}
 }
 
 // checkStripe asks Stripe whether it takes the key and knows the plans' prices; no check without a key.

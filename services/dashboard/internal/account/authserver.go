@@ -79,7 +79,7 @@ type AuthServer interface {
 	Authorize(ctx context.Context, provider string, b Back) (url string, err error)
 	Exchange(ctx context.Context, code, verifier string) (Identity, error)                   // ErrLink
 	Verify(ctx context.Context, kind LinkKind, tokenHash string) (Identity, error)           // ErrLink, ErrOtherAddress
-	SetPassword(ctx context.Context, accessToken, password string) error                     // of the token's person
+	SetPassword(ctx context.Context, accessToken, current, next string) error                // of the token's person; current is "" after a link
 	SetEmail(ctx context.Context, accessToken, email string, b Back) (now string, err error) // the address it has until the mails' links were followed
 
 	// The mails. Who is not known gets none, and that is no failure.

@@ -25,7 +25,7 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, next
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if err := s.auth.SetPassword(ctx, who.AccessToken, next); err != nil {
+	if err := s.auth.SetPassword(ctx, who.AccessToken, current, next); err != nil {
 		return SignedIn{}, err
 	}
 	in, fresh := s.newSession(p.Account, who, ByPassword, b)

@@ -42,7 +42,7 @@ func newKeyServer(t *testing.T) *keyServer {
 	t.Helper()
 	s := &keyServer{keys: map[string]crypto.Signer{}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /jwks", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.reads++
@@ -84,11 +84,14 @@ func (s *keyServer) set(change func()) {
 	change()
 }
 
-func (s *keyServer) client(t *testing.T, refresh time.Duration) *supabase.Client {
+func (s *keyServer) client(t *testing.T, refresh time.Duration, change ...func(*supabase.Options)) *supabase.Client {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	c, err := supabase.New(ctx, supabase.Options{URL: s.URL, JWKSURL: s.URL + "/jwks", KeysRefresh: refresh, Now: time.Now})
-	require.NoError(t, err)
+	o := supabase.Options{URL: s.URL, Issuer: s.URL, KeysRefresh: refresh, Now: time.Now}
+	for _, c := range change {
+		c(&o)
+	}
+	c := supabase.New(ctx, o)
 	t.Cleanup(func() {
 		stop()
 		c.Close()

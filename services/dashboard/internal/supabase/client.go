@@ -13,6 +13,7 @@ import (
 
 	gotrue "github.com/supabase-community/gotrue-go"
 	"github.com/supabase-community/gotrue-go/types"
+	"golang.org/x/time/rate"
 
 	"github.com/draftlabs/specter/pkg/fault"
 
@@ -24,20 +25,27 @@ const (
 	maxAnswer      = 1 << 20
 	maxIdle        = 8
 	idleTimeout    = time.Minute
+	// distrustedEvery bounds how often the operator is told.
+	distrustedEvery = time.Minute
 )
 
 // Options say where the auth server is and how its tokens are checked.
 type Options struct {
 	URL       string // https://<project>.supabase.co/auth/v1
 	AnonKey   string // sent as apikey; may be empty for a server of one's own
-	Issuer    string // "" = URL
-	JWTSecret string // HS256; else JWKSURL
-	JWKSURL   string // ES256, RS256
+	Issuer    string // "" = URL, or none
+	JWTSecret string // HS256; "" = its tokens are refused
+	// JWKSURL is of the keys for ES256 and RS256; "" = where the server at URL shows its own, but beside a secret none
+	// that somebody on the way there could put in.
+	JWKSURL string
 	// ServiceKey is for deleting people; "" = made from JWTSecret when it is needed.
 	ServiceKey string
 	// KeysRefresh is how often the keys behind JWKSURL are read again; 0 = every five minutes.
 	KeysRefresh time.Duration
 	Now         func() time.Time
+	// Distrusted is told when a token of the auth server is not believed, with what the operator may do about it ("" =
+	// not known): at most once a minute, because nobody can sign in then. nil = nobody is told.
+	Distrusted func(err error, fix string)
 }
 
 // Client is the account.AuthServer.
@@ -47,26 +55,24 @@ type Client struct {
 	admin     admin
 	transport *http.Transport
 	tokens    *verifier
+	complain  rate.Sometimes
 }
 
 var _ account.AuthServer = (*Client)(nil)
 
 // New returns a client. ctx ends the background refresh of the key set.
-func New(ctx context.Context, o Options) (*Client, error) {
+func New(ctx context.Context, o Options) *Client {
+	tokens := newVerifier(ctx, o)
 	if o.Issuer == "" {
-		o.Issuer = o.URL
-	}
-	tokens, err := newVerifier(ctx, o)
-	if err != nil {
-		return nil, err
+		o.Issuer = o.URL // of service keys of our own making
 	}
 	o.URL = strings.TrimRight(o.URL, "/")
 	auth := gotrue.New("", o.AnonKey).WithCustomGoTrueURL(o.URL)
 	return &Client{
 		options: o, auth: auth, admin: newAdmin(auth, o), transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
-		}, tokens: tokens,
-	}, nil
+		}, tokens: tokens, complain: rate.Sometimes{First: 1, Interval: distrustedEvery},
+	}
 }
 
 // Close drops idle connections.
@@ -144,6 +150,7 @@ func (b *body) Close() error {
 func (c *Client) identity(ctx context.Context, s types.Session) (account.Identity, error) {
 	claims, err := c.tokens.verify(ctx, s.AccessToken)
 	if err != nil {
+		c.distrusted(err)
 		return account.Identity{}, fault.Wrap(err, fault.Unavailable, "unavailable", "The auth server's answer could not be trusted.")
 	}
 	if claims.Email == "" {
@@ -152,6 +159,17 @@ func (c *Client) identity(ctx context.Context, s types.Session) (account.Identit
 	return account.Identity{
 		UserID: claims.user, Email: claims.Email, RefreshToken: s.RefreshToken, AccessToken: s.AccessToken, AccessExpiresAt: claims.ExpiresAt.UTC().Truncate(time.Microsecond),
 	}, nil
+}
+
+func (c *Client) distrusted(err error) {
+	if c.options.Distrusted == nil {
+		return
+	}
+	c.complain.Do(func() {
+		var u untrusted
+		_ = errors.As(err, &u) // else there is no fix
+		c.options.Distrusted(err, u.fix)
+	})
 }
 
 // meaning says what the auth server's refusal means to the person.
@@ -171,8 +189,14 @@ func meaning(err error) error {
 		return fault.Wrap(err, fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
 	case "signup_disabled":
 		return fault.Wrap(err, fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
-	case "email_address_invalid":
+	case "email_address_invalid", "email_address_not_authorized": // the second: a project that mails to its own team only
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The e-mail address is not accepted.").With("/email", "invalid_email", "Use another one.")
+	case "user_banned":
+		return fault.Wrap(err, fault.Forbidden, "user_banned", "This account is blocked on this server. Ask whoever runs it.")
+	case "email_provider_disabled":
+		return fault.Wrap(err, fault.Forbidden, "email_disabled", "Signing in with an e-mail address is switched off on this server.")
+	case "captcha_failed": // what the project asks of every form; only whoever runs it can switch that off
+		return fault.Wrap(err, fault.Unavailable, "unavailable", "Signing in is not possible: the auth server asks for a captcha, which there is none of here.")
 	case "otp_expired", "flow_state_expired", "flow_state_not_found", "bad_code_verifier":
 		return errors.Join(account.ErrLink, err)
 	}

@@ -56,6 +56,7 @@ func isProvider(name string) bool {
 type credentials struct {
 	Email           string `json:"email,omitempty"`
 	Password        string `json:"password,omitempty"`
+	CurrentPassword string `json:"current_password,omitempty"`
 	Type            string `json:"type,omitempty"`
 	TokenHash       string `json:"token_hash,omitempty"`
 	AuthCode        string `json:"auth_code,omitempty"`
@@ -183,9 +184,11 @@ func (c *Client) redeem(ctx context.Context, r request) (account.Identity, error
 	return c.identity(ctx, answer)
 }
 
-// SetPassword changes the password of the token's person.
-func (c *Client) SetPassword(ctx context.Context, accessToken, password string) error {
-	err := c.call(ctx, request{method: http.MethodPut, path: "/user", token: accessToken, body: credentials{Password: password}}, nil)
+// SetPassword changes the password of the token's person. Since 2025 a project may want the current one with it, unless
+// the session came from a link (supabase/auth, internal/api/user.go); others do not look at it.
+func (c *Client) SetPassword(ctx context.Context, accessToken, current, next string) error {
+	in := credentials{Password: next, CurrentPassword: current}
+	err := c.call(ctx, request{method: http.MethodPut, path: "/user", token: accessToken, body: in}, nil)
 	if err != nil {
 		return meaning(err)
 	}

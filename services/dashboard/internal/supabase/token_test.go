@@ -16,12 +16,6 @@ import (
 
 func TestMain(m *testing.M) { testkit.NoLeaks(m) }
 
-func TestWithoutAKeyNothingStarts(t *testing.T) {
-	t.Parallel()
-	_, err := supabase.New(t.Context(), supabase.Options{URL: "http://127.0.0.1:9", Now: time.Now})
-	require.ErrorContains(t, err, "could not be checked")
-}
-
 func TestACancelledRequestEndsTheCall(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -30,13 +24,12 @@ func TestACancelledRequestEndsTheCall(t *testing.T) {
 		close(release)
 		hangs.Close()
 	})
-	c, err := supabase.New(t.Context(), supabase.Options{URL: hangs.URL, JWTSecret: "x", Now: time.Now})
-	require.NoError(t, err)
+	c := supabase.New(t.Context(), supabase.Options{URL: hangs.URL, JWTSecret: "x", Now: time.Now})
 	t.Cleanup(c.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err = c.SignIn(ctx, "a@example.test", "password")
+	_, err := c.SignIn(ctx, "a@example.test", "password")
 	require.Error(t, err)
 	require.Less(t, time.Since(start), 4*time.Second)
 }

@@ -321,6 +321,44 @@ func TestDoctorAsksTheLanguageModelForNothingButItsNames(t *testing.T) {
 	require.Contains(t, out, "SPECTER_LLM_API_KEY")
 }
 
+func TestDoctorKnowsHowTheAuthServerSigns(t *testing.T) {
+	t.Parallel()
+	const none, one = `{"keys":[]}`, `{"keys":[{"kty":"EC"}]}`
+	for name, c := range map[string]struct {
+		keys, secret string
+		code         int
+		want         []string
+	}{
+		"keys":               {one, "", 0, []string{"✓ auth server", "tokens are checked with its keys (1)"}},
+		"a secret":           {none, "0123456789abcdef0123456789abcdef", 0, []string{"✓ auth server", "with the secret"}},
+		"both":               {one, "0123456789abcdef0123456789abcdef", 0, []string{"✓ auth server", "with the secret or its keys (1)"}},
+		"a secret, not told": {none, "", 5, []string{"✗ auth server", "nobody could sign in", "→ set SPECTER_SUPABASE_JWT_SECRET"}},
+		"older than keys":    {"", "0123456789abcdef0123456789abcdef", 0, []string{"✓ auth server", "with the secret"}},
+		"something else":     {"", "", 5, []string{"✗ auth server", "404", "→ is SPECTER_SUPABASE_AUTH_URL right"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			mux.HandleFunc("GET /settings", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+			if c.keys != "" {
+				mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, c.keys) })
+			}
+			server := httptest.NewServer(mux)
+			t.Cleanup(server.Close)
+			src := config.Source{"SPECTER_HTTP_ADDR": "127.0.0.1:0", "SPECTER_SUPABASE_AUTH_URL": server.URL}
+			if c.secret != "" {
+				src["SPECTER_SUPABASE_JWT_SECRET"] = c.secret
+			}
+			code, out, _ := run(t, src, "doctor")
+			require.Equal(t, c.code, code, out)
+			for _, want := range c.want {
+				require.Contains(t, out, want)
+			}
+			require.NotContains(t, out, "0123456789")
+		})
+	}
+}
+
 func TestDoctorAsksTheServerItIsGiven(t *testing.T) {
 	t.Parallel()
 	const dead = "http://127.0.0.1:1"
