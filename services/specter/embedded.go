@@ -125,6 +125,7 @@ func (h *host) localAuth(own Config) error {
 		return fmt.Errorf("making the auth server's service key: %w", err)
 	}
 	h.src = with(h.src, "SPECTER_SUPABASE_AUTH_URL", url)
+	h.src = with(h.src, "SPECTER_SUPABASE_JWT_ISSUER", url) // named in all its tokens, so one without it is forged
 	h.src = with(h.src, "SPECTER_SUPABASE_SERVICE_KEY", serviceKey)
 	h.register = server.AddUser
 	h.router.mount(unitAuth, http.StripPrefix(authPath, server))
