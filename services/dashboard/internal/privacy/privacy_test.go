@@ -63,7 +63,7 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 func TestWithoutThirdPartiesThePageNamesNone(t *testing.T) {
 	t.Parallel()
 	_, page := statement(t, Own{}, said{facts: Disclosed{Services: []string{"proposal", "retention"}, SignalMonths: 1}})
-	for _, text := range []string{"<p>Nobody.</p>", "Its settings name no address", "is not measured", "1 month<", "begins at once and cannot be taken back"} {
+	for _, text := range []string{"<p>Nobody.</p>", "Its settings name no address", "is not measured", "1 month<", "begins at once and cannot be taken back", "ask its owner.<"} {
 		require.Contains(t, page, text)
 	}
 }
