@@ -201,3 +201,10 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestSizesAreForPeople(t *testing.T) {
+	t.Parallel()
+	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_540_000: "1.5 MB", 84 << 20: "88.1 MB", 5e18: "5000.0 PB"} {
+		require.Equal(t, want, exportfile.Size(bytes))
+	}
+}

@@ -44,8 +44,9 @@ func throughMails(server *mailtest.Server) func(*dashboard.Config) {
 	}
 }
 
-func TestANoticeWaitsForAMailServerThatIsAwayAndComesOnce(t *testing.T) {
-	t.Parallel()
+// warnedInVain is a world that has stopped while a notice waits for a mail server that was away, and is back.
+func warnedInVain(t *testing.T) (*world, testkit.Tenant, dashboard.Config, *mailtest.Server) {
+	t.Helper()
 	var away atomic.Bool
 	away.Store(true)
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(string) error {
@@ -63,9 +64,15 @@ func TestANoticeWaitsForAMailServerThatIsAwayAndComesOnce(t *testing.T) {
 	testkit.Eventually(t, func() bool { _, waiting := w.noticeJobs(db, "retryable"); return waiting == 1 }, "it waits for its next attempt")
 	stop()
 	require.Empty(t, server.Inbox(tenant.Email))
-
 	away.Store(false)
-	stop = w.start(c, zap.NewNop())
+	return w, tenant, c, server
+}
+
+func TestANoticeWaitsForAMailServerThatIsAwayAndComesOnce(t *testing.T) {
+	t.Parallel()
+	w, tenant, c, server := warnedInVain(t)
+	db := w.db.Owner(t)
+	stop := w.start(c, zap.NewNop())
 	require.Contains(t, server.Await(t, tenant.Email, 1).Text, "800 of the 1000 signals")
 	w.usedOf(tenant.AccountID, 1000, 1000)
 	require.Equal(t, "This month's signals are used up", server.Await(t, tenant.Email, 2).Subject)
@@ -90,25 +97,10 @@ func TestANoticeThatNobodyNeedsAnyMoreIsNotMailed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var away atomic.Bool
-			away.Store(true)
-			server := mailtest.Start(t, mailtest.Options{Refuse: func(string) error {
-				if away.Load() {
-					return &smtp.SMTPError{Code: 451, Message: "later"}
-				}
-				return nil
-			}})
-			w := newStage(t)
-			db, tenant := w.db.Owner(t), w.tenant()
-			c := w.config()
-			throughMails(server)(&c)
-			stop := w.start(c, zap.NewNop())
-			w.usedOf(tenant.AccountID, 800, 1000)
-			testkit.Eventually(t, func() bool { _, waiting := w.noticeJobs(db, "retryable"); return waiting == 1 }, "it waits for its next attempt")
-			stop()
+			w, tenant, c, server := warnedInVain(t)
+			db := w.db.Owner(t)
 			_, err := db.Exec(t.Context(), change, tenant.AccountID)
 			require.NoError(t, err)
-			away.Store(false)
 			w.start(c, zap.NewNop())
 			testkit.Eventually(t, func() bool { _, done := w.noticeJobs(db, "completed"); return done == 1 }, "it is done")
 			require.Empty(t, server.Inbox(tenant.Email))

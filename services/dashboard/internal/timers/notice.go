@@ -10,27 +10,16 @@ import (
 	"github.com/riverqueue/river"
 	"go.uber.org/zap"
 
-	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
-)
-
-const (
-	// Letters have a queue of their own, so that a mail server that does not answer delays nothing else.
-	letterQueue   = "letters"
-	letterWorkers = 2
-	// letterRuns last about two days: River waits for the fourth power of the attempt in seconds.
-	letterRuns = 16
-	// letterTimeout bounds one run: a letter, and what is read and noted around it.
-	letterTimeout = 2 * mail.Timeout
 )
 
 // Queues are what the workers of this package work at.
 func Queues() map[string]river.QueueConfig {
 	return map[string]river.QueueConfig{
 		river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
-		letterQueue:        {MaxWorkers: letterWorkers},
+		timer.LetterQueue:  {MaxWorkers: timer.LetterWorkers},
 	}
 }
 
@@ -49,7 +38,7 @@ func (NoticeArgs) Kind() string { return "dashboard.quota_notice" }
 // MailNotice implements postgres.Letters.
 func (s Scheduler) MailNotice(ctx context.Context, tx pgx.Tx, n usage.Notice) error {
 	args := NoticeArgs{AccountID: n.Account, Month: n.Month, Level: n.Level, Used: n.Used, Limit: n.Limit}
-	if _, err := s.client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: letterQueue, MaxAttempts: letterRuns}); err != nil {
+	if _, err := s.client.InsertTx(ctx, tx, args, timer.Letter()); err != nil {
 		return fmt.Errorf("setting the timer of a notice: %w", err)
 	}
 	return nil
@@ -70,16 +59,8 @@ type noticeWorker struct {
 func (w *noticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
 	a := job.Args
 	err := w.letters.Mail(ctx, usage.Notice{Stand: usage.Stand{Account: a.AccountID, Month: a.Month, Used: a.Used, Limit: a.Limit}, Level: a.Level})
-	if err == nil {
-		return nil
-	}
-	refused := !mail.IsTemporary(err)
-	w.log.Warn("a notice of a monthly limit was not mailed", zap.Error(err), zap.Int("attempt", job.Attempt), zap.Bool("given_up", refused || job.Attempt == job.MaxAttempts))
-	if refused {
-		return river.JobCancel(err)
-	}
-	return err
+	return timer.LetterSent(job.JobRow, err, w.log)
 }
 
 // Timeout bounds one run.
-func (w *noticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration { return letterTimeout }
+func (w *noticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration { return timer.LetterTimeout }

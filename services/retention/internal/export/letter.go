@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/draftlabs/specter/pkg/exportfile"
 	"github.com/draftlabs/specter/pkg/mail"
 )
 
@@ -73,7 +74,7 @@ Sign in and download it under Settings, Data:
     %s
 
 It is kept until %s.
-`, l.Instance, asked, asSize(o.Bytes), l.Instance+settingsPath, asMoment(o.Until))
+`, l.Instance, asked, exportfile.Size(o.Bytes), l.Instance+settingsPath, asMoment(o.Until))
 	} else {
 		m.Subject = "Your Specter export failed"
 		m.Text = fmt.Sprintf(`The export of your account at %s that was asked for on
@@ -106,16 +107,3 @@ too, ask its operator to look at the log.
 }
 
 func asMoment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") }
-
-// asSize is a number of bytes for people, as the page shows it.
-func asSize(bytes int64) string {
-	const unit = 1000
-	if bytes < unit {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, prefixes := float64(bytes)/unit, "kMGT"
-	for value >= unit && len(prefixes) > 1 {
-		value, prefixes = value/unit, prefixes[1:]
-	}
-	return fmt.Sprintf("%.1f %cB", value, prefixes[0])
-}

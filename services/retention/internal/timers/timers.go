@@ -129,7 +129,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
 			exportQueue:        {MaxWorkers: exportWorkers},
-			letterQueue:        {MaxWorkers: letterWorkers},
+			timer.LetterQueue:  {MaxWorkers: timer.LetterWorkers},
 		},
 	})
 	if err != nil {

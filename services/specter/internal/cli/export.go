@@ -85,7 +85,7 @@ func (a *app) takeOut(ctx context.Context, t *target, id uuid.UUID, file string)
 		return failed(fmt.Errorf("giving the archive its name: %w", err), "it is whole, as "+file+partial)
 	}
 	a.out.linef("%s %s", a.out.green("✓"), file)
-	a.out.linef("  %s of %s, as of %s", size(*export.Bytes), plural(len(manifest.Entries), "file"), manifest.AsOf.UTC().Format(time.RFC3339))
+	a.out.linef("  %s of %s, as of %s", exportfile.Size(*export.Bytes), plural(len(manifest.Entries), "file"), manifest.AsOf.UTC().Format(time.RFC3339))
 	a.out.linef("  %s in %s, all checksums match", plural(int(manifest.Rows), "row"), plural(len(manifest.Tables), "table"))
 	return nil
 }
@@ -205,7 +205,7 @@ func (a *app) fetch(ctx context.Context, t *target, export api.Export, file *os.
 	err := t.Download(ctx, export, file, have, func(n int64) {
 		if time.Since(shown) > 100*time.Millisecond {
 			shown = time.Now()
-			a.err.status(bar(n, *export.Bytes) + " " + size(n) + " of " + size(*export.Bytes))
+			a.err.status(bar(n, *export.Bytes) + " " + exportfile.Size(n) + " of " + exportfile.Size(*export.Bytes))
 		}
 	})
 	if err != nil && ctx.Err() == nil {
@@ -290,7 +290,7 @@ func (a *app) listExports() *cobra.Command {
 			for _, e := range all {
 				bytes := "–"
 				if e.Bytes != nil && e.Status == api.ExportReady {
-					bytes = size(*e.Bytes)
+					bytes = exportfile.Size(*e.Bytes)
 				}
 				rows = append(rows, []string{e.Id.String(), string(e.Status), minute(&e.RequestedAt), bytes, first(expires(e), "–")})
 			}
@@ -331,19 +331,6 @@ func (a *app) deleteExport() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	const unit = 1000
-	if bytes < unit {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, prefixes := float64(bytes)/unit, "kMGTP"
-	for value >= unit && len(prefixes) > 1 {
-		value, prefixes = value/unit, prefixes[1:]
-	}
-	return fmt.Sprintf("%.1f %cB", value, prefixes[0])
 }
 
 func plural(n int, noun string) string {
