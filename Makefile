@@ -66,7 +66,7 @@ vet: ## go vet over every module
 test-go: ## unit and integration tests of every module
 	@scripts/tools.sh gotestsum
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/go.json -- -race -p 2 -timeout 15m $(PACKAGES)
+	$(GOTESTSUM) --jsonfile $(RESULTS)/go.json -- -race -p 3 -timeout 15m $(PACKAGES)
 
 .PHONY: test-js
 test-js: ## tests of the SDK, the script tag and the web app
@@ -77,7 +77,7 @@ e2e: ## the black-box suites against the real binaries and a real browser
 	@scripts/tools.sh gotestsum
 	@$(MAKE) --no-print-directory build
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -count=1 -p 1 -timeout 20m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
+	$(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -count=1 -p 1 -parallel 3 -timeout 20m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
 
 .PHONY: e2e-faults
 e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min; Linux, root or sudo) or FAULTS=short; RUN picks rows

@@ -12,6 +12,7 @@ import (
 
 // TestTheAccountsSettingsNeedNoProduct: mails lead to a view of the settings, whoever signs in for it and has no product.
 func TestTheAccountsSettingsNeedNoProduct(t *testing.T) {
+	t.Parallel()
 	up, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	s := signUp(t, up.URL)
 	v := &screen{tab: chromiumFor(t, 3*time.Minute), base: s.URL}

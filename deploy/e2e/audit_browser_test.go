@@ -14,6 +14,7 @@ import (
 
 // TestTheAuditLogInTheBrowser reads who did what, narrows it, and has the log checked; on a telephone as well.
 func TestTheAuditLogInTheBrowser(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	product, _ := approvedProposal(t, s, "Audited")
 	token := call[api.CreatedAccessToken](t, s, http.MethodPost, "/api/v1/tokens", map[string]any{"name": "Reporting", "scopes": []string{"products:read"}})

@@ -57,6 +57,7 @@ func (m *mailman) deliver(address string) {
 // TestBillingInTheBrowser: a person without billing reads that it is off; one with it buys a plan on Stripe's page, waits for
 // the word of it, and reads that a payment is missing.
 func TestBillingInTheBrowser(t *testing.T) {
+	t.Parallel()
 	t.Run("off", func(t *testing.T) {
 		s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 		v := signIn(t, s)

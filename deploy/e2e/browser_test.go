@@ -121,6 +121,7 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 // TestTheWebAppStaysSmall holds what a browser loads to its budgets, packed as it travels: the entry, the styles, and
 // each page's own part.
 func TestTheWebAppStaysSmall(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("..", "..", "services", "dashboard", "internal", "web", "dist", "assets", "*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files, "`make web` builds it")

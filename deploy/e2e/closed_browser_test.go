@@ -16,6 +16,7 @@ import (
 // TestAClosedAccountInTheBrowser deletes an account in Settings. Whatever is opened then, also after signing in again,
 // is one page: when and what goes, the way back, and the export.
 func TestAClosedAccountInTheBrowser(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), env: []string{"SPECTER_ACCOUNT_DELETION_GRACE=696h"}})
 	v := signIn(t, s)
 	v.bringAxe(t)

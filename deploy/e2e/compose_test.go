@@ -98,6 +98,7 @@ func requireCommand(t *testing.T, args []string) {
 
 // TestHealthAnswersForARunningProcess is what a container's health check sees.
 func TestHealthAnswersForARunningProcess(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	health := func(addr string) error {
 		cmd := exec.CommandContext(t.Context(), binary(t, "specter"), "health")

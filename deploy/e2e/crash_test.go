@@ -30,6 +30,7 @@ const (
 // TestKillNine kills the whole process under load again and again: what was
 // acknowledged is there, once, and what was refused may be sent again.
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	dataDir := t.TempDir()
 	addr := program.FreeAddr(t)
 	s, p := startUp(t, upOptions{dataDir: dataDir, addr: addr})

@@ -16,6 +16,7 @@ import (
 
 // TestAccountDeletion: who leaves is locked out at once, and in the end nothing knows them.
 func TestAccountDeletion(t *testing.T) {
+	t.Parallel()
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
 			customer := newReceiver(t)

@@ -20,6 +20,7 @@ import (
 // TestDeploymentsInTheBrowser marks a deployment with one key, corrects it and reads its history, and sets up how the next
 // ones are noticed, with nothing but what is on the screen.
 func TestDeploymentsInTheBrowser(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	product, approved := approvedProposal(t, s, "Browser")
 	tab := chromium(t)

@@ -78,6 +78,7 @@ func testDeploymentsAreNoticed(t *testing.T, s *system) {
 
 // TestNodeReportsWhatShipped runs the Node package's example both ways: with a token, and with a hook's address alone.
 func TestNodeReportsWhatShipped(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	product, approved := approvedProposal(t, s, "Node")
 	runIn(t, root(t), "scripts/npm-ci.sh", filepath.Join(root(t), "pkg", "sdk", "js"))

@@ -50,6 +50,7 @@ func (p *postbox) next(t *testing.T, to string) string {
 
 // TestTheWaysInInTheBrowser goes through everything that happens before and around signing in, with real mails.
 func TestTheWaysInInTheBrowser(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, _ := startUp(t, upOptions{dataDir: dir, addr: program.FreeAddr(t), env: []string{"SPECTER_AUTH_AUTOCONFIRM=false"}})
 	mails := &postbox{dir: filepath.Join(dir, "specter", "mail")}

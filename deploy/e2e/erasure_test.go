@@ -42,6 +42,7 @@ type deserter struct {
 // TestADeletedAccountIsNowhere deletes an account that has left something in every store, while eight clients go
 // on sending with its key, and then looks at every row, every message and every byte there is.
 func TestADeletedAccountIsNowhere(t *testing.T) {
+	t.Parallel()
 	customer := newReceiver(t)
 	dir := t.TempDir()
 	stays, up := startUp(t, upOptions{dataDir: dir, addr: program.FreeAddr(t), receiver: customer, env: []string{"SPECTER_LOG_LEVEL=info"}})

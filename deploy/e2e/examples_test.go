@@ -26,6 +26,7 @@ var updateExamples = flag.Bool("update", false, "write docs/examples/proposals.m
 // TestExamplesAreWhatIsProposed: docs/examples/proposals.md holds, word for word, what is
 // proposed to the simulated shop and to a real web server's log. Days differ with every run.
 func TestExamplesAreWhatIsProposed(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	// The shop's history ends on a Monday: the same weekdays make the same numbers.
 	monday := time.Now().UTC().Truncate(24 * time.Hour)

@@ -45,6 +45,7 @@ func awaitStored(t *testing.T, s *system, product uuid.UUID, n int) {
 // TestAnExportSurvivesKillNine kills the whole process while it makes an archive; the next one goes on, and what it makes is
 // whole and has every signal once.
 func TestAnExportSurvivesKillNine(t *testing.T) {
+	t.Parallel()
 	const signals = 30_000
 	dataDir, addr := t.TempDir(), program.FreeAddr(t)
 	s, p := startUp(t, upOptions{dataDir: dataDir, addr: addr})
@@ -97,6 +98,7 @@ func TestAnExportSurvivesKillNine(t *testing.T) {
 
 // TestAnExportInTheBrowser starts an export with nothing but what is on the screen, watches it, and downloads it.
 func TestAnExportInTheBrowser(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	importAll(t, s, s.ProductID, padded(12_000))
 	awaitStored(t, s, s.ProductID, 12_000)

@@ -26,6 +26,7 @@ import (
 
 // TestGoSDK uses the Go SDK against a running Specter.
 func TestGoSDK(t *testing.T) {
+	t.Parallel()
 	customer := newReceiver(t)
 	s := startOneProcess(t, customer)
 	t.Run("a lost answer counts once", func(t *testing.T) { testLostAnswers(t, s) })

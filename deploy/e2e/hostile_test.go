@@ -42,6 +42,7 @@ document.addEventListener("securitypolicyviolation", (e) => window.hurt.push(e.v
 
 // TestTextsStayTexts puts hostile texts into every field that takes one, and opens every page on them.
 func TestTextsStayTexts(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	runSpecter(t, s, "demo")
 	shop := productNamed(t, s, "Demo shop")

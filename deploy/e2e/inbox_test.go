@@ -18,6 +18,7 @@ import (
 
 // TestTheInbox has a person decide on what is proposed to the demo's shop, with the keyboard of a real browser.
 func TestTheInbox(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	await := startSpecter(t, s, "demo")
 	again := breakOnce(t, s)

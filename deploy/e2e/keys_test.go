@@ -21,6 +21,7 @@ import (
 // TestKeysAndTokens makes, restricts, rolls and revokes what opens a running Specter, by page and by command, and sends
 // signals with it meanwhile.
 func TestKeysAndTokens(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	v := signIn(t, s)
 	v.bringAxe(t)

@@ -15,6 +15,7 @@ import (
 
 // TestTheLoop drives signals to proof in both modes with the same assertions.
 func TestTheLoop(t *testing.T) {
+	t.Parallel()
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
 			customer := newReceiver(t)

@@ -46,6 +46,7 @@ func (c *countingHouse) told() []string {
 // TestMeasuringTheDashboard: the pages a person opens are counted by their patterns, where the operator has turned that on,
 // and the page about privacy says so.
 func TestMeasuringTheDashboard(t *testing.T) {
+	t.Parallel()
 	counts := newCountingHouse(t)
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), env: []string{
 		"SPECTER_POSTHOG_HOST=" + counts.URL, "SPECTER_POSTHOG_KEY=phc_test", "SPECTER_OPERATOR_NAME=Example Ltd", "SPECTER_PRIVACY_CONTACT=privacy@example.test",

@@ -13,6 +13,7 @@ import (
 
 // TestRefusalsOnTheCharts sends signals that a key does not let in: whoever looks at the context is told why fewer came.
 func TestRefusalsOnTheCharts(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	h := history{from: daysAgo(13), broken: time.Now(), fixed: time.Now(), to: daysAgo(1)}
 	importAll(t, s, s.ProductID, h.signals(s.ContextID, 3))

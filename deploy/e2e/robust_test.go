@@ -26,6 +26,7 @@ import (
 // TestAnyBytesGetAClearAnswer sends what parsers and protocols trip over to one running Specter, which
 // is still there, and well, afterwards.
 func TestAnyBytesGetAClearAnswer(t *testing.T) {
+	t.Parallel()
 	s := startOneProcess(t, nil)
 	t.Run("every JSON file is refused or can be read back", func(t *testing.T) { testJSONFiles(t, s) })
 	t.Run("every text wherever text may stand", func(t *testing.T) { testTexts(t, s) })

@@ -14,6 +14,7 @@ import (
 
 // TestScriptTag drives real browsers over pages with the script tag, against a real Specter.
 func TestScriptTag(t *testing.T) {
+	t.Parallel()
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), env: []string{
 		"SPECTER_SCRIPT_PATH=" + shopScript, "SPECTER_INGEST_PATH=" + shopIngest,
 	}})

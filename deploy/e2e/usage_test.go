@@ -15,6 +15,7 @@ import (
 
 // TestTheUsagePage: a person sees what is used, what was dropped for the limit, what would use less, and what the plan allows.
 func TestTheUsagePage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, _ := startUp(t, upOptions{dataDir: dir, addr: program.FreeAddr(t)})
 	program.Start(t, "specter account limit", []string{"SPECTER_DATA_DIR=" + filepath.Join(dir, "specter")}, binary(t, "specter"), "account", "limit", s.Email, "10").Wait(t)

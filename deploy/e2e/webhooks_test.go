@@ -25,6 +25,7 @@ import (
 
 // TestWebhooks manages endpoints of a running Specter by command, page and receiver.
 func TestWebhooks(t *testing.T) {
+	t.Parallel()
 	customer := newReceiver(t)
 	s := startOneProcess(t, customer)
 	made := parts.Call[api.CreatedEndpoint](t, s, http.MethodPost, "/api/v1/webhook-endpoints", api.NewEndpoint{Url: customer.server.URL})
@@ -128,6 +129,7 @@ func testWebhooksPage(t *testing.T, s *system, made api.CreatedEndpoint) {
 // TestTheSnippetsOfTheWebhooksPageVerify runs the receivers that the page shows: each takes what is
 // signed with its secret, also during a rotation, and refuses everything else.
 func TestTheSnippetsOfTheWebhooksPageVerify(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root(t), "services", "dashboard", "internal", "web", "src", "webhooks", "verify.tsx"))
 	require.NoError(t, err)
 	for language, run := range map[string]func(dir, text string) *exec.Cmd{

@@ -65,6 +65,7 @@ func insist(t *testing.T, r *rig.Rig, targets []load.Target) *insistence {
 }
 
 func TestRow29DeletionRacesIngest(t *testing.T) {
+	t.Parallel() // most of the time it waits for the broker to deliver again what a killed process had
 	accounts, kills := count(6, 3), count(10, 2)
 	line := begin(t, "29", "deletion of %d accounts that go on sending, kill -9 of the analyzer ×%d meanwhile", accounts, kills)
 	r := rig.New(t, rig.Options{Gateways: 2, Accounts: accounts + 2})

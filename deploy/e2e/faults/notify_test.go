@@ -13,6 +13,7 @@ import (
 
 // Row 31 is of webhooks, not of signals: sent and acknowledged are deliveries.
 func TestRow31KillNotifier(t *testing.T) {
+	t.Parallel() // most of the time it waits for deliveries that a killed process had begun
 	const endpoints = 10
 	kills, events := count(20, 4), count(1_000, 150)
 	line := begin(t, "31", "kill -9 notifier ×%d", kills)
