@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"testing"
 	"time"
 
@@ -73,6 +74,14 @@ func (p *Person) Try(t testing.TB, path, email, password string) (int, string) {
 	require.NoError(t, err)
 	res, answer := p.Do(t, http.MethodPost, path, bytes.NewReader(raw))
 	return res.StatusCode, string(answer)
+}
+
+// Cookies are what the browser keeps of the server.
+func (p *Person) Cookies(t testing.TB) []*http.Cookie {
+	t.Helper()
+	base, err := url.Parse(p.base)
+	require.NoError(t, err)
+	return p.client.Jar.Cookies(base)
 }
 
 // Do sends one request as this browser.
