@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/letter"
 	"github.com/draftlabs/specter/pkg/timer"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/usage"
@@ -19,7 +20,7 @@ import (
 func Queues() map[string]river.QueueConfig {
 	return map[string]river.QueueConfig{
 		river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
-		timer.LetterQueue:  {MaxWorkers: timer.LetterWorkers},
+		letter.Queue:       {MaxWorkers: letter.Workers},
 	}
 }
 
@@ -38,7 +39,7 @@ func (NoticeArgs) Kind() string { return "dashboard.quota_notice" }
 // MailNotice implements postgres.Letters.
 func (s Scheduler) MailNotice(ctx context.Context, tx pgx.Tx, n usage.Notice) error {
 	args := NoticeArgs{AccountID: n.Account, Month: n.Month, Level: n.Level, Used: n.Used, Limit: n.Limit}
-	if _, err := s.client.InsertTx(ctx, tx, args, timer.Letter()); err != nil {
+	if _, err := s.client.InsertTx(ctx, tx, args, letter.Options()); err != nil {
 		return fmt.Errorf("setting the timer of a notice: %w", err)
 	}
 	return nil
@@ -59,8 +60,8 @@ type noticeWorker struct {
 func (w *noticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
 	a := job.Args
 	err := w.letters.Mail(ctx, usage.Notice{Stand: usage.Stand{Account: a.AccountID, Month: a.Month, Used: a.Used, Limit: a.Limit}, Level: a.Level})
-	return timer.LetterSent(job.JobRow, err, w.log)
+	return letter.Sent(job.JobRow, err, w.log)
 }
 
 // Timeout bounds one run.
-func (w *noticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration { return timer.LetterTimeout }
+func (w *noticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration { return letter.Timeout }

@@ -10,7 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"go.uber.org/zap"
 
-	"github.com/draftlabs/specter/pkg/timer"
+	"github.com/draftlabs/specter/pkg/letter"
 )
 
 type tellOfExport struct {
@@ -22,7 +22,7 @@ func (tellOfExport) Kind() string { return "tell_of_export" }
 
 // TellOfExport inserts the letter about an export that has ended within tx.
 func (t *Timers) TellOfExport(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) error {
-	_, err := t.Client().InsertTx(ctx, tx, tellOfExport{AccountID: account, ExportID: id}, timer.Letter())
+	_, err := t.Client().InsertTx(ctx, tx, tellOfExport{AccountID: account, ExportID: id}, letter.Options())
 	if err != nil {
 		return fmt.Errorf("scheduling the letter about an export: %w", err)
 	}
@@ -38,8 +38,8 @@ type letterWorker struct {
 // Work mails one letter. What was refused for good is given up.
 func (w *letterWorker) Work(ctx context.Context, job *river.Job[tellOfExport]) error {
 	err := w.work(ctx, job.Args.AccountID, job.Args.ExportID)
-	return timer.LetterSent(job.JobRow, err, w.log)
+	return letter.Sent(job.JobRow, err, w.log)
 }
 
 // Timeout bounds one run.
-func (w *letterWorker) Timeout(*river.Job[tellOfExport]) time.Duration { return timer.LetterTimeout }
+func (w *letterWorker) Timeout(*river.Job[tellOfExport]) time.Duration { return letter.Timeout }

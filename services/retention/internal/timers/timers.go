@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
+	"github.com/draftlabs/specter/pkg/letter"
 	"github.com/draftlabs/specter/pkg/timer"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
 )
@@ -129,7 +130,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
 			exportQueue:        {MaxWorkers: exportWorkers},
-			timer.LetterQueue:  {MaxWorkers: timer.LetterWorkers},
+			letter.Queue:       {MaxWorkers: letter.Workers},
 		},
 	})
 	if err != nil {
