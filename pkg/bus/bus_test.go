@@ -408,7 +408,7 @@ func TestOnlyALossThatNobodyWantedIsLogged(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
 	b := connect(t, server, bus.Options{Log: zap.New(core)})
 	require.NoError(t, b.Close(context.Background()))
-	require.Zero(t, logged.Len(), "closing is no loss")
+	require.Empty(t, logged.FilterMessageSnippet("message broker").All(), "closing is no loss")
 
 	connect(t, server, bus.Options{Log: zap.New(core)})
 	server.Kill(t)
