@@ -66,7 +66,7 @@ vet: ## go vet over every module
 test-go: ## unit and integration tests of every module
 	@scripts/tools.sh gotestsum
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/go.json -- -race -p 3 -timeout 15m $(PACKAGES)
+	$(GOTESTSUM) --jsonfile $(RESULTS)/go.json -- -race -p 2 -timeout 15m $(PACKAGES)
 
 .PHONY: test-js
 test-js: ## tests of the SDK, the script tag and the web app
