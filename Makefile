@@ -77,7 +77,7 @@ e2e: ## the black-box suites against the real binaries and a real browser
 	@scripts/tools.sh gotestsum
 	@$(MAKE) --no-print-directory build
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -count=1 -p 1 -parallel 3 -timeout 20m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
+	$(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -count=1 -p 1 -parallel 2 -timeout 20m $(filter-out %/e2e/faults,$(shell go list ./deploy/e2e/...))
 
 .PHONY: e2e-faults
 e2e-faults: build ## the fault matrix of docs/DURABILITY.md, whole (about 25 min; Linux, root or sudo) or FAULTS=short; RUN picks rows

@@ -57,7 +57,7 @@ func testScriptTag(t *testing.T, s *system) {
 
 	tab := chromium(t)
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(shop.URL+"/checkout?card=4111111111111111")))
-	program.Await(t, 20*time.Second, "the script tag to load", func() bool {
+	program.Await(t, patience, "the script tag to load", func() bool {
 		loaded, err := chromedp.Run(tab, chromedp.Evaluate[bool](`typeof window.specter === "object" && typeof window.specter.track === "function"`))
 		require.NoError(t, err)
 		return loaded
@@ -72,7 +72,7 @@ func testScriptTag(t *testing.T, s *system) {
 	wanted := []string{"page_view", "cta_click", "rage_click", "form_submit", "js_error"}
 	list := "/api/v1/products/" + s.ProductID.String() + "/signals?limit=100"
 	var answer []byte
-	program.Await(t, 20*time.Second, "the signals of the page", func() bool {
+	program.Await(t, patience, "the signals of the page", func() bool {
 		_, answer = s.Do(t, http.MethodGet, list, nil)
 		return containsAll(string(answer), wanted)
 	})
@@ -93,7 +93,7 @@ func seeInDashboard(t *testing.T, tab context.Context, s *system, wanted []strin
 		chromedp.Click(`button[type="submit"]`),
 		chromedp.WaitVisible(`table`),
 	))
-	program.Await(t, 20*time.Second, "the dashboard to show the signals", func() bool {
+	program.Await(t, patience, "the dashboard to show the signals", func() bool {
 		text, err := chromedp.Run(tab, chromedp.Text(`main`))
 		require.NoError(t, err)
 		return containsAll(text, wanted)
@@ -110,7 +110,7 @@ func seeRejected(t *testing.T, tab context.Context, s *system) {
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+"/p/"+s.ProductID.String()+"/signals?view=rejected"), chromedp.WaitVisible(`main`)))
-	program.Await(t, 20*time.Second, "the dashboard to show why a signal was refused", func() bool { // it looks again by itself
+	program.Await(t, patience, "the dashboard to show why a signal was refused", func() bool { // it looks again by itself
 		text, err := chromedp.Run(tab, chromedp.Text(`main`))
 		require.NoError(t, err)
 		return containsAll(text, []string{"missing_type", "/basket"})

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -62,7 +61,7 @@ func TestAClosedAccountInTheBrowser(t *testing.T) {
 	v.click(t, "main button", "Cancel the deletion")
 	v.shows(t, "main h1", "Settings")
 	require.Nil(t, call[api.Account](t, s, http.MethodGet, "/api/v1/account", nil).ClosedAt)
-	program.Await(t, 10*time.Second, "the key to work again", func() bool {
+	program.Await(t, patience, "the key to work again", func() bool {
 		status, _ := s.post(t, "/api/signals", s.IngestKey, `[]`)
 		return status != http.StatusForbidden && status != http.StatusUnauthorized
 	})

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -61,7 +60,7 @@ func testIngestContract(t *testing.T, s *system) {
 			require.Contains(t, problem.Errors[0].Pointer, "/1")
 		}
 	}
-	program.Await(t, 20*time.Second, "every accepted signal, and no refused one, to be stored", func() bool {
+	program.Await(t, patience, "every accepted signal, and no refused one, to be stored", func() bool {
 		return countSignals(t, s, s.ProductID) == accepted
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -36,12 +35,12 @@ func TestDeploymentsInTheBrowser(t *testing.T) {
 	}
 
 	require.NoError(t, chromedp.Do(tab, chromedp.KeyEvent("d")))
-	program.Await(t, 20*time.Second, "the key to mark it deployed", func() bool { return deployment().DeployedAt != nil })
+	program.Await(t, patience, "the key to mark it deployed", func() bool { return deployment().DeployedAt != nil })
 	require.EqualValues(t, "web", *deployment().ReportedVia)
 	shows(t, tab, "is deployed since", "marked by hand")
 	clickOn(t, tab, "Correct")
 	require.NoError(t, chromedp.Do(tab, chromedp.WaitVisible(`form`), chromedp.Focus(`form input`), chromedp.KeyEvent("2.3.2d"), chromedp.KeyEvent(kb.Enter)))
-	program.Await(t, 20*time.Second, "the correction", func() bool { return deployment().Version != nil })
+	program.Await(t, patience, "the correction", func() bool { return deployment().Version != nil })
 	require.Equal(t, "2.3.2d", *deployment().Version, "keys are letters in a field")
 	shows(t, tab, "2.3.2d")
 	clickOn(t, tab, "History")
@@ -66,7 +65,7 @@ func TestDeploymentsInTheBrowser(t *testing.T) {
 func shows(t *testing.T, tab context.Context, texts ...string) {
 	t.Helper()
 	var page string
-	program.Await(t, 20*time.Second, strings.Join(texts, " and "), func() bool {
+	program.Await(t, patience, strings.Join(texts, " and "), func() bool {
 		var err error
 		page, err = chromedp.Run(tab, chromedp.Evaluate[string](`document.querySelector("main")?.innerText ?? ""`))
 		require.NoError(t, err)
@@ -78,7 +77,7 @@ func shows(t *testing.T, tab context.Context, texts ...string) {
 func clickOn(t *testing.T, tab context.Context, words string) {
 	t.Helper()
 	press := fmt.Sprintf(`(button => { button?.click(); return button !== undefined })([...document.querySelectorAll("main button")].find(b => b.textContent.includes(%q)))`, words)
-	program.Await(t, 20*time.Second, "a button "+words, func() bool {
+	program.Await(t, patience, "a button "+words, func() bool {
 		pressed, err := chromedp.Run(tab, chromedp.Evaluate[bool](press))
 		require.NoError(t, err)
 		return pressed

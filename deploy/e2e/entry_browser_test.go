@@ -29,7 +29,7 @@ var link = regexp.MustCompile(`https?://\S+/auth/confirm\?\S+`)
 func (p *postbox) next(t *testing.T, to string) string {
 	t.Helper()
 	var found string
-	program.Await(t, 20*time.Second, "a mail to "+to, func() bool {
+	program.Await(t, patience, "a mail to "+to, func() bool {
 		files, err := filepath.Glob(filepath.Join(p.dir, "*.eml"))
 		require.NoError(t, err)
 		for _, file := range files {

@@ -55,7 +55,7 @@ func TestADeletedAccountIsNowhere(t *testing.T) {
 	call[api.Account](t, person, http.MethodPost, "/api/v1/account/deletion", api.DeletionRequest{ConfirmEmail: gone.Email})
 	db := owner(t, data)
 	var certificate string
-	program.Await(t, 20*time.Second, "the deletion to be noted", func() bool {
+	program.Await(t, patience, "the deletion to be noted", func() bool {
 		return db.QueryRow(t.Context(), `SELECT certificate_id FROM deletions WHERE account_id = $1`, gone.account).Scan(&certificate) == nil
 	})
 	program.Await(t, 2*time.Minute, "the certificate", func() bool {

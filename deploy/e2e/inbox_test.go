@@ -59,7 +59,7 @@ func proposalNow(t *testing.T, s *system, id uuid.UUID) api.Proposal {
 // becomes waits until a proposal has a status.
 func becomes(t *testing.T, s *system, id uuid.UUID, status api.ProposalStatus) (p api.Proposal) {
 	t.Helper()
-	program.Await(t, 10*time.Second, "the proposal to be "+string(status), func() bool {
+	program.Await(t, patience, "the proposal to be "+string(status), func() bool {
 		p = proposalNow(t, s, id)
 		return p.Status == status
 	})

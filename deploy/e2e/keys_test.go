@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -59,7 +58,7 @@ func (s *system) keyNamed(t *testing.T, name, status string) (api.ApiKey, bool) 
 func testKeysPage(t *testing.T, s *system, v *screen) {
 	status, _ := s.from(t, s.IngestKey, "")
 	require.Equal(t, http.StatusOK, status)
-	program.Await(t, 20*time.Second, "the dashboard to be told of its use", func() bool { k, _ := s.keyNamed(t, "Default key", "active"); return k.LastUsedAt != nil })
+	program.Await(t, patience, "the dashboard to be told of its use", func() bool { k, _ := s.keyNamed(t, "Default key", "active"); return k.LastUsedAt != nil })
 	v.open(t, s.ProductID, "/settings")
 	v.shows(t, "main code", s.IngestKey)
 	v.shows(t, "main li", "last used")
@@ -71,7 +70,7 @@ func testKeysPage(t *testing.T, s *system, v *screen) {
 	made, ok := s.keyNamed(t, "Webshop", "active")
 	require.True(t, ok)
 	require.Equal(t, []string{"https://shop.example", "https://*.shop.example"}, made.AllowedOrigins)
-	program.Await(t, 10*time.Second, "the gateway to know the key", func() bool {
+	program.Await(t, patience, "the gateway to know the key", func() bool {
 		status, _ := s.from(t, made.Key, "https://eu.shop.example")
 		return status == http.StatusOK
 	})
@@ -86,7 +85,7 @@ func testKeysPage(t *testing.T, s *system, v *screen) {
 	v.requireAccessible(t, "dialog", "editing a key")
 	v.click(t, `dialog[open] input[type="checkbox"]`, "")
 	v.click(t, "dialog[open] button", "Save")
-	program.Await(t, 10*time.Second, "servers to be allowed", func() bool { status, _ := s.from(t, made.Key, ""); return status == http.StatusOK })
+	program.Await(t, patience, "servers to be allowed", func() bool { status, _ := s.from(t, made.Key, ""); return status == http.StatusOK })
 	v.shows(t, "main li", "servers")
 
 	v.click(t, `button[aria-label="Roll Webshop"]`, "")
@@ -96,13 +95,13 @@ func testKeysPage(t *testing.T, s *system, v *screen) {
 	v.shows(t, "main li", "◐ retiring")
 	next, ok := s.keyNamed(t, "Webshop", "active")
 	require.True(t, ok)
-	program.Await(t, 10*time.Second, "both to work", func() bool {
+	program.Await(t, patience, "both to work", func() bool {
 		old, _ := s.from(t, made.Key, "")
 		fresh, _ := s.from(t, next.Key, "")
 		return old == http.StatusOK && fresh == http.StatusOK
 	})
 
-	program.Await(t, 10*time.Second, "the page to be told of their use", func() bool {
+	program.Await(t, patience, "the page to be told of their use", func() bool {
 		old, _ := s.keyNamed(t, "Webshop", "retiring")
 		fresh, _ := s.keyNamed(t, "Webshop", "active")
 		return old.LastUsedAt != nil && fresh.LastUsedAt != nil
@@ -125,7 +124,7 @@ func testKeysPage(t *testing.T, s *system, v *screen) {
 	keepScreenshot(t, v.tab, "key-revoke.png")
 	v.click(t, "dialog[open] button", "Revoke the key")
 	v.shows(t, "main summary", "1 that work no more")
-	program.Await(t, 10*time.Second, "it to be refused", func() bool { _, code := s.from(t, made.Key, ""); return code == "key_revoked" })
+	program.Await(t, patience, "it to be refused", func() bool { _, code := s.from(t, made.Key, ""); return code == "key_revoked" })
 	v.open(t, s.ProductID, "/signals?view=rejected")
 	v.shows(t, "main", "origin_not_allowed")
 	v.shows(t, "main", "key_revoked")

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
@@ -53,7 +52,7 @@ func TestMeasuringTheDashboard(t *testing.T) {
 	}})
 	v := signIn(t, s)
 	v.open(t, s.ProductID, "/signals?type=secret_type")
-	program.Await(t, 10*time.Second, "the page to be counted", func() bool {
+	program.Await(t, patience, "the page to be counted", func() bool {
 		return slices.ContainsFunc(counts.told(), func(text string) bool { return strings.Contains(text, `"$pathname":"/p/:product/signals"`) })
 	})
 	for _, text := range counts.told() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
@@ -52,7 +51,7 @@ func seeProof(t *testing.T, s *system, product uuid.UUID) {
 func awaitText(t *testing.T, tab context.Context, what string, wanted []string) {
 	t.Helper()
 	var text string
-	program.Await(t, 20*time.Second, what+" to be shown", func() bool {
+	program.Await(t, patience, what+" to be shown", func() bool {
 		var err error
 		text, err = chromedp.Run(tab, chromedp.Evaluate[string](`document.querySelector("main").textContent`))
 		require.NoError(t, err)

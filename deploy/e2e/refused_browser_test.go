@@ -26,11 +26,11 @@ func TestRefusalsOnTheCharts(t *testing.T) {
 	key := call[api.ApiKey](t, s, http.MethodPost, "/api/v1/products/"+s.ProductID.String()+"/keys", map[string]any{
 		"name": "Pages", "allowed_origins": []string{"https://shop.example"},
 	}).Key
-	program.Await(t, 20*time.Second, "a page elsewhere to be refused", func() bool {
+	program.Await(t, patience, "a page elsewhere to be refused", func() bool {
 		_, code := s.from(t, key, "https://elsewhere.example")
 		return code == "origin_not_allowed"
 	})
-	program.Await(t, 20*time.Second, "the count", func() bool {
+	program.Await(t, patience, "the count", func() bool {
 		points := call[api.HealthSeries](t, s, http.MethodGet, "/api/v1/contexts/"+s.ContextID.String()+"/health", nil).Points
 		return points[len(points)-1].Refused != nil
 	})

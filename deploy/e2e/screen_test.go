@@ -81,7 +81,7 @@ func (v *screen) click(t *testing.T, selector, text string) {
 // await waits until an expression holds in the page.
 func (v *screen) await(t *testing.T, what, expression string) {
 	t.Helper()
-	program.Await(t, 15*time.Second, what, func() bool {
+	program.Await(t, patience, what, func() bool {
 		holds, err := chromedp.Run(v.tab, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
 		require.NoError(t, err, what)
 		return holds

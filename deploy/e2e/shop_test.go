@@ -250,7 +250,7 @@ func (p *shop) types(t *testing.T) []string {
 // await waits until the gateway has acknowledged these types, in any order and nothing else.
 func (p *shop) await(t *testing.T, types ...string) []sentSignal {
 	t.Helper()
-	program.Await(t, 20*time.Second, fmt.Sprintf("signals %v", types), func() bool { return len(p.taken(t)) >= len(types) })
+	program.Await(t, patience, fmt.Sprintf("signals %v", types), func() bool { return len(p.taken(t)) >= len(types) })
 	require.ElementsMatch(t, types, p.types(t))
 	return p.taken(t)
 }
@@ -377,7 +377,7 @@ func (v *visitor) close() {
 // arrives waits until the page at path has loaded.
 func (v *visitor) arrives(path string) {
 	v.t.Helper()
-	program.Await(v.t, 10*time.Second, "the page at "+path, func() bool {
+	program.Await(v.t, patience, "the page at "+path, func() bool {
 		ctx, cancel := context.WithTimeout(v.ctx, 15*time.Second)
 		defer cancel()
 		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`location.pathname == %q && document.readyState == "complete"`, path)))
@@ -403,7 +403,7 @@ func (v *visitor) queue() string {
 // page may end after the next one has begun, and an answer takes its time.
 func (v *visitor) keeps(types ...string) {
 	v.t.Helper()
-	program.Await(v.t, 10*time.Second, fmt.Sprintf("the queue to hold %v", types), func() bool {
+	program.Await(v.t, patience, fmt.Sprintf("the queue to hold %v", types), func() bool {
 		queue := v.queue()
 		return (queue == "") == (len(types) == 0) && containsAll(queue, types)
 	})

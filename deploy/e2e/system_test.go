@@ -43,6 +43,9 @@ type system struct {
 	ContextID uuid.UUID
 }
 
+// patience is how long a test waits for what takes a second or two on a machine that does nothing else.
+const patience = 45 * time.Second
+
 // modes are the two ways to run the same thing.
 var modes = []struct {
 	name  string
@@ -174,7 +177,7 @@ func signUp(t *testing.T, base string) *system {
 // awaitKey waits until the gateway knows a key; an empty array is a request without effect.
 func (s *system) awaitKey(t *testing.T, key string) {
 	t.Helper()
-	program.Await(t, 10*time.Second, "the gateway to know the key", func() bool {
+	program.Await(t, patience, "the gateway to know the key", func() bool {
 		status, _ := s.post(t, "/api/signals", key, `[]`)
 		return status != http.StatusUnauthorized
 	})

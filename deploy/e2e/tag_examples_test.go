@@ -71,7 +71,7 @@ func testExamples(t *testing.T, p *shop, open func(...string) *visitor) {
 		}
 		v := open(personScript)
 		v.open(path)
-		program.Await(t, 10*time.Second, "the example to start", func() bool {
+		program.Await(t, patience, "the example to start", func() bool {
 			return value[bool](v, `!!window.specterClients && !!document.querySelector("#buy")`)
 		})
 		return v
@@ -191,7 +191,7 @@ func testNodeExample(t *testing.T, p *shop, server string) {
 	run := program.Start(t, "the Node example", []string{
 		"PORT=" + port, "SPECTER_URL=" + p.front.URL, "SPECTER_INGEST_KEY=" + p.IngestKey, "SPECTER_WEBHOOK_SECRET=" + secret,
 	}, node, server)
-	program.Await(t, 20*time.Second, "the example's server", func() bool { return strings.Contains(run.Output(), "listening") })
+	program.Await(t, patience, "the example's server", func() bool { return strings.Contains(run.Output(), "listening") })
 	res, _ := send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/orders", http.Header{}, nil)
 	require.Equal(t, http.StatusCreated, res.StatusCode)
 	res, _ = send(t, http.DefaultClient, http.MethodPost, "http://"+addr+"/webhooks/specter", http.Header{}, bytes.NewReader([]byte("{}")))
@@ -204,6 +204,6 @@ func testNodeExample(t *testing.T, p *shop, server string) {
 	}, bytes.NewReader(event))
 	require.Equal(t, http.StatusNoContent, res.StatusCode)
 	run.Stop(t)
-	program.Await(t, 20*time.Second, "the order to be stored", func() bool { return p.stored(t, "order_paid") > 0 })
+	program.Await(t, patience, "the order to be stored", func() bool { return p.stored(t, "order_paid") > 0 })
 	require.Equal(t, 1, p.stored(t, "order_paid"))
 }

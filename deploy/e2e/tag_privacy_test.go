@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -169,7 +168,7 @@ func testBadSignal(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.open("/start")
 	p.await(t, "page_view")
 	v.run(`for (const type of ["a", "b", "", "c", "d"]) specter.track(type); await specter.flush()`)
-	program.Await(t, 20*time.Second, "the good ones", func() bool {
+	program.Await(t, patience, "the good ones", func() bool {
 		return containsAll(strings.Join(p.types(t), " "), []string{"page_view", "a", "b", "c", "d"})
 	})
 	v.run(`specter.track("after"); await specter.flush()`)

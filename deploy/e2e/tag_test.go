@@ -106,7 +106,7 @@ func testLinks(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.await(t, "page_view")
 	v.click("#buy")
 	// The next page takes longer than the answer.
-	program.Await(t, 10*time.Second, "both answers to be heard", func() bool { return p.visited("/heard") == 2 })
+	program.Await(t, patience, "both answers to be heard", func() bool { return p.visited("/heard") == 2 })
 	away()
 	v.arrives("/away")
 	p.await(t, "page_view", "cta_click")
@@ -139,7 +139,7 @@ func testLeaving(t *testing.T, p *shop, open func(...string) *visitor) {
 	posts := p.posts()
 	require.Len(t, posts, 3, "the copy needs no request of its own")
 	require.Contains(t, posts[2].body, "last_words")
-	program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, "last_words") > 0 })
+	program.Await(t, patience, "the signal to be stored", func() bool { return p.stored(t, "last_words") > 0 })
 	require.Equal(t, 1, p.stored(t, "last_words"))
 }
 
@@ -152,7 +152,7 @@ func testOffline(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.run(`for (let i = 0; i < 30; i++) specter.track("while_offline"); await specter.flush()`)
 	require.Len(t, p.posts(), 1, "nothing is even tried")
 	v.setOffline(false)
-	program.Await(t, 20*time.Second, "what waited", func() bool { return len(p.taken(t)) == 31 })
+	program.Await(t, patience, "what waited", func() bool { return len(p.taken(t)) == 31 })
 }
 
 func testRetryAfter(t *testing.T, p *shop, open func(...string) *visitor) {
@@ -162,7 +162,7 @@ func testRetryAfter(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.put("/start", "", "")
 	v := open()
 	v.open("/start")
-	program.Await(t, 10*time.Second, "the first refusal", func() bool { return len(p.posts()) == 1 })
+	program.Await(t, patience, "the first refusal", func() bool { return len(p.posts()) == 1 })
 	v.run(`specter.track("later")`)
 	p.await(t, "page_view", "later")
 	posts := p.posts()
@@ -217,7 +217,7 @@ func testSwallowedBeacon(t *testing.T, p *shop, open func(...string) *visitor) {
 	v.run(`await specter.flush(); specter.track("swallowed")`)
 	v.click("#away")
 	v.arrives("/away")
-	program.Await(t, 10*time.Second, "the beacon", func() bool { return len(p.posts()) == 2 })
+	program.Await(t, patience, "the beacon", func() bool { return len(p.posts()) == 2 })
 	// The browser said yes to the beacon, and nobody knows better.
 	v.keeps("swallowed")
 	v.open("/start")
@@ -259,7 +259,7 @@ func testOutage(t *testing.T, p *shop, open func(...string) *visitor) {
 		v.open("/start")
 		p.await(t, "page_view", "flying_"+kind, "waiting_"+kind)
 		for _, unsent := range []string{"flying_", "waiting_"} {
-			program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, unsent+kind) > 0 })
+			program.Await(t, patience, "the signal to be stored", func() bool { return p.stored(t, unsent+kind) > 0 })
 			require.Equal(t, 1, p.stored(t, unsent+kind))
 		}
 		v.keeps()
@@ -409,7 +409,7 @@ func testQueueOutlivesThePage(t *testing.T, p *shop, open func(...string) *visit
 		first.open("/start")
 		first.run(`specter.track("` + kind + `"); await specter.flush()`)
 		first.close()
-		program.Await(t, 10*time.Second, "the page to have tried", func() bool { return len(p.posts()) > 0 })
+		program.Await(t, patience, "the page to have tried", func() bool { return len(p.posts()) > 0 })
 		require.Empty(t, p.taken(t))
 
 		p.begin(nil)
@@ -428,7 +428,7 @@ func testQueueOutlivesThePage(t *testing.T, p *shop, open func(...string) *visit
 		for id, n := range ids {
 			require.Equal(t, 1, n, "%s was sent again after it had arrived", id)
 		}
-		program.Await(t, 20*time.Second, "the signal to be stored", func() bool { return p.stored(t, kind) > 0 })
+		program.Await(t, patience, "the signal to be stored", func() bool { return p.stored(t, kind) > 0 })
 		require.Equal(t, 1, p.stored(t, kind))
 		require.Empty(t, keeper.queue(), "delivered, so forgotten")
 		keeper.open("/start")
@@ -452,7 +452,7 @@ func testTwoTabs(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.put("/start", `data-track-pageviews="false"`, "")
 	one.run(`await specter.flush()`)
 	two.run(`await specter.flush()`)
-	program.Await(t, 20*time.Second, "both to be stored", func() bool { return p.stored(t, "tabs_a") > 0 && p.stored(t, "tabs_b") > 0 })
+	program.Await(t, patience, "both to be stored", func() bool { return p.stored(t, "tabs_a") > 0 && p.stored(t, "tabs_b") > 0 })
 	require.Equal(t, []int{1, 1}, []int{p.stored(t, "tabs_a"), p.stored(t, "tabs_b")})
 	three.open("/start")
 	require.Empty(t, three.queue())

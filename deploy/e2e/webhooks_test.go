@@ -55,18 +55,18 @@ func testWebhooksCommand(t *testing.T, s *system, customer *receiver, made api.C
 	secret := regexp.MustCompile(`whsec_\S+`).FindString(rotated)
 	require.NotEqual(t, made.Secret, secret)
 	run("test", id)
-	program.Await(t, 20*time.Second, "the test event", func() bool {
+	program.Await(t, patience, "the test event", func() bool {
 		_, ok := customer.find("endpoint.tested")
 		return ok
 	})
 	event, _ := customer.find("endpoint.tested")
 	requireSigned(t, made.Secret, event)
 	requireSigned(t, secret, event)
-	program.Await(t, 20*time.Second, "the delivery in the log", func() bool { return strings.Contains(run("deliveries", id), "delivered") })
+	program.Await(t, patience, "the delivery in the log", func() bool { return strings.Contains(run("deliveries", id), "delivered") })
 	delivery := regexp.MustCompile(`(?m)^[0-9a-f-]{36}`).FindString(run("deliveries", id))
 	require.Contains(t, run("deliveries", id, delivery), "> webhook-id: "+event.header.Get("webhook-id"))
 	run("resend", id, delivery)
-	program.Await(t, 20*time.Second, "it to come again", func() bool {
+	program.Await(t, patience, "it to come again", func() bool {
 		customer.mu.Lock()
 		defer customer.mu.Unlock()
 		return len(customer.events) == 2 && customer.events[1].header.Get("webhook-id") == event.header.Get("webhook-id")
@@ -111,7 +111,7 @@ func testWebhooksPage(t *testing.T, s *system, made api.CreatedEndpoint) {
 	))
 	shows := func(words ...string) {
 		t.Helper()
-		program.Await(t, 20*time.Second, "the page to show "+strings.Join(words, ", "), func() bool {
+		program.Await(t, patience, "the page to show "+strings.Join(words, ", "), func() bool {
 			text, err := chromedp.Run(tab, chromedp.Text(`main`))
 			require.NoError(t, err)
 			return containsAll(text, words)
@@ -188,7 +188,7 @@ func TestTheSnippetsOfTheWebhooksPageVerify(t *testing.T) {
 				_ = res.Body.Close()
 				return res.StatusCode
 			}
-			program.Await(t, 20*time.Second, "the receiver to take a delivery", func() bool { return post(time.Now(), false, secret) == http.StatusNoContent })
+			program.Await(t, patience, "the receiver to take a delivery", func() bool { return post(time.Now(), false, secret) == http.StatusNoContent })
 			require.Equal(t, http.StatusNoContent, post(time.Now(), false, webhook.NewSecret(), secret), "during a rotation, the new one first")
 			require.Equal(t, http.StatusNoContent, post(time.Now(), false, secret, webhook.NewSecret()))
 			require.Equal(t, http.StatusUnauthorized, post(time.Now(), false, webhook.NewSecret()), "somebody else's secret")
