@@ -68,7 +68,7 @@ func TestAnExportSurvivesKillNine(t *testing.T) {
 	program.Await(t, 150*time.Second, "the archive", func() bool { return look().Status == api.ExportReady })
 
 	file := filepath.Join(t.TempDir(), "export.tar.gz")
-	cmd := exec.CommandContext(t.Context(), binary(t, "specter"), "export", "--resume", export.Id.String(), "--output", file, "--url", s.URL, "--token", s.Token)
+	cmd := exec.CommandContext(t.Context(), binary(t, "specter"), "export", "--resume", export.Id.String(), "--file", file, "--url", s.URL, "--token", s.Token)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "all checksums match")

@@ -37,7 +37,7 @@ func (a *app) exporting() *cobra.Command {
 			"It is a .tar.gz with every table as JSON Lines and as CSV, a README and a manifest with checksums.\n\n" +
 			"A download that is cut off goes on by itself. One that was interrupted goes on when the same command is\n" +
 			"given --resume with the export's id; until it is whole it lies beside FILE, with " + partial + " at its end.\n\n" + exitCodes,
-		Example: "  specter export --output everything.tar.gz\n  specter export verify everything.tar.gz",
+		Example: "  specter export --file everything.tar.gz\n  specter export verify everything.tar.gz",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var id uuid.UUID
@@ -55,8 +55,7 @@ func (a *app) exporting() *cobra.Command {
 			return a.takeOut(cmd.Context(), t, id, file)
 		},
 	}
-	// It stands in the place of the flag that chooses a format: this command's output is the file.
-	cmd.Flags().StringVarP(&file, "output", "o", "", "file to write; default: a name with the date, here")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file to write; default: a name with the date, here")
 	cmd.Flags().StringVar(&resume, "resume", "", "id of an export that was asked for before: download that one")
 	cmd.AddCommand(a.verifyExport(), a.listExports(), a.deleteExport())
 	return cmd
@@ -83,6 +82,9 @@ func (a *app) takeOut(ctx context.Context, t *target, id uuid.UUID, file string)
 	}
 	if err := os.Rename(file+partial, file); err != nil {
 		return failed(fmt.Errorf("giving the archive its name: %w", err), "it is whole, as "+file+partial)
+	}
+	if a.format == "json" {
+		return a.out.json(map[string]any{"file": file, "export": export})
 	}
 	a.out.linef("%s %s", a.out.green("✓"), file)
 	a.out.linef("  %s of %s, as of %s", exportfile.Size(*export.Bytes), plural(len(manifest.Entries), "file"), manifest.AsOf.UTC().Format(time.RFC3339))

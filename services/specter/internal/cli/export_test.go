@@ -126,7 +126,7 @@ func TestAnExportIsDownloadedThroughABrokenConnectionAndChecked(t *testing.T) {
 	f, src := newExporter(t)
 	f.cut = 100_000
 	file := filepath.Join(t.TempDir(), "all.tar.gz")
-	code, out, errOut := run(t, src, "export", "--output", file)
+	code, out, errOut := run(t, src, "export", "--file", file)
 	require.Zero(t, code, errOut)
 	require.Contains(t, out, file)
 	require.Contains(t, out, "1 row in 1 table, all checksums match")
@@ -135,6 +135,16 @@ func TestAnExportIsDownloadedThroughABrokenConnectionAndChecked(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(f.data, text))
 	require.NoFileExists(t, file+".part")
+
+	code, out, errOut = run(t, src, "export", "-f", file, "-o", "json")
+	require.Zero(t, code, errOut)
+	var told struct {
+		File   string     `json:"file"`
+		Export api.Export `json:"export"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &told), out)
+	require.Equal(t, file, told.File)
+	require.Equal(t, api.ExportReady, told.Export.Status)
 
 	code, out, errOut = run(t, config.Source{}, "export", "verify", file)
 	require.Zero(t, code, errOut)
@@ -157,12 +167,12 @@ func TestAnInterruptedExportGoesOnAndWrongBytesAreThrownAway(t *testing.T) {
 	f, src := newExporter(t)
 	file := filepath.Join(t.TempDir(), "all.tar.gz")
 	require.NoError(t, os.WriteFile(file+".part", f.data[:200_000], 0o600))
-	code, _, errOut := run(t, src, "export", "--resume", f.export.Id.String(), "-o", file)
+	code, _, errOut := run(t, src, "export", "--resume", f.export.Id.String(), "-f", file)
 	require.Zero(t, code, errOut)
 	require.Equal(t, int32(1), f.pieces.Load())
 
 	require.NoError(t, os.WriteFile(file+".part", noise(200_000), 0o600))
-	code, _, errOut = run(t, src, "export", "--resume", f.export.Id.String(), "-o", file)
+	code, _, errOut = run(t, src, "export", "--resume", f.export.Id.String(), "-f", file)
 	require.Zero(t, code, errOut)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -173,11 +183,11 @@ func TestAnExportThatIsBeingMadeIsWaitedForAndAFailedOneTold(t *testing.T) {
 	t.Parallel()
 	f, src := newExporter(t)
 	f.create = http.StatusConflict
-	code, _, errOut := run(t, src, "export", "-o", filepath.Join(t.TempDir(), "x"))
+	code, _, errOut := run(t, src, "export", "-f", filepath.Join(t.TempDir(), "x"))
 	require.Zero(t, code, errOut)
 
 	f.export.Status, f.export.Failure = api.ExportFailed, &api.ExportFailure{Code: api.ExportTooLarge, Detail: "It is too large."}
-	code, _, errOut = run(t, src, "export", "-o", filepath.Join(t.TempDir(), "x"))
+	code, _, errOut = run(t, src, "export", "-f", filepath.Join(t.TempDir(), "x"))
 	require.Equal(t, 1, code)
 	require.Contains(t, errOut, "It is too large.")
 	code, _, _ = run(t, src, "export", "--resume", "nonsense")
