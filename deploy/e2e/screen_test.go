@@ -66,13 +66,14 @@ func (v *screen) press(t *testing.T, keys string, modifiers ...chromedp.Modifier
 	}
 }
 
-// click presses the first thing of that selector whose text begins so.
+// click presses the first thing of that selector whose text begins so; while a dialog is open, nothing behind it.
 func (v *screen) click(t *testing.T, selector, text string) {
 	t.Helper()
 	arguments, err := json.Marshal([]string{selector, text})
 	require.NoError(t, err)
 	v.await(t, "a "+selector+" that says "+text, `(([selector, text]) => {
-		const found = [...document.querySelectorAll(selector)].find((e) => e.textContent.trim().startsWith(text) && !e.disabled);
+		const within = document.querySelector("dialog:modal") ?? document;
+		const found = [...within.querySelectorAll(selector)].find((e) => e.textContent.trim().startsWith(text) && !e.disabled);
 		found?.click();
 		return found !== undefined;
 	})(`+string(arguments)+`)`)
