@@ -19,7 +19,7 @@ import (
 	"github.com/draftlabs/specter/pkg/testkit/program"
 )
 
-// screen is the dashboard in a real browser, with a person signed in who uses the keyboard.
+// screen is the dashboard in Chromium, worked by keys and clicks.
 type screen struct {
 	tab  context.Context
 	base string

@@ -63,12 +63,12 @@ func testConsent(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.await(t, "kept")
 }
 
-// stub takes calls before the script has loaded, as the documentation gives it.
-const stub = `(function (w, names) { var s = w.specter = { q: [] }; names.forEach(function (name) { s[name] = function () { s.q.push([name].concat([].slice.call(arguments))) } }) })(window, ["track", "identify", "setContext", "page", "captureError", "setConsent", "optIn", "optOut", "reset"]);`
+// earlyCalls keeps calls until the script has loaded, as the documentation gives it.
+const earlyCalls = `(function (w, names) { var s = w.specter = { q: [] }; names.forEach(function (name) { s[name] = function () { s.q.push([name].concat([].slice.call(arguments))) } }) })(window, ["track", "identify", "setContext", "page", "captureError", "setConsent", "optIn", "optOut", "reset"]);`
 
-func testStub(t *testing.T, p *shop, open func(...string) *visitor) {
+func testEarlyCalls(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.putRaw("/start", `<!doctype html><title>Shop</title><script>
-`+stub+`
+`+earlyCalls+`
 specter.identify("u-1");
 specter.setContext("`+p.ContextID.String()+`");
 specter.track("early", { n: 1 }, { id: "0191d4a0-0000-7000-8000-000000000001", timestamp: Date.now() - 1000 });
@@ -95,7 +95,7 @@ var held = specter;
 		specter.captureError(Object.create(null)); specter.setContext(7); specter.setConsent("nonsense");`) // none of it throws
 
 	p.begin(nil)
-	p.putRaw("/again", `<!doctype html><script>`+stub+` specter.track("early")</script>`+p.tag(""))
+	p.putRaw("/again", `<!doctype html><script>`+earlyCalls+` specter.track("early")</script>`+p.tag(""))
 	v.open("/again")
 	for _, signal := range p.await(t, "early", "page_view") {
 		require.Equal(t, signals[0].SessionID, signal.SessionID, "the tab's, also before the script has loaded")

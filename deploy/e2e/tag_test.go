@@ -45,7 +45,7 @@ func TestScriptTag(t *testing.T) {
 		{"without storage everything else works", testBlockedStorage},
 		{"the queue can be turned off", testNoQueue},
 		{"before consent nothing is sent or stored", testConsent},
-		{"calls made before the script has loaded are replayed", testStub},
+		{"calls made before the script has loaded are replayed", testEarlyCalls},
 		{"attributes decide what is captured", testAttributes},
 		{"a click that does nothing is a dead click", testDeadClicks},
 		{"one bad signal does not cost the others", testBadSignal},
@@ -291,7 +291,7 @@ window.wakeUp = () => { asleep = false; document.dispatchEvent(new Event("preren
 
 func testPrerendering(t *testing.T, p *shop, open func(...string) *visitor) {
 	p.put("/first", "", "")
-	p.putRaw("/start", `<!doctype html><script>`+stub+` specter.identify("u-1"); specter.track("early")</script>`+p.tag("")+`<button id="buy" data-specter="cta_click">Buy</button>`)
+	p.putRaw("/start", `<!doctype html><script>`+earlyCalls+` specter.identify("u-1"); specter.track("early")</script>`+p.tag("")+`<button id="buy" data-specter="cta_click">Buy</button>`)
 	v := open()
 	v.open("/first")
 	session := p.await(t, "page_view")[0].SessionID

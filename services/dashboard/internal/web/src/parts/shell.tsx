@@ -25,13 +25,9 @@ export function Shell({ product, page, session, children }: ShellProps) {
   const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
   return (
     <div className="mx-auto max-w-6xl px-4 pb-24 sm:pb-16">
-      <a href="#content" className="sr-only focus:not-sr-only">
-        Skip to content
-      </a>
+      <SkipToContent />
       <header className="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line py-3">
-        <Link href="/" className="font-semibold text-accent">
-          Specter
-        </Link>
+        <Brand />
         <select
           aria-label="Product"
           className="rounded-lg border border-line bg-card px-2 py-1 text-sm"
@@ -70,13 +66,9 @@ export function Shell({ product, page, session, children }: ShellProps) {
 export function AccountShell({ session, children }: { session: Session; children: ReactNode }) {
   return (
     <div className="mx-auto max-w-4xl px-4 pb-16">
-      <a href="#content" className="sr-only focus:not-sr-only">
-        Skip to content
-      </a>
+      <SkipToContent />
       <header className="flex items-center gap-x-6 border-b border-line py-3">
-        <Link href="/" className="font-semibold text-accent">
-          Specter
-        </Link>
+        <Brand />
         <nav aria-label="Sections" className="flex gap-1">
           <AccountLink href="/" name="Products" />
           <AccountLink href="/settings" name="Settings" />
@@ -87,6 +79,22 @@ export function AccountShell({ session, children }: { session: Session; children
         {children}
       </main>
     </div>
+  );
+}
+
+function SkipToContent() {
+  return (
+    <a href="#content" className="sr-only focus:not-sr-only">
+      Skip to content
+    </a>
+  );
+}
+
+function Brand() {
+  return (
+    <Link href="/" className="font-semibold text-accent">
+      Specter
+    </Link>
   );
 }
 
