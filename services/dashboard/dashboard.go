@@ -90,7 +90,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	auth := supabase.New(background, supabase.Options{
 		URL: c.AuthURL, AnonKey: c.AnonKey, Issuer: c.JWTIssuer, JWTSecret: c.JWTSecret, JWKSURL: c.JWKSURL, ServiceKey: c.ServiceKey, Now: now,
 		Distrusted: func(err error, fix string) {
-			p.Log.Error("a sign-in failed, as all will: the auth server's token was not believed", zap.Error(err), zap.String("fix", fix))
+			p.Log.Error("a sign-in failed: the auth server's token was not believed", zap.Error(err), zap.String("fix", fix))
 		},
 	})
 	if !auth.CanDelete() {

@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,7 +75,7 @@ Sign in and download it under Settings, Data:
     %s
 
 It is kept until %s.
-`, l.Instance, asked, exportfile.Size(o.Bytes), l.Instance+settingsPath, asMoment(o.Until))
+`, l.Instance, asked, exportfile.Size(o.Bytes), l.page(), asMoment(o.Until))
 	} else {
 		m.Subject = "Your Specter export failed"
 		m.Text = fmt.Sprintf(`The export of your account at %s that was asked for on
@@ -84,7 +85,7 @@ It is kept until %s.
 Exports are asked for under Settings, Data:
 
     %s
-`, l.Instance, asked, o.Failure.advice(), l.Instance+settingsPath)
+`, l.Instance, asked, o.Failure.advice(), l.page())
 	}
 	m.Text += `
 If it was not you who asked for it, choose a new password and revoke the
@@ -92,6 +93,9 @@ access tokens that you do not know.
 `
 	return m
 }
+
+// page is where the export is, whether or not the instance's URL ends in a slash.
+func (l Letters) page() string { return strings.TrimSuffix(l.Instance, "/") + settingsPath }
 
 // advice is what to do about a failure.
 func (f Failure) advice() string {
