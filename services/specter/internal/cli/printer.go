@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +33,13 @@ func newPrinter(w io.Writer) *printer {
 func (p *printer) line(text string) { _, _ = fmt.Fprintln(p.w, text) }
 
 func (p *printer) linef(format string, args ...any) { p.line(fmt.Sprintf(format, args...)) }
+
+// atOnce writes what is printed with one call, so that nobody reads half of it.
+func (p *printer) atOnce(printed func(*printer)) {
+	var whole bytes.Buffer
+	printed(&printer{w: &whole, tty: p.tty, colour: p.colour})
+	_, _ = p.w.Write(whole.Bytes())
+}
 
 // status overwrites the current line of a terminal, and does nothing elsewhere.
 func (p *printer) status(text string) {

@@ -84,37 +84,42 @@ func (a *app) migrate() *cobra.Command {
 	}
 }
 
-// announce tells a person what to do with a Specter that is up.
+// announce tells a person what to do with a Specter that is up. It is written in one piece: who
+// waits for its first line has the rest of it too.
 func (a *app) announce(r specter.Ready) {
-	f := r.Facts
 	if a.format == "json" {
-		_ = a.out.json(f) // a terminal that went away is no reason to stop
+		_ = a.out.json(r.Facts) // a terminal that went away is no reason to stop
 		return
 	}
-	a.out.linef("%s Specter is ready at %s (%.1f s)", a.out.green("✓"), a.out.bold(f.URL), r.Took.Seconds())
+	a.out.atOnce(func(p *printer) { announcement(p, r, first(a.Program, "specter")) })
+}
+
+func announcement(p *printer, r specter.Ready, program string) {
+	f := r.Facts
+	p.linef("%s Specter is ready at %s (%.1f s)", p.green("✓"), p.bold(f.URL), r.Took.Seconds())
 	if f.IngestKey == "" {
-		a.out.line("  sign up there to begin")
+		p.line("  sign up there to begin")
 		return
 	}
 	if r.Fresh {
-		a.out.linef("  sign in     %s  password %s", f.Email, f.Password)
+		p.linef("  sign in     %s  password %s", f.Email, f.Password)
 	} else {
-		a.out.linef("  sign in     %s  (password in %s/facts.json)", f.Email, r.Dir)
+		p.linef("  sign in     %s  (password in %s/facts.json)", f.Email, r.Dir)
 	}
-	a.out.linef("  ingest key  %s", f.IngestKey)
+	p.linef("  ingest key  %s", f.IngestKey)
 	if r.Mail != "" {
-		a.out.linef("  mail        kept in %s, since SPECTER_SMTP_URL is not set: `%s mail list`", r.Mail, first(a.Program, "specter"))
+		p.linef("  mail        kept in %s, since SPECTER_SMTP_URL is not set: `%s mail list`", r.Mail, program)
 	}
-	a.out.line("")
-	a.out.line("  send a signal:")
-	a.out.linef("    curl -X POST %s/api/signals -H 'x-api-key: %s' -H 'Content-Type: application/json' -d '{\"type\":\"cta_click\",\"payload\":{\"path\":\"/pricing\"}}'", f.URL, f.IngestKey)
-	a.out.line("  put this into your pages:")
-	a.out.linef("    <script src=\"%s%s\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Path, f.IngestKey)
-	a.out.line("  or, when your pages pin what they load, its newest release:")
-	a.out.linef("    <script src=\"%s%s\" integrity=\"%s\" crossorigin=\"anonymous\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Pinned, r.Tag.Integrity, f.IngestKey)
-	a.out.line("  see it work on eight weeks of a simulated shop:")
-	a.out.linef("    %s demo", first(a.Program, "specter"))
-	a.out.line("")
+	p.line("")
+	p.line("  send a signal:")
+	p.linef("    curl -X POST %s/api/signals -H 'x-api-key: %s' -H 'Content-Type: application/json' -d '{\"type\":\"cta_click\",\"payload\":{\"path\":\"/pricing\"}}'", f.URL, f.IngestKey)
+	p.line("  put this into your pages:")
+	p.linef("    <script src=\"%s%s\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Path, f.IngestKey)
+	p.line("  or, when your pages pin what they load, its newest release:")
+	p.linef("    <script src=\"%s%s\" integrity=\"%s\" crossorigin=\"anonymous\" data-api-key=\"%s\" async></script>", f.URL, r.Tag.Pinned, r.Tag.Integrity, f.IngestKey)
+	p.line("  see it work on eight weeks of a simulated shop:")
+	p.linef("    %s demo", program)
+	p.line("")
 }
 
 // source reads the settings.
