@@ -97,7 +97,9 @@ func (b *Bus) DeadLetters(ctx context.Context, after uint64, limit int) ([]DeadL
 		if err != nil {
 			return nil, fmt.Errorf("reading dead letters: %w", err)
 		}
-		letters = append(letters, readDeadLetter(raw))
+		if raw.Subject != event.Filler(event.DeadLetters()) {
+			letters = append(letters, readDeadLetter(raw))
+		}
 		after = raw.Sequence
 	}
 	return letters, nil
@@ -167,7 +169,7 @@ func (b *Bus) Replay(ctx context.Context, sequence uint64) (Ack, error) {
 	if err != nil {
 		return Ack{}, err
 	}
-	if err := stream.DeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if err := stream.SecureDeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return ack, fmt.Errorf("removing replayed dead letter %d: %w", sequence, err)
 	}
 	return ack, nil

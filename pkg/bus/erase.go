@@ -44,7 +44,7 @@ const unnoticed = 2 * time.Second
 // Erased.Next, or nil.
 //
 // Bytes are overwritten on the broker's disk. Not those of values that newer ones replaced in a bucket before, and
-// none in a bucket that was made by a release which forbade it: they go when the broker writes the block anew.
+// none in a bucket that was made by a release which forbade it: Renew sees to those.
 func (b *Bus) Erase(ctx context.Context, account uuid.UUID, names []string, from map[string]uint64) (Erased, error) {
 	e := eraser{Bus: b, account: account, text: []byte(account.String()), subjects: make(map[string]bool)}
 	for _, name := range names {
@@ -74,7 +74,10 @@ func kept() []string {
 	for _, s := range append(event.Streams(), event.Advisories(), event.DeadLetters()) {
 		names = append(names, s.Name)
 	}
-	return append(names, "KV_"+event.CatalogBucket, "KV_"+event.QuotaBucket, "KV_"+event.AttemptsBucket, "KV_"+event.InstanceBucket)
+	for _, bucket := range append(telling(), event.AttemptsBucket, event.InstanceBucket) {
+		names = append(names, bucketStream(bucket))
+	}
+	return names
 }
 
 type eraser struct {
@@ -132,17 +135,28 @@ type hit struct {
 
 // find looks at every message from a sequence on.
 func (e eraser) find(ctx context.Context, stream jetstream.Stream, from uint64) (hits []hit, err error) {
+	err = e.each(ctx, stream, from, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		if e.tells(msg.Subject(), msg.Headers(), msg.Data()) {
+			hits = append(hits, hit{meta.Sequence.Stream, msg.Subject(), meta.Timestamp})
+		}
+		return nil
+	})
+	return hits, err
+}
+
+// each shows every message from a sequence on to the last that stream's cached state knows.
+func (b *Bus) each(ctx context.Context, stream jetstream.Stream, from uint64, see func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
 	state := stream.CachedInfo().State
 	if state.Msgs == 0 || from > state.LastSeq {
-		return nil, nil
+		return nil
 	}
 	source, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	messages, err := source.Messages()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer messages.Stop()
 	for {
@@ -151,20 +165,23 @@ func (e eraser) find(ctx context.Context, stream jetstream.Stream, from uint64) 
 		over := next.Err() != nil && ctx.Err() == nil
 		cancel()
 		if over {
-			return hits, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if e.tells(msg.Subject(), msg.Headers(), msg.Data()) {
-			hits = append(hits, hit{meta.Sequence.Stream, msg.Subject(), meta.Timestamp})
+		if meta.Sequence.Stream > state.LastSeq {
+			return nil
 		}
-		if meta.NumPending == 0 || meta.Sequence.Stream >= state.LastSeq {
-			return hits, nil
+		if err := see(msg, meta); err != nil {
+			return err
+		}
+		if meta.NumPending == 0 || meta.Sequence.Stream == state.LastSeq {
+			return nil
 		}
 	}
 }

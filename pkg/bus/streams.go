@@ -79,7 +79,7 @@ const bucketDuplicates = 2 * time.Minute
 // bucket that was made without that keeps its ways; the broker does not change them.
 func (b *Bus) ensureBucket(ctx context.Context, k bucket) error {
 	c := jetstream.StreamConfig{
-		Name: "KV_" + k.name, Description: k.doc, Subjects: []string{"$KV." + k.name + ".>"},
+		Name: bucketStream(k.name), Description: k.doc, Subjects: []string{"$KV." + k.name + ".>"},
 		Storage: jetstream.FileStorage, Replicas: b.replicas(),
 		MaxMsgsPerSubject: 1, MaxBytes: b.maxBytes(k.name, k.maxBytes), MaxAge: k.keep, MaxMsgs: -1, MaxMsgSize: -1, MaxConsumers: -1,
 		Discard: jetstream.DiscardNew, Duplicates: bucketDuplicates, AllowRollup: true, AllowDirect: true,

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,8 +43,23 @@ func QuotaKey(account uuid.UUID, at time.Time) string {
 	return account.String() + "." + at.UTC().Format("2006-01")
 }
 
+// QuotaOver reports whether a key is, or a subject ends in, that of a month that ended longer than QuotaKeep before now.
+func QuotaOver(key string, now time.Time) bool {
+	month, err := time.Parse("2006-01", key[strings.LastIndexByte(key, '.')+1:])
+	return err == nil && now.Sub(month.AddDate(0, 1, 0)) > QuotaKeep
+}
+
 // QuotaMonthKeys matches the bucket's keys of every account's month that holds at.
 func QuotaMonthKeys(at time.Time) string { return "*." + at.UTC().Format("2006-01") }
+
+// filler ends the subjects of messages that tell nothing: they fill a file at the broker and are removed again.
+const filler = "filler"
+
+// Filler is the subject of what fills a stream's file.
+func Filler(s Stream) string { return s.Prefix + "." + filler }
+
+// BucketFiller is the subject of what fills a bucket's file.
+func BucketFiller(bucket string) string { return "$KV." + bucket + "." + filler }
 
 // AttemptsBucket is the key-value bucket of handlings that have begun and not ended, of messages that
 // come often; a key is "<consumer>.<sequence>".

@@ -4,7 +4,7 @@
 //   - Consumes: account.deletion_scheduled, account.deletion_cancelled, account.forgotten,
 //     export.requested, export.deleted.
 //   - Produces: account.purge_begun; removes the account's entries from the CATALOG bucket and what tells of it
-//     from every stream and bucket.
+//     from every stream and bucket, and lets the broker begin new files once a day.
 //   - Stores: deletions while they are on their way, deletion_certificates (the ledger), purge_runs,
 //     export_builds, export_entries, export_chunks; deletes from
 //     every table that holds accounts' rows, and from timers and outboxes.

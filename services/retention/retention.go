@@ -56,7 +56,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, err
 	}
 	purger := &deletion.Purger{
-		Queues: broker.New(p.Bus), Ledger: ledger.NewFile(c.LedgerFile), Signer: signer, Instance: c.PublicURL, Now: p.Now, Settle: deletion.SettleTime,
+		Queues: broker.New(p.Bus, c.ScrubMiB*mebibyte), Ledger: ledger.NewFile(c.LedgerFile), Signer: signer, Instance: c.PublicURL, Now: p.Now, Settle: deletion.SettleTime,
 	}
 	letters := deletion.Letters{Post: post{sender, c.Mail.Sends()}, Instance: c.PublicURL}
 	purger.Mailer = letters
@@ -76,7 +76,11 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 			report, err := keeper.Purge(ctx)
 			p.Log.Info("purged by age", zap.Int("partitions", len(report.Partitions)), zap.Any("rows", report.Rows),
 				zap.Int("plan_accounts", report.PlanAccounts), zap.Any("plan_rows", report.PlanRows))
-			return err
+			full, rolled := p.Bus.Roll(ctx) // what the broker removed by its age is in its files still
+			if len(full) > 0 {
+				p.Log.Info("streams without room for a new file", zap.Strings("streams", full))
+			}
+			return errors.Join(err, rolled)
 		},
 		// Called after Run, when the store is there.
 		Account: purger.Run,

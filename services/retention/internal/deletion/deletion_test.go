@@ -109,6 +109,10 @@ func (w *world) Note(_ context.Context, _ Deletion, _ map[string]int64, next map
 	return w.call()
 }
 func (w *world) Left(context.Context, Deletion, []string) (bool, error) { return w.rows > 0, w.call() }
+func (w *world) Renew(context.Context) ([]erasure.Remain, error) {
+	return []erasure.Remain{{Where: "a large bucket", Until: "the broker writes it anew"}}, w.call()
+}
+
 func (w *world) Scrub(context.Context, []string) ([]erasure.Remain, error) {
 	return []erasure.Remain{{Where: "x", Until: "y"}}, w.call()
 }
@@ -186,6 +190,7 @@ func TestAPurgeEndsWithACertificateAMailAndNothing(t *testing.T) {
 	require.True(t, c.Subject.Is(w.d.AccountID))
 	require.GreaterOrEqual(t, c.CompletedAt.Sub(start), SettleTime, "it is believed after a while only")
 	require.Len(t, c.Remains, 4)
+	require.Contains(t, c.Remains, erasure.Remain{Where: "a large bucket", Until: "the broker writes it anew"})
 	require.Equal(t, []string{w.d.Certificate}, w.file)
 }
 

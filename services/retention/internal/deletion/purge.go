@@ -3,6 +3,7 @@ package deletion
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/draftlabs/specter/pkg/erasure"
@@ -56,6 +57,8 @@ type Erased struct {
 // Queues removes the account's messages wherever the broker keeps any.
 type Queues interface {
 	Erase(ctx context.Context, d Deletion, p Progress) (Erased, error)
+	// Renew makes the bytes of what was removed and replaced go from the buckets' files, as far as it may, and tells what stays.
+	Renew(ctx context.Context) ([]erasure.Remain, error)
 }
 
 // Ledger keeps a copy of every certificate outside the database, for after a restore. Again is harmless.
@@ -189,8 +192,12 @@ func (p *Purger) certify(ctx context.Context, d Deletion, progress Progress, tab
 	if err != nil {
 		return 0, err
 	}
+	kept, err := p.Queues.Renew(ctx)
+	if err != nil {
+		return 0, err
+	}
 	at := p.Now()
-	c := progress.certificate(d, p.Instance, at, append(remains, elsewhere()...))
+	c := progress.certificate(d, p.Instance, at, slices.Concat(remains, kept, elsewhere()))
 	document, err := p.Signer.Sign(c)
 	if err != nil {
 		return 0, err
@@ -229,7 +236,6 @@ func (p *Purger) tell(ctx context.Context, d Deletion, progress Progress) (again
 func elsewhere() []erasure.Remain {
 	return []erasure.Remain{
 		{Where: "backups", Until: "the operator's own rule; what is restored from one is deleted again by the ledger of certificates"},
-		{Where: "the broker's files: ids in values that newer ones replaced", Until: "the broker writes the block anew"},
-		{Where: "the broker's files: messages it had removed before", Until: "their block is 7 days old"},
+		{Where: "the broker's files: messages it had removed before", Until: "their block is 8 days old"},
 	}
 }
