@@ -93,7 +93,7 @@ func Predict(c Counterfactual, k Calibration) Prediction {
 	}
 	gain := c.gain()
 	center := logit(c.Now) + k.Mean*gain
-	sd := math.Sqrt(sq(k.Mean*c.SD) + sq(gain*k.SD) + sq(c.SD*k.SD))
+	sd := math.Max(leastSD, math.Sqrt(sq(k.Mean*c.SD)+sq(gain*k.SD)+sq(c.SD*k.SD)))
 	return Prediction{Value: expit(center), Low: expit(center - z80*sd), High: expit(center + z80*sd), center: center, sd: sd}
 }
 

@@ -80,6 +80,16 @@ func TestAlwaysFiniteAndOrdered(t *testing.T) {
 	})
 }
 
+// Where nothing is gained and nothing uncertain the range is a point, nearly, and can be scored still.
+func TestANarrowRangeIsScored(t *testing.T) {
+	t.Parallel()
+	for _, sd := range []float64{0, 1e-162} {
+		p := impact.Predict(impact.Counterfactual{Now: 0.9, Then: 0.9, SD: sd}, impact.Calibrate(nil))
+		require.InDelta(t, 0, p.CRPS(0.9), 1e-3)
+		require.Greater(t, p.CRPS(0.8), 0.5)
+	}
+}
+
 // What a volume returns to is an amount, and not a share that could not be exceeded.
 func TestVolumesReturnInProportion(t *testing.T) {
 	t.Parallel()
