@@ -80,11 +80,16 @@ func (b Book) find(is func(Plan) bool) (Plan, bool) {
 	return b.plans[i], true
 }
 
+// Margins are what an instance grants every account beyond its plan.
+type Margins struct {
+	GracePercent int // of the monthly signals, accepted beyond them before any is refused
+	KeepDays     int // for which signals stay that a smaller plan does not keep
+}
+
 // Terms are a plan as an instance grants it.
 type Terms struct {
 	Plan
-	// GracePercent of the limit is accepted beyond it before signals are refused.
-	GracePercent int
+	Margins
 }
 
 // Overrides are limits that the operator of the instance has set for one account; nil leaves the

@@ -166,7 +166,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		return nil, fmt.Errorf("making the API: %w", err)
 	}
 	work := lifecycle.Group(
-		keepPlans(postgres.Entitlements{Store: store}, book, c.QuotaGrace, now, p.Log),
+		keepPlans(postgres.Entitlements{Store: store}, book, plan.Margins{GracePercent: c.QuotaGrace, KeepDays: c.KeepDays}, now, p.Log),
 		box.Relay(p.DB, p.Bus, p.Log),
 		consume.Deletions(p.Bus, name, farewell.New(postgres.Farewells{Store: store}, now, payments, accounts), now),
 		consume.Refusals(p.Bus, name, refusals, notices),

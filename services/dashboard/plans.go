@@ -83,9 +83,9 @@ func keepCounts(r *usage.Reconciler, log *zap.Logger) lifecycle.Service {
 
 // keepPlans puts the book in force: for new accounts before anybody is served, for those there are
 // meanwhile.
-func keepPlans(s entitlement.Store, book plan.Book, gracePercent int, now func() time.Time, log *zap.Logger) lifecycle.Service {
+func keepPlans(s entitlement.Store, book plan.Book, margins plan.Margins, now func() time.Time, log *zap.Logger) lifecycle.Service {
 	return lifecycle.Func(func(ctx context.Context, ready func()) error {
-		persist(ctx, log, "keeping the plans", func() error { return s.Keep(ctx, book, gracePercent) })
+		persist(ctx, log, "keeping the plans", func() error { return s.Keep(ctx, book, margins) })
 		ready()
 		persist(ctx, log, "putting the plans in force", func() error {
 			report, err := entitlement.Renew(ctx, s, now)

@@ -64,8 +64,10 @@ func TestAChangedBookTakesEffectAtStartForEveryAccount(t *testing.T) {
 		return g
 	}
 	override("bob@example.test", func(o *dashboard.Operator) { n := int64(9); o.SignalsPerMonth = &n })
+	require.Nil(t, ann.get("/api/v1/usage").at("kept_months"))
 	stop()
 
+	c.KeepDays = 30
 	c.PlansFile, c.QuotaGrace = plansFile(t, "{signals_per_month: 1005, products: 3, contexts: 7, analyses_per_day: 20, retention_months: 6, webhook_endpoints: 2}"), 10
 	stop = w.start(c, zap.NewNop())
 	want := plan.Limits{SignalsPerMonth: 1005, Products: 3, Contexts: 7, AnalysesPerDay: 20, RetentionMonths: 6, WebhookEndpoints: 2}
@@ -74,6 +76,11 @@ func TestAChangedBookTakesEffectAtStartForEveryAccount(t *testing.T) {
 	}, "all accounts follow")
 	require.EqualValues(t, 9, grant("bob@example.test").Limits.SignalsPerMonth, "what the operator said wins")
 	testkit.Eventually(t, func() bool { return w.accountEntry(account).GetMonthlySignalLimit() == 1005 }, "gateways follow, too")
+	usage := ann.get("/api/v1/usage")
+	require.Equal(t, []any{float64(6), float64(24)}, []any{usage.at("retention_months"), usage.at("kept_months")}, "what the larger plan kept stays for a while")
+	until, err := time.Parse(time.RFC3339, usage.str("kept_until"))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().AddDate(0, 0, 30), until, time.Minute)
 	require.EqualValues(t, 100, w.accountEntry(account).GetMonthlySignalGrace())
 	require.Contains(t, ann.get("/api/v1/account/audit-log").text, `"account.plan_changed"`)
 	stop()
@@ -88,7 +95,7 @@ func TestAChangedBookTakesEffectAtStartForEveryAccount(t *testing.T) {
 	testkit.Eventually(t, func() bool { return grant("bob@example.test").Limits.Products == 0 }, "the default book is in force")
 	require.EqualValues(t, 700, grant("ann@example.test").Limits.SignalsPerMonth, "nobody knows the plan any more")
 	require.Equal(t, "gold", grant("ann@example.test").Plan)
-	_, err := dashboard.Override(t.Context(), pool, "ann@example.test", time.Now(), func(o *dashboard.Operator) { o.Plan = new(string) })
+	_, err = dashboard.Override(t.Context(), pool, "ann@example.test", time.Now(), func(o *dashboard.Operator) { o.Plan = new(string) })
 	require.True(t, fault.Is(err, fault.NotFound), "%v", err)
 	g = override("ann@example.test", func(o *dashboard.Operator) { o.Plan = nil })
 	require.Equal(t, plan.Limits{RetentionMonths: 24}, g.Limits, "and taking the operator's word back brings the other back")
@@ -123,10 +130,11 @@ func TestABadBookIsAnUnusableSetting(t *testing.T) {
 	path := plansFile(t, "{products: -3}")
 	err := dashboard.Module().Validate(map[string]string{
 		"SPECTER_SECRET_KEY": secretKey, "SPECTER_SUPABASE_AUTH_URL": "http://127.0.0.1:1", "SPECTER_SUPABASE_JWT_SECRET": jwtSecret,
-		"SPECTER_PLANS_FILE": path, "SPECTER_QUOTA_GRACE": "101",
+		"SPECTER_PLANS_FILE": path, "SPECTER_QUOTA_GRACE": "101", "SPECTER_PLAN_KEEP_DAYS": "366",
 	})
 	require.ErrorContains(t, err, "SPECTER_PLANS_FILE: "+path+":5: plans[2].limits.products: must not be negative")
 	require.ErrorContains(t, err, "SPECTER_QUOTA_GRACE is 101")
+	require.ErrorContains(t, err, "SPECTER_PLAN_KEEP_DAYS is 366")
 }
 
 // limited gives the account the limits of a plan of the operator's.

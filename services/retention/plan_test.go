@@ -50,7 +50,20 @@ func TestAPlanKeepsSignalsForAsLongAsItSays(t *testing.T) {
 	pool := s.db.Pool(t, "specter_retention")
 	want := map[string]int64{"signal_blocks": 1, "rollup_hourly": 1, "rollup_dimension_hourly": 1, "imported_ids": 1, "rollup_funnel_hourly": 0, "session_samples": 0}
 
+	// What a larger plan kept goes when its time is over.
+	keep := func(until time.Time) {
+		require.NoError(t, pgx.BeginFunc(t.Context(), s.owner, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE accounts SET kept_months = 12, kept_until = $2 WHERE id = $1`, short.AccountID, until)
+			return err
+		}))
+	}
+	keep(now.Add(time.Hour))
 	preview, err := retention.Purge(t.Context(), pool, config.Source{}, true, time.Now)
+	require.NoError(t, err)
+	require.Zero(t, preview.PlanAccounts)
+	keep(now)
+
+	preview, err = retention.Purge(t.Context(), pool, config.Source{}, true, time.Now)
 	require.NoError(t, err)
 	require.True(t, preview.DryRun)
 	require.Equal(t, 1, preview.PlanAccounts)

@@ -1848,6 +1848,10 @@ export interface components {
             things?: components["schemas"]["UsageOf"][];
             /** @description For how many months signals are kept, unless the server keeps less. */
             retention_months?: number;
+            /** @description Of a larger plan that the account had: until kept_until signals are kept for so many months. */
+            kept_months?: number;
+            /** Format: date-time */
+            kept_until?: string;
         };
         UsageTip: {
             type: string;

@@ -3000,6 +3000,10 @@ type Usage struct {
 	ByDay  *[]DayCount  `json:"by_day,omitempty"`
 	ByType *[]TypeCount `json:"by_type,omitempty"`
 
+	// KeptMonths Of a larger plan that the account had: until kept_until signals are kept for so many months.
+	KeptMonths *int       `json:"kept_months,omitempty"`
+	KeptUntil  *time.Time `json:"kept_until,omitempty"`
+
 	// LimitReachedAt When the limit will be reached at this month's pace; absent when the month ends first.
 	LimitReachedAt *time.Time `json:"limit_reached_at,omitempty"`
 	Month          string     `json:"month"`

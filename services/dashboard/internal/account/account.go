@@ -20,6 +20,7 @@ type Account struct {
 	Plan        string
 	Limits      plan.Limits // in force: by the plan, or the operator's word
 	SignalGrace int64       // signals accepted beyond the monthly limit before any is refused
+	Kept        plan.Kept   // what stays for a while of a larger plan
 	CreatedAt   time.Time
 	ClosedAt    *time.Time // deletion is scheduled: every door is closed
 	DeletionID  *uuid.UUID

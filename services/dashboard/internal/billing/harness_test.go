@@ -87,7 +87,7 @@ func newBench(t testing.TB, log *zap.Logger) *bench {
 	require.NoError(t, err)
 	client := stripe.New("sk_test_123", b.stripe.URL)
 	t.Cleanup(client.Close)
-	require.NoError(t, postgres.Entitlements{Store: store}.Keep(t.Context(), sold(t), 0))
+	require.NoError(t, postgres.Entitlements{Store: store}.Keep(t.Context(), sold(t), plan.Margins{}))
 	b.accounts = postgres.Accounts{Store: store, Grace: deletion, Starting: sold(t).Starting(true)}
 	b.service = billing.New(billing.Options{
 		Store: postgres.Billing{Store: store}, Stripe: client, Events: stripe.Events{Secrets: []string{b.stripe.Secret}}, Book: sold(t), Grace: grace,

@@ -36,12 +36,13 @@ type Grant struct {
 	Operator    Operator
 	Limits      plan.Limits // in force
 	SignalGrace int64
+	Kept        plan.Kept // what stays for a while of a larger plan
 }
 
 // Store keeps plans, and what accounts were given of them.
 type Store interface {
 	// Keep makes the book the one in force.
-	Keep(ctx context.Context, book plan.Book, gracePercent int) error
+	Keep(ctx context.Context, book plan.Book, margins plan.Margins) error
 	Plans(ctx context.Context) ([]plan.Terms, error)
 	// Accounts lists up to n ids greater than after, in their order.
 	Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error)

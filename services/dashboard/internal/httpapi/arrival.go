@@ -96,5 +96,6 @@ func (a *api) GetUsage(ctx context.Context, _ contract.GetUsageRequestObject) (c
 		ResetsAt: utc(&u.Resets), LimitReachedAt: utc(u.Reached), ByType: &types, ByDay: &days, Refused: &refused,
 		AnalysesToday: &u.Analyses, AnalysesLimit: optional(int64(u.Allowed.AnalysesPerDay)),
 		SignalsGrace: optional(u.Grace), Tips: &tips, Things: &things, RetentionMonths: &months,
+		KeptMonths: optional(u.Kept.Months), KeptUntil: utc(optional(u.Kept.Until)),
 	}, nil
 }

@@ -71,7 +71,7 @@ func (s Accounts) begin(ctx context.Context, q *db.Queries, id uuid.UUID) (db.Ac
 		return before, err
 	}
 	after := before
-	if _, err := putInForce(ctx, q, before, &after); err != nil {
+	if _, _, err := putInForce(ctx, q, before, &after); err != nil {
 		return before, err
 	}
 	return after, q.SetAccountTerms(ctx, termsOf(after))
@@ -92,7 +92,7 @@ func (s Accounts) byOwner(ctx context.Context, user uuid.UUID) (account.Account,
 
 func (s Accounts) toAccount(row db.Account, purgeAt *time.Time) account.Account {
 	out := account.Account{
-		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace, CreatedAt: row.CreatedAt,
+		ID: row.ID, OwnerUserID: row.OwnerUserID, Email: row.Email, Plan: row.Plan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace, Kept: keptOf(row), CreatedAt: row.CreatedAt,
 		ClosedAt: row.ClosedAt, DeletionID: row.DeletionID, PurgeAt: purgeAt,
 	}
 	if out.ClosedAt != nil && out.PurgeAt == nil {

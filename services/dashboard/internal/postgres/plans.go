@@ -41,12 +41,14 @@ func (s *Store) regrant(ctx context.Context, tx pgx.Tx, q *db.Queries, account u
 	}
 	after := before
 	edit(&after)
-	if _, err := putInForce(ctx, q, before, &after); err != nil {
+	keepDays, _, err := putInForce(ctx, q, before, &after)
+	if err != nil {
 		return false, err
 	}
 	if reflect.DeepEqual(before, after) {
 		return false, nil
 	}
+	keep(before, &after, keepDays, c.at)
 	if err := q.SetAccountTerms(ctx, termsOf(after)); err != nil {
 		return false, err
 	}
@@ -59,12 +61,15 @@ func (s *Store) regrant(ctx context.Context, tx pgx.Tx, q *db.Queries, account u
 		"monthly_signal_limit": after.MonthlySignalLimit, "analyses_per_day": after.AnalysesPerDay, "products": after.ProductLimit, "contexts": after.ContextLimit,
 		"webhook_endpoints": after.EndpointLimit, "retention_months": after.RetentionMonths,
 	}
+	if after.KeptMonths != nil {
+		c.detail["kept_months"], c.detail["kept_until"] = *after.KeptMonths, after.KeptUntil.UTC()
+	}
 	return true, audit(ctx, q, c)
 }
 
-// putInForce works out what is in force after an edit. Of a plan that is in the book no more, which is
-// lost, the limits stay as they are.
-func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db.Account) (lost bool, err error) {
+// putInForce works out what is in force after an edit, and for how many days signals stay that the plan then keeps no
+// more. Of a plan that is in the book no more, which is lost, the limits stay as they are.
+func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db.Account) (keepDays int, lost bool, err error) {
 	after.Plan = after.AssignedPlan
 	if after.OperatorPlan != nil {
 		after.Plan = *after.OperatorPlan
@@ -73,11 +78,11 @@ func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db
 	switch {
 	case fault.Is(err, fault.NotFound) && after.Plan == before.Plan:
 		if before.OperatorSignalLimit != nil && after.OperatorSignalLimit == nil || before.OperatorAnalysesLimit != nil && after.OperatorAnalysesLimit == nil {
-			return false, fault.Newf(fault.Conflict, "conflict", "The account's plan %q is among the plans no more: nobody knows its limits. Give the account another plan first.", after.Plan)
+			return 0, false, fault.Newf(fault.Conflict, "conflict", "The account's plan %q is among the plans no more: nobody knows its limits. Give the account another plan first.", after.Plan)
 		}
 		t.Limits, lost = limitsOf(before), true
 	case err != nil:
-		return false, err
+		return 0, false, err
 	}
 	limits := overridesOf(*after).Over(t.Limits)
 	after.MonthlySignalLimit = limits.SignalsPerMonth
@@ -87,7 +92,7 @@ func putInForce(ctx context.Context, q *db.Queries, before db.Account, after *db
 	after.AnalysesPerDay = int32(limits.AnalysesPerDay)
 	after.EndpointLimit = int32(limits.WebhookEndpoints)
 	after.RetentionMonths = int32(limits.Retention())
-	return lost, nil
+	return t.KeepDays, lost, nil
 }
 
 func termsByName(ctx context.Context, q *db.Queries, name string) (plan.Terms, error) {
@@ -104,7 +109,7 @@ func toTerms(row db.Plan) plan.Terms {
 			SignalsPerMonth: row.SignalsPerMonth, Products: int(row.Products), Contexts: int(row.Contexts), AnalysesPerDay: int(row.AnalysesPerDay),
 			RetentionMonths: int(row.RetentionMonths), WebhookEndpoints: int(row.WebhookEndpoints),
 		}},
-		GracePercent: int(row.GracePercent),
+		Margins: plan.Margins{GracePercent: int(row.GracePercent), KeepDays: int(row.KeepDays)},
 	}
 }
 
@@ -131,7 +136,25 @@ func termsOf(row db.Account) db.SetAccountTermsParams {
 		ID: row.ID, Plan: row.Plan, AssignedPlan: row.AssignedPlan, OperatorPlan: row.OperatorPlan, OperatorSignalLimit: row.OperatorSignalLimit,
 		OperatorAnalysesLimit: row.OperatorAnalysesLimit, MonthlySignalLimit: row.MonthlySignalLimit, MonthlySignalGrace: row.MonthlySignalGrace,
 		ProductLimit: row.ProductLimit, ContextLimit: row.ContextLimit, AnalysesPerDay: row.AnalysesPerDay, EndpointLimit: row.EndpointLimit,
-		RetentionMonths: row.RetentionMonths,
+		RetentionMonths: row.RetentionMonths, KeptMonths: row.KeptMonths, KeptUntil: row.KeptUntil,
+	}
+}
+
+// keptOf is what stays for a while of a larger plan.
+func keptOf(row db.Account) plan.Kept {
+	if row.KeptMonths == nil {
+		return plan.Kept{}
+	}
+	return plan.Kept{Months: int(*row.KeptMonths), Until: row.KeptUntil.UTC()}
+}
+
+// keep notes what stays of the signals that the account's plan keeps no more.
+func keep(before db.Account, after *db.Account, days int, at time.Time) {
+	kept := keptOf(before).Then(int(before.RetentionMonths), int(after.RetentionMonths), days, at)
+	after.KeptMonths, after.KeptUntil = nil, nil
+	if kept.Months > 0 {
+		months := int32(kept.Months)
+		after.KeptMonths, after.KeptUntil = &months, &kept.Until
 	}
 }
 
@@ -141,7 +164,7 @@ type Entitlements struct{ *Store }
 var _ entitlement.Store = Entitlements{}
 
 // Keep writes the book down.
-func (s Entitlements) Keep(ctx context.Context, book plan.Book, gracePercent int) error {
+func (s Entitlements) Keep(ctx context.Context, book plan.Book, margins plan.Margins) error {
 	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		q := db.New(tx)
 		if err := q.LockPlans(ctx); err != nil {
@@ -153,7 +176,8 @@ func (s Entitlements) Keep(ctx context.Context, book plan.Book, gracePercent int
 			err := q.UpsertPlan(ctx, db.UpsertPlanParams{
 				Name: p.Name, Title: p.Title, Position: int32(i), SignalsPerMonth: p.Limits.SignalsPerMonth, Products: int32(p.Limits.Products),
 				Contexts: int32(p.Limits.Contexts), AnalysesPerDay: int32(p.Limits.AnalysesPerDay), RetentionMonths: int32(p.Limits.RetentionMonths),
-				WebhookEndpoints: int32(p.Limits.WebhookEndpoints), GracePercent: int32(gracePercent),
+				WebhookEndpoints: int32(p.Limits.WebhookEndpoints), GracePercent: int32(margins.GracePercent),
+				KeepDays: int32(margins.KeepDays),
 			})
 			if err != nil {
 				return err
@@ -188,7 +212,7 @@ func (s Entitlements) Outdated(ctx context.Context, accounts []uuid.UUID) (outda
 				return err
 			}
 			after := row
-			gone, err := putInForce(ctx, q, row, &after)
+			_, gone, err := putInForce(ctx, q, row, &after)
 			if err != nil {
 				return err
 			}
@@ -269,7 +293,7 @@ func grantOf(ctx context.Context, q *db.Queries, id uuid.UUID) (entitlement.Gran
 		return entitlement.Grant{}, found(err)
 	}
 	return entitlement.Grant{
-		Account: id, Plan: row.Plan, Assigned: row.AssignedPlan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace,
+		Account: id, Plan: row.Plan, Assigned: row.AssignedPlan, Limits: limitsOf(row), SignalGrace: row.MonthlySignalGrace, Kept: keptOf(row),
 		Operator: entitlement.Operator{Plan: row.OperatorPlan, Overrides: overridesOf(row)},
 	}, nil
 }

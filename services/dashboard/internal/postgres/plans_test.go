@@ -28,9 +28,9 @@ func TestBillingYieldsToTheOperator(t *testing.T) {
 	s := Entitlements{Operator(pool, outbox.New("dashboard"))}
 	book, err := plan.Load("")
 	require.NoError(t, err)
-	require.NoError(t, s.Keep(t.Context(), book, 0))
+	require.NoError(t, s.Keep(t.Context(), book, plan.Margins{KeepDays: 30}))
 	who, email := uuid.New(), "ann@example.test"
-	at := time.Now().UTC()
+	at := time.Now().UTC().Truncate(time.Microsecond)
 	inside := func(do func(tx pgx.Tx, q *db.Queries) error) {
 		require.NoError(t, s.in(t.Context(), who, do))
 	}
@@ -62,6 +62,11 @@ func TestBillingYieldsToTheOperator(t *testing.T) {
 		require.NoError(t, database.Owner(t).QueryRow(t.Context(), sql).Scan(&n))
 		return n
 	}
+	kept := func() plan.Kept {
+		g, err := s.Grant(t.Context(), email)
+		require.NoError(t, err)
+		return g.Kept
+	}
 	pay("pro")
 	inForce("pro")
 	scale := "scale"
@@ -71,6 +76,8 @@ func TestBillingYieldsToTheOperator(t *testing.T) {
 	inForce("scale")
 	said(nil)
 	inForce("free")
+	require.Equal(t, plan.Kept{Months: 24, Until: at.AddDate(0, 0, 30)}, kept(), "what the larger plan kept stays for a while")
+	require.Equal(t, 1, rows(`SELECT count(*) FROM audit_log WHERE (detail ->> 'plan') = 'free' AND (detail ->> 'kept_months') = '24'`))
 	require.Equal(t, 4, rows(`SELECT count(*) FROM audit_log WHERE action IN ('account.plan_changed', 'account.limited')`))
 	pay("free")
 	require.Equal(t, 4, rows(`SELECT count(*) FROM audit_log`), "nothing changed")

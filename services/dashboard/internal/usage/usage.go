@@ -67,6 +67,7 @@ type Usage struct {
 	Tips     []Tip
 	Things   Things
 	Allowed  plan.Limits
+	Kept     plan.Kept // zero when nothing is kept for longer than Allowed says
 }
 
 // Remaining is what is left of the limit; nil when that is not known.
@@ -96,6 +97,9 @@ func (s *Service) Usage(ctx context.Context, a account.Account) (Usage, error) {
 	now := s.now().UTC()
 	month := monthOf(now)
 	u := Usage{Plan: a.Plan, Month: month, Resets: month.AddDate(0, 1, 0), Limit: a.Limits.SignalsPerMonth, Grace: a.SignalGrace, Allowed: a.Limits}
+	if a.Kept.At(now, a.Limits.Retention()) > a.Limits.Retention() {
+		u.Kept = a.Kept
+	}
 	var err error
 	if u.ByType, u.ByDay, u.Refused, err = s.stored.Month(ctx, a.ID, u.Month, u.Resets); err != nil {
 		return Usage{}, err

@@ -20,8 +20,9 @@ func planned() []string {
 type AccountStore interface {
 	// Accounts lists up to n ids greater than after, in their order.
 	Accounts(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error)
-	// Months is for how long the account's plan keeps signals; 0 when the account has gone.
-	Months(ctx context.Context, account uuid.UUID) (int, error)
+	// Months is for how long signals of the account are kept now: by its plan, or by a larger one that it had; 0 when the
+	// account has gone.
+	Months(ctx context.Context, account uuid.UUID, now time.Time) (int, error)
 	// DeleteAccountRows removes up to limit of the account's rows of table that ended before a moment.
 	DeleteAccountRows(ctx context.Context, account uuid.UUID, table string, before time.Time, limit int) (rows int64, err error)
 	CountAccountRows(ctx context.Context, account uuid.UUID, table string, before time.Time) (rows int64, err error)
@@ -50,7 +51,7 @@ func (k *Keeper) purgePlans(ctx context.Context, now time.Time, r *Report, fail 
 }
 
 func (k *Keeper) purgePlan(ctx context.Context, account uuid.UUID, now time.Time, r *Report) error {
-	months, err := k.store.Months(ctx, account)
+	months, err := k.store.Months(ctx, account, now)
 	if err != nil || months == 0 || months >= k.months {
 		return err
 	}

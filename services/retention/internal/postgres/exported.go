@@ -73,14 +73,14 @@ func (r *reader) Plan(ctx context.Context, contents []export.Table) (*export.Pla
 	}
 	p := &export.Plan{Settled: r.build.AsOf.Add(-mergedFor)}
 	for _, t := range contents {
-		if planned := plan(t, columns); len(planned.Columns) > 0 { // a table may be newer than the database
+		if planned := plannedOf(t, columns); len(planned.Columns) > 0 { // a table may be newer than the database
 			p.Tables = append(p.Tables, planned)
 		}
 	}
 	return p, nil
 }
 
-func plan(t export.Table, all []described) export.Planned {
+func plannedOf(t export.Table, all []described) export.Planned {
 	out := export.Planned{Name: t.Name, Since: t.Since, Text: t.Text}
 	var key []described
 	for _, c := range all {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/draftlabs/specter/pkg/plan"
 	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/services/retention/internal/age"
 )
@@ -54,9 +55,12 @@ func accountIDs(ctx context.Context, pool *pgxpool.Pool, after uuid.UUID, n int)
 }
 
 // Months implements age.AccountStore.
-func (s *Ages) Months(ctx context.Context, account uuid.UUID) (months int, err error) {
+func (s *Ages) Months(ctx context.Context, account uuid.UUID, now time.Time) (months int, err error) {
 	err = tenant.Tx(ctx, s.pool, account, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT retention_months FROM accounts WHERE id = $1`, account).Scan(&months)
+		var kept plan.Kept
+		err := tx.QueryRow(ctx, `SELECT retention_months, coalesce(kept_months, 0), coalesce(kept_until, 'epoch') FROM accounts WHERE id = $1`, account).
+			Scan(&months, &kept.Months, &kept.Until)
+		months = kept.At(now, months)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -157,10 +158,14 @@ func toLimitsJSON(l plan.Limits) limitsJSON {
 
 func (a *app) tellGrant(email string, g specter.Grant) error {
 	if a.format == "json" {
-		return a.out.json(map[string]any{
+		out := map[string]any{
 			"email": email, "account_id": g.Account, "plan": g.Plan, "assigned_plan": g.Assigned, "limits": toLimitsJSON(g.Limits), "signal_grace": g.SignalGrace,
 			"operator": map[string]any{"plan": g.Operator.Plan, "signals_per_month": g.Operator.SignalsPerMonth, "analyses_per_day": g.Operator.AnalysesPerDay},
-		})
+		}
+		if g.Kept.Months > 0 {
+			out["kept_months"], out["kept_until"] = g.Kept.Months, g.Kept.Until.UTC()
+		}
+		return a.out.json(out)
 	}
 	by := func(operator bool) string {
 		if operator {
@@ -176,6 +181,10 @@ func (a *app) tellGrant(email string, g specter.Grant) error {
 	if g.SignalGrace > 0 {
 		signals += fmt.Sprintf(" and %d more before any is refused", g.SignalGrace)
 	}
+	months := strconv.Itoa(g.Limits.Retention())
+	if g.Kept.Months > 0 {
+		months = keptFor(g.Kept.Months, g.Kept.Until, months)
+	}
 	a.out.linef("%s %s", a.out.green("✓"), printable(email))
 	a.out.table([][]string{
 		{"  plan", g.Plan, named},
@@ -184,9 +193,14 @@ func (a *app) tellGrant(email string, g specter.Grant) error {
 		{"  products", amount(int64(g.Limits.Products)), by(false)},
 		{"  contexts", amount(int64(g.Limits.Contexts)), by(false)},
 		{"  webhook endpoints", amount(int64(g.Limits.WebhookEndpoints)), by(false)},
-		{"  months kept", strconv.Itoa(g.Limits.Retention()), by(false)},
+		{"  months kept", months, by(false)},
 	})
 	return nil
+}
+
+// keptFor tells that what a larger plan kept stays for a while.
+func keptFor(months int, until time.Time, then string) string {
+	return fmt.Sprintf("%d until %s, then %s", months, until.UTC().Format(time.DateOnly), then)
 }
 
 // amount is a limit for people.
@@ -214,7 +228,7 @@ func (a *app) accountPlans() *cobra.Command {
 			if a.format == "json" {
 				out := []any{}
 				for _, t := range all {
-					out = append(out, map[string]any{"name": t.Name, "title": t.Title, "limits": toLimitsJSON(t.Limits), "grace_percent": t.GracePercent})
+					out = append(out, map[string]any{"name": t.Name, "title": t.Title, "limits": toLimitsJSON(t.Limits), "grace_percent": t.GracePercent, "keep_days": t.KeepDays})
 				}
 				return a.out.json(out)
 			}

@@ -55,7 +55,11 @@ func (a *app) tellUsage(u api.Usage) {
 		rows = append(rows, []string{"analyses today", used(*u.AnalysesToday, u.AnalysesLimit)})
 	}
 	if u.RetentionMonths != nil {
-		rows = append(rows, []string{"signals are kept", strconv.Itoa(*u.RetentionMonths) + " months"})
+		months := strconv.Itoa(*u.RetentionMonths)
+		if u.KeptMonths != nil && u.KeptUntil != nil {
+			months = keptFor(*u.KeptMonths, *u.KeptUntil, months)
+		}
+		rows = append(rows, []string{"months kept", months})
 	}
 	if u.ByDay != nil {
 		var dropped int64

@@ -13,7 +13,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, a.kept_months, a.kept_until, d.purge_at
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
@@ -47,13 +47,15 @@ func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error)
 		&i.Account.EndpointLimit,
 		&i.Account.RetentionMonths,
 		&i.Account.Measured,
+		&i.Account.KeptMonths,
+		&i.Account.KeptUntil,
 		&i.PurgeAt,
 	)
 	return i, err
 }
 
 const accountByOwner = `-- name: AccountByOwner :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE owner_user_id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured, kept_months, kept_until FROM accounts WHERE owner_user_id = $1
 `
 
 func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Account, error) {
@@ -79,6 +81,8 @@ func (q *Queries) AccountByOwner(ctx context.Context, ownerUserID uuid.UUID) (Ac
 		&i.EndpointLimit,
 		&i.RetentionMonths,
 		&i.Measured,
+		&i.KeptMonths,
+		&i.KeptUntil,
 	)
 	return i, err
 }
@@ -137,7 +141,7 @@ func (q *Queries) AccountsByEmail(ctx context.Context, email string) ([]uuid.UUI
 }
 
 const closeAccount = `-- name: CloseAccount :one
-UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
+UPDATE accounts SET closed_at = $2, deletion_id = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured, kept_months, kept_until
 `
 
 type CloseAccountParams struct {
@@ -169,6 +173,8 @@ func (q *Queries) CloseAccount(ctx context.Context, arg CloseAccountParams) (Acc
 		&i.EndpointLimit,
 		&i.RetentionMonths,
 		&i.Measured,
+		&i.KeptMonths,
+		&i.KeptUntil,
 	)
 	return i, err
 }
@@ -401,7 +407,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]W
 }
 
 const lockAccount = `-- name: LockAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1 FOR UPDATE
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured, kept_months, kept_until FROM accounts WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -427,6 +433,8 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (Account, error
 		&i.EndpointLimit,
 		&i.RetentionMonths,
 		&i.Measured,
+		&i.KeptMonths,
+		&i.KeptUntil,
 	)
 	return i, err
 }
@@ -441,7 +449,7 @@ func (q *Queries) LockIdempotency(ctx context.Context, name string) error {
 }
 
 const plainAccount = `-- name: PlainAccount :one
-SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured FROM accounts WHERE id = $1
+SELECT id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured, kept_months, kept_until FROM accounts WHERE id = $1
 `
 
 func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -467,6 +475,8 @@ func (q *Queries) PlainAccount(ctx context.Context, id uuid.UUID) (Account, erro
 		&i.EndpointLimit,
 		&i.RetentionMonths,
 		&i.Measured,
+		&i.KeptMonths,
+		&i.KeptUntil,
 	)
 	return i, err
 }
@@ -484,7 +494,7 @@ func (q *Queries) PurgeBegun(ctx context.Context, accountID uuid.UUID) (bool, er
 }
 
 const reopenAccount = `-- name: ReopenAccount :one
-UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured
+UPDATE accounts SET closed_at = NULL, deletion_id = NULL WHERE id = $1 RETURNING id, owner_user_id, email, plan, closed_at, deletion_id, created_at, monthly_signal_limit, analyses_per_day, assigned_plan, operator_plan, operator_signal_limit, operator_analyses_limit, monthly_signal_grace, product_limit, context_limit, endpoint_limit, retention_months, measured, kept_months, kept_until
 `
 
 func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -510,6 +520,8 @@ func (q *Queries) ReopenAccount(ctx context.Context, id uuid.UUID) (Account, err
 		&i.EndpointLimit,
 		&i.RetentionMonths,
 		&i.Measured,
+		&i.KeptMonths,
+		&i.KeptUntil,
 	)
 	return i, err
 }

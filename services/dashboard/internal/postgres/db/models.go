@@ -52,6 +52,9 @@ type Account struct {
 	RetentionMonths int32
 	// Whether the use of the dashboard may be measured where the operator has turned that on.
 	Measured bool
+	// Until kept_until signals are kept for so many months, if that is more than retention_months.
+	KeptMonths *int32
+	KeptUntil  *time.Time
 }
 
 // writer: analyzer. Every look at a context, also the ones that found nothing, with the reason.
@@ -253,6 +256,8 @@ type Plan struct {
 	RetentionMonths  int32
 	WebhookEndpoints int32
 	GracePercent     int32
+	// For how many days signals stay that an account had under a larger plan than this one and that this one does not keep.
+	KeepDays int32
 }
 
 // writer: dashboard. A site or app that sends signals.

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -67,7 +68,7 @@ func (q *Queries) LockRoom(ctx context.Context, id uuid.UUID) (LockRoomRow, erro
 }
 
 const planByName = `-- name: PlanByName :one
-SELECT name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent FROM plans WHERE name = $1
+SELECT name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent, keep_days FROM plans WHERE name = $1
 `
 
 func (q *Queries) PlanByName(ctx context.Context, name string) (Plan, error) {
@@ -84,12 +85,13 @@ func (q *Queries) PlanByName(ctx context.Context, name string) (Plan, error) {
 		&i.RetentionMonths,
 		&i.WebhookEndpoints,
 		&i.GracePercent,
+		&i.KeepDays,
 	)
 	return i, err
 }
 
 const plans = `-- name: Plans :many
-SELECT name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent FROM plans ORDER BY position
+SELECT name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent, keep_days FROM plans ORDER BY position
 `
 
 func (q *Queries) Plans(ctx context.Context) ([]Plan, error) {
@@ -112,6 +114,7 @@ func (q *Queries) Plans(ctx context.Context) ([]Plan, error) {
 			&i.RetentionMonths,
 			&i.WebhookEndpoints,
 			&i.GracePercent,
+			&i.KeepDays,
 		); err != nil {
 			return nil, err
 		}
@@ -127,7 +130,7 @@ const setAccountTerms = `-- name: SetAccountTerms :exec
 UPDATE accounts SET
     plan = $2, assigned_plan = $3, operator_plan = $4, operator_signal_limit = $5, operator_analyses_limit = $6,
     monthly_signal_limit = $7, monthly_signal_grace = $8, product_limit = $9, context_limit = $10,
-    analyses_per_day = $11, endpoint_limit = $12, retention_months = $13
+    analyses_per_day = $11, endpoint_limit = $12, retention_months = $13, kept_months = $14, kept_until = $15
 WHERE id = $1
 `
 
@@ -145,6 +148,8 @@ type SetAccountTermsParams struct {
 	AnalysesPerDay        int32
 	EndpointLimit         int32
 	RetentionMonths       int32
+	KeptMonths            *int32
+	KeptUntil             *time.Time
 }
 
 func (q *Queries) SetAccountTerms(ctx context.Context, arg SetAccountTermsParams) error {
@@ -162,17 +167,20 @@ func (q *Queries) SetAccountTerms(ctx context.Context, arg SetAccountTermsParams
 		arg.AnalysesPerDay,
 		arg.EndpointLimit,
 		arg.RetentionMonths,
+		arg.KeptMonths,
+		arg.KeptUntil,
 	)
 	return err
 }
 
 const upsertPlan = `-- name: UpsertPlan :exec
-INSERT INTO plans (name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO plans (name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent, keep_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (name) DO UPDATE SET
     title = excluded.title, position = excluded.position, signals_per_month = excluded.signals_per_month, products = excluded.products,
     contexts = excluded.contexts, analyses_per_day = excluded.analyses_per_day, retention_months = excluded.retention_months,
-    webhook_endpoints = excluded.webhook_endpoints, grace_percent = excluded.grace_percent
+    webhook_endpoints = excluded.webhook_endpoints, grace_percent = excluded.grace_percent,
+    keep_days = excluded.keep_days
 `
 
 type UpsertPlanParams struct {
@@ -186,6 +194,7 @@ type UpsertPlanParams struct {
 	RetentionMonths  int32
 	WebhookEndpoints int32
 	GracePercent     int32
+	KeepDays         int32
 }
 
 func (q *Queries) UpsertPlan(ctx context.Context, arg UpsertPlanParams) error {
@@ -200,6 +209,7 @@ func (q *Queries) UpsertPlan(ctx context.Context, arg UpsertPlanParams) error {
 		arg.RetentionMonths,
 		arg.WebhookEndpoints,
 		arg.GracePercent,
+		arg.KeepDays,
 	)
 	return err
 }

@@ -1,10 +1,11 @@
 -- name: UpsertPlan :exec
-INSERT INTO plans (name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO plans (name, title, position, signals_per_month, products, contexts, analyses_per_day, retention_months, webhook_endpoints, grace_percent, keep_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (name) DO UPDATE SET
     title = excluded.title, position = excluded.position, signals_per_month = excluded.signals_per_month, products = excluded.products,
     contexts = excluded.contexts, analyses_per_day = excluded.analyses_per_day, retention_months = excluded.retention_months,
-    webhook_endpoints = excluded.webhook_endpoints, grace_percent = excluded.grace_percent;
+    webhook_endpoints = excluded.webhook_endpoints, grace_percent = excluded.grace_percent,
+    keep_days = excluded.keep_days;
 
 -- name: ForgetOtherPlans :exec
 DELETE FROM plans WHERE name <> ALL (sqlc.arg(names)::text[]);
@@ -23,7 +24,7 @@ SELECT * FROM plans WHERE name = $1;
 UPDATE accounts SET
     plan = $2, assigned_plan = $3, operator_plan = $4, operator_signal_limit = $5, operator_analyses_limit = $6,
     monthly_signal_limit = $7, monthly_signal_grace = $8, product_limit = $9, context_limit = $10,
-    analyses_per_day = $11, endpoint_limit = $12, retention_months = $13
+    analyses_per_day = $11, endpoint_limit = $12, retention_months = $13, kept_months = $14, kept_until = $15
 WHERE id = $1;
 
 -- name: LockRoom :one

@@ -3,7 +3,7 @@ import { useSearchParams } from "wouter";
 import { api, unwrap, type Schemas } from "../api";
 import { Button, Card, Chip, Fact, Failure, Loading } from "../parts/ui";
 import { asPrice, limitLines, subscriptionNotice, type Billing } from "./billing-words";
-import { usedOf, useUsage } from "./use-usage";
+import { keptFor, usedOf, useUsage } from "./use-usage";
 
 // After a checkout Stripe tells the server, which may take some seconds.
 const askEvery = 2_000;
@@ -90,6 +90,7 @@ function Used({ usage }: { usage: Schemas["Usage"] }) {
     <dl className="grid grid-cols-1 gap-3 text-sm sm:grid-cols-2">
       <Fact name="Signals this month">{usedOf(usage.signals_used ?? usage.signals, usage.signals_limit)}</Fact>
       <Fact name="Analyses today">{usedOf(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
+      <Fact name="Signals are kept">{keptFor(usage)}</Fact>
     </dl>
   );
 }

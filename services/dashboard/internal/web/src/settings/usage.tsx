@@ -1,7 +1,7 @@
 import type { Schemas } from "../api";
 import { asCount, asDay, asPercent } from "../format";
 import { Card, Fact, Failure, Loading } from "../parts/ui";
-import { usedOf, useUsage } from "./use-usage";
+import { keptFor, usedOf, useUsage } from "./use-usage";
 
 type Usage = Schemas["Usage"];
 
@@ -141,9 +141,9 @@ function Allowed({ usage }: { usage: Usage }) {
           </Fact>
         ))}
         <Fact name="Analyses today">{usedOf(usage.analyses_today ?? 0, usage.analyses_limit)}</Fact>
-        <Fact name="Signals are kept">{usage.retention_months} months</Fact>
+        <Fact name="Signals are kept">{keptFor(usage)}</Fact>
       </dl>
-      <p className="mt-3 text-sm text-soft">With a smaller plan what there is beyond a limit stays and can be used; nothing can be added.</p>
+      <p className="mt-3 text-sm text-soft">With a smaller plan what there is beyond a limit stays and can be used; nothing can be added. Signals that are older than it keeps them go after a while.</p>
     </Card>
   );
 }
