@@ -38,7 +38,7 @@ func (p *Proof) SVG() []byte { return []byte(p.chart("proof", wide, chartStyle))
 // chart draws before and after: two shaded windows with the deployment between them, the measure by day, what was
 // expected without the change with its band, and the predicted range. name tells apart what is on one page.
 func (p *Proof) chart(name string, width int, style string) string {
-	c := newCanvas(p, width)
+	c := newCanvas(p, name, width)
 	b := &strings.Builder{}
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="%s-title %s-desc">`, width, c.height, name, name)
 	fmt.Fprintf(b, `<title id="%s-title">%s</title><desc id="%s-desc">%s</desc>`, name, html.EscapeString(p.chartTitle()), name, html.EscapeString(p.chartDescription()))
@@ -51,6 +51,7 @@ func (p *Proof) chart(name string, width int, style string) string {
 		return b.String()
 	}
 	c.windows(b)
+	c.refused(b)
 	c.grid(b)
 	c.promise(b)
 	c.forecast(b)
@@ -74,8 +75,11 @@ func (p *Proof) chartDescription() string {
 	if len(p.Daily) == 0 {
 		return "There is nothing to draw before the first look."
 	}
-	before, after := 0, 0
+	before, after, refused := 0, 0, 0
 	for _, d := range p.Daily {
+		if isRefused(d) {
+			refused++
+		}
 		switch {
 		case d.Post:
 			after++
@@ -91,6 +95,9 @@ func (p *Proof) chartDescription() string {
 		}
 		text += "."
 	}
+	if refused > 0 {
+		text += fmt.Sprintf(" Signals were refused on %s, which count for nothing.", days(refused))
+	}
 	if p.predictionDrawn && p.Prediction != nil {
 		text += fmt.Sprintf(" The proposal predicted %s to %s.", amountOf(p.Prediction.Metric, &p.Prediction.Low), amountOf(p.Prediction.Metric, &p.Prediction.High))
 	}
@@ -100,6 +107,7 @@ func (p *Proof) chartDescription() string {
 // canvas maps days and values to the picture.
 type canvas struct {
 	p             *Proof
+	name          string // of the chart, among others on a page
 	days          []Day
 	width, height int
 	slot          float64 // width of a day
@@ -110,8 +118,8 @@ type canvas struct {
 	promised      *Prediction
 }
 
-func newCanvas(p *Proof, width int) *canvas {
-	c := &canvas{p: p, width: width}
+func newCanvas(p *Proof, name string, width int) *canvas {
+	c := &canvas{p: p, name: name, width: width}
 	for _, d := range p.Daily {
 		d.Value, d.Expected, d.Low, d.High = drawable(d.Value), drawable(d.Expected), drawable(d.Low), drawable(d.High)
 		c.days = append(c.days, d)
@@ -227,6 +235,23 @@ func (c *canvas) windows(b *strings.Builder) {
 		}
 	}
 }
+
+// refused hatches the days that count for nothing, so that nobody reads a dip as behaviour.
+func (c *canvas) refused(b *strings.Builder) {
+	if !slices.ContainsFunc(c.days, isRefused) {
+		return
+	}
+	fmt.Fprintf(b, `<defs><pattern id="%s" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="sp-refused" d="M0 0V5"/></pattern></defs>`, c.hatch())
+	for i, d := range c.days {
+		if isRefused(d) {
+			fmt.Fprintf(b, `<rect fill="url(#%s)" x="%s" y="%d" width="%s" height="%d"/>`, c.hatch(), px(c.edge(i)), chartTop, px(c.slot), plotHeight)
+		}
+	}
+}
+
+func (c *canvas) hatch() string { return c.name + "-refused" }
+
+func isRefused(d Day) bool { return len(d.Refused) > 0 }
 
 func (c *canvas) grid(b *strings.Builder) {
 	for _, tick := range c.ticks {
@@ -377,6 +402,11 @@ func (c *canvas) legendEntries() []legendEntry {
 	}
 	if has(func(d Day) bool { return d.Trigger }) {
 		out = append(out, legendEntry{"led to the finding", box("sp-trigger", 4)})
+	}
+	if has(isRefused) {
+		out = append(out, legendEntry{"signals refused", func(b *strings.Builder, x, y float64) {
+			fmt.Fprintf(b, `<rect fill="url(#%s)" x="%s" y="%s" width="16" height="10"/>`, c.hatch(), px(x), px(y-5))
+		}})
 	}
 	if c.post > 0 && c.post < len(c.days) {
 		out = append(out, legendEntry{"deployed", func(b *strings.Builder, x, y float64) {

@@ -367,6 +367,20 @@ func TestTheSeriesLeavesTheDayOfTheDeploymentOut(t *testing.T) {
 	require.Contains(t, volume.Reproduce, "specter verify --csv proof.csv --at 2026-06-11 --value count")
 }
 
+func TestDaysThatCountForNothingAreHatched(t *testing.T) {
+	t.Parallel()
+	p := made(t, source(t, "improved"))
+	require.NotContains(t, string(p.SVG()), "url(")
+	for _, i := range []int{2, 5} {
+		p.Daily[i].Refused = []Refused{{Code: "quota_exceeded", Count: 40}}
+	}
+	picture := string(p.SVG())
+	requireXML(t, []byte(picture))
+	require.Equal(t, 3, strings.Count(picture, `fill="url(#proof-refused)"`), "two days and the legend")
+	require.Contains(t, picture, ">signals refused</text>")
+	require.Contains(t, picture, "Signals were refused on 2 days, which count for nothing.")
+}
+
 // Whatever the days hold, the picture stays well-formed and inside its frame.
 func TestThePictureHoldsAnySeries(t *testing.T) {
 	t.Parallel()
@@ -379,9 +393,11 @@ func TestThePictureHoldsAnySeries(t *testing.T) {
 			x := rapid.OneOf(rapid.Float64(), rapid.Float64Range(0, 1)).Draw(rt, "value")
 			return &x
 		})
+		refused := rapid.SampledFrom([][]Refused{nil, nil, {{Code: "quota_exceeded", Count: 7}}})
 		day := rapid.Custom(func(rt *rapid.T) Day {
 			return Day{
-				Date: rapid.String().Draw(rt, "date"), Value: value.Draw(rt, "v"), Expected: value.Draw(rt, "e"), Low: value.Draw(rt, "l"), High: value.Draw(rt, "h"),
+				Refused: refused.Draw(rt, "refused"),
+				Date:    rapid.String().Draw(rt, "date"), Value: value.Draw(rt, "v"), Expected: value.Draw(rt, "e"), Low: value.Draw(rt, "l"), High: value.Draw(rt, "h"),
 				Post: rapid.Bool().Draw(rt, "post"), Between: rapid.Bool().Draw(rt, "between"), Trigger: rapid.Bool().Draw(rt, "trigger"),
 			}
 		})
