@@ -19,6 +19,7 @@ import (
 
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
+	"github.com/draftlabs/specter/pkg/mail/mailtest"
 	"github.com/draftlabs/specter/pkg/tenant"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/pkg/testkit/stripekit"
@@ -27,8 +28,8 @@ import (
 )
 
 const plansOnSale = `plans:
-  - {name: free, title: Free, limits: {signals_per_month: 1000}}
-  - {name: pro, title: Pro, stripe_prices: [price_pro], limits: {signals_per_month: 50000}}
+  - {name: free, title: Free, limits: {signals_per_month: 1000, retention_months: 3}}
+  - {name: pro, title: Pro, stripe_prices: [price_pro], limits: {signals_per_month: 50000, retention_months: 12}}
   - {name: self-hosted, title: Self-hosted}
 `
 
@@ -105,6 +106,45 @@ func TestAPlanIsBoughtAndFollowsItsSubscription(t *testing.T) {
 	}
 	require.Equal(t, http.StatusRequestEntityTooLarge, w.hears(bytes.Repeat([]byte(" "), 1<<20+1), good).status)
 	require.Equal(t, http.StatusMethodNotAllowed, w.anonymous().get("/api/hooks/stripe").status)
+}
+
+// Older signals stay for a while when nobody pays any more, the owner hears until when, and paying keeps them.
+func TestWhoFallsToFreeHearsUntilWhenOlderSignalsStay(t *testing.T) {
+	t.Parallel()
+	s, mails := newStripe(t), mailtest.Start(t, mailtest.Options{})
+	w := newWorld(t, withStripe(t, s), throughMails(mails), func(c *dashboard.Config) { c.KeepDays = 30 })
+	ann := w.signedUp("ann@example.test")
+	delivered := func() {
+		events := s.Events()
+		last := events[len(events)-1].Body
+		require.Equal(t, "applied", w.hears(last, stripekit.Sign(s.Secret, last, time.Now())).str("outcome"))
+	}
+	kept := func() []any {
+		u := ann.get("/api/v1/usage")
+		return []any{u.at("retention_months"), u.at("kept_months")}
+	}
+	subscribe := func() {
+		require.Equal(t, http.StatusOK, ann.post("/api/v1/billing/checkout", map[string]any{"price": "price_pro"}).status)
+		sessions := s.Sessions("")
+		require.True(t, s.Complete(sessions[len(sessions)-1].ID))
+		delivered()
+		require.Equal(t, []any{float64(12), nil}, kept())
+	}
+	subscribe()
+	s.Change(s.Subscriptions("")[0].ID, func(sub *stripekit.Subscription) { sub.Status = "canceled" })
+	delivered()
+	require.Equal(t, []any{float64(3), float64(12)}, kept())
+	until, err := time.Parse(time.RFC3339, ann.get("/api/v1/usage").str("kept_until"))
+	require.NoError(t, err)
+	day := until.UTC().Format("2 January 2006")
+
+	letter := mails.Await(t, "ann@example.test", 1)
+	require.Equal(t, "Older signals go on "+day, letter.Subject)
+	for _, said := range []string{"the plan free now, which keeps signals for 3 months", "last 12 months stay until " + day, " http://specter.example.test/settings/billing\n", " http://specter.example.test/settings/data\n"} {
+		require.Contains(t, letter.Text, said)
+	}
+	subscribe()
+	require.Len(t, mails.Inbox("ann@example.test"), 1)
 }
 
 func TestWithoutAKeyBillingSaysThatItIsOff(t *testing.T) {

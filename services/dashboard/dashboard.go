@@ -106,7 +106,7 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	decisions := decision.New(postgres.Decisions{Store: store, Alarm: scheduler}, now)
 	board := postgres.Notices{Store: store, Letters: scheduler}
 	letters := usage.NewLetters(board, sender, c.Egress.PublicURL, c.QuotaGrace, now)
-	payments, hangUp := newBilling(c, store, book, now, p.Log)
+	payments, hangUp := newBilling(c, postgres.Billing{Store: store, Letters: scheduler}, book, now, p.Log)
 	working, err := timer.New(timer.Options{
 		Service: name, DB: p.DB, Log: p.Log, Workers: timers.NewWorkers(decisions, payments, letters, p.Log), Periodic: timers.Periodic(payments.On()),
 		Queues: timers.Queues(),

@@ -66,9 +66,9 @@ func loopback(host string) bool {
 }
 
 // newBilling makes billing; without a key it is off.
-func newBilling(c Config, store *postgres.Store, book plan.Book, now func() time.Time, log *zap.Logger) (*billing.Service, func()) {
+func newBilling(c Config, store postgres.Billing, book plan.Book, now func() time.Time, log *zap.Logger) (*billing.Service, func()) {
 	o := billing.Options{
-		Store: postgres.Billing{Store: store}, Events: stripe.Events{Secrets: c.Stripe.WebhookSecrets}, Book: book, Grace: c.Stripe.Grace,
+		Store: store, Events: stripe.Events{Secrets: c.Stripe.WebhookSecrets}, Book: book, Grace: c.Stripe.Grace,
 		PublicURL: c.Egress.PublicURL, Now: now, Log: log,
 	}
 	if c.Stripe.Key == "" {

@@ -14,13 +14,17 @@ import (
 	"github.com/draftlabs/specter/services/dashboard/internal/actor"
 	"github.com/draftlabs/specter/services/dashboard/internal/billing"
 	"github.com/draftlabs/specter/services/dashboard/internal/postgres/db"
+	"github.com/draftlabs/specter/services/dashboard/internal/usage"
 )
 
 // billingEventsKept is for how long it is known that an event had its effect; Stripe sends one again for three days.
 const billingEventsKept = 30 * 24 * time.Hour
 
 // Billing is the billing.Store. Locks are taken in one order: the account's row, then that of its billing.
-type Billing struct{ *Store }
+type Billing struct {
+	*Store
+	Letters Letters
+}
 
 var _ billing.Store = Billing{}
 
@@ -156,7 +160,23 @@ func (s Billing) write(ctx context.Context, tx pgx.Tx, q *db.Queries, owner db.A
 		return w, nil
 	}
 	w.To = next.Name
-	return w, s.SetPlan(ctx, tx, q, owner.ID, next, a, r.At)
+	if err := s.SetPlan(ctx, tx, q, owner.ID, next, a, r.At); err != nil {
+		return w, err
+	}
+	return w, s.tellOfShrinking(ctx, tx, q, owner)
+}
+
+// tellOfShrinking has the owner told when what the plan keeps is less than it was.
+func (s Billing) tellOfShrinking(ctx context.Context, tx pgx.Tx, q *db.Queries, before db.Account) error {
+	after, err := q.PlainAccount(ctx, before.ID)
+	if err != nil {
+		return err
+	}
+	kept := keptOf(after)
+	if kept.Months == 0 || kept == keptOf(before) {
+		return nil
+	}
+	return s.Letters.MailShrunk(ctx, tx, usage.Shrunk{Account: before.ID, Until: kept.Until})
 }
 
 // differs tells whether people would see another subscription than before.

@@ -19,6 +19,7 @@ import (
 // Letters sets the timer of a notice's letter in a transaction, so that it exists exactly when the transaction commits.
 type Letters interface {
 	MailNotice(ctx context.Context, tx pgx.Tx, n usage.Notice) error
+	MailShrunk(ctx context.Context, tx pgx.Tx, s usage.Shrunk) error
 }
 
 // Notices is the usage.Board and the usage.Letterbox.
@@ -83,4 +84,22 @@ func (s Notices) Mailed(ctx context.Context, n usage.Notice, at time.Time) error
 		return q.NoteMailed(ctx, db.NoteMailedParams{AccountID: n.Account, Month: n.Month, Level: string(n.Level), At: &at})
 	})
 	return wrap(err, "noting that a notice was mailed")
+}
+
+// Keeping reads what the account's plan keeps, and what stays of a larger one.
+func (s Notices) Keeping(ctx context.Context, n usage.Shrunk) (k usage.Keeping, ok bool, err error) {
+	err = s.in(ctx, n.Account, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := q.PlainAccount(ctx, n.Account)
+		if isAbsent(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		kept := keptOf(row)
+		ok = row.ClosedAt == nil && kept.Until.Equal(n.Until)
+		k = usage.Keeping{To: row.Email, Plan: row.Plan, Months: int(row.RetentionMonths), Kept: kept.Months}
+		return nil
+	})
+	return k, ok, wrap(err, "reading what an account's plan keeps")
 }

@@ -45,9 +45,27 @@ func (s Scheduler) MailNotice(ctx context.Context, tx pgx.Tx, n usage.Notice) er
 	return nil
 }
 
+// ShrunkArgs are an account whose plan became smaller.
+type ShrunkArgs struct {
+	AccountID uuid.UUID `json:"account_id"`
+	Until     time.Time `json:"until"`
+}
+
+// Kind implements river.JobArgs.
+func (ShrunkArgs) Kind() string { return "dashboard.shrunk_plan" }
+
+// MailShrunk implements postgres.Letters.
+func (s Scheduler) MailShrunk(ctx context.Context, tx pgx.Tx, n usage.Shrunk) error {
+	if _, err := s.client.InsertTx(ctx, tx, ShrunkArgs{AccountID: n.Account, Until: n.Until}, letter.Options()); err != nil {
+		return fmt.Errorf("setting the timer of a letter: %w", err)
+	}
+	return nil
+}
+
 // Letters mails what a timer says.
 type Letters interface {
 	Mail(ctx context.Context, n usage.Notice) error
+	MailShrunk(ctx context.Context, n usage.Shrunk) error
 }
 
 type noticeWorker struct {
@@ -65,3 +83,18 @@ func (w *noticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) err
 
 // Timeout bounds one run.
 func (w *noticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration { return letter.Timeout }
+
+type shrunkWorker struct {
+	river.WorkerDefaults[ShrunkArgs]
+	letters Letters
+	log     *zap.Logger
+}
+
+// Work implements river.Worker.
+func (w *shrunkWorker) Work(ctx context.Context, job *river.Job[ShrunkArgs]) error {
+	err := w.letters.MailShrunk(ctx, usage.Shrunk{Account: job.Args.AccountID, Until: job.Args.Until})
+	return letter.Sent(job.JobRow, err, w.log)
+}
+
+// Timeout bounds one run.
+func (w *shrunkWorker) Timeout(*river.Job[ShrunkArgs]) time.Duration { return letter.Timeout }

@@ -53,6 +53,7 @@ type Waker interface {
 func NewWorkers(w Waker, r Rounds, l Letters, log *zap.Logger) *river.Workers {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &noticeWorker{letters: l, log: log})
+	river.AddWorker(workers, &shrunkWorker{letters: l, log: log})
 	river.AddWorker(workers, &billingWorker{rounds: r})
 	river.AddWorker(workers, &snoozeWorker{waker: w, log: log})
 	return workers

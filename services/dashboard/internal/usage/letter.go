@@ -23,6 +23,8 @@ type Letterbox interface {
 	Addressee(ctx context.Context, n Notice) (to string, ok bool, err error)
 	// Mailed notes that it was.
 	Mailed(ctx context.Context, n Notice, at time.Time) error
+	// Keeping is what there is to tell of a smaller plan; false when it was changed since, or the account is closed.
+	Keeping(ctx context.Context, s Shrunk) (k Keeping, ok bool, err error)
 }
 
 // Mailer sends mail.

@@ -17,6 +17,7 @@ type post struct {
 	failures int
 	sent     []mail.Message
 	mailed   map[Level]bool
+	until    time.Time // when what a larger plan kept goes
 }
 
 func (p *post) Addressee(_ context.Context, n Notice) (string, bool, error) {
@@ -26,6 +27,10 @@ func (p *post) Addressee(_ context.Context, n Notice) (string, bool, error) {
 func (p *post) Mailed(_ context.Context, n Notice, _ time.Time) error {
 	p.mailed[n.Level] = true
 	return nil
+}
+
+func (p *post) Keeping(_ context.Context, s Shrunk) (Keeping, bool, error) {
+	return Keeping{To: "ann@example.test", Plan: "free", Months: 1, Kept: 12}, s.Until.Equal(p.until), nil
 }
 
 func (p *post) Send(_ context.Context, m mail.Message) error {
@@ -65,4 +70,22 @@ func TestANoticeIsMailedOnceWhileItsMonthLasts(t *testing.T) {
 	now = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	require.NoError(t, letters.Mail(t.Context(), warning))
 	require.Len(t, p.sent, 2, "in July there is nothing to be warned of")
+}
+
+func TestASmallerPlanIsToldOfWhileSomethingCanBeDone(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)
+	p := &post{failures: 1, until: now.AddDate(0, 0, 30)}
+	letters := NewLetters(p, p, "https://specter.example.test/", 0, func() time.Time { return now })
+	shrunk := Shrunk{Account: uuid.New(), Until: p.until}
+	require.Error(t, letters.MailShrunk(t.Context(), shrunk), "the mail server is away")
+	require.NoError(t, letters.MailShrunk(t.Context(), shrunk))
+	require.NoError(t, letters.MailShrunk(t.Context(), Shrunk{Account: shrunk.Account, Until: now.AddDate(0, 0, 20)}), "the plan was changed since")
+	require.Len(t, p.sent, 1)
+	require.Equal(t, "Older signals go on 11 July 2026", p.sent[0].Subject)
+	require.Contains(t, p.sent[0].Text, "keeps signals for 1 month.\nThose of the last 12 months stay until 11 July 2026")
+
+	now = p.until
+	require.NoError(t, letters.MailShrunk(t.Context(), shrunk))
+	require.Len(t, p.sent, 1, "they may be gone")
 }
