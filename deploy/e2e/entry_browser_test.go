@@ -93,9 +93,9 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	looks("sign-in")
 	v.click(t, "main a", "Create an account")
 	v.shows(t, "main h1", "Create an account")
+	v.await(t, "no password to be asked for before the address is confirmed", `document.querySelector('main input[name="password"]') === null`)
 	looks("create")
 	fill("email", email)
-	fill("password", first)
 	v.click(t, "main button", "Create account")
 	v.shows(t, "main h1", "Check your mail")
 	looks("check-mail")
@@ -110,6 +110,9 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	looks("confirm")
 	v.await(t, "the secret to be out of the address", `location.search === "" && location.hash === ""`)
 	v.click(t, "main button", "Confirm my e-mail address")
+	v.shows(t, "main h1", "Choose a password")
+	fill("new-password", first)
+	v.click(t, "main button", "Set the password")
 	v.await(t, "the person to be signed in", `[...document.querySelectorAll("button")].some((b) => b.textContent === "Sign out")`)
 	signOut()
 
@@ -128,7 +131,7 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	v.shows(t, "main h1", "Check your mail")
 	goTo(mails.next(t, email), "You followed a link")
 	v.click(t, "main button", "Choose a password")
-	v.shows(t, "main h1", "Choose a new password")
+	v.shows(t, "main h1", "Choose a password")
 	looks("new-password")
 	fill("new-password", second)
 	v.click(t, "main button", "Set the password")
@@ -137,7 +140,7 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 	fill("email", email)
 	fill("password", first)
 	v.click(t, "main button", "Sign in")
-	v.shows(t, "main", "The e-mail address or the password is wrong.")
+	v.shows(t, "main", "The e-mail address or the password is wrong")
 
 	// A link instead of a password.
 	v.click(t, "main a", "Sign in with a link instead")

@@ -28,6 +28,7 @@ type goTrue struct {
 	users     map[string]uuid.UUID // by e-mail
 	password  map[string]string    // of those who changed it
 	pending   map[string]bool      // e-mail addresses that are not confirmed yet
+	confirmed map[string]time.Time // when the others were
 	refresh   map[string]string    // token -> e-mail
 	codes     map[string]mailed    // code -> what it is for
 	mails     []mailed
@@ -35,8 +36,9 @@ type goTrue struct {
 	tamper    func(jwt.MapClaims)
 	down      bool
 	mailTakes time.Duration
-	confirms  bool // sign-ups have to confirm their address
-	proves    bool // a new password needs the current one (GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD)
+	hashTakes time.Duration // that of a known person's password
+	confirms  bool          // sign-ups have to confirm their address
+	proves    bool          // a new password needs the current one (GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD)
 	external  map[string]bool
 	signOuts  []string      // their scopes
 	deletes   []http.Header // of every request to delete a person
@@ -56,7 +58,7 @@ const aServiceKey = "sb_secret_that_only_tests_know"
 func newGoTrue(t *testing.T, c *clock) *goTrue {
 	t.Helper()
 	g := &goTrue{
-		clock: c, users: map[string]uuid.UUID{}, password: map[string]string{}, pending: map[string]bool{}, refresh: map[string]string{},
+		clock: c, users: map[string]uuid.UUID{}, password: map[string]string{}, pending: map[string]bool{}, confirmed: map[string]time.Time{}, refresh: map[string]string{},
 		codes: map[string]mailed{}, life: time.Hour, external: map[string]bool{"email": true, "phone": false, "github": true}, requests: map[string]int{}, visitors: map[string]string{},
 	}
 	mux := http.NewServeMux()
@@ -190,6 +192,9 @@ func (g *goTrue) token(w http.ResponseWriter, r *http.Request) {
 		}
 		email = m.email
 	default:
+		if _, known := g.users[email]; known && g.hashTakes > 0 {
+			<-time.After(g.hashTakes)
+		}
 		if in.Password != g.passwordOf(email) {
 			email = ""
 		}
@@ -259,7 +264,10 @@ func (g *goTrue) take(hash string) (mailed, bool) {
 	}
 	m := g.mails[i]
 	g.mails = slices.Delete(g.mails, i, i+1)
-	delete(g.pending, m.email)
+	if g.pending[m.email] {
+		delete(g.pending, m.email)
+		g.confirmed[m.email] = g.clock.Now()
+	}
 	if m.newEmail != "" {
 		g.users[m.newEmail], g.password[m.newEmail] = g.users[m.email], g.password[m.email]
 		delete(g.users, m.email)
@@ -397,6 +405,6 @@ func (g *goTrue) session(w http.ResponseWriter, email string) {
 	g.refresh[refresh] = email
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"access_token": text, "token_type": "bearer", "expires_in": int(g.life.Seconds()), "expires_at": now.Add(g.life).Unix(),
-		"refresh_token": refresh, "user": map[string]any{"id": id, "email": email},
+		"refresh_token": refresh, "user": map[string]any{"id": id, "email": email, "email_confirmed_at": g.confirmed[email]},
 	})
 }

@@ -22,6 +22,13 @@ func newPublicWorld(t *testing.T, change ...func(*dashboard.Config)) *world {
 	return newWorld(t, append([]func(*dashboard.Config){func(c *dashboard.Config) { c.Egress.PublicURL = origin }}, change...)...)
 }
 
+// confirmed has addresses confirmed from here on.
+func (w *world) confirmed() {
+	w.t.Helper()
+	w.auth.set(func() { w.auth.confirms = true })
+	w.clock.Advance(2 * time.Minute) // the settings are asked for again
+}
+
 // mailTo waits for a mail of the kind.
 func (w *world) mailTo(kind, email string) mailed {
 	w.t.Helper()
@@ -127,10 +134,10 @@ func TestSigningUpWithAnAddressThatHasToBeConfirmed(t *testing.T) {
 	w.auth.set(func() { w.auth.confirms = true })
 	ann := w.browser()
 	require.True(t, ann.get("/api/v1/auth/ways").at("confirms_email").(bool))
-	r := ann.post("/api/v1/auth/sign-up", map[string]any{"email": "Ann@Example.test", "password": password})
+	r := ann.post("/api/v1/auth/sign-up", map[string]any{"email": "Ann@Example.test"})
 	require.Equal(t, http.StatusAccepted, r.status, r.text)
 	require.Empty(t, r.header.Get("Set-Cookie"))
-	require.Equal(t, "confirm_email", ann.signIn("ann@example.test", password).str("code"))
+	w.mailTo("signup", "ann@example.test")
 
 	require.Equal(t, http.StatusAccepted, ann.post("/api/v1/auth/resend", map[string]any{"email": "ann@example.test"}).status)
 	testkit.Eventually(t, func() bool { return len(w.auth.sent("signup", "ann@example.test")) == 2 }, "a second mail")
@@ -139,8 +146,10 @@ func TestSigningUpWithAnAddressThatHasToBeConfirmed(t *testing.T) {
 	phone := w.browser()
 	confirmed := phone.post("/api/v1/auth/confirm", w.follow(w.auth.sent("signup", "ann@example.test")[0]))
 	require.Equal(t, http.StatusOK, confirmed.status, confirmed.text)
-	require.Equal(t, "signed_in", confirmed.str("outcome"))
+	require.Equal(t, "set_password", confirmed.str("outcome"))
 	require.Equal(t, "ann@example.test", confirmed.str("session.email"))
+	phone.csrf = confirmed.str("session.csrf_token")
+	require.Equal(t, http.StatusOK, phone.post("/api/v1/account/password", map[string]any{"new_password": password}).status)
 	require.Equal(t, http.StatusOK, phone.get("/api/v1/session").status)
 	require.Equal(t, http.StatusOK, ann.signIn("ann@example.test", password).status)
 	require.Equal(t, confirmed.str("session.account_id"), ann.get("/api/v1/session").str("account_id"))
@@ -235,6 +244,7 @@ func TestTheAddressFollowsWhenTheAuthServerSaysSo(t *testing.T) {
 	ann := w.entered("ann@example.test")
 	w.entered("bob@example.test")
 	w.auth.set(func() { w.auth.confirms = true })
+	w.clock.Advance(2 * time.Minute) // the settings are asked for again
 
 	require.Equal(t, "wrong_password", ann.post("/api/v1/account/email", map[string]any{"new_email": "ann@new.example", "password": "not the password"}).str("code"))
 	taken := ann.post("/api/v1/account/email", map[string]any{"new_email": "bob@example.test", "password": password})
@@ -273,6 +283,10 @@ func TestSigningInThroughAProvider(t *testing.T) {
 	t.Parallel()
 	w := newPublicWorld(t)
 	ann := w.browser()
+	unconfirmed := ann.get("/api/v1/auth/ways")
+	require.Empty(t, unconfirmed.list("providers"), "anybody may have made an account by this address, with a password")
+	require.Equal(t, false, unconfirmed.at("magic_link"))
+	w.confirmed()
 	ways := ann.get("/api/v1/auth/ways")
 	require.Equal(t, "GitHub", ways.str("providers.0.title"), ways.text)
 	require.Len(t, ways.list("providers"), 1, "only what is on")

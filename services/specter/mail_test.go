@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"os/exec"
 	"regexp"
@@ -32,17 +33,32 @@ func TestUpWithAMailServerHasPeopleConfirmTheirAddress(t *testing.T) {
 	c, err := client.New(facts.URL, "")
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	var session struct {
+		Session struct {
+			CSRFToken string `json:"csrf_token"`
+		} `json:"session"`
+	}
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := http.Client{Jar: jar}
 	ask := func(path string, body map[string]string) *http.Response {
 		text, err := json.Marshal(body)
 		require.NoError(t, err)
-		response, err := http.Post(facts.URL+path, "application/json", bytes.NewReader(text))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, facts.URL+path, bytes.NewReader(text))
 		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-CSRF-Token", session.Session.CSRFToken)
+		response, err := browser.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			require.NoError(t, json.NewDecoder(response.Body).Decode(&session))
+		}
 		return response
 	}
-	require.Equal(t, http.StatusAccepted, ask("/api/v1/auth/sign-up", map[string]string{"email": address, "password": password}).StatusCode)
+	require.Equal(t, http.StatusAccepted, ask("/api/v1/auth/sign-up", map[string]string{"email": address}).StatusCode)
 	_, err = c.LogIn(t.Context(), address, password)
-	require.ErrorContains(t, err, "Confirm your e-mail address")
+	require.ErrorContains(t, err, "is not confirmed yet")
 	link := regexp.MustCompile(`https?://\S+/auth/confirm\?\S+`).FindString(server.Await(t, address, 1).Text)
 	require.True(t, strings.HasPrefix(link, facts.URL+"/auth/confirm?"), link)
 	for range 2 { // as programs do that look at mails
@@ -56,6 +72,7 @@ func TestUpWithAMailServerHasPeopleConfirmTheirAddress(t *testing.T) {
 	confirmed := ask("/api/v1/auth/confirm", map[string]string{"token_hash": page.Query().Get("token_hash"), "type": page.Query().Get("type")})
 	require.Equal(t, http.StatusOK, confirmed.StatusCode)
 	require.NotEmpty(t, confirmed.Cookies())
+	require.Equal(t, http.StatusOK, ask("/api/v1/account/password", map[string]string{"new_password": password}).StatusCode)
 	_, err = c.LogIn(t.Context(), address, password)
 	require.NoError(t, err)
 	s.stop(syscall.SIGTERM)

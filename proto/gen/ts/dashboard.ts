@@ -32,7 +32,7 @@ export interface paths {
         put?: never;
         /**
          * Create an account
-         * @description Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+         * @description Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
          */
         post: operations["signUp"];
         delete?: never;
@@ -1564,10 +1564,11 @@ export interface components {
             code: string;
             detail: string;
         };
-        Credentials: {
+        SignUp: {
             /** Format: email */
             email: string;
-            password: string;
+            /** @description Required where addresses are not confirmed, with 10 characters or more. Where they are it is not looked at: who chose it has yet to show that the address is theirs. */
+            password?: string;
         };
         Login: {
             /** Format: email */
@@ -3688,7 +3689,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["SignUp"];
             };
         };
         responses: {

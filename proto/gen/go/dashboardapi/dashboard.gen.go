@@ -1486,12 +1486,6 @@ type CreatedShare struct {
 // CredentialStatus retiring: it was rolled, and works until its end. expired and revoked ones work no more.
 type CredentialStatus string
 
-// Credentials defines model for Credentials.
-type Credentials struct {
-	Email    openapi_types.Email `json:"email"`
-	Password string              `json:"password"`
-}
-
 // DailyPoint defines model for DailyPoint.
 type DailyPoint struct {
 	// Between The day of the deployment, which is in neither side.
@@ -2895,6 +2889,14 @@ type SharePage struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// SignUp defines model for SignUp.
+type SignUp struct {
+	Email openapi_types.Email `json:"email"`
+
+	// Password Required where addresses are not confirmed, with 10 characters or more. Where they are it is not looked at: who chose it has yet to show that the address is theirs.
+	Password *string `json:"password,omitempty"`
+}
+
 // Signal defines model for Signal.
 type Signal struct {
 	ClientId    *openapi_types.UUID    `json:"client_id,omitempty"`
@@ -3560,7 +3562,7 @@ type RecoverPasswordJSONRequestBody = EmailAddress
 type ResendConfirmationJSONRequestBody = EmailAddress
 
 // SignUpJSONRequestBody defines body for SignUp for application/json ContentType.
-type SignUpJSONRequestBody = Credentials
+type SignUpJSONRequestBody = SignUp
 
 // OpenCheckoutJSONRequestBody defines body for OpenCheckout for application/json ContentType.
 type OpenCheckoutJSONRequestBody = NewCheckout
@@ -3984,7 +3986,7 @@ type ClientInterface interface {
 
 	// SignUpWithBody Create an account
 	//
-	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3993,7 +3995,7 @@ type ClientInterface interface {
 
 	// SignUp Create an account
 	//
-	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5310,7 +5312,7 @@ func (c *Client) ResendConfirmation(ctx context.Context, body ResendConfirmation
 
 // SignUpWithBody Create an account
 //
-// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5329,7 +5331,7 @@ func (c *Client) SignUpWithBody(ctx context.Context, contentType string, body io
 
 // SignUp Create an account
 //
-// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12573,7 +12575,7 @@ type ClientWithResponsesInterface interface {
 
 	// SignUpWithBodyWithResponse Create an account
 	//
-	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12582,7 +12584,7 @@ type ClientWithResponsesInterface interface {
 
 	// SignUpWithResponse Create an account
 	//
-	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+	// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18653,7 +18655,7 @@ func (c *ClientWithResponses) ResendConfirmationWithResponse(ctx context.Context
 
 // SignUpWithBodyWithResponse Create an account
 //
-// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18668,7 +18670,7 @@ func (c *ClientWithResponses) SignUpWithBodyWithResponse(ctx context.Context, co
 
 // SignUpWithResponse Create an account
 //
-// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next.
+// Where e-mail addresses have to be confirmed the answer is 202, whether the address is known already or not: a mail says what comes next, and a password is chosen once its link was followed.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -17,6 +17,8 @@ type Identity struct {
 	RefreshToken    string
 	AccessToken     string
 	AccessExpiresAt time.Time
+	// JustConfirmed: that the person reads mail at the address was shown a moment ago, for the first time.
+	JustConfirmed bool
 }
 
 // Ways are the ways in that the auth server has on.
@@ -98,6 +100,8 @@ var (
 	ErrCheckMail = errors.New("the e-mail address has to be confirmed")
 	// ErrOtherAddress means that one of the two links of a change of address was followed, and nothing has changed yet.
 	ErrOtherAddress = errors.New("the other address has to confirm, too")
+	// ErrSignUpClosed is the answer to a sign-up where there are none.
+	ErrSignUpClosed = fault.New(fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
 	// ErrLink is a link that opens nothing.
 	ErrLink = fault.New(fault.Invalid, "link_expired", "This link has expired or was used already. Ask for a new one.")
 )

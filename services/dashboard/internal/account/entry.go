@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/draftlabs/specter/pkg/fault"
@@ -25,6 +26,8 @@ const (
 	// mailAnswersAfter hides how long the auth server took to sign somebody up who has to look into their mail: sending
 	// one takes longer than finding that there is nothing to send.
 	mailAnswersAfter = 1500 * time.Millisecond
+	// refusedAfter hides how long the auth server took to refuse a password: some hash one only for people they know.
+	refusedAfter = 400 * time.Millisecond
 	// changeEvery is how soon an account may ask for another address. An auth server says so only of addresses that
 	// nobody has; we say it of all.
 	changeEvery = time.Minute
@@ -78,8 +81,18 @@ func (w *ways) keep(have Ways) {
 	w.have, w.till = have, w.now().Add(waysKept)
 }
 
-// Ways tells which ways in there are.
+// Ways tells which ways in there are. Where addresses are not confirmed anybody can have an account by anybody's: who
+// then comes by a way that proves it would share the account with whoever was first, so there is none.
 func (s *Service) Ways(ctx context.Context) (Ways, error) {
+	w, err := s.waysOn(ctx)
+	if !w.ConfirmsEmail {
+		w.MagicLink, w.Providers = false, nil
+	}
+	return w, err
+}
+
+// waysOn are those that the auth server has on.
+func (s *Service) waysOn(ctx context.Context) (Ways, error) {
 	if have, good := s.ways.kept(); good {
 		return have, nil
 	}
@@ -100,26 +113,47 @@ func (s *Service) Ways(ctx context.Context) (Ways, error) {
 	}
 }
 
-// SignUp makes a person known to the auth server and signs them in. ErrCheckMail, after the same time for every address,
-// when they have to confirm theirs first.
+// SignUp makes a person known to the auth server and signs them in. ErrCheckMail when they have to confirm their address
+// first: a mail goes out after the answer, and a password is chosen once its link was followed.
 func (s *Service) SignUp(ctx context.Context, email, password string, b Browser) (SignedIn, error) {
+	w, err := s.Ways(ctx)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if w.ConfirmsEmail {
+		return SignedIn{}, s.askToConfirm(ctx, email, w)
+	}
 	if err := checkCredentials(email, password); err != nil {
 		return SignedIn{}, err
 	}
-	answerAt := time.NewTimer(mailAnswersAfter)
-	defer answerAt.Stop()
 	who, err := s.auth.SignUp(ctx, normalEmail(email), password, s.flows.mail(SignUpLink))
-	if fault.Is(err, fault.Conflict) && s.confirmsEmail(ctx) {
-		err = ErrCheckMail // that the address is known is nobody's business
-	}
-	if errors.Is(err, ErrCheckMail) {
-		await(ctx, answerAt)
-	}
 	if err != nil {
 		return SignedIn{}, err
 	}
 	return s.begin(ctx, who, BySignUp, b)
 }
+
+// askToConfirm has a mail sent to a new person. Nobody chooses a password before they have shown that the address is
+// theirs: the auth server keeps the first one that it was given for an address, whoever gave it.
+func (s *Service) askToConfirm(ctx context.Context, email string, w Ways) error {
+	if !w.SignUp {
+		return ErrSignUpClosed
+	}
+	err := s.send(ctx, email, SignUpLink, func(ctx context.Context, email string, back Back) error {
+		_, err := s.auth.SignUp(ctx, email, unguessable(), back)
+		if errors.Is(err, ErrCheckMail) || fault.Is(err, fault.Conflict) { // that the address is known is nobody's business
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return ErrCheckMail
+}
+
+// unguessable is a password that nobody knows, of every kind of character that an auth server may ask for.
+func unguessable() string { return "aA1!" + randomText() }
 
 func await(ctx context.Context, timer *time.Timer) {
 	select {
@@ -138,9 +172,12 @@ func (s *Service) SignIn(ctx context.Context, email, password string, b Browser)
 	if err := checkLogin(email, password); err != nil {
 		return SignedIn{}, err
 	}
+	answerAt := time.NewTimer(refusedAfter)
+	defer answerAt.Stop()
 	who, err := s.auth.SignIn(ctx, normalEmail(email), password)
 	if fault.Is(err, fault.Unauthenticated) {
 		s.noteRefusal(ctx, normalEmail(email))
+		await(ctx, answerAt)
 	}
 	if err != nil {
 		return SignedIn{}, err
@@ -262,18 +299,33 @@ func (s *Service) Confirm(ctx context.Context, l Link, b Browser) (Outcome, Sign
 	if err != nil {
 		return "", SignedIn{}, err
 	}
+	fresh, err := s.disinherit(ctx, who, kind)
+	if err != nil {
+		return "", SignedIn{}, err
+	}
 	var until *time.Time
 	outcome := OutcomeSignedIn
-	switch kind {
-	case RecoveryLink, InviteLink:
+	switch {
+	case kind == RecoveryLink, kind == InviteLink, fresh && kind != MagicLink:
 		at := s.now().Add(setPasswordFor)
 		outcome, until = OutcomeSetPassword, &at
-	case EmailLink:
+	case kind == EmailLink:
 		outcome = OutcomeEmailChanged
-	default:
 	}
 	in, err := s.beginUntil(ctx, who, ByLink, b, until)
 	return outcome, in, err
+}
+
+// disinherit replaces the password of a person who is new: it was set before anybody had shown that the address is theirs,
+// perhaps by somebody else. Who had an account before, here or with another program of the auth server's, keeps theirs.
+func (s *Service) disinherit(ctx context.Context, who Identity, kind LinkKind) (fresh bool, err error) {
+	if kind != SignUpLink && !who.JustConfirmed {
+		return false, nil
+	}
+	if known, err := s.store.Owns(ctx, who.UserID, uuid.Nil); err != nil || known {
+		return false, err
+	}
+	return true, s.auth.SetPassword(ctx, who.AccessToken, "", unguessable())
 }
 
 func (s *Service) followed(ctx context.Context, l Link) (Identity, LinkKind, error) {

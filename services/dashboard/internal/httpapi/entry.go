@@ -136,7 +136,7 @@ func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contr
 	if err := a.guard.mail(ctx, email); err != nil {
 		return nil, err
 	}
-	in, err := a.Accounts.SignUp(ctx, email, r.Body.Password, visitorOf(ctx).browser)
+	in, err := a.Accounts.SignUp(ctx, email, value(r.Body.Password), visitorOf(ctx).browser)
 	if errors.Is(err, account.ErrCheckMail) {
 		return contract.SignUp202Response{}, nil
 	}

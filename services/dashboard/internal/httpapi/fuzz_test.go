@@ -57,7 +57,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := echo.New().NewContext(httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)), httptest.NewRecorder())
-		for _, into := range []any{&contract.NewProduct{}, &contract.NewDecision{}, &contract.ImportBatch{}, &contract.NewEndpoint{}, &contract.Credentials{}} {
+		for _, into := range []any{&contract.NewProduct{}, &contract.NewDecision{}, &contract.ImportBatch{}, &contract.NewEndpoint{}, &contract.SignUp{}} {
 			err := strictJSON{}.Deserialize(c, into)
 			c.SetRequest(httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 			if err != nil {

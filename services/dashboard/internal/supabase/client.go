@@ -29,6 +29,9 @@ const (
 	distrustedEvery = time.Minute
 )
 
+// confirmedWithin is longer than a code is good that a confirming link led to.
+const confirmedWithin = 10 * time.Minute
+
 // Options say where the auth server is and how its tokens are checked.
 type Options struct {
 	URL       string // https://<project>.supabase.co/auth/v1
@@ -158,7 +161,17 @@ func (c *Client) identity(ctx context.Context, s types.Session) (account.Identit
 	}
 	return account.Identity{
 		UserID: claims.user, Email: claims.Email, RefreshToken: s.RefreshToken, AccessToken: s.AccessToken, AccessExpiresAt: claims.ExpiresAt.UTC().Truncate(time.Microsecond),
+		JustConfirmed: justConfirmed(s.User, claims),
 	}, nil
+}
+
+// justConfirmed compares times of the auth server's own clock. A code that a confirming link led to is good for minutes.
+func justConfirmed(u types.User, c claims) bool {
+	at := u.ConfirmedAt
+	if u.EmailConfirmedAt != nil {
+		at = *u.EmailConfirmedAt
+	}
+	return c.IssuedAt != nil && !at.IsZero() && c.IssuedAt.Sub(at) < confirmedWithin
 }
 
 func (c *Client) distrusted(err error) {
@@ -177,18 +190,16 @@ func meaning(err error) error {
 	status, code := parse(err)
 	err = cause(err)
 	switch code {
-	case "invalid_credentials", "invalid_grant":
-		return fault.Wrap(err, fault.Unauthenticated, "invalid_credentials", "The e-mail address or the password is wrong.")
+	case "invalid_credentials", "invalid_grant", "email_not_confirmed": // that a sign-up waits tells that there was nobody before
+		return fault.Wrap(err, fault.Unauthenticated, "invalid_credentials", "The e-mail address or the password is wrong, or the address is not confirmed yet.")
 	case "user_already_exists", "email_exists":
 		return fault.Wrap(err, fault.Conflict, "conflict", "There is an account with this e-mail address already. Sign in instead.")
 	case "weak_password":
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The password is too weak.").With("/password", "weak_password", "Choose a longer or less common one.")
 	case "same_password":
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The new password is the old one.").With("/new_password", "same_password", "Choose another one.")
-	case "email_not_confirmed":
-		return fault.Wrap(err, fault.Forbidden, "confirm_email", "Confirm your e-mail address with the link that was sent to you, then sign in.")
 	case "signup_disabled":
-		return fault.Wrap(err, fault.Forbidden, "signup_disabled", "Sign-ups are closed on this server.")
+		return errors.Join(account.ErrSignUpClosed, err)
 	case "email_address_invalid", "email_address_not_authorized": // the second: a project that mails to its own team only
 		return fault.Wrap(err, fault.Invalid, "invalid_request", "The e-mail address is not accepted.").With("/email", "invalid_email", "Use another one.")
 	case "user_banned":
@@ -250,10 +261,9 @@ func parse(err error) (status int, code string) {
 // codeOf finds the code in the body of a refusal.
 func codeOf(body []byte) string {
 	var answer struct {
-		ErrorCode   string `json:"error_code"`
-		Error       string `json:"error"` // servers before 2024
-		Code        any    `json:"code"`
-		Description string `json:"error_description"`
+		ErrorCode string `json:"error_code"`
+		Error     string `json:"error"` // servers before 2024
+		Code      any    `json:"code"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
@@ -263,9 +273,6 @@ func codeOf(body []byte) string {
 	}
 	if word, ok := answer.Code.(string); ok {
 		return word
-	}
-	if answer.Description == "Email not confirmed" {
-		return "email_not_confirmed"
 	}
 	return answer.Error
 }

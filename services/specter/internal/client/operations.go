@@ -22,7 +22,7 @@ const (
 func (c *Client) SignUp(ctx context.Context, email, password string) (api.Session, error) {
 	var session api.Session
 	err := call(ctx, false, &session, func(ctx context.Context) (*http.Response, error) {
-		return c.api.SignUp(ctx, api.SignUpJSONRequestBody{Email: openapi_types.Email(email), Password: password})
+		return c.api.SignUp(ctx, api.SignUpJSONRequestBody{Email: openapi_types.Email(email), Password: &password})
 	})
 	c.csrf = session.CsrfToken
 	return session, err

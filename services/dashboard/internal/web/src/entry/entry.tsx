@@ -52,7 +52,7 @@ function SignInForm({ ways, email, setEmail, problem }: FormProps & { problem: s
     mutationFn: () => unwrap(api.POST("/api/v1/auth/login", { body: { email, password } })),
     onSuccess: (session) => queries.setQueryData(["session"], rememberSession(session)),
   });
-  const unconfirmed = enter.error instanceof ApiError && enter.error.code === "confirm_email";
+  const unconfirmed = ways?.confirms_email === true && enter.error instanceof ApiError && enter.error.code === "invalid_credentials";
   return (
     <Frame
       title="Sign in"
@@ -69,7 +69,7 @@ function SignInForm({ ways, email, setEmail, problem }: FormProps & { problem: s
           </p>
           {unconfirmed && (
             <p>
-              No mail? <Other form="confirm">Send the link again</Other>
+              Not confirmed yet? <Other form="confirm">Send the link again</Other>
             </p>
           )}
         </>
@@ -119,9 +119,10 @@ function OtherWays({ ways }: { ways: Ways | undefined }) {
 function CreateForm({ ways, email, setEmail }: FormProps) {
   const queries = useQueryClient();
   const [password, setPassword] = useState("");
+  const confirms = ways?.confirms_email === true;
   const create = useMutation({
-    // A 202 has no session: the address has to be confirmed first.
-    mutationFn: async () => (await unwrap(api.POST("/api/v1/auth/sign-up", { body: { email, password } }))) ?? null,
+    // A 202 has no session: the address has to be confirmed first, and then a password is chosen.
+    mutationFn: async () => (await unwrap(api.POST("/api/v1/auth/sign-up", { body: confirms ? { email } : { email, password } }))) ?? null,
     onSuccess: (session) => {
       if (session !== null && "csrf_token" in session) queries.setQueryData(["session"], rememberSession(session));
     },
@@ -135,10 +136,10 @@ function CreateForm({ ways, email, setEmail }: FormProps) {
     return <CheckMail email={email} way="resend" words="It confirms your address. If you have an account already, the mail may not come: sign in, or set a new password." below={back} />;
   }
   return (
-    <Frame title="Create an account" lead={ways?.confirms_email === true ? "We send you a link to confirm your address." : "It takes a minute."} below={back}>
+    <Frame title="Create an account" lead={confirms ? "We send you a link to confirm your address. Then you choose a password." : "It takes a minute."} below={back}>
       <EntryForm action="Create account" pending={create.isPending} error={create.error} onSubmit={() => create.mutate()}>
         <EmailField value={email} onChange={setEmail} />
-        <PasswordField value={password} onChange={setPassword} isNew />
+        {!confirms && <PasswordField value={password} onChange={setPassword} isNew />}
       </EntryForm>
     </Frame>
   );

@@ -4,7 +4,7 @@ import { Link, useLocation } from "wouter";
 import { api, rememberSession, unwrap } from "../api";
 import { EntryForm, Frame, PasswordField } from "./frame";
 
-/** What a recovery link leads to: a password without the old one. */
+/** What the link of a sign-up or a recovery leads to: a password without the old one. */
 export function NewPasswordPage({ email }: { email: string }) {
   const queries = useQueryClient();
   const [, navigate] = useLocation();
@@ -18,7 +18,7 @@ export function NewPasswordPage({ email }: { email: string }) {
   });
   return (
     <Frame
-      title="Choose a new password"
+      title="Choose a password"
       lead="Every other browser is signed out with it."
       below={
         <Link href="/" className="font-medium text-accent underline">
@@ -28,7 +28,7 @@ export function NewPasswordPage({ email }: { email: string }) {
     >
       <EntryForm action="Set the password" pending={change.isPending} error={change.error} onSubmit={() => change.mutate()}>
         <input type="email" name="email" autoComplete="username" value={email} readOnly hidden />
-        <PasswordField label="New password" name="new-password" value={password} onChange={setPassword} isNew />
+        <PasswordField label="Password" name="new-password" value={password} onChange={setPassword} isNew />
       </EntryForm>
     </Frame>
   );
