@@ -30,7 +30,7 @@ type Erased struct {
 	Next map[string]uint64
 }
 
-// endOfStream is how long an erasure waits for the next message before it takes a stream for ended: the last
+// endOfStream is how long an erasure waits for the next message before it asks whether the stream has ended: the last
 // ones may have been removed since it began.
 const endOfStream = 2 * time.Second
 
@@ -150,7 +150,8 @@ func (b *Bus) each(ctx context.Context, stream jetstream.Stream, from uint64, se
 	if state.Msgs == 0 || from > state.LastSeq {
 		return nil
 	}
-	source, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)})
+	from = max(from, 1)
+	source, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,11 @@ func (b *Bus) each(ctx context.Context, stream jetstream.Stream, from uint64, se
 		over := next.Err() != nil && ctx.Err() == nil
 		cancel()
 		if over {
-			return nil
+			ended, err := endedAfter(ctx, stream, from, state.LastSeq)
+			if ended || err != nil {
+				return err
+			}
+			continue // the broker is slow, or away
 		}
 		if err != nil {
 			return err
@@ -183,7 +188,20 @@ func (b *Bus) each(ctx context.Context, stream jetstream.Stream, from uint64, se
 		if meta.NumPending == 0 || meta.Sequence.Stream == state.LastSeq {
 			return nil
 		}
+		from = meta.Sequence.Stream + 1
 	}
+}
+
+// endedAfter reports whether nothing is left in a stream from a sequence on up to the last.
+func endedAfter(ctx context.Context, stream jetstream.Stream, from, last uint64) (bool, error) {
+	next, err := stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(">"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return next.Sequence > last, nil
 }
 
 // tells reports whether a message carries the account's id in any of its forms.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,4 +191,52 @@ func TestWhatOthersHaveYetToBeStoredIsNotErased(t *testing.T) {
 		next, err := b.Erase(t.Context(), gone, nil, first.Next)
 		return err == nil && maps.Equal(next.Messages, map[string]int64{"SIGNALS": 1}) && next.Waiting == 0
 	})
+}
+
+// stalled is a way to the broker that holds up an answer once, as a disk does or a broker that starts again.
+type stalled struct {
+	address string
+	after   atomic.Int64 // bytes; once they are read the next ones take their time
+}
+
+// InProcessConn implements nats.InProcessConnProvider.
+func (s *stalled) InProcessConn() (net.Conn, error) {
+	conn, err := net.Dial("tcp", s.address)
+	return stalledConn{conn, s}, err
+}
+
+type stalledConn struct {
+	net.Conn
+	way *stalled
+}
+
+func (c stalledConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if before := c.way.after.Load(); before > 0 && c.way.after.Add(-int64(n)) <= 0 {
+		<-time.After(3 * time.Second) // longer than an erasure waits for a message, shorter than for an answer
+	}
+	return n, err
+}
+
+// A pause is not the end of a stream: what comes after it has to be erased, too.
+func TestEraseReadsOnAfterAPause(t *testing.T) {
+	t.Parallel()
+	server := testkit.NATS(t)
+	gone, stays := uuid.New(), uuid.New()
+	b := connect(t, server, bus.Options{})
+	for range 30 {
+		_, err := bus.Publish(t.Context(), b, event.SignalBatch, batchOf(map[uuid.UUID]string{stays: strings.Repeat("x", 60<<10)}))
+		require.NoError(t, err)
+	}
+	_, err := bus.Publish(t.Context(), b, event.SignalBatch, batchOf(map[uuid.UUID]string{gone: "canary-gone"}))
+	require.NoError(t, err)
+	at, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	way := &stalled{address: at.Host}
+	slow := connect(t, server, bus.Options{InProcess: way})
+	way.after.Store(600 << 10)
+	erased, err := slow.Erase(t.Context(), gone, nil, nil)
+	require.NoError(t, err)
+	require.Negative(t, way.after.Load(), "there was a pause")
+	require.EqualValues(t, 1, erased.Messages["SIGNALS"]+int64(erased.Waiting))
 }

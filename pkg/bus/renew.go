@@ -18,10 +18,13 @@ import (
 const (
 	// largestBlock is the most that any broker writes into one file of a stream (nats-server's maxBlockSize).
 	largestBlock = 8 << 20
-	// fillerBytes is how large a message is that only fills a file.
+	// fillerBytes is how large a message is at most that only fills a file.
 	fillerBytes = 1 << 20
-	// rewritesAtOnce bounds how many entries of a bucket are on their way to the broker.
-	rewritesAtOnce = 256
+	// rewritesAtOnce bounds how many entries of a bucket are on their way to the broker: gateways that write to it wait
+	// for as many.
+	rewritesAtOnce = 8
+	// renewFor bounds how long a bucket is written for; what a disk is too slow for stays.
+	renewFor = 4 * time.Minute
 )
 
 // Roll makes the broker begin a new file in every stream and bucket that tells of accounts. What it removed because of its age, or because
@@ -55,7 +58,8 @@ func (b *Bus) Roll(ctx context.Context) (full []string, err error) {
 // newer values replaced, nor of what Erase removed from a bucket that forbids overwriting. Whoever watches a bucket
 // sees every entry again as it was. An entry that changes meanwhile keeps its newer value.
 //
-// A bucket of more than maxBytes stays as it is, and so does one without room; left names them.
+// A bucket of more than maxBytes stays as it is, and so does one without room or on a disk that is too slow; left names
+// them.
 func (b *Bus) Renew(ctx context.Context, maxBytes int64) (left []string, err error) {
 	for _, name := range telling() {
 		done, err := b.renew(ctx, name, maxBytes)
@@ -84,16 +88,22 @@ func (b *Bus) renew(ctx context.Context, name string, maxBytes int64) (done bool
 	if _, err := stream.Info(ctx); err != nil { // what there is now is what can be in older files
 		return false, err
 	}
+	until, stop := context.WithTimeout(ctx, renewFor)
+	defer stop()
 	w := rewriting{Bus: b}
-	if err := b.each(ctx, stream, 1, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	err = b.each(until, stream, 1, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		if name == event.QuotaBucket && event.QuotaOver(msg.Subject(), time.Now()) { // its new age would have it kept again
 			return stream.Purge(ctx, jetstream.WithPurgeSubject(msg.Subject()))
 		}
-		return w.again(ctx, msg, meta.Sequence.Stream)
-	}); err != nil {
-		return false, err
+		return w.again(until, msg, meta.Sequence.Stream)
+	})
+	if err == nil {
+		err = w.settle(until, 0)
 	}
-	return true, w.settle(ctx, 0)
+	if err != nil && until.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // rewriting publishes entries of a bucket again, some at a time.
@@ -142,6 +152,9 @@ func (b *Bus) roll(ctx context.Context, name, subject string) (room bool, err er
 		return false, fmt.Errorf("looking up stream %s: %w", name, publishFault(err))
 	}
 	info := stream.CachedInfo()
+	if info.State.Msgs == 0 || info.State.Msgs == info.State.LastSeq {
+		return true, nil // an empty stream has an empty file, and nothing was ever removed from a full one
+	}
 	const all = largestBlock + fillerBytes
 	if limit := info.Config.MaxBytes; limit > 0 && info.State.Bytes+2*all > uint64(limit) {
 		return false, nil
@@ -153,11 +166,11 @@ func (b *Bus) roll(ctx context.Context, name, subject string) (room bool, err er
 		}
 	}()
 	filler := nats.NewMsg(subject)
-	filler.Data = make([]byte, fillerBytes)
+	filler.Data = make([]byte, min(fillerBytes, b.MaxMessageBytes()))
 	_, _ = rand.Read(filler.Data) // never fails; what can be compressed would fill nothing
 	filler.Header.Set("KV-Operation", "DEL")
 	var last uint64
-	for range all / fillerBytes {
+	for filled := 0; filled < all; filled += len(filler.Data) {
 		ack, err := b.js.PublishMsg(ctx, filler)
 		if err != nil {
 			return false, fmt.Errorf("filling a file of %s: %w", name, publishFault(err))

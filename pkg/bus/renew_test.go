@@ -163,9 +163,12 @@ func TestRollLetsGoOfWhatWasRemovedAndKeepsTheRest(t *testing.T) {
 	server := testkit.NATS(t)
 	b := connect(t, server, bus.Options{})
 	publish(t, b, created("canary-old"))
+	_, err := b.Roll(t.Context())
+	require.NoError(t, err)
 	publish(t, b, created("canary-young"))
 	facts, err := b.JetStream().Stream(t.Context(), event.Facts().Name)
 	require.NoError(t, err)
+	require.EqualValues(t, 2, facts.CachedInfo().State.LastSeq, "where nothing was removed there is nothing to do")
 	require.NoError(t, facts.Purge(t.Context(), jetstream.WithPurgeSequence(facts.CachedInfo().State.LastSeq)))
 	held := func(canary string) (files int) {
 		onDisk(t, server.Dir, func(_, text string) { files += strings.Count(text, canary) })
@@ -182,4 +185,21 @@ func TestRollLetsGoOfWhatWasRemovedAndKeepsTheRest(t *testing.T) {
 		require.NotContains(t, raw(t, b, stream), "filler", "what filled the files is gone: %s", stream)
 	}
 	require.Empty(t, deadLetters(t, b))
+}
+
+// A broker that nobody has set up for Specter takes messages of a mebibyte at most.
+func TestAnAccountIsErasedFromABrokerThatTakesSmallerMessages(t *testing.T) {
+	t.Parallel()
+	b := connect(t, testkit.NATSWithPayload(t, 1<<20), bus.Options{})
+	bucket := keyValue(t, b, event.CatalogBucket)
+	for range 2 {
+		_, err := bucket.Put(t.Context(), catalog.CompleteName, []byte("value"))
+		require.NoError(t, err)
+	}
+	full, err := b.Roll(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, full)
+	left, err := b.Renew(t.Context(), 1<<20)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }

@@ -36,6 +36,17 @@ func NATS(t testing.TB) *NATSServer {
 // NATSWithRoom is NATS with so many bytes for all streams together; 0: as the disk has.
 func NATSWithRoom(t testing.TB, bytes int64) *NATSServer {
 	t.Helper()
+	return natsWith(t, func(o *server.Options) { o.JetStreamMaxStore = bytes }) // not above zero: the broker looks at the disk
+}
+
+// NATSWithPayload is NATS which takes no larger messages than bytes, as brokers do that nobody has set up for Specter.
+func NATSWithPayload(t testing.TB, bytes int32) *NATSServer {
+	t.Helper()
+	return natsWith(t, func(o *server.Options) { o.MaxPayload = bytes })
+}
+
+func natsWith(t testing.TB, change func(*server.Options)) *NATSServer {
+	t.Helper()
 	n := &NATSServer{Dir: t.TempDir()}
 	n.options = &server.Options{
 		ServerName: "testkit",
@@ -43,13 +54,12 @@ func NATSWithRoom(t testing.TB, bytes int64) *NATSServer {
 		Port:       server.RANDOM_PORT,
 		JetStream:  true,
 		StoreDir:   n.Dir,
-		// Not above zero: the broker looks at the disk.
-		JetStreamMaxStore: bytes,
-		SyncAlways:        true,
-		MaxPayload:        event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
-		NoSigs:            true,
-		NoLog:             true,
+		SyncAlways: true,
+		MaxPayload: event.MaxMessageBytes + 128<<10, // room for a dead letter's headers
+		NoSigs:     true,
+		NoLog:      true,
 	}
+	change(n.options)
 	n.Start(t)
 	t.Cleanup(n.stop)
 	return n
