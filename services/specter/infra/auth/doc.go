@@ -30,6 +30,11 @@
 // same work, with one and the same answer, whether somebody has the address or not, and
 // an address that nobody confirms leaves nothing. Its owner is told by mail.
 //
+// Anybody can sign up any address, and the latest sign-up replaces the one before
+// together with its link. So only the link mailed for a sign-up confirms its password. One
+// that is asked for later, to confirm, to recover or to sign in, confirms none: whoever
+// reads the mail chooses it then.
+//
 // # What it promises
 //
 //   - Passwords are kept as argon2id (OWASP's parameters), never logged, and hashed

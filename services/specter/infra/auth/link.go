@@ -35,6 +35,7 @@ type made struct {
 	identity.Link
 	token, code string
 	redirectTo  string
+	again       bool // asked for once more for a sign-up, which it confirms without a password
 }
 
 // wanted is what a request says about the link it asks for.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/supabase-community/gotrue-go/types"
 
 	"github.com/draftlabs/specter/services/specter/infra/auth"
 )
@@ -22,6 +23,76 @@ func (s *testServer) begin(t *testing.T, password string) {
 	t.Helper()
 	status, answer := s.post(t, "/signup", guess(password))
 	require.Equal(t, http.StatusOK, status, answer)
+}
+
+// Whoever signs an address up last, the link that its reader asks for confirms nobody's password but the one that
+// the reader then chooses.
+func TestALinkAskedForAgainConfirmsNobodysPassword(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]struct{ path, body string }{
+		"resend":  {"/resend", `{"type":"signup","email":"` + email + `"}`},
+		"recover": {"/recover", `{"email":"` + email + `"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, confirming)
+			s.begin(t, password)
+			persons, _ := s.mailed(t, email, 1)
+			s.clock.Advance(time.Minute)
+			s.begin(t, intruders)
+			replaced, code := s.mailed(t, email, 2)
+			s.clock.Advance(time.Minute)
+			status, answer := s.post(t, again.path, again.body)
+			require.Equal(t, http.StatusOK, status, answer)
+			link, _ := s.mailed(t, email, 3)
+			require.Contains(t, s.mails.Await(t, email, 3).Text, "choose one", "its reader is told")
+
+			require.Equal(t, http.StatusForbidden, s.useToken(t, "signup", persons))
+			require.Equal(t, http.StatusForbidden, s.useToken(t, "signup", replaced))
+			require.Equal(t, http.StatusForbidden, s.useCode(t, email, code))
+			status, answer = s.post(t, "/verify", `{"type":"signup","token_hash":"`+link+`"}`)
+			require.Equal(t, http.StatusOK, status, answer)
+			var session types.Session
+			require.NoError(t, json.Unmarshal([]byte(answer), &session))
+			for _, nobodys := range []string{intruders, password, ""} {
+				status, answer := s.post(t, signInPath, guess(nobodys))
+				require.Equal(t, http.StatusBadRequest, status, answer)
+			}
+			chosen := "what its reader chooses"
+			_, err := s.client.WithToken(session.AccessToken).UpdateUser(types.UpdateUserRequest{Password: &chosen})
+			require.NoError(t, err)
+			_, err = s.client.SignInWithEmailPassword(email, chosen)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// A link that was asked for again keeps what else its sign-up said, and a sign-up after it has a password again.
+func TestASignUpAfterALinkAskedForAgainHasItsOwnPassword(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, confirming)
+	status, answer := s.post(t, "/signup", `{"email":"`+email+`","password":"`+intruders+`","data":{"name":"Ada"}}`)
+	require.Equal(t, http.StatusOK, status, answer)
+	s.mailed(t, email, 1)
+	s.clock.Advance(23 * time.Hour)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	again, _ := s.mailed(t, email, 2)
+	s.clock.Advance(23 * time.Hour) // it is as good as a new one
+	status, answer = s.post(t, "/verify", `{"type":"signup","token_hash":"`+again+`"}`)
+	require.Equal(t, http.StatusOK, status, answer)
+	require.Contains(t, answer, `"user_metadata":{"name":"Ada"}`)
+
+	s = newServer(t, confirming)
+	s.begin(t, intruders)
+	s.mailed(t, email, 1)
+	require.NoError(t, s.client.Recover(types.RecoverRequest{Email: email}))
+	s.mailed(t, email, 2)
+	s.clock.Advance(time.Minute)
+	s.begin(t, password)
+	link, _ := s.mailed(t, email, 3)
+	require.Equal(t, http.StatusOK, s.useToken(t, "signup", link))
+	_, err := s.client.SignInWithEmailPassword(email, password)
+	require.NoError(t, err)
 }
 
 // A sign-up of somebody's address gives whoever made it no more guesses at that person's password.
