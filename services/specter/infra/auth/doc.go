@@ -40,10 +40,11 @@
 //   - Passwords are kept as argon2id (OWASP's parameters), never logged, and hashed
 //     by a bounded number of workers, so sign-ins cannot exhaust memory.
 //   - No answer and no time tells whether an address is known: sign-in hashes as much,
-//     sign-up writes as much, and mail is sent after the answer. Nor does any answer tell
-//     whether a sign-up waits: signing in with its password is refused as a wrong one,
-//     where Supabase says email_not_confirmed. With autoconfirm, sign-up cannot hide who
-//     is there, since without mail there is no other way to tell the person.
+//     sign-up writes as much, a wrong code is refused no sooner than after a fixed time,
+//     and mail is sent after the answer. Nor does any answer tell whether a sign-up waits:
+//     signing in with its password is refused as with a wrong one, where Supabase says
+//     email_not_confirmed. With autoconfirm, sign-up cannot hide who is there, since
+//     without mail there is no other way to tell the person.
 //   - Guesses are throttled per address and place. Whoever uses them up locks out their
 //     own place only, unless they come from ten places at once; a link by mail signs in
 //     even then. Only what lets somebody in forgives the guesses before it, never the

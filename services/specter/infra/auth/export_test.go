@@ -26,3 +26,6 @@ func Settle(s *Server) {
 
 // PlaceOf is where a request comes from.
 var PlaceOf = placeOf
+
+// WrongCodeTime is what the answer to a wrong code takes at least.
+const WrongCodeTime = wrongCodeTime
