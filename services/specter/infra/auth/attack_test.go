@@ -194,7 +194,7 @@ func TestSigningUpTellsNobodyWhoIsThere(t *testing.T) {
 	}
 	status, answer, _ := try(signInPath, email, "attacker's choice")
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, answer, "email_not_confirmed")
+	require.Contains(t, answer, "invalid_credentials", "that it waits is told to nobody")
 
 	require.Contains(t, s.mails.Await(t, email, 1).Text, "nothing about it has changed")
 	require.NotContains(t, s.mails.Await(t, email, 1).Text, "/verify?")

@@ -30,17 +30,25 @@
 // same work, with one and the same answer, whether somebody has the address or not, and
 // an address that nobody confirms leaves nothing. Its owner is told by mail.
 //
+// Anybody can sign up any address, and the latest sign-up replaces the one before
+// together with its link. So only the link mailed for a sign-up confirms its password. One
+// that is asked for later, to confirm, to recover or to sign in, confirms none: whoever
+// reads the mail chooses it then.
+//
 // # What it promises
 //
 //   - Passwords are kept as argon2id (OWASP's parameters), never logged, and hashed
 //     by a bounded number of workers, so sign-ins cannot exhaust memory.
 //   - No answer and no time tells whether an address is known: sign-in hashes as much,
-//     sign-up writes as much, and mail is sent after the answer. With autoconfirm,
-//     sign-up cannot hide it, since without mail there is no other way to tell the
-//     person.
+//     sign-up writes as much, a wrong code is refused no sooner than after a fixed time,
+//     and mail is sent after the answer. Nor does any answer tell whether a sign-up waits:
+//     signing in with its password is refused as with a wrong one, where Supabase says
+//     email_not_confirmed. With autoconfirm, sign-up cannot hide who is there, since
+//     without mail there is no other way to tell the person.
 //   - Guesses are throttled per address and place. Whoever uses them up locks out their
 //     own place only, unless they come from ten places at once; a link by mail signs in
-//     even then. Counts are kept in memory: a restart forgives.
+//     even then. Only what lets somebody in forgives the guesses before it, never the
+//     password of a sign-up that waits. Counts are kept in memory: a restart forgives.
 //   - Links and codes are kept as digests and work once, for the person and the address
 //     they were made for. Five wrong tries end a code. A new password ends other
 //     sessions and the links mailed before it. Links lead below the site only.

@@ -36,6 +36,7 @@ const (
 
 type testServer struct {
 	*httptest.Server
+	server *auth.Server
 	client gotrue.Client
 	clock  *clock
 	db     *testkit.DB
@@ -58,15 +59,15 @@ func newServer(t *testing.T, change ...func(*auth.Options)) *testServer {
 	for _, c := range change {
 		c(&o)
 	}
-	server, err := auth.New(o)
+	s.server, err = auth.New(o)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan struct{})
 	go func() {
 		defer close(ran)
-		server.Run(ctx)
+		s.server.Run(ctx)
 	}()
-	s.Config.Handler = server
+	s.Config.Handler = s.server
 	s.Start()
 	t.Cleanup(func() {
 		s.Close()

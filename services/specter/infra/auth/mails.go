@@ -117,7 +117,7 @@ func (s *Server) send(ctx context.Context, to, subject, text string) error {
 
 // sendLink mails a link with its code.
 func (s *Server) sendLink(ctx context.Context, l made) error {
-	subject, asks := wording(l.Link)
+	subject, asks := wording(l)
 	text := fmt.Sprintf(`%s
 
 %s
@@ -133,9 +133,14 @@ this, ignore it: without the link or the code nothing happens.
 }
 
 // wording says what a link is for.
-func wording(l identity.Link) (subject, asks string) {
+func wording(l made) (subject, asks string) {
 	switch l.Kind {
 	case identity.ForSignUp:
+		if l.again {
+			return "Confirm your e-mail address", `Open this link to confirm your e-mail address and finish signing up for Specter. No
+password that was chosen before holds, since it may be somebody else's: choose one
+once you have opened the link.`
+		}
 		return "Confirm your e-mail address", "Open this link to confirm your e-mail address and finish signing up for Specter:"
 	case identity.ForRecovery:
 		return "Choose a new password", "Open this link to choose a new password for Specter:"

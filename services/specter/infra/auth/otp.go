@@ -107,18 +107,17 @@ func (s *Server) toUser(ctx context.Context, kind identity.Kind, email string, w
 	return s.sendLink(ctx, link)
 }
 
-// signUpAgain mails a new link for a sign-up that waits for one.
+// signUpAgain mails a new link for a sign-up that waits for one. It confirms no password: the latest
+// is that of whoever signed the address up last, who need not be who reads its mail and asks for the
+// link. They choose one once they have followed it.
 func (s *Server) signUpAgain(ctx context.Context, email string, w wanted) error {
-	u, err := s.store.SignUpByEmail(ctx, email, s.options.Now().UTC())
+	link := s.newLink(identity.ForSignUp, email, uuid.Nil, w)
+	link.again = true
+	err := s.store.RenewSignUp(ctx, link.Link)
 	if errors.Is(err, identity.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	link := s.newLink(identity.ForSignUp, email, uuid.Nil, w)
-	u.ExpiresAt = link.ExpiresAt
-	if err := s.store.PutSignUp(ctx, u, link.Link); err != nil {
 		return err
 	}
 	return s.sendSignUp(ctx, link)

@@ -87,8 +87,8 @@ type store interface {
 	Exchange(ctx context.Context, x identity.Exchange) (identity.Session, identity.User, error)
 	SignOut(ctx context.Context, user, session, keep uuid.UUID) error
 
-	SignUpByEmail(ctx context.Context, email string, now time.Time) (identity.SignUp, error)
 	PutSignUp(ctx context.Context, u identity.SignUp, l identity.Link) error
+	RenewSignUp(ctx context.Context, l identity.Link) error
 	PutEmailChange(ctx context.Context, c identity.EmailChange, links ...identity.Link) error
 	PutLink(ctx context.Context, l identity.Link) error
 	Verify(ctx context.Context, v identity.Verification) (identity.Verified, error)

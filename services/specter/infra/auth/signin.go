@@ -51,16 +51,10 @@ func (s *Server) signIn(r *http.Request, in credentials) (sessionBody, error) {
 	if err != nil {
 		return sessionBody{}, err
 	}
-	waits, err := s.waitsForLink(ctx, email, in.Password)
-	if err != nil {
-		return sessionBody{}, err
-	}
-	switch {
-	case matches:
-	case waits:
-		right()
-		return sessionBody{}, refuse(http.StatusBadRequest, "email_not_confirmed", "Email not confirmed")
-	default:
+	// Nor is a sign-up that waits for its link anybody yet, whatever its password: anyone may have made
+	// it, and an answer of its own would tell them about a user of that address, or forgive their
+	// guesses at that user's password.
+	if !matches {
 		return sessionBody{}, wrong
 	}
 	right()
@@ -74,20 +68,6 @@ func (s *Server) signIn(r *http.Request, in credentials) (sessionBody, error) {
 	}
 	user.LastSignInAt = &now
 	return s.sessionBody(user, session, refresh)
-}
-
-// waitsForLink tells whether there is a sign-up with this password whose link was not opened yet. It
-// is asked whoever signs in: a sign-up of an address that is taken waits like any other, so that
-// who made it cannot tell the difference.
-func (s *Server) waitsForLink(ctx context.Context, email, password string) (bool, error) {
-	if s.options.Autoconfirm {
-		return false, nil
-	}
-	u, err := s.store.SignUpByEmail(ctx, email, s.options.Now().UTC())
-	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return false, err
-	}
-	return s.passwords.matches(ctx, password, u.PasswordHash)
 }
 
 func (s *Server) refresh(ctx context.Context, in credentials) (sessionBody, error) {

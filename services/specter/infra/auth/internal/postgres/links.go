@@ -28,14 +28,19 @@ func (s *Store) PutSignUp(ctx context.Context, u identity.SignUp, link identity.
 	})
 }
 
-// SignUpByEmail finds a sign-up that has not expired.
-func (s *Store) SignUpByEmail(ctx context.Context, email string, now time.Time) (u identity.SignUp, err error) {
-	err = s.db.QueryRow(ctx, `SELECT email, user_id, password_hash, user_metadata, created_at, expires_at FROM auth_local.sign_ups WHERE email = $1 AND expires_at > $2`, email, now).
-		Scan(&u.Email, &u.UserID, &u.PasswordHash, &u.Metadata, &u.CreatedAt, &u.ExpiresAt)
-	if err != nil {
-		return identity.SignUp{}, notFound(err, "reading a sign-up")
-	}
-	return u, nil
+// RenewSignUp keeps a new link in place of the one of a sign-up that still waits, which loses its
+// password and waits as long as the link.
+func (s *Store) RenewSignUp(ctx context.Context, link identity.Link) error {
+	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE auth_local.sign_ups SET password_hash = '', expires_at = $3 WHERE email = $1 AND expires_at > $2`, link.Email, link.CreatedAt, link.ExpiresAt)
+		if err != nil {
+			return fmt.Errorf("renewing a sign-up: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return identity.ErrNotFound
+		}
+		return putLink(ctx, tx, link)
+	})
 }
 
 // PutLink keeps a link in place of an earlier one of the same kind, address and user.
