@@ -141,6 +141,30 @@ func TestMailsToOneAddressAreThrottled(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeASignInIsNotCountedForItsAddress: else it filled the memory without ever reaching the auth server.
+func TestWhatCannotBeASignInIsNotCountedForItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test")
+	for path, body := range map[string]map[string]any{
+		"/api/v1/auth/login":      {"email": "ann@example.test", "password": ""},
+		"/api/v1/auth/sign-up":    {"email": "bob@example.test", "password": "short"},
+		"/api/v1/auth/recover":    {"email": strings.Repeat("x", 300) + "@example.test"},
+		"/api/v1/auth/magic-link": {"email": "not an address"},
+		"/api/v1/auth/resend":     {"email": ""},
+	} {
+		for range 12 {
+			r := w.browser().post(path, body)
+			require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", path, r.text)
+		}
+		w.clock.Advance(2 * time.Minute) // for the network, which is counted
+	}
+	for range 8 {
+		r := ann.post("/api/v1/account/email", map[string]any{"new_email": "not an address", "password": password})
+		require.Equal(t, http.StatusBadRequest, r.status, r.text)
+	}
+}
+
 func TestACookiePlantedBeforeTheSignInIsNeverAdopted(t *testing.T) {
 	t.Parallel()
 	w := newPublicWorld(t)

@@ -43,9 +43,13 @@ func (g guard) try(ctx context.Context) error {
 	return tooFast(g.networks.Take(visitorOf(ctx).address))
 }
 
-// password counts one more guess of an address's password. Known or not, an address is counted alike.
-func (g guard) password(ctx context.Context, email string) error {
+// password counts one more guess of an address's password. Known or not, an address is counted alike; what cannot be a
+// sign-in is no guess, and must not fill the memory of those that are.
+func (g guard) password(ctx context.Context, email, password string) error {
 	if err := g.try(ctx); err != nil {
+		return err
+	}
+	if err := account.CheckSignIn(email, password); err != nil {
 		return err
 	}
 	if err := tooFast(g.passwords.Take(place(ctx, email))); err != nil {
@@ -73,22 +77,18 @@ func (g guard) proof(ctx context.Context, p account.Principal) error {
 // proven forgives them.
 func (g guard) proven(p account.Principal) { g.passwords.Forgive(p.Account.ID.String()) }
 
-// mail counts one more mail to an address.
-func (g guard) mail(ctx context.Context, email string) error {
+// mail counts one more mail to an address, unless the request has the wrong form.
+func (g guard) mail(ctx context.Context, email string, form error) error {
 	if err := g.try(ctx); err != nil {
 		return err
+	}
+	if form != nil {
+		return form
 	}
 	return tooFast(g.mails.Take(asName(email)))
 }
 
-func asName(email string) string {
-	const longest = 254 // what is longer is no address, and must not fill the memory
-	email = strings.ToLower(strings.TrimSpace(email))
-	if len(email) > longest {
-		return ""
-	}
-	return email
-}
+func asName(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 func tooFast(wait time.Duration) error {
 	if wait <= 0 {
@@ -133,7 +133,7 @@ func (a *api) ListWaysIn(ctx context.Context, _ contract.ListWaysInRequestObject
 // SignUp answers POST /api/v1/auth/sign-up.
 func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contract.SignUpResponseObject, error) {
 	email := string(r.Body.Email)
-	if err := a.guard.mail(ctx, email); err != nil {
+	if err := a.guard.mail(ctx, email, account.CheckSignUp(email, r.Body.Password)); err != nil {
 		return nil, err
 	}
 	in, err := a.Accounts.SignUp(ctx, email, r.Body.Password, visitorOf(ctx).browser)
@@ -149,7 +149,7 @@ func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contr
 // Login answers POST /api/v1/auth/login.
 func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contract.LoginResponseObject, error) {
 	email := string(r.Body.Email)
-	if err := a.guard.password(ctx, email); err != nil {
+	if err := a.guard.password(ctx, email, r.Body.Password); err != nil {
 		return nil, err
 	}
 	in, err := a.Accounts.SignIn(ctx, email, r.Body.Password, visitorOf(ctx).browser)
@@ -176,7 +176,7 @@ func (a *api) SendMagicLink(ctx context.Context, r contract.SendMagicLinkRequest
 }
 
 func (a *api) mail(ctx context.Context, email string, send func(context.Context, string) error) error {
-	if err := a.guard.mail(ctx, email); err != nil {
+	if err := a.guard.mail(ctx, email, account.CheckEmail("/email", email)); err != nil {
 		return err
 	}
 	return send(ctx, email)
@@ -268,10 +268,14 @@ func (a *api) ChangeEmail(ctx context.Context, r contract.ChangeEmailRequestObje
 	if err := a.guard.proof(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := tooFast(a.guard.mails.Take(asName(string(r.Body.NewEmail)))); err != nil {
+	email := string(r.Body.NewEmail)
+	if err := account.CheckEmail("/new_email", email); err != nil {
 		return nil, err
 	}
-	pending, err := a.Accounts.ChangeEmail(ctx, p, string(r.Body.NewEmail), r.Body.Password)
+	if err := tooFast(a.guard.mails.Take(asName(email))); err != nil {
+		return nil, err
+	}
+	pending, err := a.Accounts.ChangeEmail(ctx, p, email, r.Body.Password)
 	if err != nil {
 		return nil, err
 	}
