@@ -303,3 +303,53 @@ func TestNoTokenRollsAStrongerOne(t *testing.T) {
 	require.Equal(t, http.StatusCreated, self.post("/api/v1/tokens/"+strong.str("access_token.id")+"/roll", map[string]any{"grace": "now"}).status, "one may roll itself")
 	require.Equal(t, "key_revoked", self.get("/api/v1/tokens").str("code"))
 }
+
+func TestNoTokenOutlivesTheOneThatMadeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	end := w.clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	stamp := func(at time.Time) string { return at.Format(time.RFC3339) }
+	made := ann.post("/api/v1/tokens", map[string]any{"name": "brief", "scopes": []string{"account:admin"}, "expires_at": stamp(end)})
+	require.Equal(t, http.StatusCreated, made.status, made.text)
+	brief, id := w.withToken(made.str("token")), made.str("access_token.id")
+	lasting := ann.post("/api/v1/tokens", map[string]any{"name": "lasting", "scopes": []string{"account:admin"}})
+	long := ann.post("/api/v1/tokens", map[string]any{"name": "long", "scopes": []string{"account:admin"}, "expires_at": stamp(end.Add(24 * time.Hour))})
+	require.Equal(t, http.StatusCreated, long.status, long.text)
+	roll := func(id string) string { return "/api/v1/tokens/" + id + "/roll" }
+
+	for path, body := range map[string]map[string]any{
+		"/api/v1/tokens":                     {"name": "later", "scopes": []string{"account:admin"}},
+		roll(id):                             {"grace": "1h"},
+		roll(lasting.str("access_token.id")): {"grace": "now"},
+	} {
+		body["expires_at"] = stamp(end.Add(time.Second))
+		r := brief.post(path, body)
+		require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", path, r.text)
+		require.Equal(t, "/expires_at", r.str("errors.0.pointer"), path)
+		require.Equal(t, "too_late", r.str("errors.0.code"), path)
+	}
+
+	expiry := func(r response) string {
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.expires_at")
+	}
+	create := func(c *caller, expiresAt any) response {
+		return c.post("/api/v1/tokens", map[string]any{"name": "made", "scopes": []string{"account:admin"}, "expires_at": expiresAt})
+	}
+	require.Equal(t, stamp(end), expiry(create(brief, nil)), "no end was asked for: it gets its maker's")
+	require.Equal(t, stamp(end), expiry(create(brief, stamp(end))))
+	require.Equal(t, stamp(end.Add(-time.Minute)), expiry(create(brief, stamp(end.Add(-time.Minute)))))
+	require.Equal(t, stamp(end), expiry(brief.post(roll(lasting.str("access_token.id")), map[string]any{"grace": "now"})))
+	require.Equal(t, stamp(end), expiry(brief.post(roll(long.str("access_token.id")), map[string]any{"grace": "now"})))
+	w.clock.Advance(10 * time.Minute)
+	itself := brief.post(roll(id), map[string]any{"grace": "now"})
+	require.Equal(t, stamp(end), expiry(itself), "nor does it live on by rolling itself")
+
+	again := create(ann, nil)
+	require.Equal(t, http.StatusCreated, again.status, again.text)
+	require.Nil(t, again.at("access_token.expires_at"), "a person may")
+	more := create(w.withToken(again.str("token")), nil)
+	require.Equal(t, http.StatusCreated, more.status, more.text)
+	require.Nil(t, more.at("access_token.expires_at"), "and so may a token that never ends")
+}
