@@ -353,3 +353,93 @@ func TestNoTokenOutlivesTheOneThatMadeIt(t *testing.T) {
 	require.Equal(t, http.StatusCreated, more.status, more.text)
 	require.Nil(t, more.at("access_token.expires_at"), "and so may a token that never ends")
 }
+
+func TestARevokedTokenTakesAlongWhatItMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	makes := func(c *caller) (id string, token *caller) {
+		r := c.post("/api/v1/tokens", map[string]any{"name": "made", "scopes": []string{"account:admin", "account:read"}})
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.id"), w.withToken(r.str("token"))
+	}
+	rolls := func(c *caller, id string) (string, *caller) {
+		r := c.post("/api/v1/tokens/"+id+"/roll", map[string]any{"grace": "1h"})
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.id"), w.withToken(r.str("token"))
+	}
+	works := func(c *caller) bool { return c.get("/api/v1/tokens").status == http.StatusOK }
+	revokes := func(c *caller, id string) {
+		require.Equal(t, http.StatusNoContent, c.delete("/api/v1/tokens/"+id).status)
+	}
+
+	stolen, thief := makes(ann)
+	_, mine := makes(ann)
+	childID, child := makes(thief)
+	grandchildID, grandchild := makes(child)
+	itself, next := rolls(thief, stolen)
+	revokes(ann, stolen)
+	for name, c := range map[string]*caller{"the token": thief, "what it made": child, "what that made": grandchild, "what it rolled itself to": next} {
+		require.Equal(t, "key_revoked", c.get("/api/v1/tokens").str("code"), name)
+	}
+	require.True(t, works(mine), "others go on")
+	for _, id := range []string{childID, grandchildID, itself} {
+		require.Equal(t, "token.revoked", ann.actionsOn(id)[0])
+	}
+	revokes(ann, stolen)
+	require.Equal(t, "token.revoked", ann.actionsOn(childID)[0])
+	require.Equal(t, "token.created", ann.actionsOn(childID)[1], "revoking again writes nothing")
+
+	// A program that renews its own token, and then ends the old one, goes on.
+	oldID, old := makes(ann)
+	freshID, fresh := rolls(old, oldID)
+	_, later := makes(fresh)
+	revokes(fresh, oldID)
+	require.False(t, works(old))
+	require.True(t, works(fresh))
+	require.True(t, works(later))
+	revokes(fresh, freshID)
+	require.False(t, works(fresh), "a token may end itself")
+	require.False(t, works(later))
+
+	// What a person makes is nobody's.
+	rolledID, _ := makes(ann)
+	_, successor := rolls(ann, rolledID)
+	revokes(ann, rolledID)
+	require.True(t, works(successor))
+}
+
+// TestWhatARevokedTokenIsStillAskingForIsNotMade: the request came in while the token was good, and waited.
+func TestWhatARevokedTokenIsStillAskingForIsNotMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	made := ann.post("/api/v1/tokens", map[string]any{"name": "stolen", "scopes": []string{"account:admin"}})
+	other := ann.post("/api/v1/tokens", map[string]any{"name": "other", "scopes": []string{"account:admin"}}).str("access_token.id")
+	id, thief := made.str("access_token.id"), w.withToken(made.str("token"))
+	db := w.db.Owner(t)
+	for path, body := range map[string]map[string]any{
+		"/api/v1/tokens":                    {"name": "made", "scopes": []string{"account:admin"}},
+		"/api/v1/tokens/" + other + "/roll": {"grace": "7d"},
+	} {
+		tx, err := db.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SELECT FROM accounts FOR UPDATE`)
+		require.NoError(t, err)
+		answers := make(chan response, 1)
+		go func() { answers <- thief.post(path, body) }()
+		testkit.Eventually(t, func() bool {
+			var waiting int
+			require.NoError(t, db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+			return waiting == 1
+		}, "the request waits for its turn")
+		_, err = tx.Exec(t.Context(), `UPDATE access_tokens SET revoked_at = now() WHERE id = $1`, id)
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+		r := <-answers
+		require.Equal(t, http.StatusUnauthorized, r.status, "%s: %s", path, r.text)
+		require.Equal(t, "key_revoked", r.str("code"))
+		_, err = db.Exec(t.Context(), `UPDATE access_tokens SET revoked_at = NULL WHERE id = $1`, id)
+		require.NoError(t, err)
+	}
+}

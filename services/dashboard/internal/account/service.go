@@ -66,6 +66,7 @@ type Store interface {
 	RollToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, hash []byte, roll func(old Token, beside int) (RolledToken, error)) (RolledToken, error)
 	TokenByHash(ctx context.Context, hash []byte) (Token, Account, error)
 	TouchToken(ctx context.Context, t Token, at time.Time) error
+	// RevokeToken ends the token, and what it made but the actor and what that made.
 	RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
 	Tokens(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Token], error)
 }

@@ -173,7 +173,7 @@ func (s *Service) RollToken(ctx context.Context, p Principal, id uuid.UUID, orde
 	return rolled, text, err
 }
 
-// RevokeToken ends a token; doing it twice is fine.
+// RevokeToken ends a token and what it made; doing it twice is fine. A token that ends the one it was made by goes on.
 func (s *Service) RevokeToken(ctx context.Context, p Principal, id uuid.UUID) error {
 	return s.store.RevokeToken(ctx, p.Actor(), id, s.now())
 }
