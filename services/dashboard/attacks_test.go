@@ -188,12 +188,89 @@ func TestMailsToOneAddressAreThrottled(t *testing.T) {
 		if email == "ann@example.test" {
 			w.entered(email)
 		}
-		var statuses []int
-		for _, way := range []string{"recover", "magic-link", "resend", "recover", "recover", "magic-link"} {
-			statuses = append(statuses, w.browser().post("/api/v1/auth/"+way, map[string]any{"email": email}).status)
+		for i, way := range []string{"recover", "magic-link", "resend"} {
+			ask := func(c *caller) int { return c.post("/api/v1/auth/"+way, map[string]any{"email": email}).status }
+			attacker := func() *caller { return w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)) }
+			for range 5 {
+				require.Equal(t, http.StatusAccepted, ask(attacker()), "%s to %s", way, email)
+			}
+			require.Equal(t, http.StatusTooManyRequests, ask(attacker()), "%s to %s", way, email)
+			require.Equal(t, http.StatusAccepted, ask(w.browser().with("X-Forwarded-For", "203.0.113.9")), "from elsewhere: %s to %s", way, email)
 		}
-		require.Contains(t, statuses, http.StatusTooManyRequests, email)
-		require.Equal(t, http.StatusTooManyRequests, statuses[5], email)
+		w.clock.Advance(time.Minute)
+	}
+}
+
+// TestWhoAsksForMailsKeepsNobodyFromTheirs: neither the same kind nor another, however long somebody goes on.
+func TestWhoAsksForMailsKeepsNobodyFromTheirs(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.entered("ann@example.test")
+	ask := func(from, way string) int {
+		return w.browser().with("X-Forwarded-For", from).post("/api/v1/auth/"+way, map[string]any{"email": "ann@example.test"}).status
+	}
+	for range 60 {
+		ask("198.51.100.1", "resend")
+		ask("198.51.100.1", "recover")
+		w.clock.Advance(12 * time.Second)
+	}
+	ask("198.51.100.1", "recover")
+	require.Equal(t, http.StatusTooManyRequests, ask("198.51.100.1", "recover"), "the attacker goes on as soon as one may")
+	require.Equal(t, http.StatusAccepted, ask("203.0.113.9", "recover"), "the person is not in their way")
+	require.Equal(t, http.StatusAccepted, ask("198.51.100.1", "magic-link"), "nor those of their network who want another mail")
+}
+
+func TestMailsToOneAddressAreThrottledFromEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	tries := map[int]int{}
+	for i := range 60 { // each from another network
+		r := w.browser().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).post("/api/v1/auth/recover", map[string]any{"email": "ann@example.test"})
+		tries[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusAccepted: 50, http.StatusTooManyRequests: 10}, tries)
+	w.clock.Advance(5 * time.Second)
+	require.Equal(t, http.StatusAccepted, w.browser().post("/api/v1/auth/recover", map[string]any{"email": "ann@example.test"}).status)
+}
+
+// TestAskingForAnAddressOfSomebodysKeepsNobodyFromTheirMails: whoever is signed in counts as themselves, wherever they ask from.
+func TestAskingForAnAddressOfSomebodysKeepsNobodyFromTheirMails(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	mallory, bob := w.entered("mallory@example.test"), w.entered("bob@example.test")
+	w.entered("ann@example.test")
+	statuses := map[int]int{}
+	for i := range 8 {
+		r := mallory.with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).post("/api/v1/account/email", map[string]any{"new_email": "ann@example.test", "password": "wrong password"})
+		statuses[r.status]++
+	}
+	require.Equal(t, map[int]int{http.StatusBadRequest: 5, http.StatusTooManyRequests: 3}, statuses)
+	r := bob.post("/api/v1/account/email", map[string]any{"new_email": "ann@example.test", "password": "wrong password"})
+	require.Equal(t, http.StatusBadRequest, r.status, r.text)
+	require.Equal(t, http.StatusAccepted, w.browser().post("/api/v1/auth/recover", map[string]any{"email": "ann@example.test"}).status)
+}
+
+// TestWhatCannotBeASignInIsNotCountedForItsAddress: else it filled the memory without ever reaching the auth server.
+func TestWhatCannotBeASignInIsNotCountedForItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	ann := w.entered("ann@example.test")
+	for path, body := range map[string]map[string]any{
+		"/api/v1/auth/login":      {"email": "ann@example.test", "password": ""},
+		"/api/v1/auth/sign-up":    {"email": "bob@example.test", "password": "short"},
+		"/api/v1/auth/recover":    {"email": strings.Repeat("x", 300) + "@example.test"},
+		"/api/v1/auth/magic-link": {"email": "not an address"},
+		"/api/v1/auth/resend":     {"email": ""},
+	} {
+		for range 12 {
+			r := w.browser().post(path, body)
+			require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", path, r.text)
+		}
+		w.clock.Advance(2 * time.Minute) // for the network, which is counted
+	}
+	for range 8 {
+		r := ann.post("/api/v1/account/email", map[string]any{"new_email": "not an address", "password": password})
+		require.Equal(t, http.StatusBadRequest, r.status, r.text)
 	}
 }
 

@@ -35,7 +35,7 @@ type Config struct {
 	ServiceKey     string         `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
 	KeepDays       int            `env:"SPECTER_PLAN_KEEP_DAYS" envDefault:"30" doc:"For how many days the signals stay that an account had under a larger plan and its new one does not keep, 0 to 365."`
 	DeletionGrace  time.Duration  `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
-	SessionIdle    time.Duration  `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, at least 5m."`
+	SessionIdle    time.Duration  `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, by a tenth of it or five minutes later at most, whichever is less; at least 5m."`
 	SessionLife    time.Duration  `env:"SPECTER_SESSION_LIFE" envDefault:"720h" doc:"A browser has to sign in again after this long, whatever happens; at least SPECTER_SESSION_IDLE."`
 	TrustedProxies []netip.Prefix `env:"SPECTER_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" doc:"Addresses of the proxies whose X-Forwarded-For says whom a request comes from, comma-separated CIDRs; sign-ins are throttled by that address."`
 	Operator       string         `env:"SPECTER_OPERATOR_NAME" doc:"Who runs this server, as the page /privacy names them. Absent: it names nobody."`
@@ -49,7 +49,7 @@ type Config struct {
 	Egress         egress.Settings // the public address is one of them
 }
 
-// shortestIdle is how exactly a session's last use is known.
+// shortestIdle is short enough for any desk, and keeps a session's use from being written with every request.
 const shortestIdle = 5 * time.Minute
 
 func load(src config.Source) (Config, error) {

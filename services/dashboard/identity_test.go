@@ -363,3 +363,22 @@ func TestTheLivesOfSessionsAreConfigurable(t *testing.T) {
 	w.clock.Advance(31 * time.Minute)
 	require.Equal(t, http.StatusUnauthorized, ann.get("/api/v1/session").status, "three hours, whatever happens")
 }
+
+// TestWhoIsActiveIsNotSignedOutByIdleness: at the shortest time too, whenever their requests come.
+func TestWhoIsActiveIsNotSignedOutByIdleness(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []time.Duration{5 * time.Minute, 10 * time.Minute, 3 * time.Hour} {
+		w := newWorld(t, func(c *dashboard.Config) { c.SessionIdle = idle })
+		w.auth.set(func() { w.auth.life = 365 * 24 * time.Hour })
+		ann, bob := w.signedUp("ann@example.test"), w.signedUp("bob@example.test")
+		step := min(5*time.Minute, idle/10) // how exactly their last use is known
+		for _, pause := range []time.Duration{time.Minute, idle / 2, step - 5*time.Second, idle - 10*time.Second, step - 5*time.Second, idle - 10*time.Second} {
+			w.clock.Advance(pause)
+			require.Equal(t, http.StatusOK, ann.get("/api/v1/session").status, "%s: after %s", idle, pause)
+		}
+		require.Equal(t, http.StatusUnauthorized, bob.get("/api/v1/session").status, "%s: nobody was there", idle)
+		require.Len(t, ann.get("/api/v1/account/sessions").list("items"), 1, idle)
+		w.clock.Advance(idle + step)
+		require.Equal(t, http.StatusUnauthorized, ann.get("/api/v1/session").status, "%s: a tenth, or five minutes, later at most", idle)
+	}
+}

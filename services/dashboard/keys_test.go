@@ -303,3 +303,143 @@ func TestNoTokenRollsAStrongerOne(t *testing.T) {
 	require.Equal(t, http.StatusCreated, self.post("/api/v1/tokens/"+strong.str("access_token.id")+"/roll", map[string]any{"grace": "now"}).status, "one may roll itself")
 	require.Equal(t, "key_revoked", self.get("/api/v1/tokens").str("code"))
 }
+
+func TestNoTokenOutlivesTheOneThatMadeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	end := w.clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	stamp := func(at time.Time) string { return at.Format(time.RFC3339) }
+	made := ann.post("/api/v1/tokens", map[string]any{"name": "brief", "scopes": []string{"account:admin"}, "expires_at": stamp(end)})
+	require.Equal(t, http.StatusCreated, made.status, made.text)
+	brief, id := w.withToken(made.str("token")), made.str("access_token.id")
+	lasting := ann.post("/api/v1/tokens", map[string]any{"name": "lasting", "scopes": []string{"account:admin"}})
+	long := ann.post("/api/v1/tokens", map[string]any{"name": "long", "scopes": []string{"account:admin"}, "expires_at": stamp(end.Add(24 * time.Hour))})
+	require.Equal(t, http.StatusCreated, long.status, long.text)
+	roll := func(id string) string { return "/api/v1/tokens/" + id + "/roll" }
+
+	for path, body := range map[string]map[string]any{
+		"/api/v1/tokens":                     {"name": "later", "scopes": []string{"account:admin"}},
+		roll(id):                             {"grace": "1h"},
+		roll(lasting.str("access_token.id")): {"grace": "now"},
+	} {
+		body["expires_at"] = stamp(end.Add(time.Second))
+		r := brief.post(path, body)
+		require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", path, r.text)
+		require.Equal(t, "/expires_at", r.str("errors.0.pointer"), path)
+		require.Equal(t, "too_late", r.str("errors.0.code"), path)
+	}
+
+	expiry := func(r response) string {
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.expires_at")
+	}
+	create := func(c *caller, expiresAt any) response {
+		return c.post("/api/v1/tokens", map[string]any{"name": "made", "scopes": []string{"account:admin"}, "expires_at": expiresAt})
+	}
+	require.Equal(t, stamp(end), expiry(create(brief, nil)), "no end was asked for: it gets its maker's")
+	require.Equal(t, stamp(end), expiry(create(brief, stamp(end))))
+	require.Equal(t, stamp(end.Add(-time.Minute)), expiry(create(brief, stamp(end.Add(-time.Minute)))))
+	require.Equal(t, stamp(end), expiry(brief.post(roll(lasting.str("access_token.id")), map[string]any{"grace": "now"})))
+	require.Equal(t, stamp(end), expiry(brief.post(roll(long.str("access_token.id")), map[string]any{"grace": "now"})))
+	w.clock.Advance(10 * time.Minute)
+	itself := brief.post(roll(id), map[string]any{"grace": "now"})
+	require.Equal(t, stamp(end), expiry(itself), "nor does it live on by rolling itself")
+
+	again := create(ann, nil)
+	require.Equal(t, http.StatusCreated, again.status, again.text)
+	require.Nil(t, again.at("access_token.expires_at"), "a person may")
+	more := create(w.withToken(again.str("token")), nil)
+	require.Equal(t, http.StatusCreated, more.status, more.text)
+	require.Nil(t, more.at("access_token.expires_at"), "and so may a token that never ends")
+}
+
+func TestARevokedTokenTakesAlongWhatItMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	makes := func(c *caller) (id string, token *caller) {
+		r := c.post("/api/v1/tokens", map[string]any{"name": "made", "scopes": []string{"account:admin", "account:read"}})
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.id"), w.withToken(r.str("token"))
+	}
+	rolls := func(c *caller, id string) (string, *caller) {
+		r := c.post("/api/v1/tokens/"+id+"/roll", map[string]any{"grace": "1h"})
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		return r.str("access_token.id"), w.withToken(r.str("token"))
+	}
+	works := func(c *caller) bool { return c.get("/api/v1/tokens").status == http.StatusOK }
+	revokes := func(c *caller, id string) {
+		require.Equal(t, http.StatusNoContent, c.delete("/api/v1/tokens/"+id).status)
+	}
+
+	stolen, thief := makes(ann)
+	_, mine := makes(ann)
+	childID, child := makes(thief)
+	grandchildID, grandchild := makes(child)
+	itself, next := rolls(thief, stolen)
+	revokes(ann, stolen)
+	for name, c := range map[string]*caller{"the token": thief, "what it made": child, "what that made": grandchild, "what it rolled itself to": next} {
+		require.Equal(t, "key_revoked", c.get("/api/v1/tokens").str("code"), name)
+	}
+	require.True(t, works(mine), "others go on")
+	for _, id := range []string{childID, grandchildID, itself} {
+		require.Equal(t, "token.revoked", ann.actionsOn(id)[0])
+	}
+	revokes(ann, stolen)
+	require.Equal(t, "token.revoked", ann.actionsOn(childID)[0])
+	require.Equal(t, "token.created", ann.actionsOn(childID)[1], "revoking again writes nothing")
+
+	// A program that renews its own token, and then ends the old one, goes on.
+	oldID, old := makes(ann)
+	freshID, fresh := rolls(old, oldID)
+	_, later := makes(fresh)
+	revokes(fresh, oldID)
+	require.False(t, works(old))
+	require.True(t, works(fresh))
+	require.True(t, works(later))
+	revokes(fresh, freshID)
+	require.False(t, works(fresh), "a token may end itself")
+	require.False(t, works(later))
+
+	// What a person makes is nobody's.
+	rolledID, _ := makes(ann)
+	_, successor := rolls(ann, rolledID)
+	revokes(ann, rolledID)
+	require.True(t, works(successor))
+}
+
+// TestWhatARevokedTokenIsStillAskingForIsNotMade: the request came in while the token was good, and waited.
+func TestWhatARevokedTokenIsStillAskingForIsNotMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	made := ann.post("/api/v1/tokens", map[string]any{"name": "stolen", "scopes": []string{"account:admin"}})
+	other := ann.post("/api/v1/tokens", map[string]any{"name": "other", "scopes": []string{"account:admin"}}).str("access_token.id")
+	id, thief := made.str("access_token.id"), w.withToken(made.str("token"))
+	db := w.db.Owner(t)
+	for path, body := range map[string]map[string]any{
+		"/api/v1/tokens":                    {"name": "made", "scopes": []string{"account:admin"}},
+		"/api/v1/tokens/" + other + "/roll": {"grace": "7d"},
+	} {
+		tx, err := db.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SELECT FROM accounts FOR UPDATE`)
+		require.NoError(t, err)
+		answers := make(chan response, 1)
+		go func() { answers <- thief.post(path, body) }()
+		testkit.Eventually(t, func() bool {
+			var waiting int
+			require.NoError(t, db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+			return waiting == 1
+		}, "the request waits for its turn")
+		_, err = tx.Exec(t.Context(), `UPDATE access_tokens SET revoked_at = now() WHERE id = $1`, id)
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+		r := <-answers
+		require.Equal(t, http.StatusUnauthorized, r.status, "%s: %s", path, r.text)
+		require.Equal(t, "key_revoked", r.str("code"))
+		_, err = db.Exec(t.Context(), `UPDATE access_tokens SET revoked_at = NULL WHERE id = $1`, id)
+		require.NoError(t, err)
+	}
+}

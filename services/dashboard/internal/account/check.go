@@ -19,6 +19,21 @@ var (
 	badPassword = fault.Field{Pointer: "/password", Code: "invalid_password", Detail: "A password has 10 to 200 characters."}
 )
 
+// CheckSignUp, CheckSignIn and CheckEmail say what SignUp, SignIn and what asks for a mail would refuse unasked, so that
+// it need not be counted for an address.
+func CheckSignUp(email, password string) error { return checkCredentials(email, password) }
+
+// CheckSignIn is of SignIn.
+func CheckSignIn(email, password string) error { return checkLogin(email, password) }
+
+// CheckEmail is of an address that stands at pointer.
+func CheckEmail(pointer, email string) error {
+	if isEmail(email) {
+		return nil
+	}
+	return wrongForm(fault.Field{Pointer: pointer, Code: badEmail.Code, Detail: badEmail.Detail})
+}
+
 // checkCredentials checks the form of a new account's; whether they are taken is the auth server's word.
 func checkCredentials(email, password string) error {
 	var fields []fault.Field

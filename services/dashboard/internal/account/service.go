@@ -21,7 +21,10 @@ import (
 )
 
 const (
-	touchEvery = 5 * time.Minute // how exact last_seen_at and last_used_at are
+	// touchEvery is how exact last_seen_at and last_used_at are at least.
+	touchEvery = 5 * time.Minute
+	// touchesPerIdle is how often a session's use is noted within the time without any that ends it.
+	touchesPerIdle = 10
 	// refreshLease is how long one request has to ask the auth server before another may.
 	refreshLease = time.Minute
 	// refreshTime bounds it, well within the lease.
@@ -66,6 +69,7 @@ type Store interface {
 	RollToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time, hash []byte, roll func(old Token, beside int) (RolledToken, error)) (RolledToken, error)
 	TokenByHash(ctx context.Context, hash []byte) (Token, Account, error)
 	TouchToken(ctx context.Context, t Token, at time.Time) error
+	// RevokeToken ends the token, and what it made but the actor and what that made.
 	RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error
 	Tokens(ctx context.Context, account uuid.UUID, r page.Request) (page.Of[Token], error)
 }
@@ -73,7 +77,7 @@ type Store interface {
 // Options of a Service.
 type Options struct {
 	Grace       time.Duration // for which a deletion can be cancelled
-	SessionIdle time.Duration // a session ends without a request for this long
+	SessionIdle time.Duration // a session ends without a request for this long, or a tenth more
 	SessionLife time.Duration // and after this long whatever happens
 	SecretKey   string        // seals what is given to browsers and mails
 	PublicURL   string        // of the web app, where links and providers lead back to
@@ -125,7 +129,7 @@ func (s *Service) BySession(ctx context.Context, secret string) (Principal, erro
 		return Principal{}, err
 	}
 	now := s.now()
-	if session.RevokedAt != nil || !now.Before(session.ExpiresAt) || now.Sub(session.LastSeenAt) >= s.options.SessionIdle {
+	if session.RevokedAt != nil || !now.Before(session.ExpiresAt) || !session.LastSeenAt.After(s.seenSince(now)) {
 		return Principal{}, ErrSessionEnded
 	}
 	if session.AccessExpiresAt != nil && !now.Before(*session.AccessExpiresAt) {
@@ -133,12 +137,23 @@ func (s *Service) BySession(ctx context.Context, secret string) (Principal, erro
 			return Principal{}, err
 		}
 	}
-	if now.Sub(session.LastSeenAt) >= touchEvery {
+	if now.Sub(session.LastSeenAt) >= s.seenEvery() {
 		if err := s.store.TouchSession(ctx, session, now); err != nil {
 			return Principal{}, err
 		}
 	}
 	return Principal{Account: account, Session: &session}, nil
+}
+
+// seenEvery is how exact a session's last_seen_at is: it may have been used until so long after.
+func (s *Service) seenEvery() time.Duration {
+	return min(touchEvery, s.options.SessionIdle/touchesPerIdle)
+}
+
+// seenSince is after when a session must have been seen to go on. What may have been used since and was not noted
+// counts for whoever uses it: nobody is signed out sooner than they were told.
+func (s *Service) seenSince(now time.Time) time.Time {
+	return now.Add(-s.options.SessionIdle - s.seenEvery())
 }
 
 // refresh asks the auth server whether its word still holds. The account follows the address it names.
@@ -174,7 +189,7 @@ func finish(ctx context.Context) (context.Context, context.CancelFunc) {
 // Sessions lists the signed-in browsers.
 func (s *Service) Sessions(ctx context.Context, p Principal, r page.Request) (page.Of[Session], error) {
 	now := s.now()
-	return s.store.Sessions(ctx, p.Account.ID, now, now.Add(-s.options.SessionIdle), r)
+	return s.store.Sessions(ctx, p.Account.ID, now, s.seenSince(now), r)
 }
 
 // Account reads the account as it is now.

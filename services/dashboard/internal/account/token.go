@@ -99,17 +99,46 @@ func (n NewToken) check(p Principal, now time.Time) error {
 			return err
 		}
 	}
-	return roll.CheckExpiry("/expires_at", n.ExpiresAt, now)
+	if err := roll.CheckExpiry("/expires_at", n.ExpiresAt, now); err != nil {
+		return err
+	}
+	return p.mayLast(n.ExpiresAt)
+}
+
+// last is until when what the principal makes may live; nil: for ever, as far as they are concerned.
+func (p Principal) last() *time.Time {
+	if p.Token == nil {
+		return nil
+	}
+	return p.Token.ExpiresAt
+}
+
+// mayLast refuses an end that was asked for and is later than the principal's own.
+func (p Principal) mayLast(end *time.Time) error {
+	last := p.last()
+	if end == nil || last == nil || !end.After(*last) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "invalid_request", "An access token cannot make one that outlives it.").
+		With("/expires_at", "too_late", "The access token that asks expires at "+last.UTC().Format(time.RFC3339)+", and what it makes does so too at the latest.")
+}
+
+// earlier of two ends, where nil is never.
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
 }
 
 // CreateToken makes an access token; its text is in this answer only. A token cannot make one that
-// may more than itself.
+// may more than itself, or lives longer: where no end is asked for it gets its maker's.
 func (s *Service) CreateToken(ctx context.Context, p Principal, n NewToken) (Token, string, error) {
 	now := s.now()
 	if err := n.check(p, now); err != nil {
 		return Token{}, "", err
 	}
-	token, text := newToken(Token{AccountID: p.Account.ID, Name: strings.TrimSpace(n.Name), Scopes: n.Scopes, Life: roll.Life{CreatedAt: now, ExpiresAt: n.ExpiresAt}})
+	token, text := newToken(Token{AccountID: p.Account.ID, Name: strings.TrimSpace(n.Name), Scopes: n.Scopes, Life: roll.Life{CreatedAt: now, ExpiresAt: earlier(n.ExpiresAt, p.last())}})
 	token, err := s.store.AddToken(ctx, p.Actor(), token, apikey.Hash(text), maxTokens)
 	return token, text, err
 }
@@ -122,8 +151,11 @@ func newToken(t Token) (Token, string) {
 }
 
 // RollToken makes a token that takes another's place; its text is in this answer only. A token cannot
-// roll one that may more than itself.
+// roll one that may more than itself, nor anything, itself least of all, to what lives longer.
 func (s *Service) RollToken(ctx context.Context, p Principal, id uuid.UUID, order roll.Order) (RolledToken, string, error) {
+	if err := p.mayLast(order.ExpiresAt); err != nil {
+		return RolledToken{}, "", err
+	}
 	now := s.now()
 	next, text := newToken(Token{AccountID: p.Account.ID})
 	rolled, err := s.store.RollToken(ctx, p.Actor(), id, now, apikey.Hash(text), func(old Token, beside int) (RolledToken, error) {
@@ -135,12 +167,13 @@ func (s *Service) RollToken(ctx context.Context, p Principal, id uuid.UUID, orde
 		next.Name, next.Scopes = old.Name, old.Scopes
 		var err error
 		old.Life, next.Life, err = order.Roll(old.Life, beside, next.ID, now)
+		next.ExpiresAt = earlier(next.ExpiresAt, p.last())
 		return RolledToken{Token: next, Previous: old}, err
 	})
 	return rolled, text, err
 }
 
-// RevokeToken ends a token; doing it twice is fine.
+// RevokeToken ends a token and what it made; doing it twice is fine. A token that ends the one it was made by goes on.
 func (s *Service) RevokeToken(ctx context.Context, p Principal, id uuid.UUID) error {
 	return s.store.RevokeToken(ctx, p.Actor(), id, s.now())
 }

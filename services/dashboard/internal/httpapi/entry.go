@@ -22,18 +22,20 @@ const (
 	triesAtOnce, triesEvery         = 30, 6 * time.Second   // of anything, from one network
 	passwordsAtOnce, passwordsEvery = 10, 30 * time.Second  // for one e-mail address from one network, or in one session; the right one ends the count
 	guessesAtOnce, guessesEvery     = 100, 10 * time.Second // for one e-mail address from everywhere
-	mailsAtOnce, mailsEvery         = 5, 20 * time.Second   // to one e-mail address; the auth server spaces them further
+	asksAtOnce, asksEvery           = 5, 20 * time.Second   // for one kind of mail to one e-mail address, from one network or by one account
+	mailsAtOnce, mailsEvery         = 50, 5 * time.Second   // of one kind to one e-mail address for everybody; the auth server spaces them further
 )
 
-// guard throttles the ways in. Whoever uses up the guesses at an address locks out their own network, not the person
-// elsewhere; it takes many networks to get in everybody's way.
-type guard struct{ networks, passwords, guesses, mails *throttle.Throttle }
+// guard throttles the ways in. Whoever uses up the guesses at an address, or the mails to it, locks out their own
+// network, not the person elsewhere; it takes many networks to get in everybody's way.
+type guard struct{ networks, passwords, guesses, asks, mails *throttle.Throttle }
 
 func newGuard(now func() time.Time) guard {
 	return guard{
 		networks:  throttle.New(triesAtOnce, triesEvery, now),
 		passwords: throttle.New(passwordsAtOnce, passwordsEvery, now),
 		guesses:   throttle.New(guessesAtOnce, guessesEvery, now),
+		asks:      throttle.New(asksAtOnce, asksEvery, now),
 		mails:     throttle.New(mailsAtOnce, mailsEvery, now),
 	}
 }
@@ -43,9 +45,13 @@ func (g guard) try(ctx context.Context) error {
 	return tooFast(g.networks.Take(visitorOf(ctx).address))
 }
 
-// password counts one more guess of an address's password. Known or not, an address is counted alike.
-func (g guard) password(ctx context.Context, email string) error {
+// password counts one more guess of an address's password. Known or not, an address is counted alike; what cannot be a
+// sign-in is no guess, and must not fill the memory of those that are.
+func (g guard) password(ctx context.Context, email, password string) error {
 	if err := g.try(ctx); err != nil {
+		return err
+	}
+	if err := account.CheckSignIn(email, password); err != nil {
 		return err
 	}
 	if err := tooFast(g.passwords.Take(place(ctx, email))); err != nil {
@@ -73,22 +79,35 @@ func (g guard) proof(ctx context.Context, p account.Principal) error {
 // proven forgives them.
 func (g guard) proven(p account.Principal) { g.passwords.Forgive(p.Account.ID.String()) }
 
-// mail counts one more mail to an address.
-func (g guard) mail(ctx context.Context, email string) error {
+// mail counts one more mail of a kind to an address, unless the request has the wrong form.
+func (g guard) mail(ctx context.Context, kind account.LinkKind, email string, form error) error {
 	if err := g.try(ctx); err != nil {
 		return err
 	}
-	return tooFast(g.mails.Take(asName(email)))
+	if form != nil {
+		return form
+	}
+	return g.ask(visitorOf(ctx).address, kind, email)
 }
 
-func asName(email string) string {
-	const longest = 254 // what is longer is no address, and must not fill the memory
-	email = strings.ToLower(strings.TrimSpace(email))
-	if len(email) > longest {
-		return ""
+// change counts one more wish for an address. Somebody who is signed in counts as themselves, wherever they are.
+func (g guard) change(p account.Principal, email string) error {
+	if err := account.CheckEmail("/new_email", email); err != nil {
+		return err
 	}
-	return email
+	return g.ask(p.Account.ID.String(), account.EmailLink, email)
 }
+
+// ask counts by who asks before it counts for all: what is refused to one must not be missing to the others.
+func (g guard) ask(who string, kind account.LinkKind, email string) error {
+	mail := string(kind) + " " + asName(email)
+	if err := tooFast(g.asks.Take(who + " " + mail)); err != nil {
+		return err
+	}
+	return tooFast(g.mails.Take(mail))
+}
+
+func asName(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 func tooFast(wait time.Duration) error {
 	if wait <= 0 {
@@ -133,7 +152,7 @@ func (a *api) ListWaysIn(ctx context.Context, _ contract.ListWaysInRequestObject
 // SignUp answers POST /api/v1/auth/sign-up.
 func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contract.SignUpResponseObject, error) {
 	email := string(r.Body.Email)
-	if err := a.guard.mail(ctx, email); err != nil {
+	if err := a.guard.mail(ctx, account.SignUpLink, email, account.CheckSignUp(email, r.Body.Password)); err != nil {
 		return nil, err
 	}
 	in, err := a.Accounts.SignUp(ctx, email, value(r.Body.Password), visitorOf(ctx).browser)
@@ -149,7 +168,7 @@ func (a *api) SignUp(ctx context.Context, r contract.SignUpRequestObject) (contr
 // Login answers POST /api/v1/auth/login.
 func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contract.LoginResponseObject, error) {
 	email := string(r.Body.Email)
-	if err := a.guard.password(ctx, email); err != nil {
+	if err := a.guard.password(ctx, email, r.Body.Password); err != nil {
 		return nil, err
 	}
 	in, err := a.Accounts.SignIn(ctx, email, r.Body.Password, visitorOf(ctx).browser)
@@ -162,21 +181,21 @@ func (a *api) Login(ctx context.Context, r contract.LoginRequestObject) (contrac
 
 // ResendConfirmation answers POST /api/v1/auth/resend.
 func (a *api) ResendConfirmation(ctx context.Context, r contract.ResendConfirmationRequestObject) (contract.ResendConfirmationResponseObject, error) {
-	return contract.ResendConfirmation202Response{}, a.mail(ctx, string(r.Body.Email), a.Accounts.SendConfirmation)
+	return contract.ResendConfirmation202Response{}, a.mail(ctx, account.SignUpLink, string(r.Body.Email), a.Accounts.SendConfirmation)
 }
 
 // RecoverPassword answers POST /api/v1/auth/recover.
 func (a *api) RecoverPassword(ctx context.Context, r contract.RecoverPasswordRequestObject) (contract.RecoverPasswordResponseObject, error) {
-	return contract.RecoverPassword202Response{}, a.mail(ctx, string(r.Body.Email), a.Accounts.SendRecovery)
+	return contract.RecoverPassword202Response{}, a.mail(ctx, account.RecoveryLink, string(r.Body.Email), a.Accounts.SendRecovery)
 }
 
 // SendMagicLink answers POST /api/v1/auth/magic-link.
 func (a *api) SendMagicLink(ctx context.Context, r contract.SendMagicLinkRequestObject) (contract.SendMagicLinkResponseObject, error) {
-	return contract.SendMagicLink202Response{}, a.mail(ctx, string(r.Body.Email), a.Accounts.SendMagicLink)
+	return contract.SendMagicLink202Response{}, a.mail(ctx, account.MagicLink, string(r.Body.Email), a.Accounts.SendMagicLink)
 }
 
-func (a *api) mail(ctx context.Context, email string, send func(context.Context, string) error) error {
-	if err := a.guard.mail(ctx, email); err != nil {
+func (a *api) mail(ctx context.Context, kind account.LinkKind, email string, send func(context.Context, string) error) error {
+	if err := a.guard.mail(ctx, kind, email, account.CheckEmail("/email", email)); err != nil {
 		return err
 	}
 	return send(ctx, email)
@@ -268,10 +287,11 @@ func (a *api) ChangeEmail(ctx context.Context, r contract.ChangeEmailRequestObje
 	if err := a.guard.proof(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := tooFast(a.guard.mails.Take(asName(string(r.Body.NewEmail)))); err != nil {
+	email := string(r.Body.NewEmail)
+	if err := a.guard.change(p, email); err != nil {
 		return nil, err
 	}
-	pending, err := a.Accounts.ChangeEmail(ctx, p, string(r.Body.NewEmail), r.Body.Password)
+	pending, err := a.Accounts.ChangeEmail(ctx, p, email, r.Body.Password)
 	if err != nil {
 		return nil, err
 	}

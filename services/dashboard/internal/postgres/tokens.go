@@ -21,9 +21,8 @@ import (
 func (s Accounts) AddToken(ctx context.Context, a actor.Actor, t account.Token, hash []byte, limit int) (account.Token, error) {
 	var out account.Token
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		// The account's row first: two that make tokens count one after the other.
-		if _, err := q.LockAccount(ctx, a.Account); err != nil {
-			return found(err)
+		if err := lockTokens(ctx, q, a); err != nil {
+			return err
 		}
 		n, err := q.CountTokens(ctx, t.CreatedAt)
 		if err != nil {
@@ -36,6 +35,19 @@ func (s Accounts) AddToken(ctx context.Context, a actor.Actor, t account.Token, 
 		return err
 	})
 	return out, wrap(err, "creating the access token")
+}
+
+// lockTokens lets one at a time make tokens of an account, so that they count one after the other. Who was revoked while
+// waiting makes none any more: nobody would end it.
+func lockTokens(ctx context.Context, q *db.Queries, a actor.Actor) error {
+	if _, err := q.LockAccount(ctx, a.Account); err != nil {
+		return found(err)
+	}
+	revoked, err := q.ActorRevoked(ctx, a.Name)
+	if err == nil && revoked {
+		err = account.ErrTokenRevoked
+	}
+	return err
 }
 
 func insertToken(ctx context.Context, q *db.Queries, a actor.Actor, t account.Token, hash []byte, chain, from *uuid.UUID) (account.Token, error) {
@@ -96,8 +108,8 @@ func (s Accounts) RollToken(
 ) (account.RolledToken, error) {
 	var out account.RolledToken
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		if _, err := q.LockAccount(ctx, a.Account); err != nil {
-			return found(err)
+		if err := lockTokens(ctx, q, a); err != nil {
+			return err
 		}
 		row, err := q.LockToken(ctx, id)
 		if err != nil {
@@ -131,22 +143,30 @@ func endToken(ctx context.Context, q *db.Queries, t account.Token) (account.Toke
 	return toToken(row), err
 }
 
-// RevokeToken ends a token; doing it again changes nothing.
+// RevokeToken ends a token and what it made; doing it again changes nothing.
 func (s Accounts) RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, at time.Time) error {
 	err := s.in(ctx, a.Account, func(_ pgx.Tx, q *db.Queries) error {
-		row, err := q.LockToken(ctx, id)
-		if err != nil {
+		// The account's row first: what is being made meanwhile is there by now, or will not be made.
+		if _, err := q.LockAccount(ctx, a.Account); err != nil {
 			return found(err)
 		}
-		t := toToken(row)
-		if t.RevokedAt != nil {
-			return nil
+		if _, err := q.LockToken(ctx, id); err != nil {
+			return found(err)
 		}
-		t.RevokedAt = &at
-		if _, err := endToken(ctx, q, t); err != nil {
+		rows, err := q.RevokeTokens(ctx, db.RevokeTokensParams{ID: id, Actor: a.Name, Now: at})
+		if err != nil {
 			return err
 		}
-		return audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: id, detail: tokenDetail(t)})
+		for _, row := range rows {
+			detail := tokenDetail(toToken(row))
+			if row.ID != id {
+				detail["revoked_with"] = id
+			}
+			if err := audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: row.ID, detail: detail}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return wrap(err, "revoking the access token")
 }

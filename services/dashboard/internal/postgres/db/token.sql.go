@@ -12,6 +12,17 @@ import (
 	"github.com/google/uuid"
 )
 
+const actorRevoked = `-- name: ActorRevoked :one
+SELECT EXISTS (SELECT 1 FROM access_tokens WHERE 'token:' || id = $1::text AND revoked_at IS NOT NULL)
+`
+
+func (q *Queries) ActorRevoked(ctx context.Context, actor string) (bool, error) {
+	row := q.db.QueryRow(ctx, actorRevoked, actor)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const countTokens = `-- name: CountTokens :one
 SELECT count(DISTINCT coalesce(chain_id, id)) FROM access_tokens
 WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1::timestamptz)
@@ -175,6 +186,61 @@ func (q *Queries) LockToken(ctx context.Context, id uuid.UUID) (AccessToken, err
 		&i.ReplacedBy,
 	)
 	return i, err
+}
+
+const revokeTokens = `-- name: RevokeTokens :many
+WITH RECURSIVE makers AS (
+    SELECT t.id, l.actor FROM access_tokens t
+    JOIN audit_log l ON l.account_id = t.account_id AND l.subject_id = t.id AND l.action = 'token.created'
+), ended AS (
+    SELECT t.id FROM access_tokens t WHERE t.id = $2
+    UNION
+    SELECT m.id FROM makers m JOIN ended e ON m.actor = 'token:' || e.id WHERE 'token:' || m.id <> $3::text
+)
+UPDATE access_tokens SET revoked_at = $1::timestamptz
+WHERE id IN (SELECT e.id FROM ended e) AND revoked_at IS NULL
+RETURNING id, account_id, name, token_hash, hint, scopes, created_at, last_used_at, expires_at, revoked_at, chain_id, replaced_by
+`
+
+type RevokeTokensParams struct {
+	Now   time.Time
+	ID    uuid.UUID
+	Actor string
+}
+
+// The token and whatever it made, which is what the audit log says of it; but not, beside the token itself, the one that
+// asks, nor what that made: a program may renew its token and then end the old one.
+func (q *Queries) RevokeTokens(ctx context.Context, arg RevokeTokensParams) ([]AccessToken, error) {
+	rows, err := q.db.Query(ctx, revokeTokens, arg.Now, arg.ID, arg.Actor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccessToken
+	for rows.Next() {
+		var i AccessToken
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Name,
+			&i.TokenHash,
+			&i.Hint,
+			&i.Scopes,
+			&i.CreatedAt,
+			&i.LastUsedAt,
+			&i.ExpiresAt,
+			&i.RevokedAt,
+			&i.ChainID,
+			&i.ReplacedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const tokenByHash = `-- name: TokenByHash :one
