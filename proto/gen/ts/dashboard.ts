@@ -1567,7 +1567,7 @@ export interface components {
         SignUp: {
             /** Format: email */
             email: string;
-            /** @description Required where addresses are not confirmed, with 10 characters or more. Where they are it is not looked at: who chose it has yet to show that the address is theirs. */
+            /** @description Required where addresses are not confirmed, with 10 characters or more. Where they are none is kept: who chose it has yet to show that the address is theirs. */
             password?: string;
         };
         Login: {

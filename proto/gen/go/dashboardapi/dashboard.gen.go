@@ -2893,7 +2893,7 @@ type SharePage struct {
 type SignUp struct {
 	Email openapi_types.Email `json:"email"`
 
-	// Password Required where addresses are not confirmed, with 10 characters or more. Where they are it is not looked at: who chose it has yet to show that the address is theirs.
+	// Password Required where addresses are not confirmed, with 10 characters or more. Where they are none is kept: who chose it has yet to show that the address is theirs.
 	Password *string `json:"password,omitempty"`
 }
 

@@ -21,7 +21,14 @@ var (
 
 // CheckSignUp, CheckSignIn and CheckEmail say what SignUp, SignIn and what asks for a mail would refuse unasked, so that
 // it need not be counted for an address.
-func CheckSignUp(email, password string) error { return checkCredentials(email, password) }
+//
+// Without a password CheckSignUp leaves it to SignUp whether there has to be one.
+func CheckSignUp(email string, password *string) error {
+	if password == nil {
+		return CheckEmail("/email", email)
+	}
+	return checkCredentials(email, *password)
+}
 
 // CheckSignIn is of SignIn.
 func CheckSignIn(email, password string) error { return checkLogin(email, password) }
