@@ -114,7 +114,7 @@ func (h *host) localAuth(own Config) error {
 	server, err := infra.NewAuth(infra.AuthOptions{
 		DatabaseURL: func() string { return h.databaseURL },
 		Secret:      []byte(h.src["SPECTER_SUPABASE_JWT_SECRET"]),
-		URL:         url, SiteURL: site, ConfirmURL: site + confirmPath, Mail: sender, Log: h.log,
+		URL:         url, SiteURL: site, ConfirmURL: site + confirmPath, Mail: sender, KeepsMail: !mails.Sends(), Log: h.log,
 		DisableSignup: own.DisableSignup, Autoconfirm: own.autoconfirm(),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package specter_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -27,6 +28,7 @@ func TestUpWithAMailServerHasPeopleConfirmTheirAddress(t *testing.T) {
 	s := p.up(t)
 	facts := p.facts(t)
 	require.NotContains(t, s.out.String(), "mail list")
+	require.Contains(t, waysOf(t, facts.URL), `"sends_mail":true`)
 	require.Empty(t, server.Inbox(facts.Email))
 
 	const address, password = "ann@example.com", "correct horse battery"
@@ -78,6 +80,17 @@ func TestUpWithAMailServerHasPeopleConfirmTheirAddress(t *testing.T) {
 	s.stop(syscall.SIGTERM)
 }
 
+// waysOf is what the sign-in page is told.
+func waysOf(t *testing.T, address string) string {
+	t.Helper()
+	response, err := http.Get(address + "/api/v1/auth/ways")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(text)
+}
+
 // Without one every address is believed, and the operator is told where links are.
 func TestUpWithoutAMailServerKeepsMailForTheOperator(t *testing.T) {
 	t.Parallel()
@@ -85,6 +98,7 @@ func TestUpWithoutAMailServerKeepsMailForTheOperator(t *testing.T) {
 	s := p.up(t)
 	facts := p.facts(t)
 	require.Contains(t, s.out.String(), "mail list")
+	require.Contains(t, waysOf(t, facts.URL), `"sends_mail":false`)
 	response, err := http.Post(facts.URL+"/auth/v1/recover", "application/json", strings.NewReader(`{"email":"`+facts.Email+`"}`))
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())

@@ -1585,6 +1585,8 @@ export interface components {
             magic_link: boolean;
             /** @description A new account has to confirm its e-mail address first. */
             confirms_email: boolean;
+            /** @description False where mails with links are kept for whoever runs the server, who passes them on. */
+            sends_mail: boolean;
             providers: components["schemas"]["Provider"][];
         };
         Provider: {

@@ -36,6 +36,7 @@ type AuthOptions struct {
 	// Autoconfirm believes every address without a mail to it.
 	Autoconfirm bool
 	Mail        mail.Sender
+	KeepsMail   bool // it is kept for whoever runs the server
 	Log         *zap.Logger
 }
 
@@ -82,7 +83,7 @@ func (a *Auth) Run(ctx context.Context, ready func()) error {
 	defer db.Close()
 	o := auth.Options{
 		DB: db, Secret: a.options.Secret, URL: a.options.URL, SiteURL: a.options.SiteURL, ConfirmURL: a.options.ConfirmURL,
-		DisableSignup: a.options.DisableSignup, Autoconfirm: a.options.Autoconfirm, Mail: a.options.Mail, Log: a.options.Log.Named("auth"),
+		DisableSignup: a.options.DisableSignup, Autoconfirm: a.options.Autoconfirm, Mail: a.options.Mail, KeepsMail: a.options.KeepsMail, Log: a.options.Log.Named("auth"),
 	}
 	s, err := auth.New(o)
 	if err != nil {

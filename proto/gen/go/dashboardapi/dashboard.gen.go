@@ -3100,6 +3100,9 @@ type WaysIn struct {
 	MagicLink     bool       `json:"magic_link"`
 	Providers     []Provider `json:"providers"`
 
+	// SendsMail False where mails with links are kept for whoever runs the server, who passes them on.
+	SendsMail bool `json:"sends_mail"`
+
 	// SignUp New accounts can be made with a password.
 	SignUp bool `json:"sign_up"`
 }

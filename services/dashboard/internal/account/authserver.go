@@ -26,6 +26,7 @@ type Ways struct {
 	SignUp        bool // with an e-mail address and a password
 	MagicLink     bool
 	ConfirmsEmail bool
+	KeepsMail     bool     // for whoever runs the server, who passes links on
 	Providers     []string // "github"
 }
 

@@ -142,7 +142,7 @@ func (a *api) ListWaysIn(ctx context.Context, _ contract.ListWaysInRequestObject
 	if err != nil {
 		return nil, err
 	}
-	out := contract.ListWaysIn200JSONResponse{SignUp: w.SignUp, MagicLink: w.MagicLink, ConfirmsEmail: w.ConfirmsEmail, Providers: []contract.Provider{}}
+	out := contract.ListWaysIn200JSONResponse{SignUp: w.SignUp, MagicLink: w.MagicLink, ConfirmsEmail: w.ConfirmsEmail, SendsMail: !w.KeepsMail, Providers: []contract.Provider{}}
 	for _, name := range w.Providers {
 		out.Providers = append(out.Providers, contract.Provider{Name: name, Title: titleOf(name)})
 	}

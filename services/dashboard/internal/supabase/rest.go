@@ -26,13 +26,14 @@ func (c *Client) Ways(ctx context.Context) (account.Ways, error) {
 	var answer struct {
 		DisableSignup bool            `json:"disable_signup"`
 		Autoconfirm   bool            `json:"mailer_autoconfirm"`
+		KeepsMail     bool            `json:"mailer_keeps"` // the local server's word
 		External      map[string]bool `json:"external"`
 	}
 	if err := c.call(ctx, request{method: http.MethodGet, path: "/settings"}, &answer); err != nil {
 		return account.Ways{}, meaning(err)
 	}
 	email := answer.External["email"]
-	out := account.Ways{SignUp: email && !answer.DisableSignup, MagicLink: email, ConfirmsEmail: !answer.Autoconfirm}
+	out := account.Ways{SignUp: email && !answer.DisableSignup, MagicLink: email, ConfirmsEmail: !answer.Autoconfirm, KeepsMail: answer.KeepsMail}
 	for name, on := range answer.External {
 		if on && isProvider(name) {
 			out.Providers = append(out.Providers, name)

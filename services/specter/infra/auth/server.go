@@ -51,8 +51,10 @@ type Options struct {
 	// Mail sends links. One that keeps them may have Forget(ctx, address), for people who
 	// are deleted.
 	Mail mail.Sender
-	Log  *zap.Logger
-	Now  func() time.Time // nil = time.Now
+	// KeepsMail tells that Mail hands nothing over: whoever runs the server passes links on.
+	KeepsMail bool
+	Log       *zap.Logger
+	Now       func() time.Time // nil = time.Now
 	// NewID makes ids; nil = UUIDv4, as Supabase.
 	NewID func() uuid.UUID
 
@@ -186,6 +188,7 @@ func (s *Server) settings(w http.ResponseWriter, _ *http.Request) {
 		"disable_signup":     s.options.DisableSignup,
 		"autoconfirm":        s.options.Autoconfirm,
 		"mailer_autoconfirm": s.options.Autoconfirm,
+		"mailer_keeps":       s.options.KeepsMail, // Supabase has no word for it
 		"phone_autoconfirm":  false,
 		"sms_provider":       "",
 		"mfa_enabled":        false,

@@ -18,6 +18,9 @@ type throttles struct {
 	// Guesses at one address from everywhere: many places before they hold each other up.
 	guessesAnywhere *throttle.Throttle
 	requestsOfPlace *throttle.Throttle
+	// Mails to one address that one place asks for: more slowly than they are allowed to all, so that nobody uses up
+	// those of the person elsewhere.
+	mailsHere *throttle.Throttle
 	// Mails of one kind to one address: one a minute, as Supabase; and of all kinds together.
 	mailsOfKind, mailsToOne *throttle.Throttle
 	mailsOfPlace            *throttle.Throttle
@@ -28,6 +31,7 @@ func newThrottles(now func() time.Time) throttles {
 		guessesHere:     throttle.New(10, 10*time.Second, now),
 		guessesAnywhere: throttle.New(100, 10*time.Second, now),
 		requestsOfPlace: throttle.New(100, time.Second, now),
+		mailsHere:       throttle.New(5, 12*time.Minute, now),
 		mailsOfKind:     throttle.New(1, time.Minute, now),
 		mailsToOne:      throttle.New(10, 6*time.Minute, now),
 		mailsOfPlace:    throttle.New(30, time.Minute, now),
@@ -54,6 +58,11 @@ func (t throttles) guess(place, email string) (wait time.Duration, right func())
 func (t throttles) mail(place, kind, email string) time.Duration {
 	if wait := max(of(t.requestsOfPlace, place), of(t.mailsOfPlace, place)); wait > 0 {
 		return wait
+	}
+	if place != "" {
+		if wait := t.mailsHere.Take(place + " " + email); wait > 0 {
+			return wait
+		}
 	}
 	if wait := t.mailsOfKind.Take(kind + " " + email); wait > 0 {
 		return wait

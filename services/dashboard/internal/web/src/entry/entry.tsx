@@ -20,11 +20,11 @@ export function EntryPage() {
     case "create":
       return <CreateForm {...shared} />;
     case "forgot":
-      return <MailForm {...shared} title="Set a new password" lead="We send you a link with which you choose one." action="Send the link" way="recover" />;
+      return <MailForm {...shared} title="Set a new password" lead="You get a link with which you choose one." action="Send the link" way="recover" />;
     case "link":
-      return <MailForm {...shared} title="Sign in with a link" lead="We send you a link that signs you in, without a password." action="Send the link" way="magic-link" />;
+      return <MailForm {...shared} title="Sign in with a link" lead="You get a link that signs you in, without a password." action="Send the link" way="magic-link" />;
     case "confirm":
-      return <MailForm {...shared} title="Confirm your address" lead="We send you the link again." action="Send the link" way="resend" />;
+      return <MailForm {...shared} title="Confirm your address" lead="You get the link again." action="Send the link" way="resend" />;
     default:
       return <SignInForm {...shared} problem={problemOf(search.get("problem"))} />;
   }
@@ -133,7 +133,7 @@ function CreateForm({ ways, email, setEmail }: FormProps) {
     </p>
   );
   if (create.isSuccess && (create.data === null || !("csrf_token" in create.data))) {
-    return <CheckMail email={email} way="resend" words="It confirms your address. If you have an account already, the mail may not come: sign in, or set a new password." below={back} />;
+    return <CheckMail email={email} way="resend" sent={ways?.sends_mail !== false} words="It confirms your address. If you have an account already, the mail may not come: sign in, or set a new password." below={back} />;
   }
   return (
     <Frame title="Create an account" lead={confirms ? "We send you a link to confirm your address. Then you choose a password." : "It takes a minute."} below={back}>
@@ -145,14 +145,15 @@ function CreateForm({ ways, email, setEmail }: FormProps) {
   );
 }
 
-function MailForm({ email, setEmail, title, lead, action, way }: FormProps & { title: string; lead: string; action: string; way: MailWay }) {
+function MailForm({ ways, email, setEmail, title, lead, action, way }: FormProps & { title: string; lead: string; action: string; way: MailWay }) {
   const ask = useMutation({ mutationFn: () => askForMail(way, email) });
+  const sends = ways?.sends_mail !== false;
   const back = (
     <p>
       <Other>Back to sign in</Other>
     </p>
   );
-  if (ask.isSuccess) return <CheckMail email={email} way={way} words="If there is an account with this address, the link is on its way. It works once." below={back} />;
+  if (ask.isSuccess) return <CheckMail email={email} way={way} sent={sends} words="It works once, and there is one only if the address has an account." below={back} />;
   return (
     <Frame title={title} lead={lead} below={back}>
       <EntryForm action={action} pending={ask.isPending} error={ask.error} onSubmit={() => ask.mutate()}>
