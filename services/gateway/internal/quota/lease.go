@@ -204,11 +204,18 @@ func (l *lease) wish() wish {
 	return wish{demand: l.demand, smallest: l.smallest}
 }
 
-// asked reports whether anybody has ever waited for the lease.
+// asked reports whether anybody has waited for the lease since the bucket has nothing of it.
 func (l *lease) asked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.wanted
+}
+
+// forgetAsked has the lease be one that nobody waits for until somebody asks again.
+func (l *lease) forgetAsked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = false
 }
 
 // wake lets everybody who waits look again.

@@ -76,14 +76,32 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 			return false, err
 		}
 	}
+	if l.vanished() {
+		l.drop()
+		looks = true
+	}
 	again := l.resolve(m)
 	if l.ended.Load() && l.unwritten() {
 		return true, nil // the write that was in doubt had ended it, or had not begun it
+	}
+	if again && l.revision == 0 && l.wish().smallest == 0 {
+		// The lease's first write may have made an entry that is deleted by now. While nobody waits none is made.
+		if l.ended.Load() {
+			l.doubtful = nil
+		}
+		l.learn(l.quota, m.now())
+		l.quota = nil // it may be made yet
+		return true, nil
 	}
 	if looks {
 		l.learn(l.quota, m.now())
 		return true, nil
 	}
+	return m.write(ctx, bucket, l, again)
+}
+
+// write changes the entry as the lease needs it, or tries the write that is in doubt again.
+func (m *Meter) write(ctx context.Context, bucket keyValue, l *lease, again bool) (done bool, err error) {
 	w := l.doubtful
 	if again {
 		w.hold(l.holder, m.now().Add(m.life))
@@ -189,6 +207,24 @@ func (l *lease) resolve(m *Meter) (again bool) {
 	return false
 }
 
+// vanished reports whether the entry is gone that has the lease, or that its write in doubt was for: its account was
+// deleted, or the bucket was lost and what it has now was found out without the lease.
+func (l *lease) vanished() bool {
+	return l.revision == 0 && (l.serial > 0 || l.doubtful != nil && l.doubtful.revision > 0)
+}
+
+// drop makes the lease one that the bucket has nothing of and that has nothing in it. So a deleted account's entry stays
+// away. Where the account is alive, somebody asks for more, and what was taken is told with that.
+func (l *lease) drop() {
+	rest := l.takeUpTo(max(0, l.available.Load()), 1)
+	if l.doubtful != nil {
+		rest += l.doubtful.reserved
+	}
+	l.recorded = max(0, l.recorded-rest)
+	l.serial, l.doubtful = 0, nil
+	l.forgetAsked()
+}
+
 // plan is what the entry should become.
 func (m *Meter) plan(l *lease) *write {
 	now := m.now()
@@ -208,7 +244,7 @@ func (m *Meter) plan(l *lease) *write {
 		next := proto.CloneOf(l.quota)
 		free := apply(next, statement{
 			holder: l.holder, serial: w.serial, now: now, expires: now.Add(m.life), limit: l.limit.Load(),
-			recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
+			begins: l.serial == 0, recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
 		})
 		w.entry, w.recorded = next, unspent
 		if w.leave {
