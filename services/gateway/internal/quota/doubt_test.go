@@ -23,6 +23,7 @@ type slow struct {
 	mu     sync.Mutex
 	slow   bool
 	writes []func() error
+	calls  []string // of either kind, since they were last asked for
 }
 
 func behindSlow(t testing.TB, b *bus.Bus) *slow {
@@ -32,9 +33,17 @@ func behindSlow(t testing.TB, b *bus.Bus) *slow {
 	return &slow{KeyValue: kv}
 }
 
+func (s *slow) Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, "get")
+	return s.KeyValue.Get(ctx, key)
+}
+
 func (s *slow) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls = append(s.calls, "update")
 	if !s.slow {
 		return s.KeyValue.Update(ctx, key, value, revision)
 	}
@@ -58,6 +67,14 @@ func (s *slow) lands() error {
 	write := s.writes[0]
 	s.writes = s.writes[1:]
 	return write()
+}
+
+// called tells what was asked since it was last called.
+func (s *slow) called() (calls []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls, s.calls = s.calls, nil
+	return calls
 }
 
 // A write that nobody waits for any more takes effect after the gateway has looked whether it did, and
@@ -88,4 +105,30 @@ func TestAWriteThatTakesEffectLateHidesNothing(t *testing.T) {
 	require.EqualValues(t, 36, q.GetUsed())
 	require.Zero(t, q.GetLost())
 	require.Empty(t, q.GetLeases())
+}
+
+// Retention writes every entry of the bucket anew, under new revisions. To a lease that is as if another gateway had been
+// faster once.
+func TestAnEntryThatIsWrittenAnewCostsOneReading(t *testing.T) {
+	t.Parallel()
+	nats := testkit.NATS(t)
+	b := nats.Bus(t)
+	broker := behindSlow(t, b)
+	m := start(t, b, time.Now, func(m *quota.Meter) { m.Behind(broker) })
+	account := uuid.New()
+	require.NoError(t, m.asks(t, account, 1_000_000, 1))
+	m.looks(t, "done")
+	broker.called()
+
+	left, err := nats.Bus(t).Renew(t.Context(), 64<<20)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.NoError(t, m.Take(account, 1_000_000, 2))
+	m.looks(t, "done")
+	require.Equal(t, []string{"update", "get", "update"}, broker.called())
+	require.NoError(t, m.Take(account, 1_000_000, 4))
+	m.looks(t, "done")
+	require.Equal(t, []string{"update"}, broker.called())
+	m.stop(t)
+	require.EqualValues(t, 7, stored(t, nats.Bus(t), account, time.Now()).GetUsed())
 }
