@@ -42,7 +42,8 @@ type lease struct {
 
 	settling sync.Mutex // guards what follows
 	recorded int64      // the lease as the bucket has it
-	serial   uint64     // of the last write
+	serial   uint64     // of the last write that took effect; 0 = the bucket has nothing of the lease
+	tries    uint64     // writes tried, each of a serial of its own
 	doubtful *write     // whose answer was lost
 	quota    *catalogv1.Quota
 	revision uint64 // of quota, as last read or written; 0 = none
@@ -53,11 +54,23 @@ type lease struct {
 
 // write is one change of the bucket's entry.
 type write struct {
+	entry    *catalogv1.Quota // as it becomes
+	revision uint64           // that it is for; 0 = there is no entry
 	serial   uint64
 	recorded int64
 	grant    int64 // to be added to available
 	reserved int64 // was taken out of available before
 	leave    bool
+}
+
+// hold has the write tell that its holder is alive. Nothing else about it may change, because it may take effect as it
+// was before.
+func (w *write) hold(holder uuid.UUID, until time.Time) {
+	for _, lease := range w.entry.GetLeases() {
+		if uuid.UUID(lease.GetHolder()) == holder {
+			lease.ExpiresAt = until.UnixMilli()
+		}
+	}
 }
 
 func newLease(account uuid.UUID, limit int64, now time.Time) *lease {
@@ -191,11 +204,18 @@ func (l *lease) wish() wish {
 	return wish{demand: l.demand, smallest: l.smallest}
 }
 
-// asked reports whether anybody has ever waited for the lease.
+// asked reports whether anybody has waited for the lease since the bucket has nothing of it.
 func (l *lease) asked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.wanted
+}
+
+// forgetAsked has the lease be one that nobody waits for until somebody asks again.
+func (l *lease) forgetAsked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = false
 }
 
 // wake lets everybody who waits look again.

@@ -25,6 +25,7 @@ type statement struct {
 	now      time.Time
 	expires  time.Time
 	limit    int64
+	begins   bool  // it is not in the bucket, nor was it
 	recorded int64 // the lease as its last write left it
 	unspent  int64 // of it, still to be taken
 	returned int64 // of it, given back; the rest of it has been taken
@@ -53,7 +54,7 @@ func apply(q *catalogv1.Quota, s statement) (free int64) {
 			kept = append(kept, lease)
 		}
 	}
-	if !known && s.recorded > 0 {
+	if !known && !s.begins && s.recorded > 0 {
 		// Others took this lease's gateway for dead and the lease for spent.
 		q.Lost = max(0, q.GetLost()-s.recorded)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -54,7 +53,7 @@ type Meter struct {
 	work    chan *lease
 	stopped atomic.Bool
 	shards  [shards]shard
-	bucket  atomic.Pointer[jetstream.KeyValue] // once it has been looked up
+	bucket  atomic.Pointer[keyValue] // once it has been looked up
 
 	leaving struct {
 		sync.Mutex

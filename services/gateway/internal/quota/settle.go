@@ -76,51 +76,85 @@ func (m *Meter) attempt(ctx context.Context, l *lease) (done bool, err error) {
 			return false, err
 		}
 	}
-	l.resolve(m)
+	if l.vanished() {
+		l.drop()
+		looks = true
+	}
+	again := l.resolve(m)
 	if l.ended.Load() && l.unwritten() {
 		return true, nil // the write that was in doubt had ended it, or had not begun it
+	}
+	if again && l.revision == 0 && l.wish().smallest == 0 {
+		// The lease's first write may have made an entry that is deleted by now. While nobody waits none is made.
+		if l.ended.Load() {
+			l.doubtful = nil
+		}
+		l.learn(l.quota, m.now())
+		l.quota = nil // it may be made yet
+		return true, nil
 	}
 	if looks {
 		l.learn(l.quota, m.now())
 		return true, nil
 	}
-	next, w := m.plan(l)
-	value, err := proto.Marshal(next)
+	return m.write(ctx, bucket, l, again)
+}
+
+// write changes the entry as the lease needs it, or tries the write that is in doubt again.
+func (m *Meter) write(ctx context.Context, bucket keyValue, l *lease, again bool) (done bool, err error) {
+	w := l.doubtful
+	if again {
+		w.hold(l.holder, m.now().Add(m.life))
+	} else {
+		w = m.plan(l)
+	}
+	value, err := proto.Marshal(w.entry)
 	if err != nil {
-		l.available.Add(w.reserved)
+		if !again {
+			l.available.Add(w.reserved)
+		}
 		return false, fmt.Errorf("encoding the account's quota: %w", err)
 	}
-	revision, err := bucket.Update(ctx, l.key, value, l.revision)
+	revision, err := bucket.Update(ctx, l.key, value, w.revision)
 	if isWrongRevision(err) {
-		l.available.Add(w.reserved)
+		if !again { // else it was perhaps the first try that was faster
+			l.available.Add(w.reserved)
+		}
 		l.quota = nil
 		return false, nil
 	}
 	if err != nil {
-		l.doubtful, l.quota = w, nil // it may have been written
+		l.doubtful, l.quota = w, nil // it may have been written, or be yet
 		return false, fmt.Errorf("writing the account's quota: %w", err)
 	}
-	m.metrics.lost.Add(float64(max(0, next.GetLost()-l.quota.GetLost())))
-	l.quota, l.revision = next, revision
+	m.metrics.lost.Add(float64(max(0, w.entry.GetLost()-l.quota.GetLost())))
+	l.quota, l.revision, l.doubtful = w.entry, revision, nil
 	m.wrote(l, w)
-	l.learn(next, m.now())
-	return true, nil
+	l.learn(w.entry, m.now())
+	return !again, nil // what has happened since the first try is told now
+}
+
+// keyValue is what is asked of the broker's bucket.
+type keyValue interface {
+	Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error)
+	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 }
 
 // open looks the bucket up once; the handle outlives the broker's restarts.
-func (m *Meter) open(ctx context.Context) (jetstream.KeyValue, error) {
+func (m *Meter) open(ctx context.Context) (keyValue, error) {
 	if bucket := m.bucket.Load(); bucket != nil {
 		return *bucket, nil
 	}
-	bucket, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
+	found, err := m.bus.JetStream().KeyValue(ctx, event.QuotaBucket)
 	if err != nil {
 		return nil, fmt.Errorf("opening bucket %s: %w", event.QuotaBucket, err)
 	}
+	bucket := keyValue(found)
 	m.bucket.Store(&bucket)
 	return bucket, nil
 }
 
-func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
+func (l *lease) read(ctx context.Context, bucket keyValue) error {
 	entry, err := bucket.Get(ctx, l.key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		// Nothing is used, or the bucket was lost and what was used is being found out.
@@ -141,30 +175,61 @@ func (l *lease) read(ctx context.Context, bucket jetstream.KeyValue) error {
 	return nil
 }
 
-// resolve finds out whether the write whose answer was lost took effect.
-func (l *lease) resolve(m *Meter) {
+// resolve finds out whether the write whose answer was lost took effect, as far as that can be known: with again it
+// may yet. A slow broker can come to it when nobody waits for it any more, also after it was asked what the entry is.
+// But each write is for one revision of the entry, so at most one of several takes effect. Until the entry has another
+// revision nothing else is tried than the same write again: whichever of the two it is, the same was told.
+func (l *lease) resolve(m *Meter) (again bool) {
 	w := l.doubtful
 	if w == nil {
-		return
+		return false
 	}
-	l.doubtful = nil
 	serial, there := uint64(0), false
 	for _, lease := range l.quota.GetLeases() {
 		if string(lease.GetHolder()) == string(l.holder[:]) {
 			serial, there = lease.GetSerial(), true
 		}
 	}
-	if there && serial == w.serial || !there && w.leave {
+	switch {
+	case there && serial == w.serial:
 		m.wrote(l, w)
-		return
+	case l.revision == w.revision, there && l.revision < w.revision: // the latter is an old word, of a replica
+		return true
+	case there: // it did not, and the revision that it was for is gone
+		l.available.Add(w.reserved)
+	case w.leave:
+		m.wrote(l, w)
+	default:
+		// Others took the lease for dead, or the bucket was made anew. What the write gave back, if it did, they may
+		// have taken: it is not used here again.
 	}
-	l.available.Add(w.reserved)
+	l.doubtful = nil
+	return false
 }
 
-// plan is the entry as it should become.
-func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
+// vanished reports whether the entry is gone that has the lease, or that its write in doubt was for: its account was
+// deleted, or the bucket was lost and what it has now was found out without the lease.
+func (l *lease) vanished() bool {
+	return l.revision == 0 && (l.serial > 0 || l.doubtful != nil && l.doubtful.revision > 0)
+}
+
+// drop makes the lease one that the bucket has nothing of and that has nothing in it. So a deleted account's entry stays
+// away. Where the account is alive, somebody asks for more, and what was taken is told with that.
+func (l *lease) drop() {
+	rest := l.takeUpTo(max(0, l.available.Load()), 1)
+	if l.doubtful != nil {
+		rest += l.doubtful.reserved
+	}
+	l.recorded = max(0, l.recorded-rest)
+	l.serial, l.doubtful = 0, nil
+	l.forgetAsked()
+}
+
+// plan is what the entry should become.
+func (m *Meter) plan(l *lease) *write {
 	now := m.now()
-	w := &write{serial: l.serial + 1, leave: l.ended.Load()}
+	l.tries++
+	w := &write{serial: l.tries, revision: l.revision, leave: l.ended.Load()}
 	wanted := l.wish()
 	wanted.pace = l.pace * int64(lookAhead/time.Second)
 	if w.leave {
@@ -179,11 +244,11 @@ func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
 		next := proto.CloneOf(l.quota)
 		free := apply(next, statement{
 			holder: l.holder, serial: w.serial, now: now, expires: now.Add(m.life), limit: l.limit.Load(),
-			recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
+			begins: l.serial == 0, recorded: l.recorded, unspent: unspent, returned: w.reserved, leave: w.leave,
 		})
-		w.recorded = unspent
+		w.entry, w.recorded = next, unspent
 		if w.leave {
-			return next, w
+			return w
 		}
 		n := share(next, unspent, free, wanted)
 		if n < 0 { // out of everybody's reach before it is given back
@@ -199,7 +264,7 @@ func (m *Meter) plan(l *lease) (*catalogv1.Quota, *write) {
 		}
 		grow(next, l.holder, n)
 		w.grant, w.recorded = n, unspent+n
-		return next, w
+		return w
 	}
 }
 
