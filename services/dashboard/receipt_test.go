@@ -67,7 +67,11 @@ func TestAReceiptDoesNotGuessBehindALongQueue(t *testing.T) {
 
 	t.Log("an id that tells its time is found however long the queue is")
 	for _, id := range []uuid.UUID{deep, deepClient, ahead} {
-		r := c.receipt(id)
+		var r response
+		testkit.Eventually(t, func() bool { // on a busy machine the look may end at its time, which says so
+			r = c.receipt(id)
+			return r.status != http.StatusServiceUnavailable
+		}, "the look comes to an end")
 		require.Equal(t, http.StatusOK, r.status, r.text)
 		require.Equal(t, "queued", r.str("status"))
 	}
