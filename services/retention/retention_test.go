@@ -203,12 +203,12 @@ func (s *stage) state(deletion uuid.UUID) (known, cancelled bool) {
 	return known, cancelled
 }
 
-// answers has billing and the auth server answer every purge, as the dashboard does.
+// answers has billing and the auth server answer every purge, as the dashboard does, which may be asked again.
 func (s *stage) answers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	service := bus.Consume(s.bus, event.AccountPurgeBegun, bus.ConsumerOptions{Durable: "dashboard"}, func(ctx context.Context, d bus.Delivery[*eventv1.AccountPurgeBegun]) error {
-		return errors.Join(s.answer(ctx, d, "billing", "none"), s.answer(ctx, d, "auth", "deleted"))
+		return errors.Join(s.answer(ctx, d, "auth", "deleted"), s.answer(ctx, d, "auth", "none"), s.answer(ctx, d, "billing", "none"))
 	})
 	go func() { ended <- service.Run(ctx, func() {}) }()
 	s.t.Cleanup(func() {

@@ -213,6 +213,29 @@ func TestAPurgeKilledAnywhereGoesOn(t *testing.T) {
 	}
 }
 
+		require.Equal(t, map[string]int64{"EVENTS": 2}, c.Queues, "killed in call %d", at)
+	}
+}
+
+// Who is asked again has nothing left to forget, and may say so late.
+func TestNothingWasThereTakesNoOutcomeBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		said []string
+		want string
+	}{
+		{[]string{"none"}, "none"},
+		{[]string{"none", "none"}, "none"},
+		{[]string{"deleted", "none"}, "deleted"},
+		{[]string{"none", "deleted", "none"}, "deleted"},
+		{[]string{"kept", "none"}, "kept"},
+		{[]string{"kept", "deleted"}, "deleted"},
+	} {
+		p := Progress{Parties: map[string]string{}}
+		for _, outcome := range c.said {
+			p.Answered(Auth, outcome)
+		}
+		require.Equal(t, map[string]string{Auth: c.want}, p.Parties, "%v", c.said)
 func TestNothingIsSweptBeforeBillingHasAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

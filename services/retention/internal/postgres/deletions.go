@@ -90,7 +90,7 @@ func (s *Deletions) Cancel(ctx context.Context, eventID, account, id uuid.UUID, 
 func (s *Deletions) Forgotten(ctx context.Context, eventID, account, id uuid.UUID, party, outcome string) error {
 	return s.once(ctx, eventID, account, func(tx pgx.Tx) error {
 		return change(ctx, tx, account, id, func(p *deletion.Progress) error {
-			p.Parties[party] = outcome
+			p.Answered(party, outcome)
 			return nil
 		})
 	})
