@@ -160,6 +160,10 @@ func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time
 			phase = deletion.Early
 			return nil
 		}
+		// A cancellation that is being written ends first, and one that comes now finds that the purge has begun.
+		if err := q.HoldAccount(ctx); err != nil {
+			return fmt.Errorf("holding the account of a deletion: %w", err)
+		}
 		closed, err := q.ClosedAccount(ctx, d.AccountID)
 		if err != nil {
 			return fmt.Errorf("reading the account of a deletion: %w", err)

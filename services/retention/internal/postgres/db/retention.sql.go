@@ -283,6 +283,16 @@ func (q *Queries) ForgetDeletions(ctx context.Context, arg ForgetDeletionsParams
 	return err
 }
 
+const holdAccount = `-- name: HoldAccount :exec
+SELECT specter_hold_account()
+`
+
+// Until the transaction ends nobody reopens the account that it works in.
+func (q *Queries) HoldAccount(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, holdAccount)
+	return err
+}
+
 const insertCertificate = `-- name: InsertCertificate :exec
 INSERT INTO deletion_certificates (id, salt, account_hash, document, public_key, completed_at)
 VALUES ($1, $2, $3, $4, $5, $6)

@@ -44,6 +44,10 @@ FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL ORDER BY 
 -- This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
 DELETE FROM deletions WHERE account_id = @account_id AND requested_at <= @until;
 
+-- name: HoldAccount :exec
+-- Until the transaction ends nobody reopens the account that it works in.
+SELECT specter_hold_account();
+
 -- name: ClosedAccount :one
 SELECT owner_user_id, email, closed_at, deletion_id FROM accounts WHERE id = @account_id;
 
