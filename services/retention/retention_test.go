@@ -45,6 +45,8 @@ type stage struct {
 	config retention.Config
 	log    *zap.Logger
 	ledger string
+	// metrics are those of the service that was started last.
+	metrics *prometheus.Registry
 	// builders is the pool of exports that are built without timers.
 	builders *pgxpool.Pool
 }
@@ -64,8 +66,9 @@ func newStage(t testing.TB) *stage {
 
 func (s *stage) start() (stop func()) {
 	s.t.Helper()
+	s.metrics = prometheus.NewRegistry()
 	service, err := retention.New(s.config, svcmain.Platform{
-		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: s.metrics, Now: time.Now,
 	})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,4 +1,4 @@
--- A deletion that is due: its purge and its cancellation cannot both succeed.
+-- Deletions that are due: a purge and its cancellation cannot both succeed, and no purge is given up.
 -- +goose Up
 
 -- Keeps the running tenant's account as it is until the transaction ends. Retention does not change accounts, and whoever
@@ -9,5 +9,15 @@ CREATE FUNCTION specter_hold_account() RETURNS void
 REVOKE ALL ON FUNCTION specter_hold_account() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION specter_hold_account() TO specter_retention;
 
+-- By when a purge must be due for retention to be shown its deletion, whosever it is; null outside such a lookup.
+CREATE FUNCTION specter_purges_due() RETURNS timestamptz
+    LANGUAGE sql STABLE SET search_path = ''
+    AS $$ SELECT nullif(current_setting('specter.purges_due', true), '')::timestamptz $$;
+REVOKE ALL ON FUNCTION specter_purges_due() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION specter_purges_due() TO specter_retention;
+CREATE POLICY by_due ON deletions FOR SELECT TO specter_retention USING (purge_at <= (SELECT specter_purges_due()));
+
 -- +goose Down
+DROP POLICY by_due ON deletions;
+DROP FUNCTION specter_purges_due();
 DROP FUNCTION specter_hold_account();

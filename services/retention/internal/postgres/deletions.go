@@ -26,6 +26,8 @@ const consumer = "deletions"
 // Scheduler inserts a deletion's timers in the store's own transaction.
 type Scheduler interface {
 	SchedulePurge(ctx context.Context, tx pgx.Tx, certificate string, at time.Time) error
+	// Unscheduled are those of the certificates whose purge no timer runs.
+	Unscheduled(ctx context.Context, certificates []string) ([]string, error)
 	ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate string, n deletion.Notice, at time.Time) error
 }
 

@@ -268,6 +268,37 @@ func (q *Queries) DeletionsOnTheirWay(ctx context.Context, accountID uuid.UUID) 
 	return items, nil
 }
 
+const dueDeletions = `-- name: DueDeletions :many
+SELECT certificate_id::text AS certificate_id, purge_at FROM deletions
+WHERE purge_at <= $1 AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id
+`
+
+type DueDeletionsRow struct {
+	CertificateID string
+	PurgeAt       time.Time
+}
+
+// Of all accounts, those that are due first.
+func (q *Queries) DueDeletions(ctx context.Context, now time.Time) ([]DueDeletionsRow, error) {
+	rows, err := q.db.Query(ctx, dueDeletions, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DueDeletionsRow
+	for rows.Next() {
+		var i DueDeletionsRow
+		if err := rows.Scan(&i.CertificateID, &i.PurgeAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const forgetDeletions = `-- name: ForgetDeletions :exec
 DELETE FROM deletions WHERE account_id = $1 AND requested_at <= $2
 `

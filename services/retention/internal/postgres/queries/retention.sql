@@ -12,6 +12,11 @@ WHERE account_id = @account_id AND id = @id AND certificate IS NULL AND cancelle
 -- Before the tenant is known.
 SELECT account_id, id FROM deletions WHERE certificate_id = sqlc.arg(certificate)::text;
 
+-- name: DueDeletions :many
+-- Of all accounts, those that are due first.
+SELECT certificate_id::text AS certificate_id, purge_at FROM deletions
+WHERE purge_at <= @now AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id;
+
 -- name: LockDeletion :one
 SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
 FROM deletions WHERE account_id = @account_id AND id = @id
