@@ -94,3 +94,17 @@ func TestAPurgeThatWasGivenUpGoesOnAndIsSeenToBeLate(t *testing.T) {
 	certificate := s.gone(who.AccountID)
 	require.Equal(t, givenUp, certificate.ID)
 }
+
+// The release before certificates named the deletion in its timers. Those do nothing now, and are replaced.
+func TestADeletionThatAnEarlierReleaseScheduledIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	certificate := erasure.NewID() // the migration has given it one
+	who := s.due(time.Minute, certificate)
+	_, err := s.owner.Exec(t.Context(), `INSERT INTO river_retention.river_job (kind, args, queue, state, priority, max_attempts, scheduled_at)
+		SELECT 'purge_account', jsonb_build_object('account_id', account_id, 'deletion_id', id), 'default', 'available', 1, 1000, now() FROM deletions`)
+	require.NoError(t, err)
+	s.start()
+	s.answers()
+	require.Equal(t, certificate, s.gone(who.AccountID).ID)
+}

@@ -17,6 +17,12 @@ REVOKE ALL ON FUNCTION specter_purges_due() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION specter_purges_due() TO specter_retention;
 CREATE POLICY by_due ON deletions FOR SELECT TO specter_retention USING (purge_at <= (SELECT specter_purges_due()));
 
+-- Deletions from before 00080 lack the certificate's id by which a timer finds them. Those that were done stay as they are.
+-- FORCE hides every deletion from the owner, too.
+ALTER TABLE deletions NO FORCE ROW LEVEL SECURITY;
+UPDATE deletions SET certificate_id = upper(replace(gen_random_uuid()::text, '-', '')) WHERE certificate_id IS NULL AND completed_at IS NULL;
+ALTER TABLE deletions FORCE ROW LEVEL SECURITY;
+
 -- +goose Down
 DROP POLICY by_due ON deletions;
 DROP FUNCTION specter_purges_due();

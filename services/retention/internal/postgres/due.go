@@ -12,8 +12,8 @@ import (
 	"github.com/draftlabs/specter/services/retention/internal/postgres/db"
 )
 
-// Resume sets a timer for every deletion that is due and has none: its purge has failed more often than a timer tries, or
-// the timer went with a database that was restored. late is for how long the first of all that are not over is due.
+// Resume sets a timer for every deletion that is due and has none: its purge has failed more often than a timer tries, or it
+// was scheduled by a release whose timers this one does not know. late is for how long the first of all that are not over is due.
 func (s *Deletions) Resume(ctx context.Context, now time.Time) (resumed int, late time.Duration, err error) {
 	var due []db.DueDeletionsRow
 	err = tenant.LookupTx(ctx, s.pool, tenant.Lookup{PurgesDue: now}, func(tx pgx.Tx) error {

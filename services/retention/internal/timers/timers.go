@@ -1,7 +1,6 @@
 package timers
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +55,6 @@ func (purgeByAge) Kind() string { return "purge_by_age" }
 // say whom it was about.
 type purgeAccount struct {
 	Certificate string `json:"certificate"`
-	DeletionID  string `json:"deletion_id,omitempty"` // of those that an earlier release scheduled
 }
 
 func (purgeAccount) Kind() string { return "purge_account" }
@@ -271,7 +269,7 @@ type accountWorker struct {
 
 // Work runs one purge.
 func (w *accountWorker) Work(ctx context.Context, job *river.Job[purgeAccount]) error {
-	again, err := w.work(ctx, cmp.Or(job.Args.Certificate, job.Args.DeletionID))
+	again, err := w.work(ctx, job.Args.Certificate)
 	if err != nil {
 		w.log.Warn("a deletion was interrupted and goes on in a minute", zap.Error(err), zap.Int("attempt", job.Attempt))
 		return err

@@ -232,8 +232,8 @@ func (q *Queries) DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsPa
 }
 
 const deletionsOnTheirWay = `-- name: DeletionsOnTheirWay :many
-SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE account_id = $1 AND cancelled_at IS NULL ORDER BY purge_at, id
+SELECT certificate_id::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE account_id = $1 AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id
 `
 
 type DeletionsOnTheirWayRow struct {
@@ -419,8 +419,8 @@ func (q *Queries) KeyHashes(ctx context.Context, accountID uuid.UUID) ([][]byte,
 }
 
 const lockDeletion = `-- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
-FROM deletions WHERE account_id = $1 AND id = $2
+SELECT id, account_id, requested_at, purge_at, cancelled_at, certificate_id::text AS certificate_id, certificate AS progress
+FROM deletions WHERE account_id = $1 AND id = $2 AND certificate_id IS NOT NULL
 FOR UPDATE
 `
 
@@ -439,6 +439,7 @@ type LockDeletionRow struct {
 	Progress      []byte
 }
 
+// One without a certificate's id was done before there were certificates.
 func (q *Queries) LockDeletion(ctx context.Context, arg LockDeletionParams) (LockDeletionRow, error) {
 	row := q.db.QueryRow(ctx, lockDeletion, arg.AccountID, arg.ID)
 	var i LockDeletionRow

@@ -18,8 +18,9 @@ SELECT certificate_id::text AS certificate_id, purge_at FROM deletions
 WHERE purge_at <= @now AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id;
 
 -- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
-FROM deletions WHERE account_id = @account_id AND id = @id
+-- One without a certificate's id was done before there were certificates.
+SELECT id, account_id, requested_at, purge_at, cancelled_at, certificate_id::text AS certificate_id, certificate AS progress
+FROM deletions WHERE account_id = @account_id AND id = @id AND certificate_id IS NOT NULL
 FOR UPDATE;
 
 -- name: SaveProgress :exec
@@ -42,8 +43,8 @@ SELECT document FROM deletion_certificates WHERE id = @id;
 SELECT document FROM deletion_certificates ORDER BY completed_at, id;
 
 -- name: DeletionsOnTheirWay :many
-SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL ORDER BY purge_at, id;
+SELECT certificate_id::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id;
 
 -- name: ForgetDeletions :exec
 -- This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
