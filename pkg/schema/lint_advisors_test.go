@@ -108,6 +108,7 @@ func besideTheTenant() map[string]string {
 		"public.billing_accounts.by_customer":  "an event of the payment service names its customer; its signature was checked before",
 		"public.billing_accounts.by_due":       "the dashboard's own timer goes through the accounts that are due to be compared",
 		"public.deletions.by_timer":            "retention's timers know a deletion by its certificate's id alone",
+		"public.deletions.by_due":              "retention's own timer goes through the deletions that are due, to find those whose timer is gone",
 		"public.imported_ids.by_age":           "retention deletes what is older than is kept, of all accounts",
 		"public.idempotency_keys.by_age":       "retention deletes what is older than is kept, of all accounts",
 		"public.deliveries.by_age":             "retention deletes what is older than is kept, of all accounts",

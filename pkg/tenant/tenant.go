@@ -72,6 +72,7 @@ type Lookup struct {
 	Customer    string    // of Stripe, whom its webhooks name
 	BillingDue  time.Time // shows every account whose payments are to be looked at by then
 	Certificate string    // the id of a deletion's certificate: letters and digits
+	PurgesDue   time.Time // shows every deletion whose purge is due by then
 }
 
 // LookupTx runs fn before the account is known. Row-level security shows fn
@@ -119,6 +120,9 @@ func (l Lookup) settings() []string {
 	}
 	if isPlain(l.Certificate) {
 		set("certificate", l.Certificate)
+	}
+	if !l.PurgesDue.IsZero() {
+		set("purges_due", l.PurgesDue.UTC().Format(time.RFC3339Nano))
 	}
 	return calls
 }

@@ -211,6 +211,40 @@ func TestALookupOfBillingShowsWhoseItIsAndWhatIsDue(t *testing.T) {
 	}
 }
 
+func TestALookupOfPurgesShowsThoseThatAreDue(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	pool := db.Pool(t, "specter_retention")
+	now := time.Now()
+	due := uuid.New()
+	for id, at := range map[uuid.UUID]time.Time{due: now.Add(-time.Minute), uuid.New(): now.Add(time.Minute)} {
+		account := testkit.SeedTenant(t, db).AccountID
+		require.NoError(t, tenant.Tx(t.Context(), pool, account, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO deletions (id, account_id, requested_at, purge_at) VALUES ($1, $2, $3, $3)`, id, account, at)
+			return err
+		}))
+	}
+	lookup := tenant.Lookup{PurgesDue: now}
+	require.NoError(t, tenant.LookupTx(t.Context(), pool, lookup, func(tx pgx.Tx) error {
+		rows, err := tx.Query(t.Context(), `SELECT id FROM deletions`)
+		require.NoError(t, err)
+		found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		require.Equal(t, []uuid.UUID{due}, found)
+		return err
+	}))
+	require.NoError(t, tenant.LookupTx(t.Context(), pool, lookup, func(tx pgx.Tx) error {
+		done, err := tx.Exec(t.Context(), `UPDATE deletions SET cancelled_at = now()`)
+		require.Zero(t, done.RowsAffected(), "reading only")
+		return err
+	}))
+	require.NoError(t, tenant.LookupTx(t.Context(), db.Pool(t, "specter_dashboard"), lookup, func(tx pgx.Tx) error {
+		var n int
+		err := tx.QueryRow(t.Context(), `SELECT count(*) FROM deletions`).Scan(&n)
+		require.Zero(t, n, "it is retention's")
+		return err
+	}))
+}
+
 func products(ctx context.Context, in func(func(pgx.Tx) error) error) (ids []uuid.UUID, err error) {
 	err = in(func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT id FROM products`)

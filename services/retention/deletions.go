@@ -17,7 +17,7 @@ import (
 
 // OnItsWay is a deletion that is scheduled or at work.
 type OnItsWay struct {
-	Certificate string    `json:"certificate"` // its id, once there is one
+	Certificate string    `json:"certificate"` // its id
 	RequestedAt time.Time `json:"requested_at"`
 	PurgeAt     time.Time `json:"purge_at"`
 	Begun       bool      `json:"begun"`

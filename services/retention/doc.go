@@ -9,7 +9,7 @@
 //     export_builds, export_entries, export_chunks; deletes from
 //     every table that holds accounts' rows, and from timers and outboxes.
 //   - Promises: no signal outlives 24 months, or the shorter time that is set, or that the account's
-//     plan keeps it for; a deleted account is
+//     plan keeps it for; a deletion that is due is tried until it is done, and seen when it is late; a deleted account is
 //     gone within 30 days, proved by a signed certificate with counts per table and stream, which names
 //     nobody and is written after a second look found nothing; partitions exist before they are needed; a stream full of messages that
 //     everybody has processed is trimmed before it refuses new ones; an export holds every row of

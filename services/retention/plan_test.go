@@ -18,7 +18,9 @@ func TestAPlanKeepsSignalsForAsLongAsItSays(t *testing.T) {
 	s := newStage(t)
 	short, long := testkit.SeedTenant(t, s.db), testkit.SeedTenant(t, s.db)
 	now := time.Now().UTC()
-	kept, old := now.AddDate(0, -3, 1), now.AddDate(0, -3, -1)
+	var edge time.Time
+	require.NoError(t, s.owner.QueryRow(t.Context(), `SELECT ($1::timestamptz AT TIME ZONE 'UTC' - interval '3 months') AT TIME ZONE 'UTC'`, now).Scan(&edge))
+	kept, old := edge.AddDate(0, 0, 1), edge.AddDate(0, 0, -1)
 	_, err := s.owner.Exec(t.Context(), `SELECT specter_ensure_partitions($1, $2)`, now.AddDate(0, -5, 0), now)
 	require.NoError(t, err)
 	require.NoError(t, pgx.BeginFunc(t.Context(), s.owner, func(tx pgx.Tx) error {

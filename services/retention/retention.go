@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/draftlabs/specter/pkg/disclosure"
@@ -16,6 +17,7 @@ import (
 	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/outbox"
 	"github.com/draftlabs/specter/pkg/svcmain"
+	"github.com/draftlabs/specter/pkg/telemetry"
 	"github.com/draftlabs/specter/services/retention/internal/age"
 	"github.com/draftlabs/specter/services/retention/internal/broker"
 	"github.com/draftlabs/specter/services/retention/internal/consume"
@@ -30,6 +32,8 @@ const (
 	name = "retention"
 	// restShare makes a builder of exports rest half of the time.
 	restShare = 1.0
+	// lateAfter is when the log says that a deletion is late: a purge takes seconds.
+	lateAfter = time.Hour
 )
 
 // Module describes the service to the programs that host it.
@@ -63,6 +67,9 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 	var deletions *postgres.Deletions
 	var exports *postgres.Exports
 	var builder *export.Builder
+	lag := telemetry.MustRegister(p.Metrics, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "specter_retention_deletion_lag_seconds", Help: "For how long the first account's deletion that is not over is due, 0 when none is.",
+	}))
 	told := export.Letters{Mailer: sender, Instance: c.PublicURL, Now: p.Now}
 	tasks, err := timers.New(p.DB, p.Log, timers.Work{
 		Ensure: func(ctx context.Context) error {
@@ -84,6 +91,19 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 		},
 		// Called after Run, when the store is there.
 		Account: purger.Run,
+		Due: func(ctx context.Context) error {
+			resumed, late, err := deletions.Resume(ctx, p.Now())
+			if err != nil {
+				return err
+			}
+			if lag.Set(late.Seconds()); late > lateAfter {
+				p.Log.Warn("a deletion is late", zap.Duration("late", late))
+			}
+			if resumed > 0 {
+				p.Log.Info("going on with deletions whose timer was gone", zap.Int("deletions", resumed))
+			}
+			return nil
+		},
 		Notice: func(ctx context.Context, certificate string, n deletion.Notice) error {
 			d, email, open, ok, err := deletions.Notice(ctx, certificate)
 			if err != nil || !ok {

@@ -45,6 +45,8 @@ type stage struct {
 	config retention.Config
 	log    *zap.Logger
 	ledger string
+	// metrics are those of the service that was started last.
+	metrics *prometheus.Registry
 	// builders is the pool of exports that are built without timers.
 	builders *pgxpool.Pool
 }
@@ -64,8 +66,9 @@ func newStage(t testing.TB) *stage {
 
 func (s *stage) start() (stop func()) {
 	s.t.Helper()
+	s.metrics = prometheus.NewRegistry()
 	service, err := retention.New(s.config, svcmain.Platform{
-		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Log: s.log, Bus: s.bus, DB: s.db.Pool(s.t, "specter_retention"), Metrics: s.metrics, Now: time.Now,
 	})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -203,12 +206,12 @@ func (s *stage) state(deletion uuid.UUID) (known, cancelled bool) {
 	return known, cancelled
 }
 
-// answers has billing and the auth server answer every purge, as the dashboard does.
+// answers has billing and the auth server answer every purge, as the dashboard does, which may be asked again.
 func (s *stage) answers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	service := bus.Consume(s.bus, event.AccountPurgeBegun, bus.ConsumerOptions{Durable: "dashboard"}, func(ctx context.Context, d bus.Delivery[*eventv1.AccountPurgeBegun]) error {
-		return errors.Join(s.answer(ctx, d, "billing", "none"), s.answer(ctx, d, "auth", "deleted"))
+		return errors.Join(s.answer(ctx, d, "auth", "deleted"), s.answer(ctx, d, "auth", "none"), s.answer(ctx, d, "billing", "none"))
 	})
 	go func() { ended <- service.Run(ctx, func() {}) }()
 	s.t.Cleanup(func() {

@@ -205,11 +205,16 @@ func (s Accounts) Reopen(ctx context.Context, a actor.Actor, at time.Time) (acco
 		if before.ClosedAt == nil || before.DeletionID == nil {
 			return fault.New(fault.Conflict, "conflict", "No deletion of this account is scheduled.")
 		}
+		// Retention has a clock of its own, and holds the account while a purge begins.
+		begun, err := q.PurgeBegun(ctx, a.Account)
+		if err != nil {
+			return err
+		}
 		noted, err := q.Account(ctx, a.Account) // as retention has it: the grace may have been another one then
 		if err != nil {
 			return found(err)
 		}
-		if closed := s.toAccount(before, noted.PurgeAt); !at.Before(*closed.PurgeAt) {
+		if closed := s.toAccount(before, noted.PurgeAt); begun || !at.Before(*closed.PurgeAt) {
 			return fault.New(fault.Conflict, "conflict", "The deletion has begun and cannot be cancelled any more.")
 		}
 		row, err := q.ReopenAccount(ctx, a.Account)

@@ -87,8 +87,8 @@ func NewKeeper(store Store, months int, now func() time.Time) (*Keeper, error) {
 
 // Ensure makes the partitions that will be needed soon.
 func (k *Keeper) Ensure(ctx context.Context) (created int, err error) {
-	now := k.now()
-	return k.store.EnsurePartitions(ctx, now.AddDate(0, -behindMonths, 0), now.AddDate(0, aheadMonths, 0))
+	now := k.now().UTC()
+	return k.store.EnsurePartitions(ctx, addMonths(now, -behindMonths), addMonths(now, aheadMonths))
 }
 
 // Purge removes what is too old and leaves a report, also of what it could not remove.
@@ -103,7 +103,7 @@ func (k *Keeper) Preview(ctx context.Context) (Report, error) { return k.run(ctx
 func (k *Keeper) run(ctx context.Context, dryRun bool) (Report, error) {
 	now := k.now().UTC()
 	r := Report{
-		Version: 1, SignalsBefore: now.AddDate(0, -k.months, 0), IDsBefore: now.Add(-idsKeep), Partitions: []Partition{}, Rows: map[string]int64{},
+		Version: 1, SignalsBefore: addMonths(now, -k.months), IDsBefore: now.Add(-idsKeep), Partitions: []Partition{}, Rows: map[string]int64{},
 		PlanRows: map[string]int64{}, DryRun: dryRun,
 	}
 	var failed error
@@ -128,7 +128,7 @@ func (k *Keeper) run(ctx context.Context, dryRun bool) (Report, error) {
 		}
 	}
 	for table, before := range map[string]time.Time{
-		importedIDs:     now.AddDate(0, -importedMonths, 0),
+		importedIDs:     addMonths(now, -importedMonths),
 		idempotencyKeys: now.Add(-answersKeep),
 		deliveries:      now.Add(-deliveriesKeep),
 		refusals:        now.Add(-refusalsKeep),

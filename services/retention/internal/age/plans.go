@@ -55,7 +55,7 @@ func (k *Keeper) purgePlan(ctx context.Context, account uuid.UUID, now time.Time
 	if err != nil || months == 0 || months >= k.months {
 		return err
 	}
-	before := now.AddDate(0, -months, 0)
+	before := addMonths(now, -months)
 	var total int64
 	for _, table := range planned() {
 		var rows int64

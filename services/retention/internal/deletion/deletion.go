@@ -45,6 +45,9 @@ const (
 	Auth    = "auth"
 )
 
+// nothing is the outcome of a party that did not know the owner.
+const nothing = "none"
+
 // Progress is what a purge has done so far. It is kept with the deletion and goes with it; unlike the certificate
 // it says whom it is about.
 type Progress struct {
@@ -66,6 +69,14 @@ type Progress struct {
 	CleanSince *time.Time `json:"clean_since,omitempty"`
 	// CertifiedAt is when the certificate was signed.
 	CertifiedAt *time.Time `json:"certified_at,omitempty"`
+}
+
+// Answered notes what a party did. One that is asked again has nothing left to forget, which takes back nothing that it did.
+func (p *Progress) Answered(party, outcome string) {
+	if outcome == nothing && p.Parties[party] != "" {
+		return
+	}
+	p.Parties[party] = outcome
 }
 
 // certificate is what p proves at the end.

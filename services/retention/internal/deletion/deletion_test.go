@@ -104,7 +104,10 @@ func (w *world) Erase(context.Context, Deletion, Progress) (Erased, error) {
 	return Erased{Messages: map[string]int64{"EVENTS": n}, Waiting: w.waiting}, w.call()
 }
 
-func (w *world) Note(_ context.Context, _ Deletion, _ map[string]int64, next map[string]uint64, clean *time.Time) error {
+func (w *world) Note(_ context.Context, _ Deletion, queues map[string]int64, next map[string]uint64, clean *time.Time) error {
+	for name, n := range queues {
+		w.p.Queues[name] += n
+	}
 	w.p.Next, w.p.CleanSince = next, clean
 	return w.call()
 }
@@ -208,8 +211,31 @@ func TestAPurgeKilledAnywhereGoesOn(t *testing.T) {
 		require.GreaterOrEqual(t, w.mails, 1, "killed in call %d", at)
 		require.Zero(t, w.rows+w.messages+w.timers)
 		require.Len(t, w.file, 1)
-		_, _, err := erasure.Verify(w.document)
+		c, _, err := erasure.Verify(w.document)
 		require.NoError(t, err)
+		require.Equal(t, map[string]int64{"EVENTS": 2}, c.Queues, "killed in call %d", at)
+	}
+}
+
+// Who is asked again has nothing left to forget, and may say so late.
+func TestNothingWasThereTakesNoOutcomeBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		said []string
+		want string
+	}{
+		{[]string{"none"}, "none"},
+		{[]string{"none", "none"}, "none"},
+		{[]string{"deleted", "none"}, "deleted"},
+		{[]string{"none", "deleted", "none"}, "deleted"},
+		{[]string{"kept", "none"}, "kept"},
+		{[]string{"kept", "deleted"}, "deleted"},
+	} {
+		p := Progress{Parties: map[string]string{}}
+		for _, outcome := range c.said {
+			p.Answered(Auth, outcome)
+		}
+		require.Equal(t, map[string]string{Auth: c.want}, p.Parties, "%v", c.said)
 	}
 }
 

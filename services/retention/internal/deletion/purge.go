@@ -2,6 +2,7 @@ package deletion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,6 +98,8 @@ const (
 	// patience is how long rows wait for the auth server. Without a key it never answers.
 	patience = 10 * time.Minute
 	rounds   = 3
+	// noteFor is how long a run that was interrupted may take to note what it has erased: less than a stop leaves it.
+	noteFor = time.Second
 	// mailFor is how long the certificate's mail is tried. It can be fetched by its address after that, too.
 	mailFor = 12 * time.Hour
 )
@@ -165,7 +168,10 @@ func (p *Purger) sweep(ctx context.Context, d Deletion, progress *Progress, tabl
 	found += n
 	erased, err := p.Queues.Erase(ctx, d, *progress)
 	if err != nil {
-		return nil, err
+		// What was erased before is gone, and nobody will count it again. The run may be ending: that is no reason to forget it.
+		noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteFor)
+		defer cancel()
+		return nil, errors.Join(err, p.Store.Note(noting, d, erased.Messages, progress.Next, nil))
 	}
 	for _, n := range erased.Messages {
 		found += n

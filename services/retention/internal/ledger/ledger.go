@@ -3,21 +3,20 @@
 package ledger
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/services/retention/internal/deletion"
 )
-
-// maxLine bounds one certificate, in bytes.
-const maxLine = 256 << 10
 
 // File is a deletion.Ledger. "" keeps nothing.
 type File struct {
@@ -45,36 +44,61 @@ func (f *File) Append(_ context.Context, document []byte) (err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the ledger: %w", err)
 	}
-	if bytes.Contains(there, []byte(`"`+c.ID+`"`)) {
-		return nil
+	var line []byte
+	if !has(there, c.ID) {
+		if line, err = erasure.Compact(document); err != nil {
+			return err
+		}
+		if len(there) > 0 && there[len(there)-1] != '\n' {
+			line = slices.Concat([]byte{'\n'}, line) // a power cut or a full disk tore the last line
+		}
 	}
-	var line bytes.Buffer
-	if len(there) > 0 && there[len(there)-1] != '\n' {
-		line.WriteByte('\n') // a power cut tore the last line
-	}
-	compact, err := erasure.Compact(document)
-	if err != nil {
-		return err
-	}
-	line.Write(compact)
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.Write(line.Bytes()); err != nil {
+	if _, err := file.Write(line); err != nil {
 		return fmt.Errorf("writing the ledger: %w", err)
 	}
-	return file.Sync()
+	// Also for a line that was there: the run that wrote it may have ended before this.
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("writing the ledger to the disk: %w", err)
+	}
+	return syncFolder(filepath.Dir(f.path))
+}
+
+// has reports whether the certificate of that id is in a ledger, whole.
+func has(ledger []byte, id string) bool {
+	documents, _ := Read(ledger)
+	return slices.ContainsFunc(documents, func(document []byte) bool {
+		c, _, err := erasure.Verify(document)
+		return err == nil && c.ID == id
+	})
+}
+
+// syncFolder makes the name of a new file last as long as what is in it.
+func syncFolder(path string) (err error) {
+	folder, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // one may be let in to write, and not to read
+	}
+	if err != nil {
+		return fmt.Errorf("opening the ledger's directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	err = folder.Sync()
+	if err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) { // as some file systems answer
+		return fmt.Errorf("writing the ledger's directory to the disk: %w", err)
+	}
+	return nil
 }
 
 // Read reads certificates, one a line, as Append writes them. torn counts lines that are no certificate: the last
 // one may be half written.
 func Read(text []byte) (documents [][]byte, torn int) {
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		line := bytes.TrimSpace(lines.Bytes())
+	for line := range bytes.SplitSeq(text, []byte{'\n'}) {
+		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}
@@ -83,9 +107,6 @@ func Read(text []byte) (documents [][]byte, torn int) {
 			continue
 		}
 		documents = append(documents, bytes.Clone(line))
-	}
-	if lines.Err() != nil {
-		torn++
 	}
 	return documents, torn
 }

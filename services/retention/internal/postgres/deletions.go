@@ -26,6 +26,8 @@ const consumer = "deletions"
 // Scheduler inserts a deletion's timers in the store's own transaction.
 type Scheduler interface {
 	SchedulePurge(ctx context.Context, tx pgx.Tx, certificate string, at time.Time) error
+	// Unscheduled are those of the certificates whose purge no timer runs.
+	Unscheduled(ctx context.Context, certificates []string) ([]string, error)
 	ScheduleNotice(ctx context.Context, tx pgx.Tx, certificate string, n deletion.Notice, at time.Time) error
 }
 
@@ -90,7 +92,7 @@ func (s *Deletions) Cancel(ctx context.Context, eventID, account, id uuid.UUID, 
 func (s *Deletions) Forgotten(ctx context.Context, eventID, account, id uuid.UUID, party, outcome string) error {
 	return s.once(ctx, eventID, account, func(tx pgx.Tx) error {
 		return change(ctx, tx, account, id, func(p *deletion.Progress) error {
-			p.Parties[party] = outcome
+			p.Answered(party, outcome)
 			return nil
 		})
 	})
@@ -159,6 +161,10 @@ func (s *Deletions) Begin(ctx context.Context, certificate string, now time.Time
 		if now.Before(d.PurgeAt) {
 			phase = deletion.Early
 			return nil
+		}
+		// A cancellation that is being written ends first, and one that comes now finds that the purge has begun.
+		if err := q.HoldAccount(ctx); err != nil {
+			return fmt.Errorf("holding the account of a deletion: %w", err)
 		}
 		closed, err := q.ClosedAccount(ctx, d.AccountID)
 		if err != nil {

@@ -1,11 +1,11 @@
 package timers
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,8 +26,11 @@ const (
 
 	// runTimeout of a purge; one that needs longer goes on in its next run.
 	runTimeout = 10 * time.Minute
-	maxRuns    = 1000 // of an account's purge: it is retried until it is done
+	maxRuns    = 1000 // of the timer of an account's purge; after that it has another one
 	runWait    = time.Minute
+	dueEvery   = time.Minute
+	// dueAtOnce deletions are looked up together.
+	dueAtOnce = 1000
 
 	// Exports have a queue of their own, so that a long one delays nothing else.
 	exportQueue   = "exports"
@@ -52,10 +55,13 @@ func (purgeByAge) Kind() string { return "purge_by_age" }
 // say whom it was about.
 type purgeAccount struct {
 	Certificate string `json:"certificate"`
-	DeletionID  string `json:"deletion_id,omitempty"` // of those that an earlier release scheduled
 }
 
 func (purgeAccount) Kind() string { return "purge_account" }
+
+type resumePurges struct{}
+
+func (resumePurges) Kind() string { return "resume_purges" }
 
 type buildExport struct {
 	AccountID uuid.UUID `json:"account_id"`
@@ -88,7 +94,9 @@ type Work struct {
 	Purge  func(ctx context.Context) error
 	// Account purges one account; a positive again asks for another run after that time.
 	Account func(ctx context.Context, certificate string) (again time.Duration, err error)
-	Notice  func(ctx context.Context, certificate string, n deletion.Notice) error
+	// Due finds deletions that are due and have no timer.
+	Due    func(ctx context.Context) error
+	Notice func(ctx context.Context, certificate string, n deletion.Notice) error
 	// Export works on one export for a while; again asks for another turn.
 	Export func(ctx context.Context, account, export uuid.UUID) (again bool, err error)
 	Expire func(ctx context.Context, account, export uuid.UUID) error
@@ -108,6 +116,7 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[ensurePartitions]) error { return w.Ensure(ctx) })),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[purgeByAge]) error { return w.Purge(ctx) })),
 		river.AddWorkerSafely(workers, &accountWorker{work: w.Account, log: log}),
+		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[resumePurges]) error { return w.Due(ctx) })),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[noticeOwner]) error {
 			return w.Notice(ctx, job.Args.Certificate, job.Args.Notice)
 		})),
@@ -126,7 +135,9 @@ func New(db *pgxpool.Pool, log *zap.Logger, w Work) (*Timers, error) {
 	}
 	t, err := timer.New(timer.Options{
 		Service: "retention", DB: db, Log: log, Workers: workers,
-		Periodic: []*river.PeriodicJob{periodic(ensureEvery, ensurePartitions{}), periodic(purgeEvery, purgeByAge{}), periodic(resumeEvery, resumeExports{})},
+		Periodic: []*river.PeriodicJob{
+			periodic(ensureEvery, ensurePartitions{}), periodic(purgeEvery, purgeByAge{}), periodic(resumeEvery, resumeExports{}), periodic(dueEvery, resumePurges{}),
+		},
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: timer.DefaultWorkers},
 			exportQueue:        {MaxWorkers: exportWorkers},
@@ -146,6 +157,31 @@ func (t *Timers) SchedulePurge(ctx context.Context, tx pgx.Tx, certificate strin
 		return fmt.Errorf("scheduling a purge: %w", err)
 	}
 	return nil
+}
+
+// Unscheduled are those of the certificates whose purge no timer runs.
+func (t *Timers) Unscheduled(ctx context.Context, certificates []string) (lost []string, err error) {
+	for some := range slices.Chunk(certificates, dueAtOnce) {
+		jobs, err := t.Client().JobList(ctx, river.NewJobListParams().Kinds(purgeAccount{}.Kind()).States(append(waiting(), rivertype.JobStateRunning)...).
+			Where("args ->> 'certificate' = ANY (@certificates)", river.NamedArgs{"certificates": some}).First(mostWaiting))
+		if err != nil {
+			return nil, fmt.Errorf("listing the timers of deletions: %w", err)
+		}
+		there := make(map[string]bool, len(jobs.Jobs))
+		for _, job := range jobs.Jobs {
+			var args purgeAccount
+			if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+				return nil, fmt.Errorf("reading the timer of a deletion: %w", err)
+			}
+			there[args.Certificate] = true
+		}
+		for _, certificate := range some {
+			if !there[certificate] {
+				lost = append(lost, certificate)
+			}
+		}
+	}
+	return lost, nil
 }
 
 // ScheduleNotice inserts a notice to the account's owner within tx.
@@ -169,8 +205,7 @@ func (t *Timers) BuildExport(ctx context.Context, tx pgx.Tx, account, id uuid.UU
 // StuckExports are those with a builder that is said to run, and none that waits; by export, with its account.
 func (t *Timers) StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, error) {
 	stuck := map[uuid.UUID]uuid.UUID{}
-	waits := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable}
-	for _, states := range [][]rivertype.JobState{{rivertype.JobStateRunning}, waits} {
+	for _, states := range [][]rivertype.JobState{{rivertype.JobStateRunning}, waiting()} {
 		jobs, err := t.Client().JobList(ctx, river.NewJobListParams().Kinds(buildExport{}.Kind()).States(states...).First(mostWaiting))
 		if err != nil {
 			return nil, fmt.Errorf("listing the builders of exports: %w", err)
@@ -191,6 +226,11 @@ func (t *Timers) StuckExports(ctx context.Context) (map[uuid.UUID]uuid.UUID, err
 		}
 	}
 	return stuck, nil
+}
+
+// waiting are the states of a job that will run.
+func waiting() []rivertype.JobState {
+	return []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable}
 }
 
 // ExpireExport inserts the end of an export within tx.
@@ -229,7 +269,7 @@ type accountWorker struct {
 
 // Work runs one purge.
 func (w *accountWorker) Work(ctx context.Context, job *river.Job[purgeAccount]) error {
-	again, err := w.work(ctx, cmp.Or(job.Args.Certificate, job.Args.DeletionID))
+	again, err := w.work(ctx, job.Args.Certificate)
 	if err != nil {
 		w.log.Warn("a deletion was interrupted and goes on in a minute", zap.Error(err), zap.Int("attempt", job.Attempt))
 		return err

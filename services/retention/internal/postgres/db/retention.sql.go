@@ -232,8 +232,8 @@ func (q *Queries) DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsPa
 }
 
 const deletionsOnTheirWay = `-- name: DeletionsOnTheirWay :many
-SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE account_id = $1 AND cancelled_at IS NULL ORDER BY purge_at, id
+SELECT certificate_id::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE account_id = $1 AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id
 `
 
 type DeletionsOnTheirWayRow struct {
@@ -268,6 +268,37 @@ func (q *Queries) DeletionsOnTheirWay(ctx context.Context, accountID uuid.UUID) 
 	return items, nil
 }
 
+const dueDeletions = `-- name: DueDeletions :many
+SELECT certificate_id::text AS certificate_id, purge_at FROM deletions
+WHERE purge_at <= $1 AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id
+`
+
+type DueDeletionsRow struct {
+	CertificateID string
+	PurgeAt       time.Time
+}
+
+// Of all accounts, those that are due first.
+func (q *Queries) DueDeletions(ctx context.Context, now time.Time) ([]DueDeletionsRow, error) {
+	rows, err := q.db.Query(ctx, dueDeletions, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DueDeletionsRow
+	for rows.Next() {
+		var i DueDeletionsRow
+		if err := rows.Scan(&i.CertificateID, &i.PurgeAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const forgetDeletions = `-- name: ForgetDeletions :exec
 DELETE FROM deletions WHERE account_id = $1 AND requested_at <= $2
 `
@@ -280,6 +311,16 @@ type ForgetDeletionsParams struct {
 // This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
 func (q *Queries) ForgetDeletions(ctx context.Context, arg ForgetDeletionsParams) error {
 	_, err := q.db.Exec(ctx, forgetDeletions, arg.AccountID, arg.Until)
+	return err
+}
+
+const holdAccount = `-- name: HoldAccount :exec
+SELECT specter_hold_account()
+`
+
+// Until the transaction ends nobody reopens the account that it works in.
+func (q *Queries) HoldAccount(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, holdAccount)
 	return err
 }
 
@@ -378,8 +419,8 @@ func (q *Queries) KeyHashes(ctx context.Context, accountID uuid.UUID) ([][]byte,
 }
 
 const lockDeletion = `-- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
-FROM deletions WHERE account_id = $1 AND id = $2
+SELECT id, account_id, requested_at, purge_at, cancelled_at, certificate_id::text AS certificate_id, certificate AS progress
+FROM deletions WHERE account_id = $1 AND id = $2 AND certificate_id IS NOT NULL
 FOR UPDATE
 `
 
@@ -398,6 +439,7 @@ type LockDeletionRow struct {
 	Progress      []byte
 }
 
+// One without a certificate's id was done before there were certificates.
 func (q *Queries) LockDeletion(ctx context.Context, arg LockDeletionParams) (LockDeletionRow, error) {
 	row := q.db.QueryRow(ctx, lockDeletion, arg.AccountID, arg.ID)
 	var i LockDeletionRow

@@ -12,9 +12,15 @@ WHERE account_id = @account_id AND id = @id AND certificate IS NULL AND cancelle
 -- Before the tenant is known.
 SELECT account_id, id FROM deletions WHERE certificate_id = sqlc.arg(certificate)::text;
 
+-- name: DueDeletions :many
+-- Of all accounts, those that are due first.
+SELECT certificate_id::text AS certificate_id, purge_at FROM deletions
+WHERE purge_at <= @now AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id;
+
 -- name: LockDeletion :one
-SELECT id, account_id, requested_at, purge_at, cancelled_at, coalesce(certificate_id, id::text)::text AS certificate_id, certificate AS progress
-FROM deletions WHERE account_id = @account_id AND id = @id
+-- One without a certificate's id was done before there were certificates.
+SELECT id, account_id, requested_at, purge_at, cancelled_at, certificate_id::text AS certificate_id, certificate AS progress
+FROM deletions WHERE account_id = @account_id AND id = @id AND certificate_id IS NOT NULL
 FOR UPDATE;
 
 -- name: SaveProgress :exec
@@ -37,12 +43,16 @@ SELECT document FROM deletion_certificates WHERE id = @id;
 SELECT document FROM deletion_certificates ORDER BY completed_at, id;
 
 -- name: DeletionsOnTheirWay :many
-SELECT coalesce(certificate_id, id::text)::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
-FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL ORDER BY purge_at, id;
+SELECT certificate_id::text AS certificate_id, requested_at, purge_at, (certificate IS NOT NULL)::boolean AS begun
+FROM deletions WHERE account_id = @account_id AND cancelled_at IS NULL AND certificate_id IS NOT NULL ORDER BY purge_at, id;
 
 -- name: ForgetDeletions :exec
 -- This one and those that were cancelled before it. What a backup has brought back since may have a newer one.
 DELETE FROM deletions WHERE account_id = @account_id AND requested_at <= @until;
+
+-- name: HoldAccount :exec
+-- Until the transaction ends nobody reopens the account that it works in.
+SELECT specter_hold_account();
 
 -- name: ClosedAccount :one
 SELECT owner_user_id, email, closed_at, deletion_id FROM accounts WHERE id = @account_id;
