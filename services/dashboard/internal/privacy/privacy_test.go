@@ -53,6 +53,7 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 		require.Contains(t, page, text)
 	}
 	require.NotContains(t, page, "Not known")
+	require.Contains(t, page, "; with which browser you are signed in;", "a session holds no place")
 	text, err := json.Marshal(s)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"at":"2026-05-04T09:30:00Z","operator":"Example & Sons","contact":"privacy@example.test","signal_months":13,
