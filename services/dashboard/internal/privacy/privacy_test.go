@@ -61,6 +61,14 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_seconds":1209600,"deletion_complete_within_days":30,"cookies":{"__Host-x":"for staying"},"analytics":true}`, string(text))
 }
 
+// Replicas with other settings, and services that keep the same thing: the one that keeps it longest holds.
+func TestWhatSeveralKeepIsNamedOnceWithTheLongestTime(t *testing.T) {
+	t.Parallel()
+	s, page := statement(t, Own{Kept: []Kept{{"kept mail", 7}, {"the log", 20}}}, said{facts: Disclosed{Kept: []Kept{{"archives", 1}, {"the log", 30}, {"archives", 7}, {"kept mail", 2}}}})
+	require.Equal(t, []Kept{{"archives", 7}, {"the log", 30}, {"kept mail", 7}}, s.Kept)
+	require.Contains(t, page, "<tr><td>kept mail</td><td>7 days</td></tr>")
+}
+
 func TestWithoutThirdPartiesThePageNamesNone(t *testing.T) {
 	t.Parallel()
 	_, page := statement(t, Own{}, said{facts: Disclosed{Services: []string{"proposal", "retention"}, SignalMonths: 1}})
