@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,7 @@ func (a *app) verifyDeletion() *cobra.Command {
 				return a.out.json(map[string]any{"certificate": c, "public_key": []byte(key)})
 			}
 			a.out.linef("%s certificate %s of %s, completed %s", a.out.green("✓"), c.ID, printable(c.Instance), when(&c.CompletedAt))
-			a.out.linef("  signed with %x", []byte(key))
+			a.out.linef("  signed with %s", base64.StdEncoding.EncodeToString(key)) // as it is published, and in the certificate
 			return nil
 		},
 	}

@@ -1,0 +1,35 @@
+package cli_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/erasure"
+)
+
+// Whoever checks a certificate compares its key with those that the server publishes, which are JSON.
+func TestTheKeyOfACertificateIsPrintedAsItIsPublished(t *testing.T) {
+	t.Parallel()
+	signer, err := erasure.NewSigner("0123456789012345678901234567890123456789")
+	require.NoError(t, err)
+	document, err := signer.Sign(erasure.Certificate{ID: "c1", Instance: "https://specter.example.test", CompletedAt: now})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "certificate.json")
+	require.NoError(t, os.WriteFile(file, document, 0o600))
+	var published string
+	text, err := json.Marshal([]byte(signer.PublicKey()))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &published))
+	require.Equal(t, base64.StdEncoding.EncodeToString(signer.PublicKey()), published)
+
+	code, out, errOut := run(t, config.Source{}, "deletions", "verify", file)
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, "signed with "+published+"\n")
+	require.Contains(t, string(document), published)
+}
