@@ -190,15 +190,21 @@ func (a *app) deleteAccount() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete EMAIL", Short: "Close an account and have everything in it deleted", Args: cobra.ExactArgs(1),
 		Long: "Does what the account's owner does in Settings: every door is closed at once, and after the grace period\n" +
-			"everything is deleted for good. Until then `specter account cancel-deletion` opens it again.\n\n" + exitCodes,
+			"(SPECTER_ACCOUNT_DELETION_GRACE) everything is deleted for good. Until then\n" +
+			"`specter account cancel-deletion` opens it again.\n\n" + exitCodes,
 		Example: "  specter account delete ann@example.com --grace 72h --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes {
-				return usage(fmt.Errorf("this closes the account of %s at once and deletes all of it %s later", printable(args[0]), grace), "add --yes when that is what you want")
-			}
 			src, err := a.source()
 			if err != nil {
 				return err
+			}
+			if !cmd.Flags().Changed("grace") {
+				if grace, err = specter.DeletionGrace(src); err != nil {
+					return a.started(err)
+				}
+			}
+			if !yes {
+				return usage(fmt.Errorf("this closes the account of %s at once and deletes all of it %s", printable(args[0]), later(grace)), "add --yes when that is what you want")
 			}
 			purge, err := specter.DeleteAccount(cmd.Context(), src, args[0], grace)
 			if known := fault.As(err); known != nil {
@@ -215,8 +221,15 @@ func (a *app) deleteAccount() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "really")
-	cmd.Flags().DurationVar(&grace, "grace", 29*24*time.Hour, "how long it can be cancelled")
+	cmd.Flags().DurationVar(&grace, "grace", 0, "how long it can be cancelled; default: SPECTER_ACCOUNT_DELETION_GRACE, as in Settings")
 	return cmd
+}
+
+func later(grace time.Duration) string {
+	if grace <= 0 {
+		return "at once"
+	}
+	return grace.String() + " later"
 }
 
 func (a *app) cancelDeletion() *cobra.Command {

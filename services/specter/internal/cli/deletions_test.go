@@ -33,3 +33,22 @@ func TestTheKeyOfACertificateIsPrintedAsItIsPublished(t *testing.T) {
 	require.Contains(t, out, "signed with "+published+"\n")
 	require.Contains(t, string(document), published)
 }
+
+// Who writes to the operator waits as long as who asks in Settings.
+func TestAnAccountIsDeletedAfterTheGraceInForce(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]string{"": "all of it 696h0m0s later", "48h": "all of it 48h0m0s later", "0s": "all of it at once"} {
+		code, _, errOut := run(t, config.Source{"SPECTER_ACCOUNT_DELETION_GRACE": set}, "account", "delete", "ann@example.test")
+		require.Equal(t, 2, code, errOut)
+		require.Contains(t, errOut, want)
+		require.Contains(t, errOut, "--yes")
+	}
+	code, _, errOut := run(t, config.Source{"SPECTER_ACCOUNT_DELETION_GRACE": "48h"}, "account", "delete", "ann@example.test", "--grace", "72h")
+	require.Equal(t, 2, code, errOut)
+	require.Contains(t, errOut, "72h0m0s later")
+	for _, set := range []string{"697h", "soon"} {
+		code, _, errOut := run(t, config.Source{"SPECTER_ACCOUNT_DELETION_GRACE": set}, "account", "delete", "ann@example.test", "--yes")
+		require.Equal(t, 2, code, errOut)
+		require.Contains(t, errOut, "SPECTER_ACCOUNT_DELETION_GRACE")
+	}
+}
