@@ -67,6 +67,15 @@ func TestComposeFileKnowsTheSettings(t *testing.T) {
 	}
 }
 
+// TestComposeFileMakesCodesLong: the auth server's own default, six digits, can be guessed.
+func TestComposeFileMakesCodesLong(t *testing.T) {
+	t.Parallel()
+	auth, err := compose(t).GetService("auth")
+	require.NoError(t, err)
+	require.NotNil(t, auth.Environment["GOTRUE_MAILER_OTP_LENGTH"])
+	require.Equal(t, "10", *auth.Environment["GOTRUE_MAILER_OTP_LENGTH"])
+}
+
 // TestComposeFileRunsCommandsThatExist: what each service and its health check start is in the image's one program.
 func TestComposeFileRunsCommandsThatExist(t *testing.T) {
 	t.Parallel()
