@@ -16,6 +16,7 @@ import (
 var (
 	shellFence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 	inlineCode = regexp.MustCompile("`((?:make|bin/specter|specter) [^`]+)`")
+	composed   = regexp.MustCompile("`docker compose (run|exec) ([^`]+)`")
 	makeTarget = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
 )
 
@@ -87,6 +88,44 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		}
 	}
 	require.GreaterOrEqual(t, checked, 5, "the commands of README.md at least")
+}
+
+// TestDocumentedComposeCommandsExist: the service, the subcommand and its flags. A container of its own has the image's
+// entrypoint, sees no file of the machine's, and nothing listens in it; in a running one the program is named by its path.
+func TestDocumentedComposeCommandsExist(t *testing.T) {
+	t.Parallel()
+	project := compose(t)
+	checked := 0
+	for path, text := range documents(t) {
+		for _, code := range composed.FindAllStringSubmatch(text, -1) {
+			command, redirection, _ := strings.Cut(code[2], " <")
+			command, _, output := strings.Cut(command, " >")
+			words := strings.Fields(command)
+			flags := 0
+			for flags < len(words) && strings.HasPrefix(words[flags], "-") {
+				flags++
+			}
+			service, args := words[flags], words[flags+1:]
+			require.Contains(t, project.Services, service, "%s: %s", path, code[0])
+			if redirection != "" || output {
+				require.Contains(t, words[:flags], "-T", "%s: a terminal would change what goes through", code[0])
+			}
+			if redirection != "" {
+				require.Contains(t, args, "-", "%s: what is read is standard input", code[0])
+			}
+			if code[1] == "exec" {
+				require.Equal(t, "/specter", args[0], "the image has no shell: %s", code[0])
+				args = args[1:]
+			} else {
+				require.NotContains(t, args, "health", "%s: nothing listens there", code[0])
+			}
+			if len(args) > 0 {
+				checked++
+				requireCommand(t, args)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, checked, 5)
 }
 
 // testDocumentedCurl does what README.md tells people to try first.

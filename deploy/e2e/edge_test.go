@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,35 @@ func startEdge(t *testing.T, gateway, dashboard, auth string) (url string) {
 	}, caddy, "run", "--config", config, "--adapter", "caddyfile")
 	edge.AwaitReady(t, url+"/s.js")
 	return url
+}
+
+// TestTheEdgePassesOnlyLinksToTheAuthServer: with a POST a short code could be guessed there, past the dashboard's throttles.
+func TestTheEdgePassesOnlyLinksToTheAuthServer(t *testing.T) {
+	t.Parallel()
+	upstream := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Upstream", name+" "+r.URL.Path)
+		}))
+		t.Cleanup(server.Close)
+		return strings.TrimPrefix(server.URL, "http://")
+	}
+	edge := startEdge(t, upstream("gateway"), upstream("dashboard"), upstream("auth"))
+	for request, want := range map[string]string{
+		"GET /auth/v1/verify":     "auth /verify",
+		"HEAD /auth/v1/verify":    "auth /verify",
+		"GET /auth/v1/callback":   "auth /callback",
+		"POST /auth/v1/verify":    "dashboard /auth/v1/verify",
+		"PUT /auth/v1/verify":     "dashboard /auth/v1/verify",
+		"OPTIONS /auth/v1/verify": "dashboard /auth/v1/verify",
+		"POST /auth/v1/callback":  "dashboard /auth/v1/callback",
+		"POST /AUTH/V1/verify":    "dashboard /AUTH/V1/verify",
+		"POST /auth/v1/otp":       "dashboard /auth/v1/otp",
+		"POST /api/signals":       "gateway /api/signals",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		res, _ := send(t, noRedirects, method, edge+path, http.Header{"X-Http-Method-Override": {"GET"}}, nil)
+		require.Equal(t, want, res.Header.Get("Upstream"), request)
+	}
 }
 
 // testEdge: what is inside stays there, and nothing that hides behind a request comes through.

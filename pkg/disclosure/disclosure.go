@@ -43,6 +43,12 @@ type Kept struct {
 	Days int
 }
 
+// Days are the whole days in which something is gone.
+func Days(keep time.Duration) int {
+	const day = 24 * time.Hour
+	return int((keep + day - 1) / day)
+}
+
 // Disclosure is what one service says.
 type Disclosure struct {
 	Service      string

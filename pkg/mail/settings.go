@@ -21,6 +21,9 @@ type Settings struct {
 // Sends tells whether mail reaches people by itself.
 func (s Settings) Sends() bool { return s.SMTPURL != "" }
 
+// Keeps tells whether mail is kept for the operator.
+func (s Settings) Keeps() bool { return !s.Sends() && s.Dir != "" }
+
 // Check tells what is wrong with the settings.
 func (s Settings) Check() error {
 	if !s.Sends() {
@@ -39,7 +42,7 @@ func Open(s Settings, log *zap.Logger) (Sender, error) {
 			return nil, err
 		}
 		return NewSMTP(o)
-	case s.Dir != "":
+	case s.Keeps():
 		return NewSpool(s.Dir, log), nil
 	default:
 		return dropping{log: log}, nil

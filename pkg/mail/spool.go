@@ -17,9 +17,14 @@ import (
 	"go.uber.org/zap"
 )
 
+// SpoolAge is how long a Spool keeps a message at most.
+const SpoolAge = 7 * 24 * time.Hour
+
+// Kept is what a Spool keeps, in plain words for the page /privacy.
+const Kept = "mail, with the links in it, which the operator passes on because there is no mail server"
+
 const (
-	spoolMessages = 200                // kept, the newest
-	spoolAge      = 7 * 24 * time.Hour // kept at most
+	spoolMessages = 200 // kept, the newest
 	spoolExt      = ".eml"
 	// Sortable, and precise enough that order of sending is order of names.
 	spoolTime = "20060102T150405.000000000Z"
@@ -149,7 +154,7 @@ func (s *Spool) Prune() error {
 	if err != nil {
 		return err
 	}
-	oldest := s.now().UTC().Add(-spoolAge)
+	oldest := s.now().UTC().Add(-SpoolAge)
 	var errs []error
 	for i, id := range ids {
 		if at, _ := spooledAt(id); i < len(ids)-spoolMessages || at.Before(oldest) {

@@ -24,17 +24,29 @@ const maxQuotaGrace = 100
 // longestKeep is in days.
 const longestKeep = 365
 
+// Closing are the settings that closing an account needs, and no secret.
+type Closing struct {
+	DeletionGrace time.Duration `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+}
+
+func (c Closing) check() error {
+	if c.DeletionGrace < 0 || c.DeletionGrace > account.LongestGrace {
+		return fmt.Errorf("SPECTER_ACCOUNT_DELETION_GRACE is %s: it must be from 0s to %s", c.DeletionGrace, account.LongestGrace)
+	}
+	return nil
+}
+
 // Config is what the dashboard can be told.
 type Config struct {
-	SecretKey      string         `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
-	AuthURL        string         `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
-	AnonKey        string         `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
-	JWTSecret      string         `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server; of any other server only tokens signed with its keys are believed."`
-	JWKSURL        string         `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the public keys (ES256, RS256) that access tokens may be signed with, beside the HS256 secret if there is one. Absent: /.well-known/jwks.json below the auth server's URL; beside a secret only if that is https:// or on this machine."`
-	JWTIssuer      string         `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL, or none, as of a server without GOTRUE_JWT_ISSUER."`
-	ServiceKey     string         `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
-	KeepDays       int            `env:"SPECTER_PLAN_KEEP_DAYS" envDefault:"30" doc:"For how many days the signals stay that an account had under a larger plan and its new one does not keep, 0 to 365."`
-	DeletionGrace  time.Duration  `env:"SPECTER_ACCOUNT_DELETION_GRACE" envDefault:"696h" doc:"How long the deletion of an account can be cancelled before everything is purged, at most 696h (29 days); 0s purges at once."`
+	SecretKey  string `env:"SPECTER_SECRET_KEY,required" secret:"true" doc:"Seals secrets in the database, at least 32 bytes. Absent: specter up makes one and keeps it in its data directory."`
+	AuthURL    string `env:"SPECTER_SUPABASE_AUTH_URL" doc:"URL of Supabase Auth. Absent: specter up runs a local auth server."`
+	AnonKey    string `env:"SPECTER_SUPABASE_ANON_KEY" doc:"Public key of the Supabase project, sent with every request to its auth server. Absent: none is sent."`
+	JWTSecret  string `env:"SPECTER_SUPABASE_JWT_SECRET" secret:"true" doc:"HS256 secret of the access tokens. Absent: specter up makes one for its local auth server; of any other server only tokens signed with its keys are believed."`
+	JWKSURL    string `env:"SPECTER_SUPABASE_JWKS_URL" doc:"URL of the public keys (ES256, RS256) that access tokens may be signed with, beside the HS256 secret if there is one. Absent: /.well-known/jwks.json below the auth server's URL; beside a secret only if that is https:// or on this machine."`
+	JWTIssuer  string `env:"SPECTER_SUPABASE_JWT_ISSUER" doc:"Issuer that access tokens must name. Absent: the auth server's URL, or none, as of a server without GOTRUE_JWT_ISSUER."`
+	ServiceKey string `env:"SPECTER_SUPABASE_SERVICE_KEY" secret:"true" doc:"Service key of the Supabase project (role service_role), with which the e-mail address and password of a deleted account are deleted at the auth server. Absent: made from SPECTER_SUPABASE_JWT_SECRET; without that too, they stay there until it is set."`
+	KeepDays   int    `env:"SPECTER_PLAN_KEEP_DAYS" envDefault:"30" doc:"For how many days the signals stay that an account had under a larger plan and its new one does not keep, 0 to 365."`
+	Closing
 	SessionIdle    time.Duration  `env:"SPECTER_SESSION_IDLE" envDefault:"168h" doc:"A browser that was not seen for this long is signed out, by a tenth of it or five minutes later at most, whichever is less; at least 5m."`
 	SessionLife    time.Duration  `env:"SPECTER_SESSION_LIFE" envDefault:"720h" doc:"A browser has to sign in again after this long, whatever happens; at least SPECTER_SESSION_IDLE."`
 	TrustedProxies []netip.Prefix `env:"SPECTER_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" doc:"Addresses of the proxies whose X-Forwarded-For says whom a request comes from, comma-separated CIDRs; sign-ins are throttled by that address."`
@@ -80,8 +92,8 @@ func (c Config) check() error {
 	if c.KeepDays < 0 || c.KeepDays > longestKeep {
 		errs = append(errs, fmt.Errorf("SPECTER_PLAN_KEEP_DAYS is %d: it must be from 0 to %d", c.KeepDays, longestKeep))
 	}
-	if c.DeletionGrace < 0 || c.DeletionGrace > account.LongestGrace {
-		errs = append(errs, fmt.Errorf("SPECTER_ACCOUNT_DELETION_GRACE is %s: it must be from 0s to %s", c.DeletionGrace, account.LongestGrace))
+	if err := c.Closing.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.SessionIdle < shortestIdle {
 		errs = append(errs, fmt.Errorf("SPECTER_SESSION_IDLE is %s: it must be at least %s", c.SessionIdle, shortestIdle))

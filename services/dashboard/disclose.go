@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/draftlabs/specter/pkg/disclosure"
+	"github.com/draftlabs/specter/pkg/mail"
+
 	"github.com/draftlabs/specter/services/dashboard/internal/httpapi"
 	"github.com/draftlabs/specter/services/dashboard/internal/privacy"
 )
@@ -14,6 +17,9 @@ func (c Config) discloses() privacy.Own {
 	own := privacy.Own{
 		Operator: c.Operator, Contact: c.Contact, Grace: c.DeletionGrace, Analytics: c.PostHogHost != "",
 		Cookies: httpapi.Cookies(c.Egress.PublicURL),
+	}
+	if c.Mail.Keeps() {
+		own.Kept = append(own.Kept, privacy.Kept{What: mail.Kept, Days: disclosure.Days(mail.SpoolAge)})
 	}
 	if host, elsewhere := c.away(c.AuthURL); elsewhere {
 		own.Recipients = append(own.Recipients, privacy.Recipient{

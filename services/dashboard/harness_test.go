@@ -90,7 +90,7 @@ func newStage(t *testing.T) *world {
 
 func (w *world) config() dashboard.Config {
 	return dashboard.Config{
-		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret, DeletionGrace: time.Hour, SessionIdle: 7 * 24 * time.Hour, SessionLife: 30 * 24 * time.Hour,
+		SecretKey: secretKey, AuthURL: w.auth.URL, JWTSecret: jwtSecret, Closing: dashboard.Closing{DeletionGrace: time.Hour}, SessionIdle: 7 * 24 * time.Hour, SessionLife: 30 * 24 * time.Hour,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Egress:         egress.Settings{Timeout: time.Second, AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	}

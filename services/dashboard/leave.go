@@ -2,11 +2,13 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/outbox"
 
 	"github.com/draftlabs/specter/services/dashboard/internal/account"
@@ -17,6 +19,12 @@ import (
 // FindAccount finds the one account with this e-mail address.
 func FindAccount(ctx context.Context, db *pgxpool.Pool, email string) (uuid.UUID, error) {
 	return postgres.Operator(db, outbox.New(name)).AccountByEmail(ctx, email)
+}
+
+// DeletionGrace is how long a person who deletes their account under these settings can take it back.
+func DeletionGrace(src config.Source) (time.Duration, error) {
+	c, err := config.Load[Closing](src)
+	return c.DeletionGrace, errors.Join(err, c.check())
 }
 
 // CloseAccount schedules an account's deletion for the operator, as its owner would: every door is closed from

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/disclosure"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/testkit"
 	"github.com/draftlabs/specter/services/dashboard"
 )
@@ -130,7 +131,9 @@ func TestAPostHogThatIsAwayDisturbsNobody(t *testing.T) {
 func TestThePrivacyPageIsMadeOfTheSettings(t *testing.T) {
 	t.Parallel()
 	hog := newPostHog(t)
-	w := newWorld(t, measured(hog), func(c *dashboard.Config) { c.Operator, c.Contact = "Example Ltd", "privacy@example.test" })
+	w := newWorld(t, measured(hog), func(c *dashboard.Config) {
+		c.Operator, c.Contact, c.Mail = "Example Ltd", "privacy@example.test", mail.Settings{Dir: t.TempDir()}
+	})
 	require.Contains(t, w.anonymous().get("/privacy").text, "Not known at the moment")
 	require.NoError(t, disclosure.Tell(t.Context(), w.bus, disclosure.Disclosure{Service: "retention", SignalMonths: 6, Kept: []disclosure.Kept{{What: "the log", Days: 30}}}))
 	require.NoError(t, disclosure.Tell(t.Context(), w.bus, disclosure.Disclosure{Service: "proposal", Recipients: []disclosure.Recipient{{Name: "A language model", Host: "llm.example.test"}}}))
@@ -143,7 +146,7 @@ func TestThePrivacyPageIsMadeOfTheSettings(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.header.Get("Content-Type"), "text/html")
 	require.Contains(t, page.header.Get("Content-Security-Policy"), "default-src 'none'")
-	for _, text := range []string{"Example Ltd", "mailto:privacy@example.test", "6 months", "PostHog", "A language model", "specter_session"} {
+	for _, text := range []string{"Example Ltd", "mailto:privacy@example.test", "6 months", "PostHog", "A language model", "specter_session", mail.Kept} {
 		require.Contains(t, page.text, text)
 	}
 

@@ -146,8 +146,12 @@ func New(c Config, p svcmain.Platform) (*Service, error) {
 // disclosed is what the page /privacy says of how long things are kept.
 func disclosed(c Config, keeper *age.Keeper) disclosure.Disclosure {
 	d := disclosure.Disclosure{Service: name, SignalMonths: c.Ages.Months}
-	for _, k := range keeper.Kept() {
-		d.Kept = append(d.Kept, disclosure.Kept{What: k.What, Days: int(k.For / (24 * time.Hour))})
+	kept := append(keeper.Kept(), age.Kept{What: "archives of exports", For: c.ExportKeep})
+	if c.Mail.Keeps() {
+		kept = append(kept, age.Kept{What: mail.Kept, For: mail.SpoolAge})
+	}
+	for _, k := range kept {
+		d.Kept = append(d.Kept, disclosure.Kept{What: k.What, Days: disclosure.Days(k.For)})
 	}
 	return d
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/catalog"
 	"github.com/draftlabs/specter/pkg/config"
+	"github.com/draftlabs/specter/pkg/disclosure"
 	"github.com/draftlabs/specter/pkg/erasure"
 	"github.com/draftlabs/specter/pkg/event"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -440,6 +441,30 @@ func TestPartitionsAreMadeAheadOfNeed(t *testing.T) {
 		err := s.owner.QueryRow(t.Context(), `SELECT to_regclass($1) IS NOT NULL`, next).Scan(&there)
 		return err == nil && there
 	}, "%s is made", next)
+}
+
+// What is kept is said as it is set, and of nothing it is said that it goes sooner than it does.
+func TestWhatIsKeptIsDisclosed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.config.ExportKeep, s.config.Mail.Dir = 49*time.Hour, t.TempDir()
+	s.start()
+	var said []disclosure.Disclosure
+	testkit.Eventually(t, func() bool {
+		var err error
+		said, err = disclosure.Read(t.Context(), s.bus)
+		return err == nil && len(said) == 1
+	}, "it is told")
+	require.Equal(t, []disclosure.Kept{
+		{What: "ids of signals, by which a repeated one is recognised", Days: 10},
+		{What: "the log of webhook deliveries, with what was sent and answered", Days: 30},
+		{What: "counts of signals that were refused", Days: 90},
+		{What: "cleaned samples of signals that were refused", Days: 7},
+		{What: "answers kept for repeated requests", Days: 1},
+		{What: "ids of imported signals, by which a repeated import is recognised", Days: 731},
+		{What: "archives of exports", Days: 3},
+		{What: "mail, with the links in it, which the operator passes on because there is no mail server", Days: 7},
+	}, said[0].Kept)
 }
 
 func TestSettingsAreCheckedBeforeAnythingStarts(t *testing.T) {

@@ -96,6 +96,15 @@ func DeleteAccount(ctx context.Context, src config.Source, email string, grace t
 	return purge, err
 }
 
+// DeletionGrace is how long the deletion of an account can be cancelled under these settings.
+func DeletionGrace(src config.Source) (time.Duration, error) {
+	grace, err := dashboard.DeletionGrace(src)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return grace, nil
+}
+
 // CancelDeletion opens a closed account again, while its purge has not begun.
 func CancelDeletion(ctx context.Context, src config.Source, email string) error {
 	return operate(ctx, src, func(db *pgxpool.Pool) error {

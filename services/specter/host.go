@@ -17,6 +17,7 @@ import (
 	"github.com/draftlabs/specter/pkg/heapfloor"
 	"github.com/draftlabs/specter/pkg/httpx"
 	"github.com/draftlabs/specter/pkg/lifecycle"
+	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
 	"github.com/draftlabs/specter/pkg/telemetry"
@@ -109,6 +110,9 @@ func (h *host) serve(picked []module) {
 		h.add(m.Name, h.module(m), m.needs...)
 		doors = append(doors, m.Name)
 		floor = max(floor, m.HeapFloor)
+	}
+	if kept := keptIn(h.src); kept != "" {
+		h.add(unitMail, mail.NewSpool(kept, h.log)) // old mail goes, also where no more comes
 	}
 	h.add(unitHeap, heapfloor.Keep(floor))
 	h.add(unitMetrics, telemetry.MetricsService(h.platform.MetricsAddr, h.registry))

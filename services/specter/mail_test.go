@@ -3,11 +3,15 @@ package specter_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -16,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/draftlabs/specter/pkg/mail/mailtest"
+	"github.com/draftlabs/specter/pkg/testkit"
+	"github.com/draftlabs/specter/pkg/testkit/program"
 	"github.com/draftlabs/specter/services/specter/internal/client"
 )
 
@@ -113,4 +119,21 @@ func TestUpWithoutAMailServerKeepsMailForTheOperator(t *testing.T) {
 	require.NoError(t, json.NewDecoder(bytes.NewReader(out)).Decode(&kept))
 	require.Equal(t, facts.Email, kept.To)
 	require.Contains(t, kept.Text, "/auth/confirm?")
+}
+
+// The page /privacy says how long kept mail stays, whatever runs and whether or not more mail comes.
+func TestServeRemovesOldKeptMailToo(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	mails := t.TempDir()
+	old := filepath.Join(mails, "20200102T030405.000000000Z-ABCDEFGH.eml")
+	require.NoError(t, os.WriteFile(old, []byte("To: ann@example.com\nSubject: a link\n\nhttps://example.com\n"), 0o600))
+	p.env = append(p.env, "SPECTER_MAIL_DIR="+mails, "SPECTER_NATS_URL="+testkit.NATS(t).URL, "SPECTER_PUBLIC_URL=http://127.0.0.1",
+		"SPECTER_HTTP_ADDR="+freeAddr(t), "SPECTER_BOOTSTRAP_FILE=")
+	s := p.start(t, "gateway ready", "serve", "--target=gateway")
+	program.Await(t, startTime, "the old mail to go", func() bool {
+		_, err := os.Stat(old)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	s.stop(syscall.SIGTERM)
 }

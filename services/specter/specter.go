@@ -15,7 +15,6 @@ import (
 
 	"github.com/draftlabs/specter/pkg/config"
 	"github.com/draftlabs/specter/pkg/lifecycle"
-	"github.com/draftlabs/specter/pkg/mail"
 	"github.com/draftlabs/specter/pkg/pgserver"
 	"github.com/draftlabs/specter/pkg/schema"
 	"github.com/draftlabs/specter/pkg/svcmain"
@@ -92,9 +91,6 @@ func Up(ctx context.Context, src config.Source, ready func(Ready)) (err error) {
 func (h *host) surroundings(own Config, dir *datadir.Dir) error {
 	if err := h.stores(own, dir); err != nil {
 		return err
-	}
-	if kept := keptIn(h.src); kept != "" {
-		h.add(unitMail, mail.NewSpool(kept, h.log))
 	}
 	if own.AuthURL == "" {
 		return h.localAuth(own)

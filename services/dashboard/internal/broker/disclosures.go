@@ -17,23 +17,17 @@ var _ privacy.Source = Disclosures{}
 // NewDisclosures reads what services tell at b.
 func NewDisclosures(b *bus.Bus) Disclosures { return Disclosures{bus: b} }
 
-// Disclosed puts together what all have said; of two answers to one question the one that keeps longer holds.
+// Disclosed puts together what all have said.
 func (d Disclosures) Disclosed(ctx context.Context) (privacy.Disclosed, error) {
 	said, err := disclosure.Read(ctx, d.bus)
 	if err != nil {
 		return privacy.Disclosed{}, err
 	}
 	var out privacy.Disclosed
-	longest := map[string]int{}
 	for _, s := range said {
 		out.Services = append(out.Services, s.Service)
 		out.SignalMonths = max(out.SignalMonths, s.SignalMonths)
 		for _, k := range s.Kept {
-			if at, known := longest[k.What]; known {
-				out.Kept[at].Days = max(out.Kept[at].Days, k.Days)
-				continue
-			}
-			longest[k.What] = len(out.Kept)
 			out.Kept = append(out.Kept, privacy.Kept(k))
 		}
 	}

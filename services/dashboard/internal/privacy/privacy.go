@@ -34,6 +34,7 @@ type Own struct {
 	Analytics  bool // use of the dashboard is measured
 	Grace      time.Duration
 	Cookies    map[string]string // name -> what it is for
+	Kept       []Kept            // what the dashboard itself keeps for a time
 }
 
 // Disclosed is what the other services say of themselves.
@@ -101,7 +102,7 @@ func (s *Service) Statement(ctx context.Context) Statement {
 	said := s.hear(ctx)
 	out := Statement{
 		At: s.now().UTC(), Operator: s.own.Operator, Contact: s.own.Contact,
-		Recipients: slices.Concat(s.own.Recipients, said.Recipients), Kept: said.Kept,
+		Recipients: slices.Concat(s.own.Recipients, said.Recipients), Kept: longest(slices.Concat(said.Kept, s.own.Kept)),
 		SignalMonths: said.SignalMonths, GraceSeconds: int(s.own.Grace.Seconds()), GoneDays: goneDays,
 		Cookies: s.own.Cookies, Analytics: s.own.Analytics,
 	}
@@ -111,13 +112,25 @@ func (s *Service) Statement(ctx context.Context) Statement {
 	if out.Recipients == nil {
 		out.Recipients = []Recipient{}
 	}
-	if out.Kept == nil {
-		out.Kept = []Kept{}
-	}
 	for _, name := range telling() {
 		if !slices.Contains(said.Services, name) {
 			out.Unknown = append(out.Unknown, name)
 		}
+	}
+	return out
+}
+
+// longest names each thing once, with the longest time that anybody keeps it.
+func longest(all []Kept) []Kept {
+	out := []Kept{}
+	at := map[string]int{}
+	for _, k := range all {
+		if i, known := at[k.What]; known {
+			out[i].Days = max(out[i].Days, k.Days)
+			continue
+		}
+		at[k.What] = len(out)
+		out = append(out, k)
 	}
 	return out
 }

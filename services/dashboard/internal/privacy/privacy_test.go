@@ -53,11 +53,20 @@ func TestThePageSaysWhatIsInForce(t *testing.T) {
 		require.Contains(t, page, text)
 	}
 	require.NotContains(t, page, "Not known")
+	require.Contains(t, page, "; with which browser you are signed in;", "a session holds no place")
 	text, err := json.Marshal(s)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"at":"2026-05-04T09:30:00Z","operator":"Example & Sons","contact":"privacy@example.test","signal_months":13,
 		"recipients":[{"name":"Stripe","host":"api.stripe.com","purpose":"takes payments","receives":"your e-mail address"},{"name":"A language model","host":"llm.example.test","purpose":"writes","receives":"aggregates"}],
 		"kept":[{"what":"the log of deliveries","days":30}],"deletion_grace_seconds":1209600,"deletion_complete_within_days":30,"cookies":{"__Host-x":"for staying"},"analytics":true}`, string(text))
+}
+
+// Replicas with other settings, and services that keep the same thing: the one that keeps it longest holds.
+func TestWhatSeveralKeepIsNamedOnceWithTheLongestTime(t *testing.T) {
+	t.Parallel()
+	s, page := statement(t, Own{Kept: []Kept{{"kept mail", 7}, {"the log", 20}}}, said{facts: Disclosed{Kept: []Kept{{"archives", 1}, {"the log", 30}, {"archives", 7}, {"kept mail", 2}}}})
+	require.Equal(t, []Kept{{"archives", 7}, {"the log", 30}, {"kept mail", 7}}, s.Kept)
+	require.Contains(t, page, "<tr><td>kept mail</td><td>7 days</td></tr>")
 }
 
 func TestWithoutThirdPartiesThePageNamesNone(t *testing.T) {

@@ -75,7 +75,7 @@ func (l *Letters) message(n Notice, to string) mail.Message {
 		if more := plan.Grace(n.Limit, l.grace); more > 0 {
 			m.Text += fmt.Sprintf("%d more are accepted before signals are refused.\n", more)
 		} else {
-			m.Text += "More signals are refused until then, counted, and shown on the charts as dropped.\n"
+			m.Text += "More signals are refused until the next month, counted, and shown on the charts as dropped.\n"
 		}
 	}
 	m.Text += fmt.Sprintf("\nThe count begins anew on %s (UTC). Which types use most, and what would use less:\n\n    %s/settings/usage\n",

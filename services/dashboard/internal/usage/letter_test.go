@@ -72,6 +72,17 @@ func TestANoticeIsMailedOnceWhileItsMonthLasts(t *testing.T) {
 	require.Len(t, p.sent, 2, "in July there is nothing to be warned of")
 }
 
+// A sentence of a mail is read by itself: it names its time.
+func TestARefusalIsSaidToLastUntilTheNextMonth(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)
+	p := &post{mailed: map[Level]bool{}}
+	letters := NewLetters(p, p, "https://specter.example.test/", 0, func() time.Time { return now })
+	require.NoError(t, letters.Mail(t.Context(), Notice{Stand: Stand{Account: uuid.New(), Month: monthOf(now), Used: 100, Limit: 100}, Level: Exceeded}))
+	require.Len(t, p.sent, 1)
+	require.Contains(t, p.sent[0].Text, "More signals are refused until the next month, counted, and shown on the charts as dropped.\n")
+}
+
 func TestASmallerPlanIsToldOfWhileSomethingCanBeDone(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 11, 8, 0, 0, 0, time.UTC)

@@ -11,21 +11,11 @@ const (
 	// LongestMonths is policy: signals live at most this long.
 	LongestMonths = 24
 
-	idsKeep         = 10 * 24 * time.Hour // ids that dedupe retries; the analyzer files and looks up none that is older
-	importedMonths  = 24                  // ids that dedupe imports
-	answersKeep     = 24 * time.Hour      // answers kept for an Idempotency-Key
-	deliveriesKeep  = 30 * 24 * time.Hour // the delivery log
-	refusalsKeep    = 90 * 24 * time.Hour // counts of what was refused
-	samplesKeep     = 7 * 24 * time.Hour  // what some of it looked like
-	aheadMonths     = 2                   // partitions that exist before they are needed
-	behindMonths    = 1
-	batch           = 5000
-	maxBatchesARun  = 200 // a million rows; the rest is for the next run
-	importedIDs     = "imported_ids"
-	idempotencyKeys = "idempotency_keys"
-	deliveries      = "deliveries"
-	refusals        = "ingest_refusals"
-	refusalSamples  = "ingest_refusal_samples"
+	idsKeep        = 10 * 24 * time.Hour // ids that dedupe retries; the analyzer files and looks up none that is older
+	aheadMonths    = 2                   // partitions that exist before they are needed
+	behindMonths   = 1
+	batch          = 5000
+	maxBatchesARun = 200 // a million rows; the rest is for the next run
 )
 
 // Partition is a part of a table that holds one month, or one day of ids.
@@ -127,21 +117,16 @@ func (k *Keeper) run(ctx context.Context, dryRun bool) (Report, error) {
 			r.Partitions = append(r.Partitions, p)
 		}
 	}
-	for table, before := range map[string]time.Time{
-		importedIDs:     addMonths(now, -importedMonths),
-		idempotencyKeys: now.Add(-answersKeep),
-		deliveries:      now.Add(-deliveriesKeep),
-		refusals:        now.Add(-refusalsKeep),
-		refusalSamples:  now.Add(-samplesKeep),
-	} {
+	for _, rows := range agedRows() {
+		table, before := rows.table, now.Add(-rows.keep)
 		count := func() (int64, error) { return k.store.CountRows(ctx, table, before) }
 		if !dryRun {
 			count = func() (int64, error) {
 				return inBatches(func() (int64, error) { return k.store.DeleteRows(ctx, table, before, batch) })
 			}
 		}
-		rows, err := count()
-		if r.Rows[table] = rows; err != nil {
+		n, err := count()
+		if r.Rows[table] = n; err != nil {
 			fail(err)
 		}
 	}

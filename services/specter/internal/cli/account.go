@@ -22,7 +22,8 @@ func (a *app) account() *cobra.Command {
 		a.override(override{
 			use: "limit EMAIL SIGNALS", short: "Set how many signals an account may send in a calendar month",
 			long: "Sets how many signals an account may send in a calendar month (UTC) over all its products,\n" +
-				"whatever its plan says; 0 is unlimited. Gateways follow within a second.",
+				"whatever its plan says; 0 is unlimited. Gateways follow within a second, for what comes from then\n" +
+				"on; what an account without a limit has sent in the month before counts within five minutes.",
 			example: "  specter account limit ann@example.com 1000000\n  specter account limit ann@example.com --remove",
 			set: func(text string) (edit, error) {
 				n, err := whole(text, math.MaxInt64, "number of signals")

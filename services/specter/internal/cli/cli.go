@@ -109,6 +109,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.up(), a.serve(), a.migrate(), a.doctor(), a.health(), a.demo(), a.importing(), a.detect(), a.verify(), a.tail(), a.send(),
 		a.analyze(), a.proposals(), a.deploy(), a.proof(), a.webhooks(), a.keys(), a.tokens(), a.usageOf(), a.exporting(),
 		a.account(), a.deletions(), a.audit(), a.retention(), a.catalog(), a.dlq(), a.mail(), a.config(), a.version())
+	root.InitDefaultCompletionCmd()
+	refuseUnknown(root)
 	return root
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,7 @@ func (a *app) verifyDeletion() *cobra.Command {
 				return a.out.json(map[string]any{"certificate": c, "public_key": []byte(key)})
 			}
 			a.out.linef("%s certificate %s of %s, completed %s", a.out.green("✓"), c.ID, printable(c.Instance), when(&c.CompletedAt))
-			a.out.linef("  signed with %x", []byte(key))
+			a.out.linef("  signed with %s", base64.StdEncoding.EncodeToString(key)) // as it is published, and in the certificate
 			return nil
 		},
 	}
@@ -189,15 +190,21 @@ func (a *app) deleteAccount() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete EMAIL", Short: "Close an account and have everything in it deleted", Args: cobra.ExactArgs(1),
 		Long: "Does what the account's owner does in Settings: every door is closed at once, and after the grace period\n" +
-			"everything is deleted for good. Until then `specter account cancel-deletion` opens it again.\n\n" + exitCodes,
+			"(SPECTER_ACCOUNT_DELETION_GRACE) everything is deleted for good. Until then\n" +
+			"`specter account cancel-deletion` opens it again.\n\n" + exitCodes,
 		Example: "  specter account delete ann@example.com --grace 72h --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes {
-				return usage(fmt.Errorf("this closes the account of %s at once and deletes all of it %s later", printable(args[0]), grace), "add --yes when that is what you want")
-			}
 			src, err := a.source()
 			if err != nil {
 				return err
+			}
+			if !cmd.Flags().Changed("grace") {
+				if grace, err = specter.DeletionGrace(src); err != nil {
+					return a.started(err)
+				}
+			}
+			if !yes {
+				return usage(fmt.Errorf("this closes the account of %s at once and deletes all of it %s", printable(args[0]), later(grace)), "add --yes when that is what you want")
 			}
 			purge, err := specter.DeleteAccount(cmd.Context(), src, args[0], grace)
 			if known := fault.As(err); known != nil {
@@ -214,8 +221,15 @@ func (a *app) deleteAccount() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "really")
-	cmd.Flags().DurationVar(&grace, "grace", 29*24*time.Hour, "how long it can be cancelled")
+	cmd.Flags().DurationVar(&grace, "grace", 0, "how long it can be cancelled; default: SPECTER_ACCOUNT_DELETION_GRACE, as in Settings")
 	return cmd
+}
+
+func later(grace time.Duration) string {
+	if grace <= 0 {
+		return "at once"
+	}
+	return grace.String() + " later"
 }
 
 func (a *app) cancelDeletion() *cobra.Command {

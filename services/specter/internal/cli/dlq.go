@@ -59,10 +59,11 @@ func (a *app) dlq() *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "dlq",
 		Short: "List, show and replay dead letters",
-		Long: "Messages that could not be processed wait as dead letters, with the reason, for 30 days. Once the\n" +
+		Long: fmt.Sprintf("Messages that could not be processed wait as dead letters, with the reason, for %d days. Once the\n", int(event.DeadLetters().MaxAge.Hours()/24)) +
 			"cause is mended they are replayed: published again, and removed when the broker has confirmed it.\n" +
-			"What was processed before is not processed twice: a stored signal is recognised for as long as\n" +
-			"it is kept (SPECTER_RETENTION_MONTHS), whichever message it comes in; any other event for 31 days.\n\n" +
+			"What was processed before is not processed twice: a message of signals is known by its id for a\n" +
+			"week, and after that each of its signals, whichever message it comes in, for as long as it is\n" +
+			"stored (SPECTER_RETENTION_MONTHS, or less by its account's plan); any other event for 31 days.\n\n" +
 			"The broker is that of SPECTER_NATS_URL, else that of the `specter up` running on SPECTER_DATA_DIR.\n\n" + exitCodes,
 	}
 	parent.AddCommand(a.dlqList(), a.dlqShow(), a.dlqReplay())

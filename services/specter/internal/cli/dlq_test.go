@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -198,4 +199,11 @@ func TestWhyTheBrokerCannotBeReachedIsSaid(t *testing.T) {
 		require.Contains(t, errOut, c.says, name)
 		require.NotContains(t, errOut, "-token", name)
 	}
+}
+
+func TestHelpSaysForHowLongDeadLettersWait(t *testing.T) {
+	t.Parallel()
+	code, out, errOut := run(t, config.Source{}, "dlq", "--help")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, fmt.Sprintf("for %d days", int(event.DeadLetters().MaxAge/(24*time.Hour))))
 }
