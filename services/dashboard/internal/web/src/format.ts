@@ -31,8 +31,14 @@ export function asCounted(n: number, one: string, many = `${one}s`): string {
   return n === 1 ? `1 ${one}` : `${asCount(n)} ${many}`;
 }
 
-export function asDay(iso: string | undefined): string {
-  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+/** A day, in the person's own zone unless another one is given. */
+export function asDay(iso: string | undefined, timeZone?: string): string {
+  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone });
+}
+
+/** A day that begins and ends in UTC, as usage is counted: in the person's own zone it could be the day before. */
+export function asUtcDay(iso: string | undefined): string {
+  return asDay(iso, "UTC");
 }
 
 export function asMoment(iso: string | undefined): string {
