@@ -1643,6 +1643,8 @@ export interface components {
              * @description The account is closed: its deletion begins then, and can be cancelled until then. Absent: it is open.
              */
             purge_at?: string;
+            /** @description Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for. */
+            certificate_id?: string;
         };
         Account: {
             /** Format: uuid */
@@ -1655,6 +1657,8 @@ export interface components {
             closed_at?: string;
             /** Format: date-time */
             purge_at?: string;
+            /** @description Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for. */
+            certificate_id?: string;
         };
         DeletionRequest: {
             confirm_email: string;

@@ -1082,12 +1082,14 @@ type AccessTokenPage struct {
 
 // Account defines model for Account.
 type Account struct {
-	ClosedAt  *time.Time         `json:"closed_at,omitempty"`
-	CreatedAt time.Time          `json:"created_at"`
-	Email     string             `json:"email"`
-	Id        openapi_types.UUID `json:"id"`
-	Plan      string             `json:"plan"`
-	PurgeAt   *time.Time         `json:"purge_at,omitempty"`
+	// CertificateId Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for.
+	CertificateId *string            `json:"certificate_id,omitempty"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	Email         string             `json:"email"`
+	Id            openapi_types.UUID `json:"id"`
+	Plan          string             `json:"plan"`
+	PurgeAt       *time.Time         `json:"purge_at,omitempty"`
 }
 
 // Analysis defines model for Analysis.
@@ -2854,9 +2856,12 @@ type SecretRotation struct {
 // Session defines model for Session.
 type Session struct {
 	AccountId openapi_types.UUID `json:"account_id"`
-	CsrfToken string             `json:"csrf_token"`
-	Email     string             `json:"email"`
-	ExpiresAt time.Time          `json:"expires_at"`
+
+	// CertificateId Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for.
+	CertificateId *string   `json:"certificate_id,omitempty"`
+	CsrfToken     string    `json:"csrf_token"`
+	Email         string    `json:"email"`
+	ExpiresAt     time.Time `json:"expires_at"`
 
 	// MaySetPassword A recovery link was followed a moment ago. A new password needs no current one.
 	MaySetPassword bool `json:"may_set_password"`
