@@ -159,6 +159,17 @@ func testTokensPage(t *testing.T, s *system, v *screen) {
 	}
 	require.NoError(t, chromedp.Do(v.tab, chromedp.EmulateViewport(1280, 900)))
 
+	// Over plain http a page has no clipboard.
+	look[bool](t, v, `Object.defineProperty(navigator, "clipboard", { value: undefined }), true`)
+	v.click(t, `button[aria-label="Copy the token Pipeline"]`, "")
+	v.shows(t, "dialog[open] h2", "Press Ctrl+C to copy")
+	v.await(t, "the token to be selected", `document.activeElement.value === "`+text+`" && document.activeElement.selectionEnd === document.activeElement.value.length`)
+	v.requireAccessible(t, "dialog", "copying by hand")
+	keepScreenshot(t, v.tab, "copy-by-hand.png")
+	look[bool](t, v, `document.execCommand("copy")`)
+	v.await(t, "it to be over", `document.querySelector("dialog") === null`)
+	v.shows(t, `button[aria-label="Copy the token Pipeline"]`, "Copied")
+
 	v.click(t, `button[aria-label="Roll Pipeline"]`, "")
 	v.shows(t, "dialog[open]", "It is shown once")
 	v.requireAccessible(t, "dialog", "rolling a token")
