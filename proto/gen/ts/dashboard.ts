@@ -1671,7 +1671,7 @@ export interface components {
             id: number;
             /** Format: date-time */
             at: string;
-            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody": who could not sign in. */
             actor: string;
             /** @description The person's address or the token's name, while there is one. */
             actor_name?: string;
@@ -4033,7 +4033,7 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
-                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service, nobody. */
                 actor?: string;
                 /** @description What, in full ("key.created"), or about what: the part before the dot. */
                 action?: string;

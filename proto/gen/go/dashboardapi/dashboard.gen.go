@@ -1232,7 +1232,7 @@ type AuditBreakReason string
 type AuditEntry struct {
 	Action string `json:"action"`
 
-	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>".
+	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody": who could not sign in.
 	Actor string `json:"actor"`
 
 	// ActorName The person's address or the token's name, while there is one.
@@ -3235,7 +3235,7 @@ type ListAuditLogParams struct {
 	Cursor    *Cursor             `form:"cursor,omitempty" json:"cursor,omitempty"`
 	SubjectId *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
 
-	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service.
+	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service, nobody.
 	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
 
 	// Action What, in full ("key.created"), or about what: the part before the dot.
