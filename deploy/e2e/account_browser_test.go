@@ -32,6 +32,7 @@ func TestTheAccountsSettingsNeedNoProduct(t *testing.T) {
 		v.click(t, `nav[aria-label="Settings"] a`, tab)
 		v.await(t, tab, `document.querySelector('nav[aria-label="Settings"] a[aria-current]').textContent === "`+tab+`"`)
 		v.shows(t, "main", text)
+		v.await(t, "the page to have a name", `document.title === "`+tab+` · Specter"`)
 	}
 	v.click(t, `nav[aria-label="Sections"] a`, "Products")
 	v.shows(t, "main h1", "Products")

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/draftlabs/specter/deploy/e2e/parts"
 	"github.com/draftlabs/specter/pkg/testkit/program"
 	api "github.com/draftlabs/specter/proto/gen/go/dashboardapi"
 )
@@ -18,6 +19,8 @@ func TestTheAuditLogInTheBrowser(t *testing.T) {
 	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t)})
 	product, _ := approvedProposal(t, s, "Audited")
 	token := call[api.CreatedAccessToken](t, s, http.MethodPost, "/api/v1/tokens", map[string]any{"name": "Reporting", "scopes": []string{"products:read"}})
+	status, answer := parts.NewPerson(t, s.URL).Try(t, "/api/v1/auth/login", s.Email, "not the password")
+	require.Equal(t, http.StatusUnauthorized, status, answer)
 	v := signIn(t, s)
 	v.bringAxe(t)
 
@@ -37,6 +40,10 @@ func TestTheAuditLogInTheBrowser(t *testing.T) {
 	v.shows(t, `details[open] pre`, token.AccessToken.Id.String())
 	v.click(t, `[aria-label="About"] button`, "Webhooks")
 	v.shows(t, `main`, "Nothing of the kind was done.")
+	v.click(t, `[aria-label="About"] button`, "Webhooks")
+	v.click(t, `[aria-label="By"] button`, "Nobody signed in")
+	v.shows(t, `tbody`, "Sign-in: refused")
+	v.await(t, "what people did to be gone", `!document.querySelector("tbody").textContent.includes("started")`)
 
 	_, err := chromedp.Call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 360, Height: 740, DeviceScaleFactor: 1, Mobile: true})
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -22,6 +23,7 @@ func TestAClosedAccountInTheBrowser(t *testing.T) {
 
 	v.open(t, s.ProductID, "/settings?view=data")
 	field := `section[aria-label="Delete this account"] input`
+	v.shows(t, "main", "For 29 days signing in only lets you take it back")
 	require.NoError(t, chromedp.Do(v.tab, chromedp.WaitVisible(field), chromedp.SendKeys(field, "not "+s.Email)))
 	v.await(t, "another address to confirm nothing", `[...document.querySelectorAll("main button")].find((b) => b.textContent === "Delete this account").disabled`)
 	v.await(t, "the field's text to be chosen", `(document.querySelector('`+field+`').select(), true)`)
@@ -30,6 +32,7 @@ func TestAClosedAccountInTheBrowser(t *testing.T) {
 	v.shows(t, "main h1", "This account is closed")
 	v.shows(t, "main", "UTC")
 	v.shows(t, "main", "every product with its keys")
+	v.await(t, "the certificate's address", `document.querySelector('main a[href^="/deletions/"]')`)
 
 	// Signed in again, or anywhere else.
 	v.click(t, "button", "Sign out")
@@ -65,4 +68,32 @@ func TestAClosedAccountInTheBrowser(t *testing.T) {
 		status, _ := s.post(t, "/api/signals", s.IngestKey, `[]`)
 		return status != http.StatusForbidden && status != http.StatusUnauthorized
 	})
+}
+
+// TestADeletionWithoutAWayBack: where deletions begin at once, no page says otherwise, and the last one leads to the certificate.
+func TestADeletionWithoutAWayBack(t *testing.T) {
+	t.Parallel()
+	s, _ := startUp(t, upOptions{dataDir: t.TempDir(), addr: program.FreeAddr(t), env: []string{"SPECTER_ACCOUNT_DELETION_GRACE=0s"}})
+	v := signIn(t, s)
+	v.bringAxe(t)
+
+	v.open(t, s.ProductID, "/settings?view=data")
+	v.shows(t, "main", "This cannot be taken back.")
+	v.requireTidy(t, "deletion-at-once")
+	field := `section[aria-label="Delete this account"] input`
+	require.NoError(t, chromedp.Do(v.tab, chromedp.WaitVisible(field), chromedp.SendKeys(field, s.Email)))
+	v.click(t, "main button", "Delete this account")
+	v.shows(t, "main", "That cannot be taken back any more.")
+	require.Zero(t, look[int](t, v, `document.querySelectorAll("main button").length`), "nothing that would be refused")
+	keepScreenshot(t, v.tab, "closed-at-once.png")
+
+	v.shows(t, "main h1", "Everything is deleted")
+	v.requireTidy(t, "gone")
+	address := look[string](t, v, `document.querySelector('main a[href^="/deletions/"]').textContent`)
+	program.Await(t, 2*patience, "the certificate", func() bool {
+		res, body := send(t, http.DefaultClient, http.MethodGet, address, nil, nil)
+		return res.StatusCode == http.StatusOK && strings.Contains(string(body), `"specter.account_deletion.v1"`)
+	})
+	v.click(t, "main a", "Start again")
+	v.shows(t, "main h1", "Sign in")
 }

@@ -90,10 +90,13 @@ func TestTheWaysInInTheBrowser(t *testing.T) {
 
 	// An account, whose address has to be confirmed.
 	goTo(v.base, "Sign in")
+	v.await(t, "the page to have a name", `document.title === "Sign in · Specter"`)
+	require.Equal(t, "BODY", look[string](t, v, `document.activeElement.tagName`), "a page that opens does not move the keyboard")
 	looks("sign-in")
 	v.click(t, "main a", "Create an account")
 	v.shows(t, "main h1", "Create an account")
 	v.await(t, "no password to be asked for before the address is confirmed", `document.querySelector('main input[name="password"]') === null`)
+	v.await(t, "the other form to have the keyboard", `document.activeElement === document.querySelector("main h1") && document.title === "Create an account · Specter"`)
 	looks("create")
 	fill("email", email)
 	v.click(t, "main button", "Create account")

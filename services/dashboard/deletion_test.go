@@ -201,6 +201,28 @@ func TestAPromisedGracePeriodOutlivesAShorterSetting(t *testing.T) {
 	require.Equal(t, http.StatusOK, ann.delete("/api/v1/account/deletion").status)
 }
 
+// TestWhoLeavesLearnsWhereTheCertificateWillBe: without a mail server nothing but this session tells.
+func TestWhoLeavesLearnsWhereTheCertificateWillBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.signedUp("ann@example.test")
+	id, err := uuid.Parse(ann.get("/api/v1/account").str("id"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusAccepted, ann.post("/api/v1/account/deletion", map[string]any{"confirm_email": "ann@example.test"}).status)
+	require.NotContains(t, ann.get("/api/v1/session").text, "certificate_id", "retention has not heard of it")
+
+	at := w.clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	w.insert("specter_retention", id, `INSERT INTO deletions (id, account_id, requested_at, purge_at, certificate_id) SELECT deletion_id, id, $2, $2, 'the-certificate' FROM accounts WHERE id = $1`, id, at)
+	for _, path := range []string{"/api/v1/session", "/api/v1/account"} {
+		r := ann.get(path)
+		require.Equal(t, "the-certificate", r.str("certificate_id"), path)
+		require.Equal(t, at.Format(time.RFC3339), r.str("purge_at"), "as retention has it: %s", path)
+	}
+
+	require.Equal(t, http.StatusOK, ann.delete("/api/v1/account/deletion").status)
+	require.NotContains(t, ann.get("/api/v1/session").text, "certificate_id")
+}
+
 func TestTheGracePeriodIsTheOperatorsChoice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *dashboard.Config) { c.DeletionGrace = 0 })

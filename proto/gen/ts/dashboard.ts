@@ -1646,6 +1646,8 @@ export interface components {
              * @description The account is closed: its deletion begins then, and can be cancelled until then. Absent: it is open.
              */
             purge_at?: string;
+            /** @description Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for. */
+            certificate_id?: string;
         };
         Account: {
             /** Format: uuid */
@@ -1658,6 +1660,8 @@ export interface components {
             closed_at?: string;
             /** Format: date-time */
             purge_at?: string;
+            /** @description Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for. */
+            certificate_id?: string;
         };
         DeletionRequest: {
             confirm_email: string;
@@ -1670,7 +1674,7 @@ export interface components {
             id: number;
             /** Format: date-time */
             at: string;
-            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>". */
+            /** @description "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody": who could not sign in. */
             actor: string;
             /** @description The person's address or the token's name, while there is one. */
             actor_name?: string;
@@ -4032,7 +4036,7 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
                 subject_id?: string;
-                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service. */
+                /** @description Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service, nobody. */
                 actor?: string;
                 /** @description What, in full ("key.created"), or about what: the part before the dot. */
                 action?: string;

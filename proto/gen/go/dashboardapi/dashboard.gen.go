@@ -1082,12 +1082,14 @@ type AccessTokenPage struct {
 
 // Account defines model for Account.
 type Account struct {
-	ClosedAt  *time.Time         `json:"closed_at,omitempty"`
-	CreatedAt time.Time          `json:"created_at"`
-	Email     string             `json:"email"`
-	Id        openapi_types.UUID `json:"id"`
-	Plan      string             `json:"plan"`
-	PurgeAt   *time.Time         `json:"purge_at,omitempty"`
+	// CertificateId Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for.
+	CertificateId *string            `json:"certificate_id,omitempty"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	Email         string             `json:"email"`
+	Id            openapi_types.UUID `json:"id"`
+	Plan          string             `json:"plan"`
+	PurgeAt       *time.Time         `json:"purge_at,omitempty"`
 }
 
 // Analysis defines model for Analysis.
@@ -1230,7 +1232,7 @@ type AuditBreakReason string
 type AuditEntry struct {
 	Action string `json:"action"`
 
-	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>".
+	// Actor "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody": who could not sign in.
 	Actor string `json:"actor"`
 
 	// ActorName The person's address or the token's name, while there is one.
@@ -2848,9 +2850,12 @@ type SecretRotation struct {
 // Session defines model for Session.
 type Session struct {
 	AccountId openapi_types.UUID `json:"account_id"`
-	CsrfToken string             `json:"csrf_token"`
-	Email     string             `json:"email"`
-	ExpiresAt time.Time          `json:"expires_at"`
+
+	// CertificateId Of a closed account: once everything is gone, the signed certificate is at /deletions/<certificate_id>. It comes a moment after the deletion was asked for.
+	CertificateId *string   `json:"certificate_id,omitempty"`
+	CsrfToken     string    `json:"csrf_token"`
+	Email         string    `json:"email"`
+	ExpiresAt     time.Time `json:"expires_at"`
 
 	// MaySetPassword A recovery link was followed a moment ago. A new password needs no current one.
 	MaySetPassword bool `json:"may_set_password"`
@@ -3235,7 +3240,7 @@ type ListAuditLogParams struct {
 	Cursor    *Cursor             `form:"cursor,omitempty" json:"cursor,omitempty"`
 	SubjectId *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
 
-	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service.
+	// Actor Who, in full ("user:<uuid>"), or of what kind: user, token, hook, service, nobody.
 	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
 
 	// Action What, in full ("key.created"), or about what: the part before the dot.

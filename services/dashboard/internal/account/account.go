@@ -25,6 +25,7 @@ type Account struct {
 	ClosedAt    *time.Time // deletion is scheduled: every door is closed
 	DeletionID  *uuid.UUID
 	PurgeAt     *time.Time // when everything is gone
+	Certificate string     // the id of what will prove that; read by Service.Account alone, once retention has noted the deletion
 }
 
 // LongestGrace is the longest time in which a deletion can be cancelled; policy promises that

@@ -197,6 +197,19 @@ func (s *Service) Account(ctx context.Context, p Principal) (Account, error) {
 	return s.store.Account(ctx, p.Account.ID)
 }
 
+// Here reads the account of a session. Of an open one nothing is missing; of a closed one it reads what retention has noted.
+// When everything is gone meanwhile, the session is, too.
+func (s *Service) Here(ctx context.Context, p Principal) (Account, error) {
+	if p.Account.ClosedAt == nil {
+		return p.Account, nil
+	}
+	out, err := s.Account(ctx, p)
+	if fault.Is(err, fault.NotFound) {
+		return out, ErrSessionEnded
+	}
+	return out, err
+}
+
 // ScheduleDeletion closes the account and sets the day on which everything goes.
 func (s *Service) ScheduleDeletion(ctx context.Context, p Principal, confirmEmail string) (Account, error) {
 	if !strings.EqualFold(strings.TrimSpace(confirmEmail), p.Account.Email) {

@@ -19,7 +19,7 @@ type Entry struct {
 	Account     uuid.UUID
 	Number      int64 // its place in the account's log, from 1, without gaps
 	At          time.Time
-	Actor       string // "user:<uuid>", "token:<uuid>", "hook:<source>" or "service:<name>"
+	Actor       string // "user:<uuid>", "token:<uuid>", "hook:<source>", "service:<name>" or "nobody"
 	ActorName   string // a token's name or a person's e-mail address; "" when it is neither, or gone
 	Action      string // "context.updated"
 	SubjectType string

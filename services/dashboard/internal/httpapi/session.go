@@ -21,7 +21,11 @@ func (a *api) Logout(ctx context.Context, r contract.LogoutRequestObject) (contr
 // GetSession answers GET /api/v1/session.
 func (a *api) GetSession(ctx context.Context, _ contract.GetSessionRequestObject) (contract.GetSessionResponseObject, error) {
 	p := principal(ctx)
-	return contract.GetSession200JSONResponse(a.session(p.Account, *p.Session)), nil
+	owner, err := a.Accounts.Here(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return contract.GetSession200JSONResponse(a.session(owner, *p.Session)), nil
 }
 
 // signedIn answers with a new session and its cookie.
@@ -32,7 +36,7 @@ func (a *api) signedIn(status int, in account.SignedIn) answer {
 func (a *api) session(owner account.Account, s account.Session) contract.Session {
 	return contract.Session{
 		UserId: s.UserID, AccountId: owner.ID, Email: owner.Email, CsrfToken: s.CSRFToken, ExpiresAt: s.ExpiresAt.UTC(), MaySetPassword: s.MaySetPassword(a.Now()),
-		PurgeAt: utc(owner.PurgeAt),
+		PurgeAt: utc(owner.PurgeAt), CertificateId: optional(owner.Certificate),
 	}
 }
 
@@ -55,7 +59,7 @@ func (a *api) CancelAccountDeletion(ctx context.Context, _ contract.CancelAccoun
 }
 
 func toAccount(a account.Account) contract.Account {
-	return contract.Account{Id: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: a.CreatedAt.UTC(), ClosedAt: utc(a.ClosedAt), PurgeAt: utc(a.PurgeAt)}
+	return contract.Account{Id: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: a.CreatedAt.UTC(), ClosedAt: utc(a.ClosedAt), PurgeAt: utc(a.PurgeAt), CertificateId: optional(a.Certificate)}
 }
 
 // ListSessions answers GET /api/v1/account/sessions.

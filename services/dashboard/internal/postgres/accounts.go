@@ -112,6 +112,9 @@ func (s Accounts) Account(ctx context.Context, id uuid.UUID) (account.Account, e
 			return found(err)
 		}
 		out = s.toAccount(row.Account, row.PurgeAt)
+		if row.CertificateID != nil {
+			out.Certificate = *row.CertificateID
+		}
 		return nil
 	})
 	return out, wrap(err, "reading the account")

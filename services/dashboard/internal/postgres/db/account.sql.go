@@ -13,15 +13,16 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, a.kept_months, a.kept_until, d.purge_at
+SELECT a.id, a.owner_user_id, a.email, a.plan, a.closed_at, a.deletion_id, a.created_at, a.monthly_signal_limit, a.analyses_per_day, a.assigned_plan, a.operator_plan, a.operator_signal_limit, a.operator_analyses_limit, a.monthly_signal_grace, a.product_limit, a.context_limit, a.endpoint_limit, a.retention_months, a.measured, a.kept_months, a.kept_until, d.purge_at, d.certificate_id
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1
 `
 
 type AccountRow struct {
-	Account Account
-	PurgeAt *time.Time
+	Account       Account
+	PurgeAt       *time.Time
+	CertificateID *string
 }
 
 func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error) {
@@ -50,6 +51,7 @@ func (q *Queries) Account(ctx context.Context, id uuid.UUID) (AccountRow, error)
 		&i.Account.KeptMonths,
 		&i.Account.KeptUntil,
 		&i.PurgeAt,
+		&i.CertificateID,
 	)
 	return i, err
 }

@@ -2,7 +2,7 @@
 SELECT * FROM accounts WHERE owner_user_id = $1;
 
 -- name: Account :one
-SELECT sqlc.embed(a), d.purge_at
+SELECT sqlc.embed(a), d.purge_at, d.certificate_id
 FROM accounts a
 LEFT JOIN deletions d ON d.account_id = a.id AND d.id = a.deletion_id
 WHERE a.id = $1;

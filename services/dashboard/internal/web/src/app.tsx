@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { api, ApiError, rememberSession, unwrap, type Session } from "./api";
+import { isOver, pace } from "./closed";
 import { EntryPage } from "./entry/entry";
 import { useMeasuring } from "./measure";
 import { ProductsPage } from "./pages/products";
@@ -27,6 +28,7 @@ const SettingsPage = lazy(load.settings);
 const AccountSettingsPage = lazy(() => import("./pages/settings").then((page) => ({ default: page.AccountSettingsPage })));
 const ConfirmPage = lazy(() => import("./entry/confirm").then((page) => ({ default: page.ConfirmPage })));
 const ClosedPage = lazy(() => import("./pages/closed").then((page) => ({ default: page.ClosedPage })));
+const GonePage = lazy(() => import("./pages/closed").then((page) => ({ default: page.GonePage })));
 const NewPasswordPage = lazy(() => import("./entry/new-password").then((page) => ({ default: page.NewPasswordPage })));
 
 // The page of this address comes while the session is asked for.
@@ -50,17 +52,25 @@ function SignedIn() {
   const session = useQuery({
     queryKey: ["session"],
     queryFn: async () => rememberSession(await unwrap(api.GET("/api/v1/session"))),
-    refetchInterval: 60_000,
+    refetchInterval: ({ state }) => (state.error === null ? pace(state.data, Date.now()) : 60_000),
   });
 
   if (session.isPending) return <Loading what="Signing in" />;
-  if (session.error instanceof ApiError && session.error.status === 401) return <EntryPage />;
+  if (session.error instanceof ApiError && session.error.status === 401) {
+    // What was known of the session is kept: whose account was just deleted is told so instead of being asked to sign in.
+    if (session.data === undefined || !isOver(session.data, Date.now())) return <EntryPage />;
+    return (
+      <Suspense fallback={<Loading what="Opening the page" />}>
+        <GonePage session={session.data} />
+      </Suspense>
+    );
+  }
   if (session.error) return <Failure error={session.error} />;
 
   if (session.data.purge_at !== undefined) {
     return (
       <Suspense fallback={<Loading what="Opening the page" />}>
-        <ClosedPage email={session.data.email} purgeAt={session.data.purge_at} />
+        <ClosedPage session={session.data} />
       </Suspense>
     );
   }

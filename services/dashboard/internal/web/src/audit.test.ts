@@ -1,9 +1,22 @@
 import { expect, test } from "vitest";
-import { actionWords, actorWords, toCSV } from "./audit";
+import { actionWords, actors, actorWords, subjects, toCSV } from "./audit";
 
 test("an action reads as words", () => {
   expect(actionWords("token.created")).toBe("Token: created");
   expect(actionWords("deploy_hook.token_revoked")).toBe("Deploy hook: token revoked");
+});
+
+test("a sign-in that failed is called so, and is found by who did it", () => {
+  expect(actionWords("session.refused")).toBe("Sign-in: refused");
+  expect(actorWords({ actor: "nobody" })).toBe("Nobody signed in");
+  expect(actors.map(([name]) => name)).toContain("nobody");
+});
+
+test("whatever is written down can be chosen", () => {
+  const chosen = subjects.map(([name]) => name);
+  for (const action of ["email.changed", "password.changed", "export.requested", "import.created", "analysis.requested", "billing.portal_opened", "share.created"]) {
+    expect(chosen).toContain(action.split(".")[0]);
+  }
 });
 
 test("whoever acted is named as well as it can be", () => {

@@ -6,30 +6,42 @@ export type AuditEntry = Schemas["AuditEntry"];
 export const subjects: readonly (readonly [string, string])[] = [
   ["session", "Sign-ins"],
   ["account", "Account"],
+  ["email", "E-mail address"],
+  ["password", "Password"],
+  ["billing", "Billing"],
   ["token", "Tokens"],
   ["key", "Ingest keys"],
   ["product", "Products"],
   ["context", "Contexts"],
+  ["analysis", "Analyses"],
   ["proposal", "Proposals"],
   ["deployment", "Deployments"],
   ["endpoint", "Webhooks"],
   ["deploy_hook", "Deploy hook"],
   ["share", "Shared proofs"],
+  ["import", "Imports"],
+  ["export", "Exports"],
 ];
 
-/** Who acts: the part of an actor before the colon. */
+/** Who acts: the part of an actor before the colon, or all of it. */
 export const actors: readonly (readonly [string, string])[] = [
   ["user", "People"],
   ["token", "Tokens"],
   ["hook", "Deploy hooks"],
   ["service", "Specter and its operator"],
+  ["nobody", "Nobody signed in"],
 ];
+
+// What would be misread as it is written: no session was refused, for there was none.
+const said: Record<string, string> = { "session.refused": "Sign-in: refused" };
 
 /** "deploy_hook.token_revoked" reads "Deploy hook: token revoked". */
 export function actionWords(action: string): string {
+  const known = said[action];
+  if (known !== undefined) return known;
   const [subject = "", ...rest] = action.replaceAll("_", " ").split(".");
-  const said = subject.charAt(0).toUpperCase() + subject.slice(1);
-  return rest.length === 0 ? said : `${said}: ${rest.join(" ")}`;
+  const about = subject.charAt(0).toUpperCase() + subject.slice(1);
+  return rest.length === 0 ? about : `${about}: ${rest.join(" ")}`;
 }
 
 /** Who did it, by name where there still is one. */
@@ -39,6 +51,7 @@ export function actorWords(entry: Pick<AuditEntry, "actor" | "actor_name">): str
   if (kind === "user") return entry.actor_name ?? `Person ${name.slice(0, 8)}`;
   if (kind === "hook") return `Deploy hook (${name})`;
   if (entry.actor === "service:operator") return "Operator";
+  if (kind === "nobody") return "Nobody signed in";
   return kind === "service" ? `Specter (${name})` : entry.actor;
 }
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { ago, asChange, asCount, asCounted, asOddsChange, asPercent, asPoints, asUtc, confidenceWord, prettyJson } from "./format";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ago, asChange, asCount, asCounted, asDay, asMoment, asOddsChange, asPercent, asPoints, asUtc, asUtcDay, confidenceWord, prettyJson } from "./format";
 
 describe("numbers people read", () => {
   it("shows a ratio with one decimal and a dash when there is none", () => {
@@ -37,10 +37,35 @@ describe("numbers people read", () => {
 });
 
 describe("moments", () => {
+  it("of another year say which", () => {
+    const now = Date.parse("2026-11-26T12:00:00Z");
+    expect(asMoment("2027-11-25T15:34:00", now)).toBe("25 Nov 2027, 15:34");
+    expect(asMoment("2026-11-25T15:34:00", now)).toBe("25 Nov, 15:34");
+    expect(asMoment(undefined, now)).toBe("–");
+  });
+
   it("of the evidence are in UTC, as in the diagnosis", () => {
     expect(asUtc("2026-11-24T14:00:00Z")).toBe("24 Nov 2026 14:00 UTC");
     expect(asUtc(undefined)).toBe("–");
     expect(asUtc("soon")).toBe("–");
+  });
+});
+
+describe("days", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it("that are UTC stay the day they are, west of it as well", () => {
+    vi.stubEnv("TZ", "America/Los_Angeles");
+    expect(asDay("2026-12-01T00:00:00Z")).toBe("30 Nov 2026");
+    expect(asUtcDay("2026-12-01T00:00:00Z")).toBe("1 Dec 2026");
+    expect(asUtcDay("2026-11-26")).toBe("26 Nov 2026");
+    expect(asUtcDay(undefined)).toBe("–");
+  });
+
+  it("of a product are days of its zone", () => {
+    expect(asDay("2026-11-25T15:00:00Z", "Asia/Tokyo")).toBe("26 Nov 2026");
   });
 });
 

@@ -31,14 +31,22 @@ export function asCounted(n: number, one: string, many = `${one}s`): string {
   return n === 1 ? `1 ${one}` : `${asCount(n)} ${many}`;
 }
 
-export function asDay(iso: string | undefined): string {
-  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+/** A day, in the person's own zone unless another one is given. */
+export function asDay(iso: string | undefined, timeZone?: string): string {
+  return iso === undefined ? "–" : new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone });
 }
 
-export function asMoment(iso: string | undefined): string {
-  return iso === undefined
-    ? "–"
-    : new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+/** A day that begins and ends in UTC, as usage is counted: in the person's own zone it could be the day before. */
+export function asUtcDay(iso: string | undefined): string {
+  return asDay(iso, "UTC");
+}
+
+/** "26 Nov, 15:34" of this year, "26 Nov 2027, 15:34" of another; `now` is a parameter so that the text can be tested. */
+export function asMoment(iso: string | undefined, now = Date.now()): string {
+  if (iso === undefined) return "–";
+  const at = new Date(iso);
+  const year = at.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
+  return at.toLocaleString("en-GB", { day: "numeric", month: "short", year, hour: "2-digit", minute: "2-digit" });
 }
 
 /** A moment as the evidence and the diagnosis name it: "24 Nov 2026 14:00 UTC". */

@@ -1,13 +1,22 @@
-import type { FormEvent, ReactNode } from "react";
+import { useEffect, useRef, type FormEvent, type ReactNode } from "react";
 import { ApiError } from "../api";
 import { Button, Card, Failure, Field, inputClass } from "../parts/ui";
+import { brand, useTitle } from "../title";
 
 /** A page for people who are not signed in, or not yet. */
 export function Frame({ title, lead, children, below }: { title: string; lead?: string; children: ReactNode; below?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // What led here is gone from the page, and the keyboard with it. The first page to open has not been led to.
+    if (document.title !== brand) heading.current?.focus();
+  }, [title]);
+  useTitle(title); // after the look at the one before
   return (
     <main className="mx-auto my-12 max-w-sm px-4">
       <p className="mb-6 text-lg font-semibold text-accent">Specter</p>
-      <h1 className="text-2xl font-semibold">{title}</h1>
+      <h1 ref={heading} tabIndex={-1} className="text-2xl font-semibold outline-none">
+        {title}
+      </h1>
       {lead !== undefined && <p className="mt-1 text-soft">{lead}</p>}
       <div className="mt-6">
         <Card>{children}</Card>

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, unwrap, type Proposal } from "../api";
+import { copyText } from "../clipboard";
 import { asMarkdown } from "../markdown";
 import { useAnnounce } from "../parts/announce";
 import { Button, Failure, Kbd } from "../parts/ui";
@@ -33,26 +34,27 @@ export function Answers({ busy, onApprove, onAsk }: AnswersProps) {
   );
 }
 
-/** Puts the proposal on the clipboard, for an issue or a coding agent. */
+/** Puts the proposal on the clipboard, for an issue or a coding agent; `byHand` is what the browser would not. */
 export function useCopy() {
   const announce = useAnnounce();
   const [copied, setCopied] = useState<string>();
+  const [byHand, setByHand] = useState<{ id: string; text: string }>();
   useEffect(() => {
     if (copied === undefined) return;
     const timer = setTimeout(() => setCopied(undefined), 2000);
     return () => clearTimeout(timer);
   }, [copied]);
+  const done = (id: string) => {
+    setByHand(undefined);
+    setCopied(id);
+    announce("Copied as Markdown.");
+  };
   const copy = (proposal: Proposal) => {
     const url = `${window.location.origin}/p/${proposal.product_id}/proposals?id=${proposal.id}`;
-    navigator.clipboard.writeText(asMarkdown(proposal, url)).then(
-      () => {
-        setCopied(proposal.id);
-        announce("Copied as Markdown.");
-      },
-      () => announce("The browser does not allow copying here."),
-    );
+    const text = asMarkdown(proposal, url);
+    void copyText(text).then((copied) => (copied ? done(proposal.id) : setByHand({ id: proposal.id, text })));
   };
-  return { copy, copied };
+  return { copy, copied, byHand, done, giveUp: () => setByHand(undefined) };
 }
 
 /** Has the text written anew; done when the proposal says that it was written later. */

@@ -4,6 +4,7 @@ import type { Proposal } from "../api";
 import { useShortcuts, type Shortcuts } from "../keys";
 import { isOpen, matching } from "../lifecycle";
 import { useAnnounce } from "../parts/announce";
+import { CopyByHand } from "../parts/copy-by-hand";
 import { Button, Empty, Failure, inputClass, Kbd, Loading } from "../parts/ui";
 import { Answers, Rewrite, useCopy, type Asking } from "./actions";
 import { useDecisions, type Decision } from "./decisions";
@@ -30,7 +31,7 @@ export function Panes({ product, view }: { product: string; view: View }) {
   const [asked, setAsked] = useState<Proposal[]>([]);
   const field = useRef<HTMLInputElement>(null);
   const announce = useAnnounce();
-  const { copy, copied } = useCopy();
+  const { copy, copied, byHand, done, giveUp } = useCopy();
 
   const shown = matching(list.items, words);
   const listed = id === undefined ? shown[0] : list.items.find((p) => p.id === id);
@@ -243,6 +244,7 @@ export function Panes({ product, view }: { product: string; view: View }) {
       {asking === "snooze" && <SnoozeDialog proposals={asked} onDecide={(what) => decide(what, asked)} onClose={() => setAsking(undefined)} />}
       {asking === "duplicate" && <DuplicateDialog proposals={asked} others={others} onDecide={(what) => decide(what, asked)} onClose={() => setAsking(undefined)} />}
       {asking === "edit" && asked[0] && <EditDialog proposal={asked[0]} product={product} onClose={() => setAsking(undefined)} />}
+      {byHand && <CopyByHand text={byHand.text} onCopied={() => done(byHand.id)} onClose={giveUp} />}
       {asking === "keys" && <KeysDialog onClose={() => setAsking(undefined)} />}
     </>
   );

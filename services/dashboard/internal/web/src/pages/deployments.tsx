@@ -35,6 +35,7 @@ export function DeploymentsPage({ product }: { product: string }) {
   return (
     <>
       <Title
+        page={views.find(([name]) => name === view)?.[1]}
         aside={
           <Link href={`/p/${product}/deploy-hook`} className="text-sm font-medium text-accent underline">
             Have them noticed by themselves

@@ -7,6 +7,9 @@ import { Tabs, Title } from "../parts/ui";
 
 type View = "inbox" | "decided" | "skipped";
 
+// What the browser calls each.
+const titles: Record<View, string> = { inbox: "Proposals", decided: "Decided proposals", skipped: "Not proposed" };
+
 const views: readonly (readonly [View, string])[] = [
   ["inbox", "To decide"],
   ["decided", "Decided"],
@@ -20,7 +23,7 @@ export function ProposalsPage({ product }: { product: string }) {
   const waiting = products.data?.items.find((item) => item.id === product)?.open_proposals;
   return (
     <>
-      <Title>Proposals</Title>
+      <Title page={titles[view]}>Proposals</Title>
       <Tabs
         label="Proposals"
         current={view}

@@ -52,6 +52,8 @@ export function RejectionsView({ product }: { product: string }) {
     queryFn: () => unwrap(api.GET("/api/v1/products/{product_id}/rejections", { params: { path: { product_id: product }, query: { range } } })),
     refetchInterval: 5000,
   });
+  const products = useQuery({ queryKey: ["products"], queryFn: () => unwrap(api.GET("/api/v1/products")) });
+  const zone = products.data?.items.find(({ id }) => id === product)?.time_zone;
   return (
     <div className="space-y-4">
       <div role="group" aria-label="Range" className="flex gap-1">
@@ -69,12 +71,19 @@ export function RejectionsView({ product }: { product: string }) {
       </div>
       {rejections.isPending && <Loading what="Loading rejected signals" />}
       {rejections.error && <Failure error={rejections.error} />}
-      {rejections.data && <Overview data={rejections.data} code={code} onCode={(value) => choose("code", value)} />}
+      {rejections.data && <Overview data={rejections.data} zone={zone} code={code} onCode={(value) => choose("code", value)} />}
     </div>
   );
 }
 
-function Overview({ data, code, onCode }: { data: Rejections; code: string | undefined; onCode: (code: string | undefined) => void }) {
+interface OverviewProps {
+  data: Rejections;
+  zone: string | undefined; // of the product: its days are cut in it
+  code: string | undefined;
+  onCode: (code: string | undefined) => void;
+}
+
+function Overview({ data, zone, code, onCode }: OverviewProps) {
   const now = Date.now();
   const counts = data.points.map((point) => point.counts.filter((c) => code === undefined || c.code === code).reduce((sum, c) => sum + c.count, 0));
   const samples = data.samples.filter((sample) => code === undefined || sample.code === code);
@@ -89,7 +98,7 @@ function Overview({ data, code, onCode }: { data: Rejections; code: string | und
         </dl>
         <Bars counts={counts} label={`Rejected signals by ${data.step}${code === undefined ? "" : `, ${code} only`}`} />
         <p className="mt-1 flex justify-between text-xs text-soft">
-          <span>{data.step === "day" ? asDay(data.from) : asMoment(data.from)}</span>
+          <span>{data.step === "day" ? asDay(data.from, zone) : asMoment(data.from)}</span>
           <span>now</span>
         </p>
       </Card>

@@ -36,7 +36,7 @@ export function SettingsPage({ product }: { product: string }) {
   const view = views.find(({ name }) => name === search.get("view")) ?? first;
   return (
     <>
-      <Title>Settings</Title>
+      <Title page={view.title}>Settings</Title>
       <Tabs
         label="Settings"
         current={view.name}
@@ -56,7 +56,7 @@ export function AccountSettingsPage({ name }: { name?: string }) {
   const view = ofAccount.find((view) => view.name === name) ?? first;
   return (
     <>
-      <Title>Account settings</Title>
+      <Title page={view.title}>Account settings</Title>
       <Tabs label="Settings" current={view.name} tabs={ofAccount.map(({ name, title }) => [name, title] as const)} href={(name) => `/settings/${name}`} />
       <Suspense fallback={<Loading what={`Opening ${view.title.toLowerCase()}`} />}>
         <view.Content />

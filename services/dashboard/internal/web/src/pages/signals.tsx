@@ -25,7 +25,7 @@ export function SignalsPage({ product }: { product: string }) {
   if (view === "received") return <Received product={product} tabs={tabs} />;
   return (
     <>
-      <Title>Signals</Title>
+      <Title page="Rejected signals">Signals</Title>
       {tabs}
       <RejectionsView product={product} />
     </>

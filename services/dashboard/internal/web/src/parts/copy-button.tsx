@@ -1,12 +1,17 @@
 import { useState } from "react";
+import { copyText } from "../clipboard";
+import { CopyByHand } from "./copy-by-hand";
 import { Button } from "./ui";
 
-/** Copies a text, and says so. */
+/** Copies a text, and says so; where the browser refuses, it has the person do it. */
 export function CopyButton({ text, label }: { text: string; label?: string }) {
-  const [copied, setCopied] = useState(false);
+  const [state, setState] = useState<"copied" | "refused">();
   return (
-    <Button aria-label={label} onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
-      <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-    </Button>
+    <>
+      <Button aria-label={label} onClick={() => void copyText(text).then((done) => setState(done ? "copied" : "refused"))}>
+        <span aria-live="polite">{state === "copied" ? "Copied" : "Copy"}</span>
+      </Button>
+      {state === "refused" && <CopyByHand text={text} onCopied={() => setState("copied")} onClose={() => setState(undefined)} />}
+    </>
   );
 }

@@ -1,6 +1,7 @@
 import type { ButtonHTMLAttributes, ReactNode } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../api";
+import { useTitle } from "../title";
 
 export type Tone = "neutral" | "good" | "bad" | "warn" | "accent";
 
@@ -52,7 +53,16 @@ export function Card({ children, label }: { children: ReactNode; label?: string 
   );
 }
 
-export function Title({ children, aside }: { children: ReactNode; aside?: ReactNode }) {
+interface TitleProps {
+  children: string;
+  /** What the browser calls the page, where it is one of several under this heading. */
+  page?: string;
+  aside?: ReactNode;
+}
+
+/** The heading of a page, which names the page for the browser, too. */
+export function Title({ children, page = children, aside }: TitleProps) {
+  useTitle(page);
   return (
     <div className="mb-4 flex flex-wrap items-center justify-between gap-3">
       <h1 className="text-xl font-semibold">{children}</h1>

@@ -11,14 +11,15 @@ const presets: readonly (readonly [string, readonly Scope[]])[] = [
   ["A pipeline", ["deployments:read", "deployments:write", "proposals:read"]],
 ];
 
-export function NewToken({ onMade }: { onMade: (name: string, token: string) => void }) {
+export function NewToken({ onMade }: { onMade: (made: { id: string; name: string; token: string }) => void }) {
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly Scope[]>([]);
   const [days, setDays] = useState("90");
+  const [missed, setMissed] = useState(false); // the scopes, when the form was sent
   const make = useMutation({
     mutationFn: () => unwrap(api.POST("/api/v1/tokens", { body: { name, scopes: [...scopes], expires_at: endIn(days, Date.now()) } })),
     onSuccess: (made) => {
-      onMade(made.access_token.name, made.token);
+      onMade({ id: made.access_token.id, name: made.access_token.name, token: made.token });
       setName("");
       setScopes([]);
     },
@@ -31,7 +32,8 @@ export function NewToken({ onMade }: { onMade: (name: string, token: string) => 
         className="space-y-4"
         onSubmit={(event) => {
           event.preventDefault();
-          make.mutate();
+          setMissed(scopes.length === 0);
+          if (scopes.length > 0) make.mutate();
         }}
       >
         <Field label="Name">
@@ -40,10 +42,14 @@ export function NewToken({ onMade }: { onMade: (name: string, token: string) => 
         <Scopes chosen={scopes} onChange={setScopes} />
         <Choice label="It ends" value={days} options={lifetimes} onChange={setDays} />
         {days === "" && <p className="text-sm text-warn">A token without an end works until somebody remembers to revoke it.</p>}
-        <Button type="submit" look="primary" disabled={make.isPending || scopes.length === 0}>
+        <Button type="submit" look="primary" disabled={make.isPending}>
           Make the token
         </Button>
-        {scopes.length === 0 && <p className="text-xs text-soft">Choose at least one scope.</p>}
+        {missed && scopes.length === 0 && (
+          <p role="alert" className="text-sm text-bad">
+            Choose at least one scope.
+          </p>
+        )}
       </form>
     </Card>
   );

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api, unwrap } from "../api";
 import { Dialog } from "../parts/dialog";
 import { Button, Chip, Failure } from "../parts/ui";
@@ -9,21 +9,36 @@ import { Buttons, Copyable, Credentials, Leaked, RollForm } from "./parts";
 
 const queryKey = ["tokens"];
 
+/** A token that was just made, and its text. */
+interface Made {
+  id: string;
+  name: string;
+  token: string;
+}
+
 /** Settings → Access tokens: what acts in a person's name. */
 export function TokensView() {
   const queries = useQueryClient();
-  const [fresh, setFresh] = useState<{ name: string; token: string }>();
+  const here = useRef<HTMLDivElement>(null);
+  const [fresh, setFresh] = useState<Made>();
   const tokens = useQuery({
     queryKey,
     queryFn: () => unwrap(api.GET("/api/v1/tokens", { params: { query: { limit: 100 } } })),
   });
-  const show = (name: string, token: string) => {
-    setFresh({ name, token });
+  const show = (made: Made) => {
+    setFresh(made);
     void queries.invalidateQueries({ queryKey });
   };
+  // One that was revoked or rolled meanwhile is not worth copying any more.
+  const listed = tokens.data?.items.find(({ id }) => id === fresh?.id);
+  const current = listed === undefined || listed.status === "active";
+  const done = () => {
+    setFresh(undefined);
+    here.current?.focus({ preventScroll: true }); // the button that had it is gone
+  };
   return (
-    <div className="space-y-6">
-      {fresh && <Fresh key={fresh.token} {...fresh} onDone={() => setFresh(undefined)} />}
+    <div ref={here} tabIndex={-1} className="space-y-6 outline-none">
+      {fresh && current && <Fresh key={fresh.id} name={fresh.name} token={fresh.token} onDone={done} />}
       <Credentials
         title="Access tokens"
         lead="They do what their scopes say, in your name: for the command line, pipelines and agents. Treat them as passwords."
@@ -43,10 +58,15 @@ export function TokensView() {
   );
 }
 
-/** A token that was just made: the only time it can be copied. */
+/** The only time a token can be copied: what was pressed for it may be far below, so it comes into view and has the keyboard. */
 function Fresh({ name, token, onDone }: { name: string; token: string; onDone: () => void }) {
+  const panel = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    panel.current?.focus({ preventScroll: true });
+    panel.current?.scrollIntoView({ block: "center" });
+  }, []);
   return (
-    <div role="status" className="space-y-2 rounded-xl border border-good/50 bg-card p-4 text-sm sm:p-5">
+    <div ref={panel} tabIndex={-1} role="status" className="space-y-2 rounded-xl border border-good/50 bg-card p-4 text-sm sm:p-5">
       <p className="font-medium">{name}: copy it now. It is shown once and kept nowhere.</p>
       <Copyable label={`the token ${name}`} text={token} />
       <Button onClick={onDone}>I have it</Button>
@@ -56,7 +76,7 @@ function Fresh({ name, token, onDone }: { name: string; token: string; onDone: (
 
 interface RowProps {
   item: Token;
-  onRolled: (name: string, token: string) => void;
+  onRolled: (made: Made) => void;
 }
 
 function TokenRow({ item, onRolled }: RowProps) {
@@ -99,7 +119,7 @@ function RollDialog({ item, onRolled, onClose }: RowProps & { onClose: () => voi
     mutationFn: (grace: Grace) => unwrap(api.POST("/api/v1/tokens/{token_id}/roll", { params: { path: { token_id: item.id } }, body: { grace } })),
     onSuccess: (rolled) => {
       onClose();
-      onRolled(rolled.access_token.name, rolled.token);
+      onRolled({ id: rolled.access_token.id, name: rolled.access_token.name, token: rolled.token });
     },
   });
   return (

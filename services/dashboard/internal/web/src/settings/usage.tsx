@@ -1,5 +1,5 @@
 import type { Schemas } from "../api";
-import { asCount, asDay, asPercent } from "../format";
+import { asCount, asPercent, asUtcDay } from "../format";
 import { Card, Fact, Failure, Loading } from "../parts/ui";
 import { keptFor, usedOf, useUsage } from "./use-usage";
 
@@ -61,11 +61,11 @@ function Meter({ limit, used, usage }: { limit: number; used: number | undefined
 
 /** What comes of it before the month ends. */
 function outlook(limit: number, used: number, usage: Usage): string {
-  const reset = `The count begins anew on ${asDay(usage.resets_at)} (UTC).`;
+  const reset = `The count begins anew on ${asUtcDay(usage.resets_at)} (UTC).`;
   const grace = usage.signals_grace ?? 0;
   if (used >= limit + grace) return `The limit is used up, and signals are refused. ${reset}`;
   if (used >= limit) return `The limit is used up. Up to ${asCount(limit + grace - used)} more are accepted before signals are refused. ${reset}`;
-  if (usage.limit_reached_at !== undefined) return `At this month's pace the limit is reached on ${asDay(usage.limit_reached_at)}. ${reset}`;
+  if (usage.limit_reached_at !== undefined) return `At this month's pace the limit is reached on ${asUtcDay(usage.limit_reached_at)} (UTC). ${reset}`;
   return `At this month's pace the limit is not reached. ${reset}`;
 }
 
@@ -100,7 +100,7 @@ function Days({ usage }: { usage: Usage }) {
 
 function dayText(day: Schemas["DayCount"]): string {
   const dropped = day.dropped ?? 0;
-  return `${asDay(day.day)}: ${asCount(day.count)} stored${dropped > 0 ? `, ${asCount(dropped)} dropped` : ""}`;
+  return `${asUtcDay(day.day)}: ${asCount(day.count)} stored${dropped > 0 ? `, ${asCount(dropped)} dropped` : ""}`;
 }
 
 function Types({ usage }: { usage: Usage }) {
