@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, unwrap, type Schemas } from "../api";
-import { asCount, asDay } from "../format";
+import { asCount, asUtcDay } from "../format";
 
 /**
  * The month's usage: the server sums it up anew for each question, so it is asked now and then. Another plan has other
@@ -19,5 +19,5 @@ export function usedOf(used: number | undefined, limit: number | undefined): str
 export function keptFor({ retention_months, kept_months, kept_until }: Pick<Schemas["Usage"], "retention_months" | "kept_months" | "kept_until">): string {
   const months = (n: number | undefined) => `${asCount(n)} ${n === 1 ? "month" : "months"}`;
   if (kept_months === undefined) return months(retention_months);
-  return `${months(kept_months)}; from ${asDay(kept_until)} on ${months(retention_months)}`;
+  return `${months(kept_months)}; from ${asUtcDay(kept_until)} on ${months(retention_months)}`;
 }
