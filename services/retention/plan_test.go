@@ -85,8 +85,21 @@ func TestAPlanKeepsSignalsForAsLongAsItSays(t *testing.T) {
 	require.Len(t, reports, 1)
 	require.Equal(t, want, reports[0].Report.PlanRows)
 
-	// Where the instance keeps less than the plan, that counts.
-	preview, err = retention.Purge(t.Context(), pool, config.Source{"SPECTER_RETENTION_MONTHS": "2"}, true, time.Now)
+	// Where the instance keeps less than the plan, that counts, to the day: also in a month that stays.
+	inTwoMonths := config.Source{"SPECTER_RETENTION_MONTHS": "2"}
+	preview, err = retention.Purge(t.Context(), pool, inTwoMonths, true, time.Now)
 	require.NoError(t, err)
 	require.Zero(t, preview.PlanAccounts)
+	younger := now.AddDate(0, -2, 0).AddDate(0, 0, -1)
+	require.NoError(t, pgx.BeginFunc(t.Context(), s.owner, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO rollup_hourly (account_id, product_id, context_id, type, hour, n) VALUES ($1, $2, $3, 'a', $4, 1), ($1, $2, $3, 'a', $5, 1)`,
+			long.AccountID, long.ProductID, long.ContextID, younger.Truncate(time.Hour), now.AddDate(0, -1, 0).Truncate(time.Hour))
+		return err
+	}))
+	_, err = retention.Purge(t.Context(), pool, inTwoMonths, false, time.Now)
+	require.NoError(t, err)
+	var left int
+	require.NoError(t, s.owner.QueryRow(t.Context(), `SELECT count(*) FROM rollup_hourly WHERE account_id = $1`, long.AccountID).Scan(&left))
+	require.Equal(t, 1, left, "what is younger")
+	require.Equal(t, 1, rows(short), "the id of an import, which has an age of its own")
 }
