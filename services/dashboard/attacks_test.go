@@ -81,6 +81,19 @@ func TestAPasswordFromBeforeTheAddressWasProvenOpensNothing(t *testing.T) {
 	}
 }
 
+// A project may want the current password with a new one. Nobody is locked out for that who confirmed their address.
+func TestWhoCannotBeDisinheritedIsSignedInAllTheSame(t *testing.T) {
+	t.Parallel()
+	w := newPublicWorld(t)
+	w.confirmed()
+	w.auth.set(func() { w.auth.proves = true })
+	ann := w.browser()
+	require.Equal(t, http.StatusAccepted, ann.post("/api/v1/auth/sign-up", map[string]any{"email": "ann@example.test"}).status)
+	confirmed := ann.post("/api/v1/auth/confirm", w.follow(w.mailTo("signup", "ann@example.test")))
+	require.Equal(t, "set_password", confirmed.str("outcome"), confirmed.text)
+	require.Equal(t, http.StatusOK, ann.get("/api/v1/session").status)
+}
+
 // Who confirmed their address long ago, for another program of the same auth server, keeps the password they have there.
 func TestAPersonOfTheAuthServersKeepsTheirPassword(t *testing.T) {
 	t.Parallel()
