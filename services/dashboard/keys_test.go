@@ -390,6 +390,20 @@ func TestARevokedTokenTakesAlongWhatItMade(t *testing.T) {
 	require.Equal(t, "token.revoked", ann.actionsOn(childID)[0])
 	require.Equal(t, "token.created", ann.actionsOn(childID)[1], "revoking again writes nothing")
 
+	// So does one that is replaced at once, as a leaked one is; unless a program replaces its own.
+	rollsNow := func(c *caller, id string) {
+		require.Equal(t, http.StatusCreated, c.post("/api/v1/tokens/"+id+"/roll", map[string]any{"grace": "now"}).status)
+	}
+	leaked, finder := makes(ann)
+	_, found := makes(finder)
+	rollsNow(ann, leaked)
+	require.False(t, works(finder))
+	require.False(t, works(found))
+	own, program := makes(ann)
+	_, made := makes(program)
+	rollsNow(program, own)
+	require.True(t, works(made))
+
 	// A program that renews its own token, and then ends the old one, goes on.
 	oldID, old := makes(ann)
 	freshID, fresh := rolls(old, oldID)

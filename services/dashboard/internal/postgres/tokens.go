@@ -131,6 +131,12 @@ func (s Accounts) RollToken(
 		if err := audit(ctx, q, change{actor: a, at: at, action: "token.rolled", subject: "token", id: id, detail: detail}); err != nil {
 			return err
 		}
+		// Who ends another's at once does not trust what that has made. A program that renews its own goes on with it.
+		if out.Previous.RevokedAt != nil && a.Name != "token:"+id.String() {
+			if err := revokeWith(ctx, q, a, id, at); err != nil {
+				return err
+			}
+		}
 		out.Token, err = insertToken(ctx, q, a, out.Token, hash, &chain, &row.ID)
 		return err
 	})
@@ -153,22 +159,27 @@ func (s Accounts) RevokeToken(ctx context.Context, a actor.Actor, id uuid.UUID, 
 		if _, err := q.LockToken(ctx, id); err != nil {
 			return found(err)
 		}
-		rows, err := q.RevokeTokens(ctx, db.RevokeTokensParams{ID: id, Actor: a.Name, Now: at})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			detail := tokenDetail(toToken(row))
-			if row.ID != id {
-				detail["revoked_with"] = id
-			}
-			if err := audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: row.ID, detail: detail}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return revokeWith(ctx, q, a, id, at)
 	})
 	return wrap(err, "revoking the access token")
+}
+
+// revokeWith ends what is good yet of a token and of what it made.
+func revokeWith(ctx context.Context, q *db.Queries, a actor.Actor, id uuid.UUID, at time.Time) error {
+	rows, err := q.RevokeTokens(ctx, db.RevokeTokensParams{ID: id, Actor: a.Name, Now: at})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		detail := tokenDetail(toToken(row))
+		if row.ID != id {
+			detail["revoked_with"] = id
+		}
+		if err := audit(ctx, q, change{actor: a, at: at, action: "token.revoked", subject: "token", id: row.ID, detail: detail}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Tokens lists the account's tokens.
