@@ -226,6 +226,14 @@ func TestNothingOfAnotherAccountAndNoSecretIsExported(t *testing.T) {
 	_, err = s.owner.Exec(t.Context(), `UPDATE ingest_refusals SET hour = now() - interval '91 days', code = 'canary-' || account_id`)
 	require.NoError(t, err)
 	secrets := s.secrets()
+	// The purge of what is too old, which begins with the service, comes to them after the export.
+	held, err := s.owner.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = held.Rollback(context.WithoutCancel(t.Context())) }()
+	for _, table := range []string{"deliveries", "ingest_refusals"} {
+		_, err = held.Exec(t.Context(), `SELECT FROM `+table+` FOR UPDATE`)
+		require.NoError(t, err)
+	}
 	s.start()
 	export := s.ask(who.AccountID)
 	s.awaitExport(export, "ready")
