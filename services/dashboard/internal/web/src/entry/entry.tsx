@@ -136,7 +136,7 @@ function CreateForm({ ways, email, setEmail }: FormProps) {
     return <CheckMail email={email} way="resend" sent={ways?.sends_mail !== false} words="It confirms your address. If you have an account already, the mail may not come: sign in, or set a new password." below={back} />;
   }
   return (
-    <Frame title="Create an account" lead={confirms ? "We send you a link to confirm your address. Then you choose a password." : "It takes a minute."} below={back}>
+    <Frame title="Create an account" lead={confirms ? "You get a link to confirm your address. Then you choose a password." : "It takes a minute."} below={back}>
       <EntryForm action="Create account" pending={create.isPending} error={create.error} onSubmit={() => create.mutate()}>
         <EmailField value={email} onChange={setEmail} />
         {!confirms && <PasswordField value={password} onChange={setPassword} isNew />}
