@@ -28,7 +28,7 @@ export function CheckMail({ email, way, words, sent, below }: CheckMailProps) {
     return (
       <Frame title="Ask for your link" below={below}>
         <p role="status">
-          This server sends no mail. The link for <strong className="break-all">{email}</strong> is kept for whoever runs it: ask them for it. {words}
+          This server sends no mail. The link for <strong className="break-words">{email}</strong> is kept for whoever runs it: ask them for it. {words}
         </p>
       </Frame>
     );
@@ -36,7 +36,7 @@ export function CheckMail({ email, way, words, sent, below }: CheckMailProps) {
   return (
     <Frame title="Check your mail" below={below}>
       <p role="status">
-        A mail to <strong className="break-all">{email}</strong> brings the link. {words}
+        A mail to <strong className="break-words">{email}</strong> brings the link. {words}
       </p>
       <p className="mt-3 mb-4 text-sm text-soft">Nothing there? Look into the spam folder, and whether the address is right.</p>
       {again.error && <Failure error={again.error} />}
