@@ -137,7 +137,7 @@ func (w *rewriting) settle(ctx context.Context, atMost int) error {
 			return context.Cause(ctx)
 		case <-w.pending[0].Ok():
 		case err := <-w.pending[0].Err():
-			if !isWrongSequence(err) { // else somebody wrote a newer value
+			if !IsWrongRevision(err) { // else somebody wrote a newer value
 				return err
 			}
 		}
@@ -187,7 +187,8 @@ func (b *Bus) roll(ctx context.Context, name, subject string) (room bool, err er
 	return true, nil
 }
 
-func isWrongSequence(err error) bool {
+// IsWrongRevision reports whether a bucket refused a write because its key has another revision than was expected.
+func IsWrongRevision(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

@@ -73,7 +73,7 @@ func (c Catalog) Remove(ctx context.Context, e rebuild.Entry) (bool, error) {
 		return false, err
 	}
 	err = bucket.Delete(ctx, e.Name, jetstream.LastRevision(e.Revision))
-	if isWrongRevision(err) {
+	if bus.IsWrongRevision(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -113,9 +113,4 @@ func list(ctx context.Context, bucket jetstream.KeyValue) ([]rebuild.Entry, erro
 			}
 		}
 	}
-}
-
-func isWrongRevision(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

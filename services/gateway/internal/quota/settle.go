@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/draftlabs/specter/pkg/bus"
 	"github.com/draftlabs/specter/pkg/event"
 	catalogv1 "github.com/draftlabs/specter/proto/gen/go/specter/catalog/v1"
 )
@@ -116,7 +117,7 @@ func (m *Meter) write(ctx context.Context, bucket keyValue, l *lease, again bool
 		return false, fmt.Errorf("encoding the account's quota: %w", err)
 	}
 	revision, err := bucket.Update(ctx, l.key, value, w.revision)
-	if isWrongRevision(err) {
+	if bus.IsWrongRevision(err) {
 		if !again { // else it was perhaps the first try that was faster
 			l.available.Add(w.reserved)
 		}
@@ -300,9 +301,4 @@ func pause(ctx context.Context, attempt int) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-func isWrongRevision(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

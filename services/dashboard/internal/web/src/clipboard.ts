@@ -1,7 +1,8 @@
 /** Puts a text on the clipboard; false when the browser does not let the page, as over plain http, where there is none. */
-export async function copyText(text: string): Promise<boolean> {
+export async function copyText(text: string, browser: { clipboard?: Pick<Clipboard, "writeText"> } = navigator): Promise<boolean> {
+  if (browser.clipboard === undefined) return false;
   try {
-    await navigator.clipboard.writeText(text);
+    await browser.clipboard.writeText(text);
     return true;
   } catch {
     return false;
